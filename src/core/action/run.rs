@@ -1,0 +1,223 @@
+//! What is asked of a runner and what a runner tells: the words between the core and the adapters that start processes.
+//!
+//! A run is one execution's command on one machine (`local`) or many (`remote`). The runner streams output into blobs by itself; the
+//! core sees counters and a short tail while it runs, and one [`HostOutcome`] a host at the end.
+
+use crate::core::id::{BlobId, ExecutionId, Host};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// A value that must not be seen: it has no `Display`, its `Debug` is a row of stars, and it is never serialised.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the value into custody.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
+    }
+
+    /// The value itself, for the one place that uses it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("********")
+    }
+}
+
+/// One execution's work, ready to be carried out.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The execution that this work belongs to.
+    pub execution: ExecutionId,
+    /// Where and what.
+    pub work: Work,
+}
+
+/// Where and what a run does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// A command on the bot's own machine, reported under the host name `localhost`.
+    Local(ShellCommand),
+    /// The same command on many machines, all at once.
+    Remote(RemoteCommand),
+}
+
+/// A shell command with its surroundings. `script` is handed to a shell over standard input and never stands in a process list.
+#[derive(Debug, Clone)]
+pub struct ShellCommand {
+    /// The text that the shell runs, templates already rendered.
+    pub script: String,
+    /// Working directory; the runner's default when absent.
+    pub cwd: Option<String>,
+    /// Environment added to the command's. Secret values come here too, so it is never printed.
+    pub env: BTreeMap<String, Secret>,
+    /// Run as root by `sudo -E`.
+    pub sudo: bool,
+    /// Given to `sudo -S` where sudo asks.
+    pub sudo_password: Option<Secret>,
+    /// How long the command may take on one host before its process group is killed.
+    pub timeout: Duration,
+}
+
+/// A command for many hosts.
+#[derive(Debug, Clone)]
+pub struct RemoteCommand {
+    /// The machines, each once, in the order in which they are shown.
+    pub hosts: Vec<RemoteHost>,
+    /// What to run there.
+    pub command: ShellCommand,
+    /// The login name; ssh_config's when absent.
+    pub username: Option<String>,
+    /// A port for hosts that name none; ssh_config's when absent.
+    pub port: Option<u16>,
+    /// A jump host (`ssh -J`).
+    pub bastion: Option<String>,
+    /// A private key: its text, or the path of its file.
+    pub private_key: Option<Secret>,
+}
+
+/// One machine of a remote command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteHost {
+    /// The name under which results are kept (StackStorm keeps the port out of it).
+    pub host: Host,
+    /// The port written behind the name, `host:22`.
+    pub port: Option<u16>,
+}
+
+/// What a runner reports. Every run ends with exactly one [`RunNews::Finished`], whatever happened.
+#[derive(Debug, Clone)]
+pub enum RunNews {
+    /// The command has started there (for a remote host: the connection stands).
+    HostStarted {
+        /// Where.
+        host: Host,
+    },
+    /// How things stand; sent at most twice a second and only when something changed.
+    Progress(Progress),
+    /// The command has ended there, one way or another. Once for each host.
+    HostFinished {
+        /// Where.
+        host: Host,
+        /// How.
+        outcome: HostOutcome,
+    },
+    /// Nothing of this run is left running.
+    Finished {
+        /// Set when the run as a whole could not be carried out: what happened and what to do.
+        error: Option<String>,
+    },
+}
+
+/// A snapshot of a run in the making. It replaces the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Lines of output so far, all hosts together.
+    pub lines: u64,
+    /// Bytes of output so far, all hosts together.
+    pub bytes: u64,
+    /// The newest lines, oldest first, at most ten, each cut to 500 characters.
+    pub tail: Vec<TailLine>,
+}
+
+/// One line of live output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TailLine {
+    /// Where it was written.
+    pub host: Host,
+    /// The line without its end, invalid UTF-8 replaced, control sequences removed.
+    pub text: String,
+}
+
+/// How the command ended on one host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostOutcome {
+    /// The way it ended.
+    pub exit: Exit,
+    /// Standard output.
+    pub stdout: Captured,
+    /// Standard error.
+    pub stderr: Captured,
+    /// Time from the start on that host to its end, in seconds.
+    pub seconds: f64,
+}
+
+/// The ways a command ends on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+pub enum Exit {
+    /// It ran and returned this code (128 + n when signal n ended it, as a shell counts).
+    Code {
+        /// The code.
+        code: i32,
+    },
+    /// Its time was over; its process group was killed.
+    Timeout,
+    /// Somebody cancelled it; its process group was killed.
+    Canceled,
+    /// It was never started there: what happened, in a sentence for people.
+    Unreachable {
+        /// Name resolution, refused connection, host key, login: said plainly.
+        why: String,
+    },
+    /// It may or may not have run to its end: the connection or the bot itself was lost.
+    Unknown {
+        /// What is known.
+        why: String,
+    },
+}
+
+impl Exit {
+    /// Whether the command did what was asked.
+    pub fn succeeded(&self) -> bool {
+        matches!(self, Exit::Code { code: 0 })
+    }
+}
+
+/// How much of an output is kept inline; longer ones become a blob.
+pub const INLINE_OUTPUT: usize = 4096;
+
+/// An output stream as it was kept. Text is UTF-8 with invalid bytes replaced; one trailing newline is stripped as StackStorm does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kept")]
+pub enum Captured {
+    /// All of it, at most [`INLINE_OUTPUT`] bytes.
+    Inline {
+        /// The text.
+        text: String,
+    },
+    /// Too long for a fact: the whole is in a blob.
+    Blob {
+        /// Where the whole is.
+        blob: BlobId,
+        /// Its length in bytes.
+        bytes: u64,
+        /// Its lines.
+        lines: u64,
+        /// The first lines, about 1,500 bytes, whole lines where possible.
+        head: String,
+        /// The last lines, about 1,500 bytes, whole lines where possible.
+        tail: String,
+        /// Bytes that were thrown away because the host went over its limit; said wherever the output is shown.
+        dropped: u64,
+    },
+}
+
+impl Captured {
+    /// Nothing was written.
+    pub fn empty() -> Self {
+        Captured::Inline { text: String::new() }
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Captured::Inline { text } if text.is_empty())
+    }
+}

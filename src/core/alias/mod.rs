@@ -1,0 +1,2 @@
+//! # Aliases
+pub mod spec;

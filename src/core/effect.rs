@@ -1,0 +1,191 @@
+//! Everything the bot can do. One page; the runtime carries effects out only after the facts that came with them are on disk.
+
+use crate::core::action::execution::Execution;
+use crate::core::action::run::{Progress, Run};
+use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
+use crate::core::input::Ticket;
+use serde::{Deserialize, Serialize};
+
+/// What can be done.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Say something, exactly once.
+    Deliver(Delivery),
+    /// Show how a post's matter stands now. May be dropped when a newer one for the same post waits.
+    Refresh {
+        /// The channel of the post.
+        channel: ChannelId,
+        /// The delivery that made the post.
+        of: DeliveryId,
+        /// The whole new text.
+        text: String,
+    },
+    /// Put an emoji on a post; doing it twice changes nothing.
+    React {
+        /// The channel of the post.
+        channel: ChannelId,
+        /// The post.
+        post: PostId,
+        /// The emoji's name without colons.
+        emoji: &'static str,
+        /// Take it away instead.
+        remove: bool,
+    },
+    /// Start a run.
+    Run(Box<Run>),
+    /// Stop a run: kill its process groups everywhere.
+    Cancel(ExecutionId),
+    /// Look executions up in the store.
+    Find {
+        /// Which ones.
+        query: Query,
+        /// Comes back with the answer.
+        ticket: Ticket,
+    },
+    /// Answer a caller of the control socket.
+    Answer {
+        /// Which call.
+        request: RequestId,
+        /// What it is told.
+        answer: Box<Answer>,
+    },
+}
+
+/// Something to be said in chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its name, by which a post that was made but not noted is recognised.
+    pub id: DeliveryId,
+    /// Where.
+    pub channel: ChannelId,
+    /// What.
+    pub body: Body,
+}
+
+/// What a delivery does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "does")]
+pub enum Body {
+    /// Make a post.
+    Post {
+        /// The thread it belongs to.
+        root: Option<Thread>,
+        /// Its text, rendered and escaped.
+        text: String,
+        /// Output too long for the text.
+        files: Vec<Upload>,
+    },
+    /// Change a post to its final text.
+    Edit {
+        /// The delivery that made the post.
+        of: DeliveryId,
+        /// The whole new text.
+        text: String,
+    },
+}
+
+/// A thread is named by its first post, or by the delivery that makes that post.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum Thread {
+    /// A post that stands.
+    Post {
+        /// Its id.
+        post: PostId,
+    },
+    /// A post of ours that may not stand yet.
+    Delivery {
+        /// The delivery that makes it.
+        of: DeliveryId,
+    },
+}
+
+/// A file that goes with a post. The parts are put one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// The file's name.
+    pub name: String,
+    /// What it is made of.
+    pub parts: Vec<UploadPart>,
+}
+
+/// A piece of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "from")]
+pub enum UploadPart {
+    /// Text as it is.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// A stored output.
+    Blob {
+        /// Which.
+        blob: BlobId,
+    },
+}
+
+/// Which executions to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Query {
+    /// Those whose id ends with these digits.
+    ById(String),
+    /// The newest, at most so many.
+    Newest(usize),
+}
+
+/// What a caller of the control socket is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "answer")]
+pub enum Answer {
+    /// An execution was started.
+    Started {
+        /// Its id.
+        id: ExecutionId,
+    },
+    /// One execution.
+    Execution {
+        /// The execution.
+        execution: Box<Execution>,
+        /// The newest output while it runs.
+        tail: Vec<String>,
+    },
+    /// Several, newest first.
+    Executions {
+        /// The executions.
+        executions: Vec<Execution>,
+    },
+    /// Done as asked.
+    Done {
+        /// What was done.
+        text: String,
+    },
+    /// The state of the path from chat to nodes.
+    Health {
+        /// Whether all of it works.
+        healthy: bool,
+        /// Each part: its name, whether it works, and what is wrong otherwise.
+        parts: Vec<HealthPart>,
+    },
+    /// The asking was wrong or not allowed (exit code 2).
+    Refused {
+        /// Why, in a sentence.
+        text: String,
+    },
+}
+
+/// One part of the path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthPart {
+    /// `chat`, `content`, `store`, `inventory`.
+    pub name: String,
+    /// Whether it works.
+    pub works: bool,
+    /// What it says for itself.
+    pub says: String,
+}
+
+/// Live lines of a run, as the control socket shows them.
+pub fn tail_lines(progress: &Progress) -> Vec<String> {
+    progress.tail.iter().map(|line| format!("{}: {}", line.host, line.text)).collect()
+}

@@ -1,0 +1,106 @@
+//! Everything the bot remembers. The state is the fold of these, in the order in which they were stored.
+//!
+//! **A fact carries results**: rendered texts, resolved host lists, outcomes. Folding never parses, renders or looks at the catalog, so a
+//! log means the same whatever the content says today. **A fact never carries a secret.**
+
+use crate::core::action::execution::{Requested, Status};
+use crate::core::action::run::HostOutcome;
+use crate::core::effect::Delivery;
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use crate::core::input::{Back, Principal};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A fact with the time of the event that it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dated {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What can be remembered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "fact")]
+pub enum Fact {
+    /// A post that was meant for the bot has been taken up; it will never be taken up again.
+    PostTaken {
+        /// The post.
+        post: PostId,
+        /// Its channel.
+        channel: ChannelId,
+        /// When the server stored it.
+        created: Timestamp,
+    },
+    /// An execution was asked for and granted; its run starts now.
+    ExecutionStarted(Box<Requested>),
+    /// The command ended on one host.
+    HostFinished {
+        /// The execution.
+        id: ExecutionId,
+        /// The host.
+        host: Host,
+        /// How it ended there.
+        outcome: HostOutcome,
+    },
+    /// Somebody stopped an execution; it ends when its processes are gone.
+    CancelAsked {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+    },
+    /// An execution came to its end.
+    ExecutionFinished {
+        /// The execution.
+        id: ExecutionId,
+        /// How it ended.
+        status: Status,
+        /// What went wrong with the run as a whole.
+        error: Option<String>,
+    },
+    /// Something will be said.
+    DeliveryIntended(Delivery),
+    /// It stands in the channel.
+    DeliverySent {
+        /// Which.
+        delivery: DeliveryId,
+        /// As this post.
+        post: PostId,
+    },
+    /// The server refused it for good.
+    DeliveryRefused {
+        /// Which.
+        delivery: DeliveryId,
+        /// What the server said.
+        why: String,
+    },
+    /// Somebody was given numbered choices; a number answers until `until`.
+    ChoiceOffered {
+        /// Who may choose.
+        user: UserId,
+        /// Where the answer is expected.
+        back: Back,
+        /// The lines among which to choose.
+        lines: Vec<Choice>,
+        /// When the offer lapses.
+        until: Timestamp,
+    },
+    /// The choice was made or withdrawn.
+    ChoiceClosed {
+        /// Who had it.
+        user: UserId,
+        /// In which channel.
+        channel: ChannelId,
+    },
+}
+
+/// One numbered line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The line to be taken as if it had been written.
+    pub line: String,
+    /// The alias that is meant, where the line alone does not say it.
+    pub alias: Option<crate::core::id::AliasRef>,
+}

@@ -1,0 +1,287 @@
+//! Everything that can happen to the bot. One page; nothing else ever reaches the core.
+
+use crate::core::action::run::RunNews;
+use crate::core::action::execution::Execution;
+use crate::core::content::Catalog;
+use crate::core::host::Inventory;
+use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::settings::Settings;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One thing that happened, with the time at which it was taken up and the randomness that deciding on it may use.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Wall-clock time; never goes backwards from one event to the next.
+    pub at: Timestamp,
+    /// Fresh random bits.
+    pub entropy: u64,
+    /// What happened.
+    pub input: Input,
+}
+
+/// What can happen.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The process has started and the stored facts are folded; comes once, first.
+    Started,
+    /// Settings were read; replaces the ones before.
+    Settings(Arc<Settings>),
+    /// Content was loaded; replaces the catalog before.
+    Content(Arc<Catalog>),
+    /// Host names and groups as of now.
+    Inventory(Arc<Inventory>),
+    /// The chat connection changed.
+    Connection(Connection),
+    /// Names of users and channels resolved to ids as of now.
+    Directory(Directory),
+    /// A post was heard.
+    Post(HeardPost),
+    /// A delivery came to an end.
+    Delivered {
+        /// Which one.
+        delivery: DeliveryId,
+        /// How.
+        outcome: DeliveryOutcome,
+    },
+    /// A runner tells how a run goes.
+    Run {
+        /// The execution it belongs to.
+        execution: ExecutionId,
+        /// What it tells.
+        news: RunNews,
+    },
+    /// Somebody asks over the control socket or the HTTP interface.
+    Request {
+        /// The number to answer to.
+        request: RequestId,
+        /// Who asks.
+        from: Principal,
+        /// What for.
+        ask: Ask,
+    },
+    /// The answer to a [`crate::core::effect::Effect::Find`].
+    Found {
+        /// The ticket that went with the question.
+        ticket: Ticket,
+        /// What was found, newest first; empty when nothing was.
+        executions: Vec<Execution>,
+    },
+    /// The moment that `next_deadline` named has come.
+    Deadline,
+    /// The process has been asked to stop.
+    Stop,
+}
+
+/// Who asks. Closed: whoever is none of these cannot ask.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Principal {
+    /// A chat user, by id; the name is for reading only.
+    ChatUser {
+        /// Rights hang on this.
+        id: UserId,
+        /// The name at the time of asking.
+        name: String,
+    },
+    /// A user of the machine that the bot runs on, proven by the kernel.
+    LocalUser {
+        /// The numeric id that the kernel reported.
+        uid: u32,
+        /// Its name in the password database.
+        name: String,
+    },
+}
+
+/// State of the way to the chat server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Connection {
+    /// The server has greeted us.
+    Up {
+        /// The bot's own user.
+        me: UserId,
+        /// Its name, without the at sign.
+        username: String,
+        /// The longest message in characters.
+        max_post: usize,
+    },
+    /// No connection: why, and what is being done about it.
+    Down {
+        /// A sentence for people.
+        why: String,
+    },
+}
+
+/// Names from the settings resolved to ids. What could not be resolved is absent and grants nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// User name (lower case, without the at sign) to id.
+    pub users: BTreeMap<String, UserId>,
+    /// Channel name to id.
+    pub channels: BTreeMap<String, ChannelId>,
+}
+
+/// A post as the chat adapter heard it. Nothing is filtered before the core sees it.
+#[derive(Debug, Clone)]
+pub struct HeardPost {
+    /// The post.
+    pub id: PostId,
+    /// Where it was written.
+    pub channel: ChannelId,
+    /// What kind of channel that is.
+    pub channel_kind: ChannelKind,
+    /// The first post of the thread, when this is a reply.
+    pub root: Option<PostId>,
+    /// The author's id as the server gives it.
+    pub author: UserId,
+    /// Who that is, looked up by id; absent when the server could not say.
+    pub identity: Option<Identity>,
+    /// The text as it was written.
+    pub message: String,
+    /// When the server stored it.
+    pub created: Timestamp,
+    /// What speaks against its being a person's own words.
+    pub marks: PostMarks,
+}
+
+/// Kinds of channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChannelKind {
+    /// Open to the team.
+    Public,
+    /// By invitation.
+    Private,
+    /// One person and the bot.
+    Direct,
+    /// A few people and the bot.
+    Group,
+}
+
+/// Whatever marks a post as something else than a line that a person just wrote. Marks only ever take trust away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PostMarks {
+    /// The server's post type; empty for an ordinary post, `me` for an emote.
+    pub kind: String,
+    /// It has been edited, or arrived as an edit.
+    pub edited: bool,
+    /// Names of the props that say it came from a bot, a webhook, a plugin or an application.
+    pub props: Vec<String>,
+    /// It came from another server.
+    pub remote: bool,
+}
+
+/// Who a chat user is, as of a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub id: UserId,
+    /// The user name without the at sign.
+    pub username: String,
+    /// A bot account.
+    pub is_bot: bool,
+    /// Not deactivated.
+    pub active: bool,
+    /// Those channels named in the settings that this user is a member of.
+    pub member_of: BTreeSet<ChannelId>,
+    /// When this was looked up.
+    pub as_of: Timestamp,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    /// It stands in the channel.
+    Sent {
+        /// As this post.
+        post: PostId,
+    },
+    /// The server refused it for good; repeating would not help.
+    Refused {
+        /// What the server said, for the log.
+        why: String,
+    },
+}
+
+/// What can be asked over the control socket.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "ask")]
+pub enum Ask {
+    /// Run an action.
+    Run {
+        /// Which.
+        action: ActionRef,
+        /// With what; strings are cast by the action's schema.
+        parameters: BTreeMap<String, serde_json::Value>,
+    },
+    /// The newest executions.
+    Executions {
+        /// At most so many.
+        limit: usize,
+    },
+    /// One execution, by its id or the end of it.
+    Execution {
+        /// The id or its last digits.
+        id: String,
+    },
+    /// Stop an execution.
+    Cancel {
+        /// The id or its last digits.
+        id: String,
+    },
+    /// Run an execution's action again with the same parameters.
+    Rerun {
+        /// The id or its last digits.
+        id: String,
+    },
+    /// Whether the path from chat to nodes works.
+    Health,
+}
+
+/// A question's way back: who wanted to know, and what for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Who asked.
+    pub from: Principal,
+    /// Where the answer goes.
+    pub back: Back,
+    /// What was asked about, as written.
+    pub asked: String,
+    /// What to do with what is found.
+    pub purpose: Purpose,
+}
+
+/// Where an answer goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "to")]
+pub enum Back {
+    /// Into a channel.
+    Chat {
+        /// Which.
+        channel: ChannelId,
+        /// The thread, when the question was asked in one.
+        root: Option<PostId>,
+        /// The post that asked.
+        post: PostId,
+    },
+    /// To a caller on the control socket.
+    Request {
+        /// Which.
+        request: RequestId,
+    },
+}
+
+/// What is done with executions that were looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Show one.
+    Show,
+    /// List many.
+    List,
+    /// Stop one.
+    Cancel,
+    /// Run one again.
+    Rerun,
+}

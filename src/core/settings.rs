@@ -1,0 +1,70 @@
+//! The part of the configuration that decisions depend on, already checked.
+
+use std::time::Duration;
+
+/// What the core knows of `config.toml`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Names of the channels where commands are heard. Direct messages are always heard.
+    pub channels: Vec<String>,
+    /// The channel that hears of trouble with the bot itself.
+    pub admin_channel: Option<String>,
+    /// How a line is meant for the bot.
+    pub address: Vec<Address>,
+    /// The text that [`Address::Prefix`] looks for.
+    pub prefix: String,
+    /// Who may do what.
+    pub roles: Vec<Role>,
+    /// An execution that took longer than this ends with a reply that mentions who asked.
+    pub mention_after: Duration,
+    /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.
+    pub own_uid: u32,
+}
+
+/// The ways to address the bot in a channel. In a direct message every line is meant for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// `@name line`.
+    Mention,
+    /// The prefix before the line.
+    Prefix,
+    /// The line as it stands, when it matches an alias or a command of the bot.
+    Bare,
+}
+
+/// A role: who has it and what it grants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Its name.
+    pub name: String,
+    /// User names (lower case, without the at sign), resolved to ids by the directory.
+    pub users: Vec<String>,
+    /// Channel names; whoever is a member has the role.
+    pub channels: Vec<String>,
+    /// Users of the bot's own machine.
+    pub unix_users: Vec<String>,
+    /// What it grants.
+    pub grants: Vec<Grant>,
+}
+
+/// `verb:ref-glob`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What may be done. [`Verb::Admin`] includes all others, [`Verb::Run`] includes [`Verb::View`].
+    pub verb: Verb,
+    /// On which actions: a glob over `pack.name` where `*` stands for any text.
+    pub on: String,
+}
+
+/// What can be granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verb {
+    /// See that an action exists and how its executions went.
+    View,
+    /// Run it, stop it.
+    Run,
+    /// Approve its runs.
+    Approve,
+    /// Everything, and the bot itself.
+    Admin,
+}

@@ -1,0 +1,4 @@
+//! Halcyon: a ChatOps bot for Mattermost with an automation engine inside.
+
+pub mod core;
+pub mod runtime;

@@ -1,0 +1,3 @@
+//! # Runtime: joins
+
+pub mod ports;
