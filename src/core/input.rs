@@ -1,7 +1,7 @@
 //! Everything that can happen to the bot. One page; nothing else ever reaches the core.
 
-use crate::core::action::run::RunNews;
 use crate::core::action::execution::Execution;
+use crate::core::action::run::RunNews;
 use crate::core::content::Catalog;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};

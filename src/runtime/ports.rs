@@ -32,7 +32,12 @@ pub trait Chat: Send + Sync {
     /// Makes a post that carries `key` in its props.
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError>;
     /// Looks for a post of ours with this key among the newest of the channel (or of the thread).
-    async fn find(&self, channel: &ChannelId, root: Option<&PostId>, key: &DeliveryId) -> Result<Option<PostId>, ChatError>;
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        root: Option<&PostId>,
+        key: &DeliveryId,
+    ) -> Result<Option<PostId>, ChatError>;
     /// Replaces the text of a post of ours.
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError>;
     /// Puts an emoji on a post or takes it away.
@@ -165,4 +170,3 @@ pub trait BlobWriter: Send {
     /// Syncs it and gives its name.
     async fn finish(self: Box<Self>) -> Result<BlobId, StoreError>;
 }
-
