@@ -2,7 +2,9 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::RunNews;
+use crate::core::access::Rights;
 use crate::core::content::Catalog;
+use crate::core::content::diagnostic::Diagnostic;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
@@ -30,7 +32,12 @@ pub enum Input {
     /// Settings were read; replaces the ones before.
     Settings(Arc<Settings>),
     /// Content was loaded; replaces the catalog before.
-    Content(Arc<Catalog>),
+    Content {
+        /// What is in force.
+        catalog: Arc<Catalog>,
+        /// What is wrong with the files.
+        problems: Arc<Vec<Diagnostic>>,
+    },
     /// Host names and groups as of now.
     Inventory(Arc<Inventory>),
     /// The chat connection changed.
@@ -245,6 +252,8 @@ pub enum Ask {
 pub struct Ticket {
     /// Who asked.
     pub from: Principal,
+    /// What they may do, as of the question.
+    pub rights: Rights,
     /// Where the answer goes.
     pub back: Back,
     /// What was asked about, as written.

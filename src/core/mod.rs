@@ -1,13 +1,32 @@
 //! # Core: decides
 //!
-//! Pure and synchronous: no clock, no files, no sockets, no tasks.
+//! Pure and synchronous: no clock, no files, no sockets, no tasks, no randomness. One event goes in, facts to remember and effects to
+//! perform come out. The folder names are the product's features. In reading order:
+//!
+//! - [`input`], [`effect`], [`fact`]: the three alphabets: all that can happen, all the bot can do, all it remembers;
+//! - [`bot`]: the machine that joins the features below;
+//! - [`memory`]: the fold of the facts;
+//! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
+//! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
+//! - [`message`]: everything that is said;
+//! - [`content`], [`settings`]: what the site has written down;
+//! - [`id`]: the names of things.
+//!
+//! - **Core imports nothing from `runtime`, `adapters`, `app`, `cli` or `config`**; a test reads the folder and says so.
+//! - **The time is an argument.**
 
+pub mod access;
 pub mod action;
 pub mod alias;
+pub mod bot;
+pub mod chat;
 pub mod content;
 pub mod effect;
 pub mod fact;
 pub mod host;
 pub mod id;
 pub mod input;
+pub mod memory;
+pub mod message;
 pub mod settings;
+pub mod template;

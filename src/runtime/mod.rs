@@ -1,3 +1,21 @@
 //! # Runtime: joins
+//!
+//! Where the core and the world meet. It knows the core and the ports and no adapter by name.
+//!
+//! - [`ports`]: what the world must be able to do;
+//! - [`event_loop`]: waits for inputs or the next deadline, asks the core, makes its facts durable, hands its effects on;
+//! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
+//! - [`intake`]: from what the chat server tells to inputs, with who said it;
+//! - [`outbox`]: the one way out to the chat server.
+//!
+//! Life cycle: replay the facts; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
+//! is begun, what runs may end within the grace period, what was promised to be said is said.
+//!
+//! - **Nothing is said or done before the fact behind it is durable.**
+//! - **State changes in one place, without awaiting**: whatever takes time is a task that comes back as an input.
 
+pub mod dispatch;
+pub mod event_loop;
+pub mod intake;
+pub mod outbox;
 pub mod ports;

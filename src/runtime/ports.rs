@@ -170,3 +170,11 @@ pub trait BlobWriter: Send {
     /// Syncs it and gives its name.
     async fn finish(self: Box<Self>) -> Result<BlobId, StoreError>;
 }
+
+/// Where time and randomness come from.
+pub trait Clock: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> jiff::Timestamp;
+    /// Fresh random bits.
+    fn entropy(&self) -> u64;
+}

@@ -1,4 +1,22 @@
 //! The one test binary. A module an area; data under `tests/data`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
-mod execution;
+use std::path::{Path, PathBuf};
+
+mod messages;
+
+/// A file under `tests/data`.
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// Compares with a committed file; `HALCYON_UPDATE=1` writes it anew, for a person to look at the difference.
+fn golden(name: &str, text: &str) {
+    let path = data(name);
+    if std::env::var_os("HALCYON_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
+}

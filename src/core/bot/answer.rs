@@ -1,0 +1,301 @@
+//! Somebody asked about executions or health, or asked over the control socket to run something.
+
+use super::start::Wish;
+use super::watch::{mark, shown_line, verdict};
+use super::{Bot, Moment, Step};
+use crate::core::access::{Asker, Rights};
+use crate::core::action::execution::{Execution, Status};
+use crate::core::content::diagnostic::Severity;
+use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
+use crate::core::fact::Fact;
+use crate::core::id::{ActionRef, DeliveryId, RequestId};
+use crate::core::input::{Ask, Back, Connection, Principal, Purpose, Ticket};
+use crate::core::memory::Contradiction;
+use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
+use crate::core::message::output;
+use crate::core::message::span::span;
+use crate::core::settings::Verb;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+impl Bot {
+    pub(super) fn asked(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        request: RequestId,
+        from: Principal,
+        ask: Ask,
+    ) -> Result<(), Contradiction> {
+        let rights = match &from {
+            Principal::LocalUser { uid, name } => self.rights(Asker::Local { uid: *uid, name }),
+            Principal::ChatUser { .. } => Rights { roles: Vec::new(), grants: Vec::new() },
+        };
+        if matches!(ask, Ask::Health) {
+            let parts = self.health();
+            answer(step, request, Answer::Health { healthy: parts.iter().all(|part| part.works), parts });
+            return Ok(());
+        }
+        if !rights.any() {
+            let Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. } = &from;
+            let text = format!(
+                "{name} has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml"
+            );
+            answer(step, request, Answer::Refused { text });
+            return Ok(());
+        }
+        let back = Back::Request { request };
+        let mut look_up = |query, asked, purpose| {
+            let ticket = Ticket { from: from.clone(), rights: rights.clone(), back: back.clone(), asked, purpose };
+            step.effects.push(Effect::Find { query, ticket });
+            Ok(())
+        };
+        match ask {
+            Ask::Run { action, parameters } => self.asked_to_run(step, moment, request, from, &rights, &action, parameters),
+            Ask::Executions { limit } => look_up(Query::Newest(limit), limit.to_string(), Purpose::List),
+            Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
+            Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
+            Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
+            Ask::Health => Ok(()),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, and a struct of its own would only rename them")]
+    fn asked_to_run(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        request: RequestId,
+        by: Principal,
+        rights: &Rights,
+        action: &ActionRef,
+        given: BTreeMap<String, Value>,
+    ) -> Result<(), Contradiction> {
+        if self.stopping {
+            answer(step, request, Answer::Refused { text: self.sentences.say(&Card::Stopping) });
+            return Ok(());
+        }
+        let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
+        let Some(action) = known else {
+            let similar = self.similar_actions(action, rights);
+            let hint = if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
+            answer(step, request, Answer::Refused { text: format!("there is no action `{action}`{hint}") });
+            return Ok(());
+        };
+        let back = Back::Request { request };
+        let wish = Wish { action, given, by, back, line: String::new(), alias: None, rerun_of: None };
+        let told = match self.start(step, moment, wish)? {
+            Ok(id) => Answer::Started { id },
+            Err(declined) => Answer::Refused { text: self.sentences.say(&declined.card) },
+        };
+        answer(step, request, told);
+        Ok(())
+    }
+
+    fn similar_actions(&self, wanted: &ActionRef, rights: &Rights) -> Vec<String> {
+        let known = self.catalog.actions.keys().filter(|known| rights.may(Verb::Run, known));
+        let mut ranked: Vec<(f64, String)> =
+            known.map(|known| (strsim::jaro_winkler(known.as_str(), wanted.as_str()), known.to_string())).collect();
+        ranked.retain(|(likeness, _)| *likeness > 0.85);
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        ranked.into_iter().take(3).map(|(_, name)| name).collect()
+    }
+
+    pub(super) fn found(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        ticket: Ticket,
+        executions: Vec<Execution>,
+    ) -> Result<(), Contradiction> {
+        let wanted = match ticket.purpose {
+            Purpose::Show | Purpose::List => Verb::View,
+            Purpose::Cancel | Purpose::Rerun => Verb::Run,
+        };
+        // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
+        let mut visible: Vec<Execution> = executions
+            .into_iter()
+            .filter(|execution| ticket.rights.may(wanted, &execution.request.action))
+            .map(|execution| self.memory.executions.get(&execution.request.id).cloned().unwrap_or(execution))
+            .collect();
+        if ticket.purpose == Purpose::List {
+            return self.list(step, moment, &ticket.back, visible);
+        }
+        if visible.len() > 1 {
+            return self.say(step, moment, &ticket.back, &Card::ManyExecutions { id: ticket.asked });
+        }
+        let Some(execution) = visible.pop() else {
+            return self.say(step, moment, &ticket.back, &Card::NoExecution { id: ticket.asked });
+        };
+        match ticket.purpose {
+            Purpose::Show | Purpose::List => self.show(step, moment, &ticket.back, execution),
+            Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
+            Purpose::Rerun => self.rerun(step, moment, ticket, &execution),
+        }
+    }
+
+    fn list(&mut self, step: &mut Step, moment: &Moment, back: &Back, executions: Vec<Execution>) -> Result<(), Contradiction> {
+        if let Back::Request { request } = back {
+            answer(step, *request, Answer::Executions { executions });
+            return Ok(());
+        }
+        let rows = executions.iter().map(|execution| ListRow {
+            mark: mark(execution.status),
+            id: execution.request.id.short().to_owned(),
+            line: shown_line(execution).replace('|', "\\|"),
+            who: name_of(&execution.request.by).to_owned(),
+            ago: ago(execution.started, moment.at),
+            verdict: verdict(execution),
+        });
+        let card = Card::List { rows: rows.collect() };
+        self.say(step, moment, back, &card)
+    }
+
+    fn show(&mut self, step: &mut Step, moment: &Moment, back: &Back, execution: Execution) -> Result<(), Contradiction> {
+        let id = execution.request.id.clone();
+        let (channel, root, post) = match back {
+            Back::Request { request } => {
+                let tail = self.watches.get(&id).map(|watch| watch.tail()).unwrap_or_default();
+                let tail = tail.iter().map(|line| format!("{}: {}", line.host, line.text)).collect();
+                answer(step, *request, Answer::Execution { execution: Box::new(execution), tail });
+                return Ok(());
+            }
+            Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
+        };
+        let (text, files) = if execution.status.is_final() {
+            let places = execution.places();
+            let outputs = output::outputs(&places, &execution.outcomes);
+            let name = format!("{}-{}.txt", execution.request.action.name(), id.short());
+            let files = if outputs.attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
+            let card = Card::Ended(Ended {
+                mark: mark(execution.status),
+                line: shown_line(&execution),
+                id: id.short().to_owned(),
+                verdict: verdict(&execution),
+                took: format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at)),
+                error: execution.error.clone().unwrap_or_default(),
+                outputs,
+                attached: false,
+                unknown: execution.status == Status::Unknown,
+            });
+            (self.sentences.say(&card), files)
+        } else {
+            (self.first_card(&id, moment.at), Vec::new())
+        };
+        let body = Body::Post { root: root.map(|post| Thread::Post { post }), text, files };
+        self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{post}-show")), channel, body })
+    }
+
+    fn cancel(&mut self, step: &mut Step, moment: &Moment, ticket: Ticket, execution: &Execution) -> Result<(), Contradiction> {
+        let id = execution.request.id.clone();
+        let short = id.short().to_owned();
+        if execution.status.is_final() {
+            let card = Card::AlreadyEnded { id: short, verdict: verdict(execution) };
+            return self.say(step, moment, &ticket.back, &card);
+        }
+        if execution.status == Status::Running {
+            self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from })?;
+            if execution.request.ends_at.is_some() {
+                self.finish(step, moment, &id, Status::Canceled, None)?;
+            } else {
+                step.effects.push(Effect::Cancel(id));
+            }
+        }
+        let card = Card::Canceling { id: short, line: shown_line(execution) };
+        if let Back::Request { request } = ticket.back {
+            answer(step, request, Answer::Done { text: self.sentences.say(&card) });
+            return Ok(());
+        }
+        self.say(step, moment, &ticket.back, &card)
+    }
+
+    fn rerun(&mut self, step: &mut Step, moment: &mut Moment, ticket: Ticket, execution: &Execution) -> Result<(), Contradiction> {
+        let request = &execution.request;
+        if !request.secrets.is_empty() {
+            let card = Card::SecretsGone { id: request.id.short().to_owned(), names: request.secrets.clone() };
+            return self.say(step, moment, &ticket.back, &card);
+        }
+        if self.stopping {
+            return self.say(step, moment, &ticket.back, &Card::Stopping);
+        }
+        let Some(action) = self.catalog.actions.get(&request.action).cloned() else {
+            return self.say(step, moment, &ticket.back, &Card::Disabled { action: request.action.to_string() });
+        };
+        let given = request.parameters.iter().filter(|(name, value)| {
+            let parameter = action.parameters.get(*name);
+            let fixed = parameter.is_some_and(|parameter| parameter.immutable || parameter.secret);
+            let defaulted = parameter.is_some_and(|parameter| parameter.default.as_ref() == Some(*value));
+            !fixed && !defaulted
+        });
+        let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let wish = Wish {
+            action,
+            given,
+            by: ticket.from,
+            back: ticket.back.clone(),
+            line: request.line.clone(),
+            alias: request.alias.clone(),
+            rerun_of: Some(request.id.clone()),
+        };
+        let started = self.start(step, moment, wish)?;
+        match (started, &ticket.back) {
+            (Ok(id), Back::Request { request }) => {
+                answer(step, *request, Answer::Started { id });
+                Ok(())
+            }
+            (Ok(_), Back::Chat { .. }) => Ok(()),
+            (Err(declined), back) => self.say(step, moment, back, &declined.card),
+        }
+    }
+
+    pub(super) fn status_card(&self) -> Card {
+        let parts = self.health();
+        Card::Status {
+            healthy: parts.iter().all(|part| part.works),
+            running: self.memory.executions.len(),
+            parts: parts.into_iter().map(|part| StatusPart { name: part.name, works: part.works, says: part.says }).collect(),
+        }
+    }
+
+    /// Each part of the path from chat to nodes, as far as the core can tell. That it answers at all shows that the store takes facts.
+    fn health(&self) -> Vec<HealthPart> {
+        let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
+        let chat = match &self.connection {
+            Connection::Up { username, .. } => part("chat", true, format!("connected as {username}")),
+            Connection::Down { why } => part("chat", false, why.clone()),
+        };
+        let waiting = self.memory.unsent.len();
+        let outbox = part("outbox", waiting < 100, format!("{waiting} deliveries waiting"));
+        let wrong = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let said = format!(
+            "{} aliases, {} actions in {} packs{}",
+            self.catalog.aliases.len(),
+            self.catalog.actions.len(),
+            self.catalog.packs.len(),
+            if wrong == 0 { String::new() } else { format!("; {wrong} problems in files, see `halcyon check`") }
+        );
+        let content = part("content", !self.catalog.aliases.is_empty(), said);
+        let broken = &self.inventory.broken;
+        let said = match broken.iter().next() {
+            None => format!("{} hosts, {} groups", self.inventory.hosts.len(), self.inventory.groups.len()),
+            Some((name, why)) => format!("the members of @{name} are not known: {why}"),
+        };
+        vec![chat, outbox, content, part("inventory", broken.is_empty(), said)]
+    }
+}
+
+fn answer(step: &mut Step, request: RequestId, answer: Answer) {
+    step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
+}
+
+fn name_of(principal: &Principal) -> &str {
+    match principal {
+        Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name,
+    }
+}
+
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    span(Duration::try_from(now.duration_since(then)).unwrap_or_default())
+}

@@ -1,0 +1,300 @@
+//! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
+
+use super::start::{Declined, Wish, numbered};
+use super::{Bot, Moment, Step, react, unreact};
+use crate::core::access::{Asker, Rights};
+use crate::core::alias::help::{self, HelpLine as AliasHelp};
+use crate::core::alias::matcher::{Match, Selection};
+use crate::core::alias::spec::Alias;
+use crate::core::alias::suggest;
+use crate::core::chat::address::{Meant, addressed};
+use crate::core::chat::admission::admit;
+use crate::core::chat::command::{COMMANDS, Command};
+use crate::core::effect::{Effect, Query};
+use crate::core::fact::{Choice, Fact};
+use crate::core::id::{AliasRef, ChannelId, UserId};
+use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
+use crate::core::memory::Contradiction;
+use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
+use crate::core::message::span::span;
+use crate::core::settings::Verb;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A line older than this when it is heard was written while the bot was away; it is not run.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+/// How long an offered choice stands.
+const OFFER: SignedDuration = SignedDuration::from_mins(10);
+
+/// Who wrote a line that is being taken up, and where its answer goes.
+#[derive(Debug)]
+struct Speaker<'a> {
+    identity: &'a Identity,
+    rights: Rights,
+    back: Back,
+    channel: ChannelId,
+}
+
+impl Speaker<'_> {
+    fn principal(&self) -> Principal {
+        Principal::ChatUser { id: self.identity.id.clone(), name: self.identity.username.clone() }
+    }
+}
+
+impl Bot {
+    pub(super) fn hear(&mut self, step: &mut Step, moment: &mut Moment, post: &HeardPost) -> Result<(), Contradiction> {
+        let Some((me, username)) = self.me() else { return Ok(()) };
+        if admit(post, me).is_err() || self.memory.has_taken(&post.id, &post.channel, post.created) {
+            return Ok(());
+        }
+        let direct = post.channel_kind == ChannelKind::Direct;
+        let chosen = self.chosen(&post.author, &post.channel, &post.message, moment.at);
+        let found = addressed(&post.message, username, direct, &self.settings);
+        let (meant, line) = match (&chosen, found) {
+            (Some(_), _) => (Meant::Surely, post.message.trim()),
+            (None, Some(found)) => found,
+            (None, None) => return Ok(()),
+        };
+        let line = line.to_owned();
+        let called_by_name = post.message.trim_start().starts_with('@');
+        let elsewhere = !direct && !self.hears(&post.channel);
+        if (elsewhere && !called_by_name) || (meant == Meant::Perhaps && !self.understands(&line)) {
+            return Ok(());
+        }
+
+        let taken = Fact::PostTaken { post: post.id.clone(), channel: post.channel.clone(), created: post.created };
+        self.note(step, moment, taken)?;
+        react(step, &post.channel, &post.id, "eyes");
+        let back = Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() };
+        let age = moment.at.duration_since(post.created);
+        let refusal = if elsewhere {
+            Some(Card::Elsewhere { channels: self.settings.channels.clone() })
+        } else if self.stopping {
+            Some(Card::Stopping)
+        } else if age > LATE {
+            Some(Card::Late { line: line.clone(), ago: span(Duration::try_from(age).unwrap_or_default()) })
+        } else if line.is_empty() {
+            Some(Card::Called)
+        } else {
+            None
+        };
+        if let Some(card) = refusal {
+            return self.say(step, moment, &back, &card);
+        }
+        let Some(identity) = &post.identity else {
+            return self.say(step, moment, &back, &Card::NotIdentified);
+        };
+        let rights = self.rights(Asker::Chat(identity));
+        let speaker = Speaker { identity, rights, back, channel: post.channel.clone() };
+        if let Some(choice) = chosen {
+            self.close_offer(step, moment, &speaker)?;
+            return self.obey(step, moment, &speaker, &choice.line, choice.alias.as_ref());
+        }
+        self.obey(step, moment, &speaker, &line, None)
+    }
+
+    /// The line that a bare number picks from an open offer.
+    fn chosen(&self, user: &UserId, channel: &ChannelId, message: &str, now: Timestamp) -> Option<Choice> {
+        let Some(Command::Choose(number)) = Command::read(message) else { return None };
+        let offer = self.memory.choices.get(&(user.clone(), channel.clone()))?;
+        (now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
+    }
+
+    /// Whether a bare line means something to the bot.
+    fn understands(&self, line: &str) -> bool {
+        let own = matches!(Command::read(line), Some(command) if !matches!(command, Command::Choose(_)));
+        own || !self.catalog.matcher.matches(line).is_empty()
+    }
+
+    fn close_offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>) -> Result<(), Contradiction> {
+        let key = (speaker.identity.id.clone(), speaker.channel.clone());
+        if self.memory.choices.contains_key(&key) {
+            self.note(step, moment, Fact::ChoiceClosed { user: key.0, channel: key.1 })?;
+        }
+        Ok(())
+    }
+
+    /// Does what a line says.
+    fn obey(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        meant: Option<&AliasRef>,
+    ) -> Result<(), Contradiction> {
+        let command = Command::read(line);
+        if !speaker.rights.any() && command != Some(Command::WhoAmI) {
+            return self.say(step, moment, &speaker.back, &Card::NoRole);
+        }
+        match command {
+            Some(Command::Help(query)) => {
+                let card = self.help(speaker, query);
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::WhoAmI) => {
+                let card = Card::WhoAmI {
+                    name: speaker.identity.username.clone(),
+                    id: speaker.identity.id.to_string(),
+                    roles: speaker.rights.roles.clone(),
+                    grants: speaker.rights.grants.iter().map(|grant| format!("{}:{}", grant.verb.word(), grant.on)).collect(),
+                };
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::Status) => {
+                let card = self.status_card();
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::List(most)) => {
+                look_up(step, speaker, Query::Newest(most), most.to_string(), Purpose::List);
+                Ok(())
+            }
+            Some(Command::Show(id)) => {
+                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Show);
+                Ok(())
+            }
+            Some(Command::Cancel(id)) => {
+                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Cancel);
+                Ok(())
+            }
+            Some(Command::Rerun(id)) => {
+                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Rerun);
+                Ok(())
+            }
+            Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
+            None => self.match_alias(step, moment, speaker, line, meant),
+        }
+    }
+
+    fn match_alias(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        meant: Option<&AliasRef>,
+    ) -> Result<(), Contradiction> {
+        let mut matches = self.catalog.matcher.matches(line);
+        matches.retain(|found| speaker.rights.may(Verb::Run, &found.alias.action));
+        if let Some(meant) = meant {
+            matches.retain(|found| found.alias.reference == *meant);
+        }
+        match Selection::of(matches) {
+            Selection::One(found) => self.run_alias(step, moment, speaker, line, &found),
+            Selection::None => {
+                let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+                let own: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
+                let offered = suggest::lines(line, &self.catalog.matcher, &own, &may, &self.inventory.hosts);
+                let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered) };
+                let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
+                self.offer(step, moment, speaker, choices)?;
+                self.not_done(step, speaker, "question");
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Selection::Ambiguous(found) => {
+                let choices = found.iter().map(|found| Choice { line: line.to_owned(), alias: Some(found.alias.reference.clone()) });
+                let choices: Vec<Choice> = choices.collect();
+                let shown = found.iter().enumerate().map(|(place, found)| Numbered {
+                    number: place + 1,
+                    line: found.display.clone(),
+                    description: found.alias.description.clone(),
+                });
+                let card = Card::Ambiguous { line: line.to_owned(), choices: shown.collect() };
+                self.offer(step, moment, speaker, choices)?;
+                self.not_done(step, speaker, "question");
+                self.say(step, moment, &speaker.back, &card)
+            }
+        }
+    }
+
+    fn run_alias(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        found: &Match,
+    ) -> Result<(), Contradiction> {
+        let alias = &found.alias;
+        let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
+            let card = Card::Disabled { action: alias.action.to_string() };
+            return self.say(step, moment, &speaker.back, &card);
+        };
+        let mut given: BTreeMap<String, Value> =
+            found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
+        if !fixed.is_empty() {
+            let problems = fixed.iter().map(|name| format!("`{name}` is set by this command and cannot be given")).collect();
+            let card = Card::BadParameters { line: line.to_owned(), problems };
+            return self.say(step, moment, &speaker.back, &card);
+        }
+        given.extend(alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let wish = Wish {
+            action,
+            given,
+            by: speaker.principal(),
+            back: speaker.back.clone(),
+            line: line.to_owned(),
+            alias: Some(alias.reference.clone()),
+            rerun_of: None,
+        };
+        if let Err(Declined { card, offered }) = self.start(step, moment, wish)? {
+            let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
+            self.offer(step, moment, speaker, choices)?;
+            self.not_done(step, speaker, "question");
+            self.say(step, moment, &speaker.back, &card)?;
+        }
+        Ok(())
+    }
+
+    /// Remembers that the next number of this user in this channel picks one of these lines.
+    fn offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>, lines: Vec<Choice>) -> Result<(), Contradiction> {
+        if lines.is_empty() {
+            return self.close_offer(step, moment, speaker);
+        }
+        let until = moment.at.saturating_add(OFFER).unwrap_or(moment.at);
+        self.note(step, moment, Fact::ChoiceOffered { user: speaker.identity.id.clone(), back: speaker.back.clone(), lines, until })
+    }
+
+    /// Replaces the first sign by one that says that nothing was done.
+    fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
+        if let Back::Chat { channel, post, .. } = &speaker.back {
+            unreact(step, channel, post, "eyes");
+            react(step, channel, post, emoji);
+        }
+    }
+
+    fn help(&self, speaker: &Speaker<'_>, query: Option<String>) -> Card {
+        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let found = help::help(query.as_deref(), &self.catalog.aliases, &may);
+        let mut packs: Vec<HelpPack> = Vec::new();
+        for AliasHelp { pack, display, description, .. } in found {
+            let line = HelpLine { display, description };
+            match packs.last_mut() {
+                Some(last) if last.name == pack => last.lines.push(line),
+                _ => packs.push(HelpPack { name: pack, lines: vec![line] }),
+            }
+        }
+        let words = query.as_deref().unwrap_or_default().to_lowercase();
+        let own: Vec<HelpLine> = COMMANDS
+            .iter()
+            .filter(|(name, description)| words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word)))
+            .map(|(name, description)| HelpLine { display: (*name).to_owned(), description: (*description).to_owned() })
+            .collect();
+        Card::Help(Help {
+            nothing: packs.is_empty() && own.is_empty(),
+            query: query.unwrap_or_default(),
+            address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
+            packs,
+            own,
+        })
+    }
+}
+
+fn look_up(step: &mut Step, speaker: &Speaker<'_>, query: Query, asked: String, purpose: Purpose) {
+    let ticket =
+        Ticket { from: speaker.principal(), rights: speaker.rights.clone(), back: speaker.back.clone(), asked, purpose };
+    step.effects.push(Effect::Find { query, ticket });
+}

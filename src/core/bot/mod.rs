@@ -1,0 +1,248 @@
+//! # The bot as one machine
+//!
+//! [`Bot::handle`] takes one [`Event`] and gives a [`Step`]: the facts to remember and the effects to perform. The runtime makes the facts
+//! durable first and performs the effects then. [`Bot::next_deadline`] says when it wants to be woken though nothing has happened.
+//!
+//! This file routes; the work is in the files beside it, one for each way in:
+//! - [`mod@hear`]: a post was heard;
+//! - [`mod@start`]: an execution is started, whoever asked for it;
+//! - [`mod@watch`]: a run tells how it goes;
+//! - [`mod@answer`]: somebody asked about executions, health or rights;
+//! - [`mod@recover`]: the process has started again.
+//!
+//! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
+//! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
+
+mod answer;
+mod hear;
+mod recover;
+mod start;
+mod watch;
+
+use crate::core::access::Rights;
+use crate::core::content::Catalog;
+use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
+use crate::core::fact::{Dated, Fact};
+use crate::core::host::Inventory;
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input};
+use crate::core::memory::{Contradiction, Memory};
+use crate::core::message::card::Card;
+use crate::core::message::markdown;
+use crate::core::message::sentences::Sentences;
+use crate::core::settings::Settings;
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use watch::Watch;
+
+/// The version that the bot calls itself by.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The whole bot.
+#[derive(Debug)]
+pub struct Bot {
+    memory: Memory,
+    watches: BTreeMap<ExecutionId, Watch>,
+    settings: Arc<Settings>,
+    catalog: Arc<Catalog>,
+    problems: Arc<Vec<Diagnostic>>,
+    inventory: Arc<Inventory>,
+    directory: Directory,
+    connection: Connection,
+    sentences: Sentences,
+    /// What the admin channel is to hear once it is known; said once.
+    announcement: Option<Vec<String>>,
+    stopping: bool,
+}
+
+/// What one event leads to. Facts first, then effects.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be made durable, all or none.
+    pub facts: Vec<Dated>,
+    /// To be performed once the facts are durable.
+    pub effects: Vec<Effect>,
+}
+
+/// The moment, and the randomness that deciding may use up.
+#[derive(Debug)]
+struct Moment {
+    at: Timestamp,
+    entropy: u64,
+}
+
+impl Moment {
+    /// Fresh bits from those that came with the event (splitmix64).
+    fn bits(&mut self) -> u64 {
+        self.entropy = self.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.entropy;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+}
+
+impl Bot {
+    /// The bot as of its stored facts, knowing nothing of the world yet.
+    ///
+    /// # Errors
+    /// A fact that cannot be true after those before it.
+    pub fn remember(facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
+        let mut memory = Memory::default();
+        for fact in facts {
+            memory.apply(fact)?;
+        }
+        Ok(Self {
+            memory,
+            watches: BTreeMap::new(),
+            settings,
+            catalog: Arc::default(),
+            problems: Arc::default(),
+            inventory: Arc::default(),
+            directory: Directory::default(),
+            connection: Connection::Down { why: "not connected yet".to_owned() },
+            sentences: Sentences::new(),
+            announcement: None,
+            stopping: false,
+        })
+    }
+
+    /// What is remembered.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Decides about one event.
+    ///
+    /// # Errors
+    /// A fact that this very decision made contradicts the memory. That is a bug of ours; nothing of the step may be carried out.
+    pub fn handle(&mut self, event: Event) -> Result<Step, Contradiction> {
+        let mut moment = Moment { at: event.at, entropy: event.entropy };
+        let mut step = Step::default();
+        match event.input {
+            Input::Started => self.recover(&mut step, &moment)?,
+            Input::Settings(settings) => self.settings = settings,
+            Input::Content { catalog, problems } => {
+                self.catalog = catalog;
+                self.problems = problems;
+            }
+            Input::Inventory(inventory) => self.inventory = inventory,
+            Input::Connection(connection) => self.connection = connection,
+            Input::Directory(directory) => {
+                self.directory = directory;
+                self.announce(&mut step, &mut moment)?;
+            }
+            Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
+            Input::Delivered { delivery, outcome } => {
+                let fact = match outcome {
+                    DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
+                    DeliveryOutcome::Refused { why } => Fact::DeliveryRefused { delivery, why },
+                };
+                self.note(&mut step, &moment, fact)?;
+            }
+            Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
+            Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
+            Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
+            Input::Deadline => {}
+            Input::Stop => self.stopping = true,
+        }
+        self.refresh(&mut step, &moment)?;
+        Ok(step)
+    }
+
+    /// When the bot wants to be woken, and why.
+    pub fn next_deadline(&self) -> Option<(Timestamp, &'static str)> {
+        let pauses = self.memory.executions.values().filter_map(|execution| execution.request.ends_at);
+        let pauses = pauses.map(|at| (at, "a pause ends"));
+        let refreshes = self.watches.iter().filter_map(|(id, watch)| {
+            let execution = self.memory.executions.get(id)?;
+            matches!(execution.request.back, Back::Chat { .. }).then(|| (watch.due(execution.started), "a post is to be brought up to date"))
+        });
+        pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+    }
+
+    /// Remembers: into the memory and into the step.
+    fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
+        let dated = Dated { at: moment.at, fact };
+        self.memory.apply(&dated)?;
+        step.facts.push(dated);
+        Ok(())
+    }
+
+    /// Promises a delivery and asks for it.
+    fn deliver(&mut self, step: &mut Step, moment: &Moment, delivery: Delivery) -> Result<(), Contradiction> {
+        self.note(step, moment, Fact::DeliveryIntended(delivery.clone()))?;
+        step.effects.push(Effect::Deliver(delivery));
+        Ok(())
+    }
+
+    /// Answers whoever asked: in chat with a card, on the control socket with its text.
+    fn say(&mut self, step: &mut Step, moment: &Moment, back: &Back, card: &Card) -> Result<(), Contradiction> {
+        match back {
+            Back::Chat { channel, root, post } => {
+                let delivery = Delivery {
+                    id: DeliveryId::new(format!("{post}-{}", card.template())),
+                    channel: channel.clone(),
+                    body: Body::Post {
+                        root: root.clone().map(|post| Thread::Post { post }),
+                        text: self.sentences.say(card),
+                        files: Vec::new(),
+                    },
+                };
+                self.deliver(step, moment, delivery)
+            }
+            Back::Request { request } => {
+                let answer = Box::new(Answer::Refused { text: self.sentences.say(card) });
+                step.effects.push(Effect::Answer { request: *request, answer });
+                Ok(())
+            }
+        }
+    }
+
+    /// What a chat user or a local user may do now.
+    fn rights(&self, asker: crate::core::access::Asker<'_>) -> Rights {
+        Rights::of(asker, &self.settings, &self.directory)
+    }
+
+    /// The bot's own user, while connected.
+    fn me(&self) -> Option<(&UserId, &str)> {
+        match &self.connection {
+            Connection::Up { me, username, .. } => Some((me, username)),
+            Connection::Down { .. } => None,
+        }
+    }
+
+    /// Whether commands are heard in this channel.
+    fn hears(&self, channel: &ChannelId) -> bool {
+        self.settings.channels.iter().any(|name| self.directory.channels.get(name) == Some(channel))
+    }
+
+    /// Tells the admin channel that the bot is there, once it is known where that is.
+    fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
+        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
+        let Some(channel) = self.directory.channels.get(name).cloned() else { return Ok(()) };
+        let Some(mut remarks) = self.announcement.take() else { return Ok(()) };
+        let wrong = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        remarks.extend(wrong.clone().take(10).map(|problem| markdown::code(&problem.to_string())));
+        if wrong.count() > 10 {
+            remarks.push("and more: `halcyon check` shows them all".to_owned());
+        }
+        let card = Card::Started { version: VERSION.to_owned(), remarks };
+        let text = self.sentences.say(&card);
+        let id = DeliveryId::new(format!("started-{:016x}", moment.bits()));
+        self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })
+    }
+}
+
+/// Puts an emoji on a post.
+fn react(step: &mut Step, channel: &ChannelId, post: &PostId, emoji: &'static str) {
+    step.effects.push(Effect::React { channel: channel.clone(), post: post.clone(), emoji, remove: false });
+}
+
+/// Takes an emoji away again.
+fn unreact(step: &mut Step, channel: &ChannelId, post: &PostId, emoji: &'static str) {
+    step.effects.push(Effect::React { channel: channel.clone(), post: post.clone(), emoji, remove: true });
+}

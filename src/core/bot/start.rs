@@ -1,0 +1,140 @@
+//! Starting an execution, whoever asked for it: parameters are resolved, the run is planned, the facts are noted, the run is asked for.
+//!
+//! Whether somebody may is decided before this is called.
+
+use super::{Bot, Moment, Step, Watch};
+use crate::core::action::execution::Requested;
+use crate::core::action::params::{self, MASK, Resolved};
+use crate::core::action::plan::{self, Plan, PlanProblem};
+use crate::core::action::run::{Run, Work};
+use crate::core::action::spec::Action;
+use crate::core::effect::{Body, Delivery, Effect, Thread};
+use crate::core::fact::Fact;
+use crate::core::host::HostError;
+use crate::core::id::{AliasRef, ExecutionId, Host};
+use crate::core::input::{Back, Principal};
+use crate::core::memory::{Contradiction, card_of};
+use crate::core::message::card::{Card, Numbered};
+use crate::core::message::markdown;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) action: Arc<Action>,
+    pub(super) given: BTreeMap<String, Value>,
+    pub(super) by: Principal,
+    pub(super) back: Back,
+    pub(super) line: String,
+    pub(super) alias: Option<AliasRef>,
+    pub(super) rerun_of: Option<ExecutionId>,
+}
+
+/// Why a wish comes to nothing: what is said, and the lines offered instead.
+#[derive(Debug)]
+pub(super) struct Declined {
+    pub(super) card: Card,
+    pub(super) offered: Vec<String>,
+}
+
+impl Bot {
+    /// Starts what is wished for.
+    ///
+    /// # Errors
+    /// The outer result is a contradiction in the memory; the inner one says why nothing was started.
+    pub(super) fn start(&mut self, step: &mut Step, moment: &mut Moment, wish: Wish) -> Result<Result<ExecutionId, Declined>, Contradiction> {
+        let (resolved, plan) = match self.prepare(&wish) {
+            Ok(prepared) => prepared,
+            Err(declined) => return Ok(Err(declined)),
+        };
+        let id = ExecutionId::generate(moment.at, moment.bits());
+        let (hosts, ends_at) = match &plan {
+            Plan::Run(Work::Remote(remote)) => (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None),
+            Plan::Run(Work::Local(_)) => (Vec::new(), None),
+            Plan::Noop => (Vec::new(), Some(moment.at)),
+            Plan::Pause(time) => (Vec::new(), Some(moment.at.saturating_add(*time).unwrap_or(moment.at))),
+        };
+        let request = Requested {
+            id: id.clone(),
+            action: wish.action.reference.clone(),
+            runner: wish.action.runner.word().to_owned(),
+            effect: wish.action.effect,
+            parameters: resolved.masked(),
+            secrets: resolved.secrets.iter().filter(|name| resolved.given.contains(*name)).cloned().collect(),
+            by: wish.by,
+            back: wish.back.clone(),
+            line: hide(&wish.line, &resolved),
+            hosts: hosts.clone(),
+            ends_at,
+            alias: wish.alias,
+            rerun_of: wish.rerun_of,
+            content: wish.action.content.clone(),
+        };
+        self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
+        self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
+        if let Back::Chat { channel, root, .. } = &wish.back {
+            let text = self.first_card(&id, moment.at);
+            let root = root.clone().map(|post| Thread::Post { post });
+            let body = Body::Post { root, text, files: Vec::new() };
+            self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
+        }
+        if let Plan::Run(work) = plan {
+            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work })));
+        }
+        Ok(Ok(id))
+    }
+
+    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Declined> {
+        let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
+        let declined = |card| Declined { card, offered: Vec::new() };
+        if !wish.action.enabled {
+            return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
+        }
+        let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
+        let resolved = params::resolve(&wish.action, &wish.given).map_err(|problems| {
+            declined(Card::BadParameters { line: line.clone(), problems: problems.iter().map(|problem| said(problem)).collect() })
+        })?;
+        match plan::plan(&wish.action, &resolved, &self.inventory) {
+            Ok(plan) => Ok((resolved, plan)),
+            Err(PlanProblem::Hosts(problem)) => {
+                let offered = corrected_lines(&wish.line, &problem);
+                let suggestions = numbered(&offered);
+                Err(Declined { card: Card::BadHosts { problem: said(&problem), suggestions }, offered })
+            }
+            Err(problem) => Err(declined(Card::BadParameters { line, problems: vec![said(&problem)] })),
+        }
+    }
+}
+
+/// The line with the misspelt name put right, once for each similar name.
+fn corrected_lines(line: &str, problem: &HostError) -> Vec<String> {
+    let (wrong, sigil, similar) = match problem {
+        HostError::UnknownHost { name, similar } => (name.clone(), "", similar),
+        HostError::UnknownGroup { name, similar } => (format!("@{name}"), "@", similar),
+        HostError::Malformed { .. } | HostError::BrokenGroup { .. } | HostError::TooMany | HostError::Empty(_) => return Vec::new(),
+    };
+    let right = similar.iter().take(3).map(|name| line.replace(&wrong, &format!("{sigil}{name}")));
+    right.filter(|corrected| corrected != line).collect()
+}
+
+/// Numbers lines from 1.
+pub(super) fn numbered(lines: &[String]) -> Vec<Numbered> {
+    let lines = lines.iter().enumerate();
+    lines.map(|(place, line)| Numbered { number: place + 1, line: line.clone(), description: String::new() }).collect()
+}
+
+/// The line with every secret that was given in it masked.
+fn hide(line: &str, resolved: &Resolved) -> String {
+    let mut hidden = line.to_owned();
+    for name in &resolved.secrets {
+        if let Some(Value::String(secret)) = resolved.values.get(name)
+            && resolved.given.contains(name)
+            && !secret.is_empty()
+        {
+            hidden = hidden.replace(secret.as_str(), MASK);
+        }
+    }
+    hidden
+}

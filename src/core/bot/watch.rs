@@ -1,0 +1,305 @@
+//! A run tells how it goes: its post is brought up to date, its end is judged and told.
+
+use super::{Bot, Moment, Step, react, unreact};
+use crate::core::action::execution::{Execution, Status};
+use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
+use crate::core::effect::{Body, Delivery, Effect, Thread};
+use crate::core::fact::Fact;
+use crate::core::host::fold;
+use crate::core::id::{DeliveryId, ExecutionId, Host};
+use crate::core::input::{Back, Principal};
+use crate::core::memory::{Contradiction, card_of};
+use crate::core::message::card::{Card, Ended, Running, Told};
+use crate::core::message::markdown;
+use crate::core::message::output;
+use crate::core::message::span::span;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
+
+/// A post is edited at most this often.
+const SHORTEST_REFRESH: SignedDuration = SignedDuration::from_secs(1);
+/// How many failed hosts a post names one by one while the run goes on.
+const NAMED_FAILURES: usize = 5;
+/// How many characters of a line of chat a card repeats.
+const SHOWN_LINE: usize = 120;
+
+/// What is known of a run in the making. Lost without harm: the facts know what ended.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    waiting: BTreeSet<Host>,
+    running: BTreeSet<Host>,
+    progress: Progress,
+    changed: bool,
+    refreshed: Timestamp,
+}
+
+impl Watch {
+    pub(super) fn new(hosts: &[Host], now: Timestamp) -> Self {
+        Self {
+            waiting: hosts.iter().cloned().collect(),
+            running: BTreeSet::new(),
+            progress: Progress::default(),
+            changed: false,
+            refreshed: now,
+        }
+    }
+
+    /// The newest output.
+    pub fn tail(&self) -> &[TailLine] {
+        &self.progress.tail
+    }
+
+    /// When the post is to be edited next: a second after the last edit when something changed, else so that the time elapsed stays true
+    /// enough, more rarely the longer it takes.
+    pub(super) fn due(&self, started: Timestamp) -> Timestamp {
+        let age = self.refreshed.duration_since(started);
+        let pause = if self.changed {
+            SHORTEST_REFRESH
+        } else if age < SignedDuration::from_mins(1) {
+            SignedDuration::from_secs(5)
+        } else if age < SignedDuration::from_mins(10) {
+            SignedDuration::from_secs(15)
+        } else {
+            SignedDuration::from_mins(1)
+        };
+        self.refreshed.saturating_add(pause).unwrap_or(Timestamp::MAX)
+    }
+}
+
+impl Bot {
+    pub(super) fn watch(&mut self, step: &mut Step, moment: &Moment, id: &ExecutionId, news: RunNews) -> Result<(), Contradiction> {
+        // A run that ended in our books may have a last word on its way; the books stand.
+        if !self.memory.executions.contains_key(id) {
+            return Ok(());
+        }
+        let watch = self.watches.entry(id.clone()).or_insert_with(|| Watch::new(&[], moment.at));
+        watch.changed = true;
+        match news {
+            RunNews::HostStarted { host } => {
+                watch.waiting.remove(&host);
+                watch.running.insert(host);
+                Ok(())
+            }
+            RunNews::Progress(progress) => {
+                watch.progress = progress;
+                Ok(())
+            }
+            RunNews::HostFinished { host, outcome } => {
+                watch.waiting.remove(&host);
+                watch.running.remove(&host);
+                self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
+            }
+            RunNews::Finished { error } => {
+                let Some(execution) = self.memory.executions.get(id) else { return Ok(()) };
+                let status = execution.verdict(error.as_deref());
+                self.finish(step, moment, id, status, error)
+            }
+        }
+    }
+
+    /// Ends pauses whose time has come and edits the posts that are due.
+    pub(super) fn refresh(&mut self, step: &mut Step, moment: &Moment) -> Result<(), Contradiction> {
+        let over: Vec<ExecutionId> = self
+            .memory
+            .executions
+            .values()
+            .filter(|execution| execution.request.ends_at.is_some_and(|at| at <= moment.at))
+            .map(|execution| execution.request.id.clone())
+            .collect();
+        for id in over {
+            self.finish(step, moment, &id, Status::Succeeded, None)?;
+        }
+        for (id, watch) in &mut self.watches {
+            let Some(execution) = self.memory.executions.get(id) else { continue };
+            let Back::Chat { channel, .. } = &execution.request.back else { continue };
+            if watch.due(execution.started) > moment.at {
+                continue;
+            }
+            watch.refreshed = moment.at;
+            watch.changed = false;
+            let text = self.sentences.say(&running_card(execution, watch, moment.at));
+            step.effects.push(Effect::Refresh { channel: channel.clone(), of: card_of(id), text });
+        }
+        Ok(())
+    }
+
+    /// The first text of an execution's post.
+    pub(super) fn first_card(&self, id: &ExecutionId, now: Timestamp) -> String {
+        match (self.memory.executions.get(id), self.watches.get(id)) {
+            (Some(execution), Some(watch)) => self.sentences.say(&running_card(execution, watch, now)),
+            _ => String::new(),
+        }
+    }
+
+    /// Ends an execution: the fact, the last text of its post, a reply that calls the one who asked where that is due.
+    pub(super) fn finish(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        id: &ExecutionId,
+        status: Status,
+        error: Option<String>,
+    ) -> Result<(), Contradiction> {
+        self.watches.remove(id);
+        // The end is promised together with the fact, so the execution is taken in its last state before it leaves the memory.
+        let Some(mut execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
+        let fact = Fact::ExecutionFinished { id: id.clone(), status, error };
+        execution.apply(moment.at, &fact)?;
+        let told = self.last_words(&execution, moment.at);
+        for delivery in told {
+            self.deliver(step, moment, delivery)?;
+        }
+        self.note(step, moment, fact)?;
+        if let Back::Chat { channel, post, .. } = &execution.request.back {
+            react(step, channel, post, mark(status));
+            unreact(step, channel, post, "eyes");
+        }
+        Ok(())
+    }
+
+    fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
+        let request = &execution.request;
+        let Back::Chat { channel, root, .. } = &request.back else { return Vec::new() };
+        let places = execution.places();
+        let outputs = output::outputs(&places, &execution.outcomes);
+        let attach = outputs.attach;
+        let took = execution.elapsed(now);
+        let (line, verdict, mark) = (shown_line(execution), verdict(execution), mark(execution.status));
+        let card = Card::Ended(Ended {
+            mark,
+            line: line.clone(),
+            id: request.id.short().to_owned(),
+            verdict: verdict.clone(),
+            took: span(took),
+            error: execution.error.clone().unwrap_or_default(),
+            outputs,
+            attached: attach,
+            unknown: execution.status == Status::Unknown,
+        });
+        let mut deliveries = vec![Delivery {
+            id: DeliveryId::new(format!("{}-end", request.id)),
+            channel: channel.clone(),
+            body: Body::Edit { of: card_of(&request.id), text: self.sentences.say(&card) },
+        }];
+        let long = took > self.settings.mention_after;
+        let call = long || execution.status == Status::Unknown;
+        if call || attach {
+            let who = match &request.by {
+                Principal::ChatUser { name, .. } if call => markdown::mention(name),
+                _ => String::new(),
+            };
+            let card = Card::Told(Told { who, mark, line, verdict, took: span(took), attached: attach });
+            let name = format!("{}-{}.txt", request.action.name(), request.id.short());
+            let files = if attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
+            let root = match root {
+                Some(post) => Thread::Post { post: post.clone() },
+                None => Thread::Delivery { of: card_of(&request.id) },
+            };
+            deliveries.push(Delivery {
+                id: DeliveryId::new(format!("{}-told", request.id)),
+                channel: channel.clone(),
+                body: Body::Post { root: Some(root), text: self.sentences.say(&card), files },
+            });
+        }
+        deliveries
+    }
+}
+
+fn running_card(execution: &Execution, watch: &Watch, now: Timestamp) -> Card {
+    let failures: Vec<String> = execution
+        .outcomes
+        .iter()
+        .filter(|(_, outcome)| !outcome.exit.succeeded())
+        .map(|(host, outcome)| format!("{}: {}", markdown::code(host.as_str()), markdown::escape(&output::ended(&outcome.exit))))
+        .collect();
+    let mut failed: Vec<String> = failures.iter().take(NAMED_FAILURES).cloned().collect();
+    if failures.len() > NAMED_FAILURES {
+        failed.push(format!("and {} more", failures.len() - NAMED_FAILURES));
+    }
+    let one_host = execution.places().len() == 1;
+    let tail: Vec<String> = watch
+        .progress
+        .tail
+        .iter()
+        .map(|line| if one_host { line.text.clone() } else { format!("{}: {}", line.host, line.text) })
+        .collect();
+    Card::Running(Running {
+        line: shown_line(execution),
+        id: execution.request.id.short().to_owned(),
+        count: execution.request.hosts.len(),
+        done: execution.outcomes.len(),
+        failed,
+        running: shown_hosts(&watch.running),
+        waiting: shown_hosts(&watch.waiting),
+        elapsed: span(execution.elapsed(now)),
+        tail: if tail.is_empty() { String::new() } else { markdown::fence(&tail.join("\n")) },
+        lines: watch.progress.lines,
+        canceling: execution.status == Status::Canceling,
+    })
+}
+
+fn shown_hosts(hosts: &BTreeSet<Host>) -> String {
+    let hosts: Vec<Host> = hosts.iter().cloned().collect();
+    markdown::code(&shorten(&fold(&hosts), SHOWN_LINE))
+}
+
+/// The line that an execution came from, or its action when there was none, as inline code.
+pub(super) fn shown_line(execution: &Execution) -> String {
+    let request = &execution.request;
+    let line = if request.line.is_empty() { request.action.as_str() } else { &request.line };
+    markdown::code(&shorten(line, SHOWN_LINE))
+}
+
+fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most).collect();
+    format!("{kept}…")
+}
+
+/// The emoji for a status.
+pub(super) fn mark(status: Status) -> &'static str {
+    match status {
+        Status::Running | Status::Canceling => "hourglass_flowing_sand",
+        Status::Succeeded => "white_check_mark",
+        Status::Failed => "x",
+        Status::Timeout => "alarm_clock",
+        Status::Canceled => "no_entry",
+        Status::Unknown => "question",
+    }
+}
+
+/// How an execution ended or stands, in a few words.
+pub(super) fn verdict(execution: &Execution) -> String {
+    let hosts = &execution.request.hosts;
+    let such = |wanted: fn(&Exit) -> bool| -> Vec<Host> {
+        let found = hosts.iter().filter(|host| execution.outcomes.get(*host).is_some_and(|outcome| wanted(&outcome.exit)));
+        found.cloned().collect()
+    };
+    let on = |hit: &[Host]| match (hosts.len(), hit.len()) {
+        (0, _) | (_, 0) => String::new(),
+        (1, _) => format!(" on {}", fold(hosts)),
+        (all, some) if all == some => format!(" on all {all} hosts"),
+        (all, some) => format!(" on {some} of {all} hosts ({})", shorten(&fold(hit), 60)),
+    };
+    match execution.status {
+        Status::Running => "running".to_owned(),
+        Status::Canceling => "being stopped".to_owned(),
+        Status::Succeeded => format!("done{}", on(hosts)),
+        Status::Failed => format!("failed{}", on(&such(|exit| !exit.succeeded()))),
+        Status::Timeout => format!("ran out of time{}", on(&such(|exit| matches!(exit, Exit::Timeout)))),
+        Status::Canceled => match &execution.canceled_by {
+            Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => format!("stopped by {name}"),
+            None => "stopped".to_owned(),
+        },
+        Status::Unknown => {
+            let lost: Vec<Host> = hosts.iter().filter(|host| !execution.outcomes.get(*host).is_some_and(known)).cloned().collect();
+            format!("outcome unknown{}", on(&lost))
+        }
+    }
+}
+
+fn known(outcome: &HostOutcome) -> bool {
+    !matches!(outcome.exit, Exit::Unknown { .. })
+}

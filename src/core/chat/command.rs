@@ -1,0 +1,65 @@
+//! The bot's own commands. Everything else is an alias.
+
+/// What the bot understands without any pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `help`, `help kernel`
+    Help(Option<String>),
+    /// `whoami`
+    WhoAmI,
+    /// `status`
+    Status,
+    /// `list`, `list 20`
+    List(usize),
+    /// `show 5c61ab`
+    Show(String),
+    /// `cancel 5c61ab`
+    Cancel(String),
+    /// `rerun 5c61ab`
+    Rerun(String),
+    /// A number that answers an offered choice.
+    Choose(usize),
+}
+
+/// The most executions that one list shows in chat.
+pub const LONGEST_LIST: usize = 50;
+
+/// Names and a sentence each, for help and did-you-mean.
+pub const COMMANDS: [(&str, &str); 7] = [
+    ("help", "what you can ask for; `help kernel` narrows it down"),
+    ("whoami", "how I know you and what you may do"),
+    ("status", "whether everything I need is working"),
+    ("list", "the newest executions; `list 20` for more"),
+    ("show ID", "one execution with all its output"),
+    ("cancel ID", "stop an execution everywhere"),
+    ("rerun ID", "run it again with the same parameters"),
+];
+
+impl Command {
+    /// Reads one of the bot's own commands; anything that is not exactly of its form is none.
+    pub fn read(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let first = words.next()?.to_lowercase();
+        let rest: Vec<&str> = words.collect();
+        match (first.as_str(), rest.as_slice()) {
+            ("help" | "?", []) => Some(Command::Help(None)),
+            ("help", _) => Some(Command::Help(Some(rest.join(" ")))),
+            ("whoami", []) => Some(Command::WhoAmI),
+            ("status", []) => Some(Command::Status),
+            ("list", []) => Some(Command::List(10)),
+            ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
+            ("show", [id]) => execution(id).map(Command::Show),
+            ("cancel", [id]) => execution(id).map(Command::Cancel),
+            ("rerun", [id]) => execution(id).map(Command::Rerun),
+            (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
+            _ => None,
+        }
+    }
+}
+
+/// An execution's id or its last digits, `#` before it or not. Four digits at least: fewer name too many.
+fn execution(word: &str) -> Option<String> {
+    let id = word.trim_start_matches('#').to_lowercase();
+    let sound = (4..=24).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit());
+    sound.then_some(id)
+}

@@ -1,0 +1,308 @@
+//! What can be said. A card is data; its template, named like its variant, makes the text.
+
+use crate::core::message::output::Outputs;
+use serde::Serialize;
+
+/// Everything that the bot can say in chat.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "card")]
+pub enum Card {
+    /// An execution under way; edited as it goes.
+    Running(Running),
+    /// How an execution ended; the last text of its post.
+    Ended(Ended),
+    /// The reply that mentions the one who asked, when it took long or has a file.
+    Told(Told),
+    /// The asker has no role.
+    NoRole,
+    /// The bot could not find out who asks.
+    NotIdentified,
+    /// Nothing matched the line, or the asker may not know of what matched: one answer for both.
+    NotUnderstood {
+        /// The line.
+        line: String,
+        /// Numbered corrections.
+        suggestions: Vec<Numbered>,
+    },
+    /// Several aliases match.
+    Ambiguous {
+        /// The line.
+        line: String,
+        /// What it can mean.
+        choices: Vec<Numbered>,
+    },
+    /// A number came where no choice was open.
+    NoChoice,
+    /// Parameters are not as they must be.
+    BadParameters {
+        /// The line.
+        line: String,
+        /// A sentence each.
+        problems: Vec<String>,
+    },
+    /// A host expression means nothing here.
+    BadHosts {
+        /// What is wrong.
+        problem: String,
+        /// Numbered corrections.
+        suggestions: Vec<Numbered>,
+    },
+    /// The action is switched off.
+    Disabled {
+        /// Its ref.
+        action: String,
+    },
+    /// The bot was addressed where it takes no commands.
+    Elsewhere {
+        /// Names of the channels where it does.
+        channels: Vec<String>,
+    },
+    /// The bot was away when this was written.
+    Late {
+        /// The line.
+        line: String,
+        /// How long ago.
+        ago: String,
+    },
+    /// The bot was called and nothing was said.
+    Called,
+    /// What can be asked for.
+    Help(Help),
+    /// How the asker is known.
+    WhoAmI {
+        /// The user name.
+        name: String,
+        /// The user id.
+        id: String,
+        /// Names of the roles.
+        roles: Vec<String>,
+        /// What they grant.
+        grants: Vec<String>,
+    },
+    /// Whether everything works.
+    Status {
+        /// All of it does.
+        healthy: bool,
+        /// Part by part.
+        parts: Vec<StatusPart>,
+        /// Executions under way.
+        running: usize,
+    },
+    /// The newest executions.
+    List {
+        /// A row each.
+        rows: Vec<ListRow>,
+    },
+    /// No execution has this id, or the asker may not see it.
+    NoExecution {
+        /// The id as written.
+        id: String,
+    },
+    /// Several executions have an id that ends so.
+    ManyExecutions {
+        /// The id as written.
+        id: String,
+    },
+    /// An execution is being stopped.
+    Canceling {
+        /// Its short id.
+        id: String,
+        /// Its line.
+        line: String,
+    },
+    /// It cannot be stopped any more.
+    AlreadyEnded {
+        /// Its short id.
+        id: String,
+        /// How it ended.
+        verdict: String,
+    },
+    /// It cannot be repeated, since its secrets were not kept.
+    SecretsGone {
+        /// Its short id.
+        id: String,
+        /// Names of the parameters.
+        names: Vec<String>,
+    },
+    /// The bot is being stopped and takes nothing new.
+    Stopping,
+    /// The bot is there again; said in the admin channel.
+    Started {
+        /// Its version.
+        version: String,
+        /// Lines about what it found: content problems, interrupted executions.
+        remarks: Vec<String>,
+    },
+}
+
+/// See [`Card::Running`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Running {
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// How many hosts take part; 0 for an action without hosts.
+    pub count: usize,
+    /// How many have ended.
+    pub done: usize,
+    /// Those that failed so far, each with its reason.
+    pub failed: Vec<String>,
+    /// Those that run, written the short way.
+    pub running: String,
+    /// Those not connected yet, written the short way.
+    pub waiting: String,
+    /// Time since the start.
+    pub elapsed: String,
+    /// The newest output in a fence; empty when there was none.
+    pub tail: String,
+    /// Lines so far.
+    pub lines: u64,
+    /// Somebody has stopped it.
+    pub canceling: bool,
+}
+
+/// See [`Card::Ended`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ended {
+    /// The emoji that says it at a glance.
+    pub mark: &'static str,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// How it ended, `done on 24 hosts`.
+    pub verdict: String,
+    /// How long it took.
+    pub took: String,
+    /// What went wrong with the run as a whole; empty otherwise.
+    pub error: String,
+    /// What the hosts wrote.
+    pub outputs: Outputs,
+    /// The whole output is attached to a reply.
+    pub attached: bool,
+    /// Nobody knows whether it ran to its end.
+    pub unknown: bool,
+}
+
+/// See [`Card::Told`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Told {
+    /// Mention of the one who asked; empty when nobody needs calling.
+    pub who: String,
+    /// The emoji.
+    pub mark: &'static str,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// How it ended.
+    pub verdict: String,
+    /// How long it took.
+    pub took: String,
+    /// The whole output is attached here.
+    pub attached: bool,
+}
+
+/// A numbered line that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Numbered {
+    /// From 1.
+    pub number: usize,
+    /// The line.
+    pub line: String,
+    /// What it would do; empty when the line says it.
+    pub description: String,
+}
+
+/// See [`Card::Help`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Help {
+    /// What was searched for; empty for all.
+    pub query: String,
+    /// How to address the bot, `@halcyon`.
+    pub address: String,
+    /// Aliases by pack.
+    pub packs: Vec<HelpPack>,
+    /// The bot's own commands.
+    pub own: Vec<HelpLine>,
+    /// Nothing was found.
+    pub nothing: bool,
+}
+
+/// The aliases of a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HelpPack {
+    /// The pack.
+    pub name: String,
+    /// Its lines.
+    pub lines: Vec<HelpLine>,
+}
+
+/// One thing that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HelpLine {
+    /// How it is written.
+    pub display: String,
+    /// What it does.
+    pub description: String,
+}
+
+/// One part of the path from chat to nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusPart {
+    /// Its name.
+    pub name: String,
+    /// Whether it works.
+    pub works: bool,
+    /// What it says for itself.
+    pub says: String,
+}
+
+/// One row of [`Card::List`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListRow {
+    /// The emoji.
+    pub mark: &'static str,
+    /// The short id.
+    pub id: String,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// Who asked.
+    pub who: String,
+    /// How long ago it started.
+    pub ago: String,
+    /// How it ended or stands.
+    pub verdict: String,
+}
+
+impl Card {
+    /// The name of its template, which is the file's name in `templates/` without `.hbs`.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Card::Running(_) => "running",
+            Card::Ended(_) => "ended",
+            Card::Told(_) => "told",
+            Card::NoRole => "no_role",
+            Card::NotIdentified => "not_identified",
+            Card::NotUnderstood { .. } => "not_understood",
+            Card::Ambiguous { .. } => "ambiguous",
+            Card::NoChoice => "no_choice",
+            Card::BadParameters { .. } => "bad_parameters",
+            Card::BadHosts { .. } => "bad_hosts",
+            Card::Disabled { .. } => "disabled",
+            Card::Elsewhere { .. } => "elsewhere",
+            Card::Late { .. } => "late",
+            Card::Called => "called",
+            Card::Help(_) => "help",
+            Card::WhoAmI { .. } => "whoami",
+            Card::Status { .. } => "status",
+            Card::List { .. } => "list",
+            Card::NoExecution { .. } => "no_execution",
+            Card::ManyExecutions { .. } => "many_executions",
+            Card::Canceling { .. } => "canceling",
+            Card::AlreadyEnded { .. } => "already_ended",
+            Card::SecretsGone { .. } => "secrets_gone",
+            Card::Stopping => "stopping",
+            Card::Started { .. } => "started",
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Making outside text harmless in Mattermost's Markdown.
+
+/// Invisible, and enough to keep an at sign from mentioning and backticks from closing a fence.
+const ZERO_WIDTH_SPACE: char = '\u{200b}';
+
+/// Escapes text for the running text of a post: it shows as it is, on one line, formats nothing and mentions nobody.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '!' | '|' | '~' | '<' | '>' | '$' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '@' => {
+                escaped.push('@');
+                escaped.push(ZERO_WIDTH_SPACE);
+            }
+            // A colon before a letter could be an emoji and before a slash a link; times and host:port stay as they are.
+            ':' => {
+                escaped.push(':');
+                if characters.peek().is_some_and(|next| next.is_alphabetic() || matches!(next, '/' | '+' | '-' | '_')) {
+                    escaped.push(ZERO_WIDTH_SPACE);
+                }
+            }
+            '\n' | '\r' | '\t' => escaped.push(' '),
+            character if character.is_control() => escaped.push('\u{fffd}'),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Text as inline code. Backticks inside become a look-alike, since Mattermost's parsers disagree about longer delimiters.
+pub fn code(text: &str) -> String {
+    let inner: String = text
+        .chars()
+        .map(|character| match character {
+            '`' => '\u{2cb}',
+            '\n' | '\r' | '\t' => ' ',
+            character if character.is_control() => '\u{fffd}',
+            character => character,
+        })
+        .collect();
+    let inner = inner.trim();
+    if inner.is_empty() { String::new() } else { format!("`{inner}`") }
+}
+
+/// Text as a fenced block that it cannot leave. Control characters and colour sequences are taken out.
+pub fn fence(text: &str) -> String {
+    let mut inner = String::with_capacity(text.len() + 16);
+    let mut ticks = 0;
+    for character in plain(text).chars() {
+        ticks = if character == '`' { ticks + 1 } else { 0 };
+        if ticks == 3 {
+            inner.push(ZERO_WIDTH_SPACE);
+            ticks = 1;
+        }
+        inner.push(character);
+    }
+    let inner = inner.trim_end_matches('\n');
+    format!("```text\n{inner}\n```")
+}
+
+/// Terminal output as plain text: escape sequences removed, what a carriage return overwrote left out, tabs kept, other control characters
+/// replaced.
+pub fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut line_start = 0;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => skip_sequence(&mut characters),
+            '\n' => {
+                out.push('\n');
+                line_start = out.len();
+            }
+            '\r' => {
+                if characters.peek() != Some(&'\n') && characters.peek().is_some() {
+                    out.truncate(line_start);
+                }
+            }
+            '\t' => out.push('\t'),
+            '\u{8}' => {
+                if out.len() > line_start {
+                    out.pop();
+                }
+            }
+            character if character.is_control() => out.push('\u{fffd}'),
+            character => out.push(character),
+        }
+    }
+    out
+}
+
+fn skip_sequence(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    match characters.peek() {
+        Some('[') => {
+            characters.next();
+            for character in characters.by_ref() {
+                if ('\u{40}'..='\u{7e}').contains(&character) {
+                    break;
+                }
+            }
+        }
+        Some(']') => {
+            // An operating system command ends with BEL or ESC \.
+            for character in characters.by_ref() {
+                if character == '\u{7}' || character == '\\' {
+                    break;
+                }
+            }
+        }
+        Some(_) => {
+            characters.next();
+        }
+        None => {}
+    }
+}
+
+/// A user name as a mention that does notify; anything that is not a user name is escaped instead.
+pub fn mention(username: &str) -> String {
+    let sound = !username.is_empty()
+        && username.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_'))
+        && !matches!(username, "all" | "channel" | "here");
+    if sound { format!("@{username}") } else { escape(username) }
+}
+
+/// A sentence of ours that quotes outside text in backticks: the quotes become inline code, the rest is escaped.
+pub fn prose(sentence: &str) -> String {
+    let mut text = String::with_capacity(sentence.len() + 16);
+    for (place, piece) in sentence.split('`').enumerate() {
+        if place % 2 == 0 { text.push_str(&escape(piece)) } else { text.push_str(&code(piece)) }
+    }
+    text
+}

@@ -1,0 +1,18 @@
+//! # Messages
+//!
+//! Every sentence that the bot says. Data goes in as a typed [`card::Card`], a Handlebars template of `templates/` turns it into the text of a post.
+//!
+//! - [`card`]: what can be said, each with the data it needs;
+//! - [`sentences`]: the templates and the words they may use;
+//! - [`output`]: what many hosts wrote, folded so that a person grasps it;
+//! - [`markdown`]: escaping;
+//! - [`span`]: lengths of time.
+//!
+//! - **Nothing that came from outside can act**: `{{value}}` escapes Markdown and defuses mentions; output goes into a fence that it cannot leave.
+//! - **Nothing is silently cut**: what does not fit is counted in the text and attached as a file.
+
+pub mod card;
+pub mod markdown;
+pub mod output;
+pub mod sentences;
+pub mod span;

@@ -1,0 +1,95 @@
+//! The templates and the words they may use.
+//!
+//! `{{value}}` is escaped for Markdown; `{{{value}}}` is for what this folder has made itself (fences, inline code, mentions). Helpers:
+//! `{{code value}}` inline code, `{{plural count "host" "hosts"}}`.
+
+use crate::core::message::card::Card;
+use crate::core::message::markdown;
+use handlebars::{Handlebars, RenderErrorReason, handlebars_helper};
+use serde_json::Value;
+
+handlebars_helper!(plural: |count: u64, one: str, many: str| {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
+});
+
+fn code(
+    helper: &handlebars::Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &handlebars::Context,
+    _: &mut handlebars::RenderContext<'_, '_>,
+    out: &mut dyn handlebars::Output,
+) -> handlebars::HelperResult {
+    let value = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("code", 0))?.value();
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Ok(out.write(&markdown::code(&text))?)
+}
+
+/// Name and text of every template, as they are in `templates/`.
+pub const TEMPLATES: [(&str, &str); 25] = [
+    ("running", include_str!("../../../templates/running.hbs")),
+    ("ended", include_str!("../../../templates/ended.hbs")),
+    ("told", include_str!("../../../templates/told.hbs")),
+    ("no_role", include_str!("../../../templates/no_role.hbs")),
+    ("not_identified", include_str!("../../../templates/not_identified.hbs")),
+    ("not_understood", include_str!("../../../templates/not_understood.hbs")),
+    ("ambiguous", include_str!("../../../templates/ambiguous.hbs")),
+    ("no_choice", include_str!("../../../templates/no_choice.hbs")),
+    ("bad_parameters", include_str!("../../../templates/bad_parameters.hbs")),
+    ("bad_hosts", include_str!("../../../templates/bad_hosts.hbs")),
+    ("disabled", include_str!("../../../templates/disabled.hbs")),
+    ("elsewhere", include_str!("../../../templates/elsewhere.hbs")),
+    ("late", include_str!("../../../templates/late.hbs")),
+    ("called", include_str!("../../../templates/called.hbs")),
+    ("help", include_str!("../../../templates/help.hbs")),
+    ("whoami", include_str!("../../../templates/whoami.hbs")),
+    ("status", include_str!("../../../templates/status.hbs")),
+    ("list", include_str!("../../../templates/list.hbs")),
+    ("no_execution", include_str!("../../../templates/no_execution.hbs")),
+    ("many_executions", include_str!("../../../templates/many_executions.hbs")),
+    ("canceling", include_str!("../../../templates/canceling.hbs")),
+    ("already_ended", include_str!("../../../templates/already_ended.hbs")),
+    ("secrets_gone", include_str!("../../../templates/secrets_gone.hbs")),
+    ("stopping", include_str!("../../../templates/stopping.hbs")),
+    ("started", include_str!("../../../templates/started.hbs")),
+];
+
+/// The bot's voice.
+#[derive(Debug)]
+pub struct Sentences {
+    registry: Handlebars<'static>,
+}
+
+impl Default for Sentences {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sentences {
+    /// The sentences that come with the program.
+    pub fn new() -> Self {
+        let mut registry = Handlebars::new();
+        registry.set_strict_mode(true);
+        registry.register_escape_fn(markdown::escape);
+        registry.register_helper("plural", Box::new(plural));
+        registry.register_helper("code", Box::new(code));
+        for (name, text) in TEMPLATES {
+            registry.register_template_string(name, text).expect("a test renders every template that is compiled in");
+        }
+        Self { registry }
+    }
+
+    /// Says a card. A template that fails says so by its name instead of leaving somebody without an answer.
+    pub fn say(&self, card: &Card) -> String {
+        match self.registry.render(card.template(), card) {
+            Ok(text) => text.trim().to_owned(),
+            Err(problem) => {
+                let problem = markdown::code(&problem.to_string());
+                format!("I have something to say but its template `{}` is broken: {problem}", card.template())
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Effects are carried out here, each in a task of its own; what comes of them returns as an input.
+
+use crate::core::action::run::{Run, RunNews, Work};
+use crate::core::effect::{Answer, Effect, Query};
+use crate::core::id::{ExecutionId, RequestId};
+use crate::core::input::{Ask, Input, Principal, Ticket};
+use crate::core::memory::Memory;
+use crate::runtime::outbox::OutboxHandle;
+use crate::runtime::ports::{Runner, Store};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// How many pieces of news of one run may wait for the loop before its runner has to.
+const NEWS: usize = 64;
+
+/// The hands of the loop.
+pub struct Dispatch {
+    inputs: mpsc::WeakSender<Input>,
+    store: Arc<dyn Store>,
+    local: Arc<dyn Runner>,
+    remote: Arc<dyn Runner>,
+    outbox: Option<OutboxHandle>,
+    running: Arc<Mutex<BTreeMap<ExecutionId, CancellationToken>>>,
+    callers: Callers,
+}
+
+/// What [`Dispatch`] is made of.
+pub struct Hands {
+    /// Carries out commands on this machine.
+    pub local: Arc<dyn Runner>,
+    /// Carries out commands on nodes.
+    pub remote: Arc<dyn Runner>,
+    /// The way out to chat; absent where there is no chat.
+    pub outbox: Option<OutboxHandle>,
+}
+
+impl Dispatch {
+    /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go.
+    pub fn new(inputs: &mpsc::Sender<Input>, store: Arc<dyn Store>, hands: Hands, callers: Callers) -> Self {
+        let Hands { local, remote, outbox } = hands;
+        Self { inputs: inputs.downgrade(), store, local, remote, outbox, running: Arc::default(), callers }
+    }
+
+    /// Hands the outbox what was promised before the restart.
+    pub(crate) fn restore(&self, memory: &Memory) {
+        if let Some(outbox) = &self.outbox {
+            outbox.restore(memory.unsent.clone(), memory.posts.clone());
+        }
+    }
+
+    /// Starts carrying an effect out; never waits.
+    pub(crate) fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::Deliver(delivery) => {
+                if let Some(outbox) = &self.outbox {
+                    outbox.deliver(delivery);
+                }
+            }
+            Effect::Refresh { channel, of, text } => {
+                if let Some(outbox) = &self.outbox {
+                    outbox.refresh(channel, of, text);
+                }
+            }
+            Effect::React { channel, post, emoji, remove } => {
+                if let Some(outbox) = &self.outbox {
+                    outbox.react(channel, post, emoji, remove);
+                }
+            }
+            Effect::Run(run) => self.start(*run),
+            Effect::Cancel(execution) => {
+                if let Some(cancel) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&execution) {
+                    cancel.cancel();
+                }
+            }
+            Effect::Find { query, ticket } => self.find(query, ticket),
+            Effect::Answer { request, answer } => self.callers.answer(request, *answer),
+        }
+    }
+
+    /// Waits until the outbox has said what it can say, and stops what still runs here without a word.
+    pub(crate) async fn close(&self, patience: Duration) {
+        if let Some(outbox) = &self.outbox {
+            outbox.drain(patience).await;
+        }
+    }
+
+    fn start(&self, run: Run) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let runner = match &run.work {
+            Work::Local(_) => Arc::clone(&self.local),
+            Work::Remote(_) => Arc::clone(&self.remote),
+        };
+        let execution = run.execution.clone();
+        let cancel = CancellationToken::new();
+        let running = Arc::clone(&self.running);
+        running.lock().unwrap_or_else(PoisonError::into_inner).insert(execution.clone(), cancel.clone());
+        tracing::info!(%execution, "run starts");
+        tokio::spawn(async move {
+            let (news, mut heard) = mpsc::channel(NEWS);
+            let work = tokio::spawn(async move { runner.run(run, news, cancel).await });
+            let mut finished = false;
+            while let Some(news) = heard.recv().await {
+                finished |= matches!(news, RunNews::Finished { .. });
+                if inputs.send(Input::Run { execution: execution.clone(), news }).await.is_err() {
+                    return;
+                }
+            }
+            // A runner that ended without its last word has a bug; the execution must end all the same.
+            let ended = work.await;
+            if !finished {
+                let why = ended.err().map_or_else(|| "it ended without a word".to_owned(), |problem| problem.to_string());
+                tracing::error!(%execution, why, "a runner broke its promise");
+                let news = RunNews::Finished { error: Some(format!("my runner failed (a bug of mine): {why}")) };
+                let _ = inputs.send(Input::Run { execution: execution.clone(), news }).await;
+            }
+            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution);
+            tracing::info!(%execution, "run ended");
+        });
+    }
+
+    fn find(&self, query: Query, ticket: Ticket) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            let executions = store.find(&query).await.unwrap_or_else(|problem| {
+                tracing::error!(%problem, "a look-up failed");
+                Vec::new()
+            });
+            let _ = inputs.send(Input::Found { ticket, executions }).await;
+        });
+    }
+}
+
+/// Callers of the control socket that wait for their answers.
+#[derive(Debug, Clone, Default)]
+pub struct Callers {
+    waiting: Arc<Mutex<BTreeMap<RequestId, oneshot::Sender<Answer>>>>,
+    next: Arc<AtomicU64>,
+}
+
+impl Callers {
+    /// Makes an input of a question; its answer goes to `reply`.
+    pub fn ask(&self, from: Principal, ask: Ask, reply: oneshot::Sender<Answer>) -> Input {
+        let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, reply| !reply.is_closed());
+        waiting.insert(request, reply);
+        Input::Request { request, from, ask }
+    }
+
+    fn answer(&self, request: RequestId, answer: Answer) {
+        if let Some(reply) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&request) {
+            // A caller who has gone does not want the answer any more.
+            let _ = reply.send(answer);
+        }
+    }
+}

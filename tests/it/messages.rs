@@ -1,0 +1,261 @@
+//! Every sentence that the bot can say, in one golden file, and the escaping that keeps outside text harmless.
+
+use crate::golden;
+use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::id::{BlobId, Host};
+use halcyon::core::message::card::{
+    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Running, StatusPart, Told,
+};
+use halcyon::core::message::markdown;
+use halcyon::core::message::output;
+use halcyon::core::message::sentences::{Sentences, TEMPLATES};
+use halcyon::core::message::span::span;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+fn numbered(lines: &[&str]) -> Vec<Numbered> {
+    let lines = lines.iter().enumerate();
+    lines.map(|(place, line)| Numbered { number: place + 1, line: (*line).into(), description: String::new() }).collect()
+}
+
+fn outcome(exit: Exit, stdout: &str, stderr: &str) -> HostOutcome {
+    let inline = |text: &str| Captured::Inline { text: text.into() };
+    HostOutcome { exit, stdout: inline(stdout), stderr: inline(stderr), seconds: 0.5 }
+}
+
+fn hosts(names: &[&str]) -> Vec<Host> {
+    names.iter().map(|name| Host::new(*name)).collect()
+}
+
+fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) -> Ended {
+    let names: Vec<Host> = outcomes.iter().map(|(name, _)| Host::new(*name)).collect();
+    let outcomes: BTreeMap<Host, HostOutcome> = outcomes.iter().map(|(name, outcome)| (Host::new(*name), outcome.clone())).collect();
+    let outputs = output::outputs(&names, &outcomes);
+    Ended {
+        mark,
+        line: markdown::code("uptime on wn[001-003]"),
+        id: "5c61ab".into(),
+        verdict: verdict.into(),
+        took: span(Duration::from_millis(1_234)),
+        error: String::new(),
+        attached: outputs.attach,
+        outputs,
+        unknown: false,
+    }
+}
+
+fn long_text() -> String {
+    (1..=400).map(|number| format!("line {number} of a long output")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every kind of card at least once; where one template says different things, once for each.
+fn cards() -> Vec<(&'static str, Card)> {
+    let ok = |text: &str| outcome(Exit::Code { code: 0 }, text, "");
+    let running = Running {
+        line: markdown::code("update packages on wn[001-006]"),
+        id: "5c61ab".into(),
+        count: 6,
+        done: 3,
+        failed: vec![format!("{}: {}", markdown::code("wn003"), "could not be reached: connection refused")],
+        running: markdown::code("wn[005-006]"),
+        waiting: markdown::code("wn004"),
+        elapsed: "12 s".into(),
+        tail: markdown::fence("wn005: (12/40): kernel-core\nwn006: (13/40): glibc"),
+        lines: 120,
+        canceling: false,
+    };
+    vec![
+        ("an execution under way", Card::Running(running.clone())),
+        (
+            "one without hosts that is being stopped",
+            Card::Running(Running { count: 0, done: 0, failed: vec![], running: String::new(), waiting: String::new(), tail: String::new(), canceling: true, ..running }),
+        ),
+        ("one-line outputs", Card::Ended(ended("done on all 3 hosts", "white_check_mark", &[("wn001", ok("up 3 days")), ("wn002", ok("up 3 days")), ("wn003", ok("up 1 day"))]))),
+        (
+            "a failure among successes",
+            Card::Ended(ended(
+                "failed on 1 of 3 hosts (wn003)",
+                "x",
+                &[("wn001", ok("a\nb")), ("wn002", ok("a\nb")), ("wn003", outcome(Exit::Code { code: 3 }, "partial", "df: cannot read table\nof mounted file systems"))],
+            )),
+        ),
+        ("no output at all", Card::Ended(ended("done on wn001", "white_check_mark", &[("wn001", ok(""))]))),
+        ("an unreachable host", Card::Ended(ended("failed on wn001", "x", &[("wn001", outcome(Exit::Unreachable { why: "connection refused".into() }, "", ""))]))),
+        ("a long output", Card::Ended(ended("done on wn001", "white_check_mark", &[("wn001", ok(&long_text()))]))),
+        (
+            "an output in a blob, cut at its limit",
+            Card::Ended(ended(
+                "done on wn001",
+                "white_check_mark",
+                &[(
+                    "wn001",
+                    HostOutcome {
+                        exit: Exit::Code { code: 0 },
+                        stdout: Captured::Blob { blob: BlobId::new("b"), bytes: 9_000_000, lines: 100_000, head: "first\nsecond".into(), tail: "last but one\nlast".into(), dropped: 512 },
+                        stderr: Captured::empty(),
+                        seconds: 1.0,
+                    },
+                )],
+            )),
+        ),
+        (
+            "nobody knows",
+            Card::Ended(Ended {
+                unknown: true,
+                error: "I was restarted while it was running".into(),
+                ..ended("outcome unknown on wn001", "question", &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))])
+            }),
+        ),
+        ("calling the one who asked", Card::Told(Told { who: markdown::mention("operator"), mark: "white_check_mark", line: markdown::code("reboot wn001"), verdict: "done on wn001".into(), took: "3 min 20 s".into(), attached: false })),
+        ("with a file, calling nobody", Card::Told(Told { who: String::new(), mark: "white_check_mark", line: markdown::code("log sshd on wn001"), verdict: "done on wn001".into(), took: "0.4 s".into(), attached: true })),
+        ("no role", Card::NoRole),
+        ("not identified", Card::NotIdentified),
+        ("not understood, with corrections", Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001"]) }),
+        ("not understood, with two corrections", Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001", "mount on wn001"]) }),
+        ("not understood at all", Card::NotUnderstood { line: "what `is` *this* @all".into(), suggestions: vec![] }),
+        (
+            "ambiguous",
+            Card::Ambiguous {
+                line: "load on wn001".into(),
+                choices: vec![
+                    Numbered { number: 1, line: "load on {{hosts}}".into(), description: "Load of the last minutes".into() },
+                    Numbered { number: 2, line: "load {{what}}".into(), description: String::new() },
+                ],
+            },
+        ),
+        ("no choice", Card::NoChoice),
+        ("bad parameters", Card::BadParameters { line: "log sshd on wn001 many".into(), problems: vec![markdown::prose("`lines` must be a whole number, not `many`")] }),
+        ("an unknown host", Card::BadHosts { problem: markdown::prose("there is no host `wn0001`"), suggestions: numbered(&["uptime on wn001"]) }),
+        ("a host expression that means nothing", Card::BadHosts { problem: markdown::prose("`wn[1-` is not a host name or range: the bracket is not closed"), suggestions: vec![] }),
+        ("disabled", Card::Disabled { action: "site.reboot".into() }),
+        ("elsewhere", Card::Elsewhere { channels: vec!["cluster".into(), "storage".into()] }),
+        ("late", Card::Late { line: "reboot wn001".into(), ago: span(Duration::from_secs(400)) }),
+        ("called", Card::Called),
+        (
+            "help",
+            Card::Help(Help {
+                query: String::new(),
+                address: "@halcyon".into(),
+                packs: vec![HelpPack {
+                    name: "site".into(),
+                    lines: vec![HelpLine { display: "uptime on {{hosts}}".into(), description: "How long the machines have been up".into() }],
+                }],
+                own: vec![HelpLine { display: "whoami".into(), description: "how I know you and what you may do".into() }],
+                nothing: false,
+            }),
+        ),
+        ("help that finds nothing", Card::Help(Help { query: "kernel".into(), address: "@halcyon".into(), packs: vec![], own: vec![], nothing: true })),
+        ("whoami", Card::WhoAmI { name: "operator".into(), id: "u1".into(), roles: vec!["operator".into()], grants: vec!["view:*".into(), "run:site.*".into()] }),
+        ("whoami without a role", Card::WhoAmI { name: "guest".into(), id: "u2".into(), roles: vec![], grants: vec![] }),
+        (
+            "status",
+            Card::Status {
+                healthy: false,
+                parts: vec![
+                    StatusPart { name: "chat".into(), works: true, says: "connected as halcyon".into() },
+                    StatusPart { name: "inventory".into(), works: false, says: "the members of @idle are not known: sinfo: command not found".into() },
+                ],
+                running: 2,
+            },
+        ),
+        (
+            "list",
+            Card::List {
+                rows: vec![ListRow { mark: "white_check_mark", id: "5c61ab".into(), line: markdown::code("uptime on wn001"), who: "operator".into(), ago: "12 s".into(), verdict: "done on wn001".into() }],
+            },
+        ),
+        ("an empty list", Card::List { rows: vec![] }),
+        ("no execution", Card::NoExecution { id: "abcdef".into() }),
+        ("many executions", Card::ManyExecutions { id: "abcd".into() }),
+        ("canceling", Card::Canceling { id: "5c61ab".into(), line: markdown::code("reboot wn001") }),
+        ("already ended", Card::AlreadyEnded { id: "5c61ab".into(), verdict: "done on wn001".into() }),
+        ("secrets gone", Card::SecretsGone { id: "5c61ab".into(), names: vec!["password".into()] }),
+        ("stopping", Card::Stopping),
+        ("started", Card::Started { version: "0.1.0".into(), remarks: vec![markdown::code("aliases/uptime.yaml:3: formts: unknown key")] }),
+    ]
+}
+
+#[test]
+fn every_sentence_is_in_the_golden_file() {
+    let sentences = Sentences::new();
+    let mut text = String::from("# Every sentence that Halcyon says\n");
+    for (title, card) in cards() {
+        let said = sentences.say(&card);
+        assert!(!said.contains("is broken"), "{title}: {said}");
+        assert!(!said.is_empty(), "{title} says nothing");
+        text.push_str(&format!("\n## {title}\n\n{said}\n"));
+    }
+    golden("messages/all.md", &text);
+}
+
+#[test]
+fn every_template_is_rendered_by_a_card() {
+    let used: BTreeSet<&str> = cards().iter().map(|(_, card)| card.template()).collect();
+    let known: BTreeSet<&str> = TEMPLATES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(used, known);
+}
+
+#[test]
+fn outside_text_is_harmless() {
+    let check = |text: &str, escaped: &str| assert_eq!(markdown::escape(text), escaped, "{text:?}");
+    check("plain words, 12:30 and a.b-c", "plain words, 12:30 and a.b-c");
+    check("@all look", "@\u{200b}all look");
+    check("**bold** _it_ `code`", "\\*\\*bold\\*\\* \\_it\\_ \\`code\\`");
+    check(":wave: http://evil", ":\u{200b}wave: http:\u{200b}//evil");
+    check("[text](http://evil)", "\\[text\\]\\(http:\u{200b}//evil\\)");
+    check("two\nlines\ttab", "two lines tab");
+    check("bell\u{7}", "bell\u{fffd}");
+}
+
+#[test]
+fn output_cannot_leave_its_fence() {
+    let check = |text: &str, inner: &str| assert_eq!(markdown::fence(text), format!("```text\n{inner}\n```"), "{text:?}");
+    check("one\ntwo\n", "one\ntwo");
+    check("```\n@all", "``\u{200b}`\n@all");
+    check("``````", "``\u{200b}``\u{200b}``");
+    check("\u{1b}[31mred\u{1b}[0m", "red");
+    check("\u{1b}]0;title\u{7}text", "text");
+    check("10%\r50%\r100%", "100%");
+    check("windows\r\nline", "windows\nline");
+    check("a\u{8}b", "b");
+}
+
+#[test]
+fn mentions_are_made_of_user_names_only() {
+    let check = |name: &str, said: &str| assert_eq!(markdown::mention(name), said);
+    check("operator", "@operator");
+    check("all", "all");
+    check("here", "here");
+    check("x @all", "x @\u{200b}all");
+    check("", "");
+}
+
+#[test]
+fn times_are_said_as_people_say_them() {
+    let check = |seconds: f64, said: &str| assert_eq!(span(Duration::from_secs_f64(seconds)), said);
+    check(0.0, "0.0 s");
+    check(1.26, "1.3 s");
+    check(10.9, "10 s");
+    check(60.0, "1 min");
+    check(200.0, "3 min 20 s");
+    check(7_500.0, "2 h 5 min");
+    check(86_400.0, "1 day");
+    check(100_800.0, "1 day 4 h");
+    check(273_600.0, "3 days 4 h");
+}
+
+#[test]
+fn a_crowd_of_equal_outputs_is_told_once() {
+    let names: Vec<String> = (1..=150).map(|number| format!("wn{number:03}")).collect();
+    let order: Vec<Host> = names.iter().map(Host::new).collect();
+    let mut outcomes: BTreeMap<Host, HostOutcome> =
+        order.iter().map(|host| (host.clone(), outcome(Exit::Code { code: 0 }, "5.14.0-503", ""))).collect();
+    outcomes.insert(Host::new("wn007"), outcome(Exit::Unreachable { why: "no answer within 10 s".into() }, "", ""));
+    outcomes.insert(Host::new("wn042"), outcome(Exit::Code { code: 0 }, "5.14.0-427", ""));
+    let folded = output::outputs(&order, &outcomes);
+    let expected = "```text\nwn007: could not be reached: no answer within 10 s\nwn[001-006,008-041,043-150]: 5.14.0-503\nwn042: 5.14.0-427\n```";
+    assert_eq!(folded.rows, expected);
+    assert!(!folded.attach);
+    let lines: Vec<Host> = hosts(&["a", "b"]);
+    assert_eq!(output::outputs(&lines, &BTreeMap::new()).groups, vec![], "no outcomes, nothing to show");
+}
