@@ -37,15 +37,15 @@ fn check(file: &str, actual: &str) {
     );
 }
 
-fn at(second: i64) -> Timestamp {
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
-fn somebody() -> Principal {
+pub(crate) fn somebody() -> Principal {
     Principal::ChatUser { id: UserId::new("u1"), name: "operator".to_owned() }
 }
 
-fn asked(runner: &str, hosts: &[&str]) -> Requested {
+pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
     Requested {
         id: ExecutionId::generate(at(0), 0xabc_def),
         action: ActionRef::new("site.upgrade"),
@@ -68,7 +68,7 @@ fn inline(text: &str) -> Captured {
     Captured::Inline { text: text.to_owned() }
 }
 
-fn outcome(exit: Exit, stdout: &str, stderr: &str) -> HostOutcome {
+pub(crate) fn outcome(exit: Exit, stdout: &str, stderr: &str) -> HostOutcome {
     HostOutcome { exit, stdout: inline(stdout), stderr: inline(stderr), seconds: 2.5 }
 }
 

@@ -1,0 +1,263 @@
+//! The truth: the end of the log, to which one thread writes.
+//!
+//! **Each file's room is set aside when it is made**, so that a full disk shows between writes rather than in one, and a sync has no
+//! length to store. **A write that failed is taken back** before anybody hears of it: the file is cut to where it was good. **A file is
+//! begun only when the one before is complete and synced**, so whatever is wrong in any but the last is damage.
+
+use crate::adapters::store::record;
+use crate::adapters::store::segment::{self, Place, Rest, Scanner};
+use crate::runtime::ports::StoreError;
+use rustix::fs::{FallocateFlags, fallocate};
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// What was cut off the end of the log when it was opened: a write that the machine did not live to finish. None of it was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// The file.
+    pub path: PathBuf,
+    /// Where it was cut.
+    pub offset: u64,
+    /// What gave it away.
+    pub what: String,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut { path, offset, what } = self;
+        write!(f, "an unfinished write was cut off {} at byte {offset}: {what}", path.display())
+    }
+}
+
+/// The log, open for writing.
+pub(crate) struct Log {
+    directory: PathBuf,
+    /// How much room a file gets.
+    room: u64,
+    file: File,
+    path: PathBuf,
+    /// Where the next record goes.
+    end: u64,
+    /// How long the file is.
+    length: u64,
+    /// The number of the next fact.
+    next: u64,
+    /// The checksum of the fact before it.
+    checksum: u32,
+    /// What is behind `end` may be rubbish, because taking a failed write back failed too.
+    dirty: bool,
+    buffer: Vec<u8>,
+    syncs: u64,
+}
+
+impl Log {
+    /// Checks all that is stored and opens the end for writing, with what had to be cut off it.
+    pub(crate) fn open(directory: &Path, room: u64) -> Result<(Self, Option<Cut>), StoreError> {
+        let firsts = segment::list(directory)?;
+        let mut next = 1;
+        let mut end = 0;
+        let mut checksum = 0;
+        let mut cut = None;
+        for (index, first) in firsts.iter().enumerate() {
+            let path = segment::path(directory, *first);
+            let damaged = |offset: u64, what| Err(StoreError::Damaged { path: path.clone(), offset, what });
+            if *first != next {
+                return damaged(0, format!("the log goes on here with fact {first}, but fact {next} is due"));
+            }
+            let bytes = segment::load(&path)?;
+            let mut scanner = Scanner::new(&bytes, Place::start(next));
+            while let Some(batch) = scanner.batch() {
+                checksum = batch.last().map_or(checksum, |record| record.checksum);
+            }
+            (next, end) = (scanner.place.next, scanner.place.offset as u64);
+            match (scanner.rest(), firsts.get(index + 1)) {
+                (Rest::Damaged { offset, what }, _) => return damaged(offset as u64, what),
+                (Rest::Torn { what }, None) => cut = Some(Cut { path, offset: end, what }),
+                (Rest::Torn { what }, Some(_)) => return damaged(end, what),
+                (Rest::Empty, Some(following)) if *following != next => {
+                    return damaged(end, format!("facts {next} to {} are missing", following.saturating_sub(1)));
+                }
+                (Rest::Empty, _) => {}
+            }
+        }
+        let mut log = match firsts.last() {
+            Some(first) => {
+                let path = segment::path(directory, *first);
+                let file = OpenOptions::new().read(true).write(true).open(&path);
+                let file = file.map_err(|source| StoreError::Io { doing: "open", path: path.clone(), source })?;
+                let length = file
+                    .metadata()
+                    .map_err(|source| StoreError::Io { doing: "look at", path: path.clone(), source })?
+                    .len();
+                Log::at(directory, room, file, path, length)
+            }
+            None => {
+                let (file, path, length) = begin(directory, 1, room)?;
+                Log::at(directory, room, file, path, length)
+            }
+        };
+        (log.next, log.end, log.checksum) = (next, end, checksum);
+        if cut.is_some() || log.length < room {
+            log.take_back()?;
+        }
+        // What was read may stand in the system's cache alone, if the last process died between writing and syncing.
+        log.sync().map_err(|source| StoreError::Io { doing: "sync", path: log.path.clone(), source })?;
+        sync_directory(directory)?;
+        Ok((log, cut))
+    }
+
+    fn at(directory: &Path, room: u64, file: File, path: PathBuf, length: u64) -> Self {
+        let directory = directory.to_owned();
+        Log {
+            directory,
+            room,
+            file,
+            path,
+            end: 0,
+            length,
+            next: 1,
+            checksum: 0,
+            dirty: false,
+            buffer: Vec::new(),
+            syncs: 0,
+        }
+    }
+
+    /// The number of the newest fact; 0 when there is none.
+    pub(crate) fn newest(&self) -> u64 {
+        self.next - 1
+    }
+
+    /// The checksum of the newest fact.
+    pub(crate) fn checksum(&self) -> u32 {
+        self.checksum
+    }
+
+    /// How often it has synced since it was opened.
+    pub(crate) fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    /// Writes batches of payloads behind each other and syncs once. When it fails, none of them is stored.
+    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = &'a [Vec<u8>]>) -> Result<(), StoreError> {
+        if self.dirty {
+            self.take_back()?;
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let mut next = self.next;
+        let mut checksum = self.checksum;
+        for payloads in batches {
+            for (index, payload) in payloads.iter().enumerate() {
+                checksum = record::write(&mut buffer, next, self.next, index + 1 == payloads.len(), payload);
+                next += 1;
+            }
+        }
+        let written = self.write(&buffer);
+        // A burst should not keep its memory for ever.
+        buffer.shrink_to(1 << 20);
+        self.buffer = buffer;
+        written?;
+        (self.next, self.checksum) = (next, checksum);
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let needed = bytes.len() as u64;
+        if self.end > 0 && self.end + needed > self.room {
+            self.turn_over(needed)?;
+        }
+        let stored = match self.file.write_all_at(bytes, self.end) {
+            Ok(()) => self.sync().map_err(|error| ("sync", error)),
+            Err(error) => Err(("write to", error)),
+        };
+        if let Err((doing, source)) = stored {
+            self.dirty = true;
+            if let Err(error) = self.take_back() {
+                tracing::error!(%error, "a failed write could not be taken back; it is tried again before the next");
+            }
+            return Err(StoreError::Io { doing, path: self.path.clone(), source });
+        }
+        self.end += needed;
+        self.length = self.length.max(self.end);
+        Ok(())
+    }
+
+    /// Begins the next file.
+    fn turn_over(&mut self, needed: u64) -> Result<(), StoreError> {
+        let (file, path, length) = begin(&self.directory, self.next, self.room.max(needed))?;
+        // The room that was not used. What is left of it after a crash is harmless, so nothing hangs on this.
+        if let Err(error) = self.file.set_len(self.end) {
+            tracing::warn!(%error, path = %self.path.display(), "cannot give back the room behind the end of a complete file of the log");
+        }
+        (self.file, self.path, self.length, self.end) = (file, path, length, 0);
+        Ok(())
+    }
+
+    /// Cuts the file to what is good and sets its room aside again. Cutting drops whatever a failed sync left in the system's cache, and
+    /// marks the block that the cut goes through as to be written anew.
+    fn take_back(&mut self) -> Result<(), StoreError> {
+        self.dirty = true;
+        let failed = |source| StoreError::Io { doing: "cut the end of", path: self.path.clone(), source };
+        self.file.set_len(self.end).map_err(failed)?;
+        self.file.sync_all().map_err(failed)?;
+        self.syncs += 1;
+        self.length = self.end;
+        if self.length < self.room {
+            // Without room set aside the file grows as it is written; that is slower and just as safe.
+            match fallocate(&self.file, FallocateFlags::empty(), self.end, self.room - self.end) {
+                Ok(()) => self.length = self.room,
+                Err(error) => tracing::warn!(%error, path = %self.path.display(), "cannot set room aside for the log"),
+            }
+        }
+        self.dirty = false;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.syncs += 1;
+        self.file.sync_data()
+    }
+}
+
+/// Makes the file whose first record will have this number, with room for `room` bytes.
+fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, PathBuf, u64), StoreError> {
+    let path = segment::path(directory, first);
+    let failed = |doing, source| StoreError::Io { doing, path: path.clone(), source };
+    // A file of this name can only be one that was begun and never used.
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|source| failed("make", source))?;
+    let ready = match fallocate(&file, FallocateFlags::empty(), 0, room) {
+        Ok(()) => file.sync_all().map(|()| room),
+        // The file system cannot set room aside; the file grows as it is written.
+        Err(rustix::io::Errno::OPNOTSUPP) => file.sync_all().map(|()| 0),
+        Err(error) => Err(error.into()),
+    };
+    let ready = ready.map_err(|source| failed("set room aside in", source)).and_then(|length| {
+        sync_directory(directory)?;
+        Ok(length)
+    });
+    match ready {
+        Ok(length) => Ok((file, path, length)),
+        Err(error) => {
+            // Best effort: an unused file at the end is as good as none.
+            let _ = std::fs::remove_file(&path);
+            Err(error)
+        }
+    }
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), StoreError> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| StoreError::Io { doing: "sync", path: directory.to_owned(), source })
+}

@@ -1,0 +1,142 @@
+//! Reads stored facts one after the other, from any number on, also while they are being written by this or another process.
+
+use crate::adapters::store::segment::{self, Place, Rest, Scanner};
+use crate::core::fact::Dated;
+use crate::runtime::ports::StoreError;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+/// A fact as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    /// Its number.
+    pub(crate) sequence: u64,
+    /// The checksum of its record.
+    pub(crate) checksum: u32,
+    /// The fact.
+    pub(crate) dated: Dated,
+}
+
+/// The facts of a log in order, up to the last complete batch. Ends with the first error.
+pub(crate) struct Reading {
+    directory: PathBuf,
+    /// The first number that is wanted.
+    from: u64,
+    /// The last number that is wanted.
+    through: u64,
+    at: At,
+    ready: VecDeque<Stored>,
+}
+
+enum At {
+    /// Before the first file.
+    Start,
+    /// Within a file.
+    File(Open),
+    /// Nothing more.
+    End,
+}
+
+struct Open {
+    /// The number of its first record.
+    first: u64,
+    bytes: Vec<u8>,
+    place: Place,
+    /// It seemed bad and was read anew.
+    again: bool,
+}
+
+impl Reading {
+    /// Facts from number `from` on, and none after number `through`.
+    pub(crate) fn new(directory: &Path, from: u64, through: u64) -> Self {
+        Self { directory: directory.to_owned(), from, through, at: At::Start, ready: VecDeque::new() }
+    }
+
+    /// Fills `ready` with the next batch; false at the end.
+    fn fill(&mut self) -> Result<bool, StoreError> {
+        loop {
+            self.at = match std::mem::replace(&mut self.at, At::End) {
+                At::End => return Ok(false),
+                At::Start => self.begin()?,
+                At::File(open) if open.place.next > self.through => At::End,
+                At::File(mut open) => {
+                    let mut scanner = Scanner::new(&open.bytes, open.place);
+                    if let Some(batch) = scanner.batch() {
+                        for record in batch.iter().filter(|record| record.sequence >= self.from) {
+                            let dated = record.decode().map_err(|error| StoreError::Damaged {
+                                path: segment::path(&self.directory, open.first),
+                                offset: open.place.offset as u64,
+                                what: format!("fact {} is none that this program knows: {error}", record.sequence),
+                            })?;
+                            self.ready.push_back(Stored {
+                                sequence: record.sequence,
+                                checksum: record.checksum,
+                                dated,
+                            });
+                        }
+                        open.place = scanner.place;
+                        self.at = At::File(open);
+                        return Ok(true);
+                    }
+                    let rest = scanner.rest();
+                    self.leave(open, rest)?
+                }
+            }
+        }
+    }
+
+    fn begin(&self) -> Result<At, StoreError> {
+        let firsts = segment::list(&self.directory)?;
+        match firsts.first() {
+            None => Ok(At::End),
+            Some(1) => self.open(firsts.into_iter().rev().find(|first| *first <= self.from).unwrap_or(1)),
+            Some(oldest) => Err(StoreError::Damaged {
+                path: segment::path(&self.directory, *oldest),
+                offset: 0,
+                what: format!("the log begins with fact {oldest}; the facts before it are missing"),
+            }),
+        }
+    }
+
+    fn open(&self, first: u64) -> Result<At, StoreError> {
+        let bytes = segment::load(&segment::path(&self.directory, first))?;
+        Ok(At::File(Open { first, bytes, place: Place::start(first), again: false }))
+    }
+
+    /// No batch is left in the bytes of this file. What looks like damage may be a write in the making, whose end was read before its
+    /// beginning was there; such a one is whole when it is read again.
+    fn leave(&self, open: Open, rest: Rest) -> Result<At, StoreError> {
+        let path = segment::path(&self.directory, open.first);
+        let following = segment::list(&self.directory)?.into_iter().find(|other| *other > open.first);
+        let next = open.place.next;
+        let (offset, what) = match (rest, following) {
+            (_, Some(following)) if following == next => return self.open(next),
+            (Rest::Empty | Rest::Torn { .. }, None) => return Ok(At::End),
+            (Rest::Damaged { offset, what }, _) => (offset, what),
+            (_, Some(following)) => {
+                (open.place.offset, format!("facts {next} to {} are missing", following.saturating_sub(1)))
+            }
+        };
+        if open.again {
+            return Err(StoreError::Damaged { path, offset: offset as u64, what });
+        }
+        Ok(At::File(Open { bytes: segment::load(&path)?, again: true, ..open }))
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Result<Stored, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(stored) = self.ready.pop_front() {
+                return (stored.sequence <= self.through).then_some(Ok(stored));
+            }
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One file of the log: which there are, and what is in one.
+
+use crate::adapters::store::record::{self, Fault, Record};
+use crate::runtime::ports::StoreError;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+const EXTENSION: &str = "facts";
+
+/// The file whose first record has this number.
+pub(crate) fn path(directory: &Path, first: u64) -> PathBuf {
+    directory.join(format!("{first:020}.{EXTENSION}"))
+}
+
+/// The first numbers of all files of the log, ascending. Files with other names are not the log's and are left alone.
+pub(crate) fn list(directory: &Path) -> Result<Vec<u64>, StoreError> {
+    let failed = |source| StoreError::Io { doing: "list", path: directory.to_owned(), source };
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut firsts = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(failed)?.file_name();
+        let first = name.to_str().and_then(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse::<u64>().ok());
+        firsts.extend(first.filter(|first| *first > 0));
+    }
+    firsts.sort_unstable();
+    Ok(firsts)
+}
+
+/// Reads a whole file of the log. They are a few megabytes long, and finding out whether a bad record is the last needs all of it.
+pub(crate) fn load(path: &Path) -> Result<Vec<u8>, StoreError> {
+    fs::read(path).map_err(|source| StoreError::Io { doing: "read", path: path.to_owned(), source })
+}
+
+/// A place between two batches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Where the next batch begins.
+    pub(crate) offset: usize,
+    /// The number that its first record must have.
+    pub(crate) next: u64,
+    /// The write that the record before came with.
+    group: u64,
+}
+
+impl Place {
+    /// The beginning of the file whose first record has this number.
+    pub(crate) fn start(first: u64) -> Self {
+        Self { offset: 0, next: first, group: first }
+    }
+
+    fn after(self, record: &Record<'_>) -> Self {
+        Self { offset: self.offset + record.bytes(), next: self.next + 1, group: record.group }
+    }
+}
+
+/// Goes through the bytes of a file, batch by batch.
+pub(crate) struct Scanner<'a> {
+    bytes: &'a [u8],
+    /// Behind the last complete batch.
+    pub(crate) place: Place,
+}
+
+/// What stands behind the last complete batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Nothing but the room kept for more.
+    Empty,
+    /// What a write that was cut off leaves behind: none of it was ever acknowledged.
+    Torn {
+        /// What gives it away.
+        what: String,
+    },
+    /// Records follow that were written after the bad one had been acknowledged, or ones that this program cannot read.
+    Damaged {
+        /// The place of the bad record.
+        offset: usize,
+        /// What is bad.
+        what: String,
+    },
+}
+
+impl<'a> Scanner<'a> {
+    /// Goes on at a place where a batch begins.
+    pub(crate) fn new(bytes: &'a [u8], place: Place) -> Self {
+        Self { bytes, place }
+    }
+
+    /// The next complete batch.
+    pub(crate) fn batch(&mut self) -> Option<Vec<Record<'a>>> {
+        let mut batch = Vec::new();
+        let mut place = self.place;
+        loop {
+            let record = self.record(place).ok()?;
+            place = place.after(&record);
+            batch.push(record);
+            if record.last {
+                self.place = place;
+                return Some(batch);
+            }
+        }
+    }
+
+    /// What stands behind the last batch that [`Self::batch`] gave; to be asked when it gives no more.
+    pub(crate) fn rest(&self) -> Rest {
+        let mut place = self.place;
+        let wrong = loop {
+            match self.record(place) {
+                Ok(record) => place = place.after(&record),
+                Err(wrong) => break wrong,
+            }
+        };
+        let Place { offset, next, .. } = place;
+        let after = self.bytes.get(offset..).unwrap_or_default();
+        let what = match wrong {
+            Wrong::Version(version) => {
+                let what = format!("record {next} has version {version}, which this program does not know");
+                return Rest::Damaged { offset, what };
+            }
+            Wrong::Sequence(found) => format!("record {found} stands where record {next} is due"),
+            Wrong::Broken(_) if after.iter().all(|byte| *byte == 0) => {
+                if offset == self.place.offset {
+                    return Rest::Empty;
+                }
+                format!("the batch that begins with record {} has no end", self.place.next)
+            }
+            Wrong::Broken(what) => format!("{what} (record {next} is due)"),
+        };
+        if acknowledged(after, self.place.next) { Rest::Damaged { offset, what } } else { Rest::Torn { what } }
+    }
+
+    fn record(&self, place: Place) -> Result<Record<'a>, Wrong> {
+        match record::read(self.bytes.get(place.offset..).unwrap_or_default()) {
+            Ok(record) if record.sequence != place.next => Err(Wrong::Sequence(record.sequence)),
+            Ok(record) if record.group != place.group && record.group != place.next => {
+                Err(Wrong::Broken("the record comes with another write than its neighbours"))
+            }
+            Ok(record) => Ok(record),
+            Err(Fault::Broken(what)) => Err(Wrong::Broken(what)),
+            Err(Fault::Version(version)) => Err(Wrong::Version(version)),
+        }
+    }
+}
+
+enum Wrong {
+    Broken(&'static str),
+    Version(u8),
+    Sequence(u64),
+}
+
+/// Whether anything among `bytes` proves that the fact with this number had been synced: a record of a later write.
+fn acknowledged(mut bytes: &[u8], sequence: u64) -> bool {
+    loop {
+        if record::read(bytes).is_ok_and(|record| record.group > sequence) {
+            return true;
+        }
+        match record::seek(bytes) {
+            Some(at) => bytes = &bytes[at..],
+            None => return false,
+        }
+    }
+}
