@@ -104,11 +104,7 @@ fn runner_type(table: &Table<'_>, report: &mut Report<'_>) -> Option<RunnerType>
     None
 }
 
-fn parameters(
-    table: &Table<'_>,
-    runner: Option<RunnerType>,
-    report: &mut Report<'_>,
-) -> BTreeMap<String, Parameter> {
+fn parameters(table: &Table<'_>, runner: Option<RunnerType>, report: &mut Report<'_>) -> BTreeMap<String, Parameter> {
     let inherited = runner.map(runner::parameters);
     let mut schemas: BTreeMap<String, Map<String, serde_json::Value>> = inherited.cloned().unwrap_or_default();
     let declared = table.table("parameters", report);
@@ -133,7 +129,11 @@ fn parameters(
             && runner.is_some()
             && !schema.contains_key("default")
         {
-            report.error(Some(immutable.line), &path, "is immutable and has no default, so it could never have a value");
+            report.error(
+                Some(immutable.line),
+                &path,
+                "is immutable and has no default, so it could never have a value",
+            );
         }
         let parameter = from_schema(schema.clone());
         if let (Some(at), Some(position)) = (own.entry("position"), parameter.position)

@@ -269,8 +269,7 @@ pub(crate) fn not_among(line: Option<usize>, path: &str, word: &str, words: &[&s
 /// A word of the file as it can stand in a message: one line, not too long.
 pub(crate) fn shorten(text: &str) -> String {
     const MOST: usize = 60;
-    let mut short: String =
-        text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(MOST).is_some() {
         short.push('…');
     }

@@ -56,11 +56,7 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 }
 
 /// The one place where a catalog is made.
-fn catalog(
-    packs: BTreeMap<String, Opened>,
-    actions: BTreeMap<ActionRef, Action>,
-    aliases: Vec<Arc<Alias>>,
-) -> Catalog {
+fn catalog(packs: BTreeMap<String, Opened>, actions: BTreeMap<ActionRef, Action>, aliases: Vec<Arc<Alias>>) -> Catalog {
     Catalog {
         packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
@@ -128,8 +124,10 @@ impl Loading {
             }
             Some(pack) => match self.packs.get(&pack.reference) {
                 Some(first) => {
-                    let message =
-                        format!("the pack `{}` is there already, from {}; this one is left out", pack.reference, first.shown);
+                    let message = format!(
+                        "the pack `{}` is there already, from {}; this one is left out",
+                        pack.reference, first.shown
+                    );
                     report.warning(None, "", message);
                     None
                 }
@@ -212,7 +210,8 @@ impl Loading {
         for action in self.actions.values_mut() {
             // A policy for this very action beats one for many; of two alike, the more careful word counts.
             let said = |pick: &dyn Fn(&Does) -> Option<EffectClass>| {
-                let covering = policies.iter().filter_map(|filed| Some((exactness(filed, action)?, pick(&filed.policy.does)?)));
+                let covering =
+                    policies.iter().filter_map(|filed| Some((exactness(filed, action)?, pick(&filed.policy.does)?)));
                 covering.max()
             };
             let class = said(&|does| match does {
@@ -266,8 +265,9 @@ impl Loading {
                 let absent = self.absent.keys().any(|reference| covers(glob, reference.as_str()));
                 if !absent {
                     let suggestion = did_you_mean(glob, self.actions.keys().map(ActionRef::as_str));
-                    report.warning(filed.policy.line, "resource_ref", format!("`{glob}` covers no action")).suggestion =
-                        suggestion;
+                    report
+                        .warning(filed.policy.line, "resource_ref", format!("`{glob}` covers no action"))
+                        .suggestion = suggestion;
                 }
             }
             _ => {}

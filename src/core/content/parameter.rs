@@ -148,7 +148,8 @@ fn check_keyword(table: &Table<'_>, entry: &Entry, shape: Shape, report: &mut Re
         Shape::Dependencies => {
             if let Some(inner) = table.table(key, report) {
                 for property in inner.entries {
-                    let shape = if matches!(property.node.value, Value::List(_)) { Shape::Words } else { Shape::Schema };
+                    let shape =
+                        if matches!(property.node.value, Value::List(_)) { Shape::Words } else { Shape::Schema };
                     check_keyword(&inner, property, shape, report);
                 }
             }

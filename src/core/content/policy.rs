@@ -128,8 +128,7 @@ fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) {
         report.error(None, "", "the key `parameters` is missing, with `approvers` in it");
         return;
     };
-    parameters
-        .only(&["approvers", "quorum", "allow_requester", "expires", "reason", "confirm", "when"], report);
+    parameters.only(&["approvers", "quorum", "allow_requester", "expires", "reason", "confirm", "when"], report);
     match parameters.table("approvers", report) {
         Some(approvers) => {
             approvers.only(&["roles", "users", "channels"], report);

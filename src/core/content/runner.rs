@@ -50,7 +50,9 @@ static PARAMETERS: LazyLock<BTreeMap<String, Schemas>> = LazyLock::new(|| {
 
 /// The parameters of a runner that exists here.
 pub(crate) fn parameters(runner: RunnerType) -> &'static Schemas {
-    PARAMETERS.get(runner.word()).expect("builtin/runners.yaml has a section for every runner, and a test reads all of them")
+    PARAMETERS
+        .get(runner.word())
+        .expect("builtin/runners.yaml has a section for every runner, and a test reads all of them")
 }
 
 fn schemas(node: &Node) -> Schemas {

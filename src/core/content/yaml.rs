@@ -68,9 +68,9 @@ impl Node {
             Value::Number(number) => serde_json::Value::Number(number.clone()),
             Value::Text(text) => serde_json::Value::String(text.clone()),
             Value::List(items) => serde_json::Value::Array(items.iter().map(Node::json).collect()),
-            Value::Map(entries) => serde_json::Value::Object(
-                entries.iter().map(|entry| (entry.key.clone(), entry.node.json())).collect(),
-            ),
+            Value::Map(entries) => {
+                serde_json::Value::Object(entries.iter().map(|entry| (entry.key.clone(), entry.node.json())).collect())
+            }
         }
     }
 
@@ -211,8 +211,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.collection_tag(tag.as_ref(), "map", line);
-                let parts =
-                    Parts::Map { entries: Vec::new(), merged: Vec::new(), key: None, bare_template: false };
+                let parts = Parts::Map { entries: Vec::new(), merged: Vec::new(), key: None, bare_template: false };
                 self.open(Frame { line, column, anchor, parts })
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -334,8 +333,7 @@ impl Builder<'_> {
     /// A scalar where a key is due is a key, and keeps the text that was written.
     fn scalar_or_key(&mut self, node: Node, text: Cow<'_, str>, style: ScalarStyle) -> Result<(), Stop> {
         if let Some(Frame { parts: Parts::Map { key: key @ None, .. }, .. }) = self.frames.last_mut() {
-            let role =
-                if text == "<<" && style == ScalarStyle::Plain { Role::Merge } else { Role::Ordinary };
+            let role = if text == "<<" && style == ScalarStyle::Plain { Role::Merge } else { Role::Ordinary };
             *key = Some(Key { text: text.into_owned(), line: node.line, column: node.column, role });
             return Ok(());
         }
@@ -459,7 +457,10 @@ fn measure(node: &Node) -> (usize, usize) {
         Value::Map(entries) => entries.iter().map(|entry| &entry.node).collect(),
         _ => return (1, 0),
     };
-    children.into_iter().map(measure).fold((1, 1), |(nodes, depth), (more, deeper)| (nodes + more, depth.max(deeper + 1)))
+    children
+        .into_iter()
+        .map(measure)
+        .fold((1, 1), |(nodes, depth), (more, deeper)| (nodes + more, depth.max(deeper + 1)))
 }
 
 /// The first character that YAML 1.1 does not allow, with its line.
