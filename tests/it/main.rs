@@ -22,3 +22,4 @@ fn golden(name: &str, text: &str) {
 }
 mod execution;
 mod store;
+mod content;

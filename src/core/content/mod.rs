@@ -1,8 +1,32 @@
 //! # Content
 //!
-//! What the packs say: files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading files is somebody else's work.
+//! What the packs say: the texts of their files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading the files is the business
+//! of `adapters::content`; this folder never sees a disk.
+//!
+//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias` or `policy` read the tree through `fields`, and
+//! [`load`] joins what they found. The formats are StackStorm's; `docs/packs.md` is their description for those who write packs.
+//!
+//! - **One bad file never stops the rest**, and a bad file is never half in force: it is there with all it says, or not at all. Only a
+//!   pack whose ref is uncertain is left out as a whole, because grants and policies go by it.
+//! - **Everything that is wrong is told at once**, with file, line, key path and, where one can be guessed, what was meant.
+//! - **Nothing is ignored in silence**: what is sound but not built is `NotSupported`, and an approval that cannot be asked for takes the
+//!   actions it covers out of service.
+//! - **No text makes this panic**, recurse without bound, or take memory out of proportion to its length.
 
+mod action;
+mod alias;
+mod builtin;
 pub mod diagnostic;
+mod fields;
+pub mod glob;
+pub mod load;
+mod pack;
+mod parameter;
+mod policy;
+mod runner;
+mod scalar;
+mod suggest;
+pub mod yaml;
 
 use crate::core::action::spec::Action;
 use crate::core::alias::spec::Alias;
@@ -40,6 +64,8 @@ pub struct Pack {
 pub struct PackSource {
     /// The name of its directory, which is its ref when `pack.yaml` gives none.
     pub directory: String,
+    /// That directory as the user would name it, for messages.
+    pub shown: String,
     /// Its files, sorted by name.
     pub files: Vec<SourceFile>,
 }

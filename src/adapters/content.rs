@@ -1,0 +1,148 @@
+//! Packs on disk: directories in, [`PackSource`]s out. What the files say is not looked at here.
+//!
+//! **A file is read only when it really is one and really lies in its pack**: a link that leads out of the pack, a device or a pipe is
+//! reported and not opened, so that a pack cannot show what the bot's account can read elsewhere, nor make it wait.
+
+use crate::core::content::yaml::MAX_BYTES;
+use crate::core::content::{PackSource, SourceFile};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The folders of a pack that hold content. What lies deeper inside of them is not content.
+const FOLDERS: &[&str] = &["actions", "aliases", "policies", "rules", "sensors", "triggers"];
+
+/// The most files that are read from one folder.
+const MOST_FILES: usize = 5_000;
+
+/// Reads packs. A path is a pack itself when it holds a `pack.yaml`, otherwise a directory of packs, which are taken by name; those in
+/// it without a `pack.yaml` are returned too, for the loader to speak of. What cannot be read is in the sources as such.
+pub fn read_packs(paths: &[PathBuf]) -> Vec<PackSource> {
+    paths.iter().flat_map(|path| read_path(path)).collect()
+}
+
+fn read_path(path: &Path) -> Vec<PackSource> {
+    if is_pack(path) {
+        return vec![read_pack(path)];
+    }
+    let inside = match entries(path) {
+        Ok(inside) => inside,
+        Err(why) => return vec![unreadable(path, why)],
+    };
+    let directories: Vec<PathBuf> = inside.into_iter().filter(|entry| entry.is_dir()).collect();
+    if directories.iter().any(|directory| is_pack(directory)) {
+        return directories.iter().map(|directory| read_pack(directory)).collect();
+    }
+    vec![read_pack(path)]
+}
+
+fn is_pack(path: &Path) -> bool {
+    fs::symlink_metadata(path.join("pack.yaml")).is_ok()
+}
+
+/// What a directory holds, sorted by name, without what is hidden.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let cannot = |error: std::io::Error| format!("cannot list {}: {error}", directory.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(cannot)? {
+        let entry = entry.map_err(cannot)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read_pack(path: &Path) -> PackSource {
+    let root = match fs::canonicalize(path) {
+        Ok(root) => root,
+        Err(error) => return unreadable(path, error.to_string()),
+    };
+    let mut files = Vec::new();
+    for name in ["pack.yaml", "pack.yml"] {
+        let file = path.join(name);
+        if fs::symlink_metadata(&file).is_ok() {
+            files.push(read_file(&root, &file, name.to_owned()));
+        }
+    }
+    for folder in FOLDERS {
+        let directory = path.join(folder);
+        match fs::symlink_metadata(&directory) {
+            Ok(_) => read_folder(&root, &directory, folder, &mut files),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => files.push(failed(&directory, format!("{folder}/.yaml"), error.to_string())),
+        }
+    }
+    PackSource { directory: directory_name(&root), shown: shown(path), files }
+}
+
+fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<SourceFile>) {
+    let inside = match entries(directory) {
+        Ok(inside) => inside,
+        Err(why) => {
+            // Stands for every file of the folder, so that the loader has to take notice.
+            files.push(failed(directory, format!("{folder}/.yaml"), why));
+            return;
+        }
+    };
+    let content = inside.into_iter().filter(|file| {
+        file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !file.is_dir()
+    });
+    for (index, file) in content.enumerate() {
+        if index == MOST_FILES {
+            let why = format!("the folder holds more than {MOST_FILES} files; the rest is left out");
+            files.push(failed(directory, format!("{folder}/.yaml"), why));
+            return;
+        }
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        files.push(read_file(root, &file, format!("{folder}/{name}")));
+    }
+}
+
+fn read_file(root: &Path, path: &Path, inside: String) -> SourceFile {
+    SourceFile { shown: shown(path), inside, text: read_text(root, path) }
+}
+
+fn read_text(root: &Path, path: &Path) -> Result<String, String> {
+    let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
+    if !real.starts_with(root) {
+        return Err("it is a link that leads out of the pack".to_owned());
+    }
+    if !fs::metadata(&real).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is not a plain file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    // One byte more than is taken, so that a longer file is known as one.
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(&real).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(|error| error.to_string())?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("it is longer than {MAX_BYTES} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
+        format!("line {line} is not UTF-8")
+    })
+}
+
+fn unreadable(path: &Path, why: String) -> PackSource {
+    let directory = directory_name(path);
+    PackSource { directory, shown: shown(path), files: vec![failed(path, "pack.yaml".to_owned(), why)] }
+}
+
+fn failed(path: &Path, inside: String, why: String) -> SourceFile {
+    SourceFile { shown: shown(path), inside, text: Err(why) }
+}
+
+fn directory_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The path as the user wrote it, without a leading `./`.
+fn shown(path: &Path) -> String {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.display().to_string(),
+        _ => path.display().to_string(),
+    }
+}

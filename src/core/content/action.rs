@@ -1,0 +1,209 @@
+//! An action's metadata file.
+
+use super::fields::{Report, Table, check_name, check_pack, not_among, shorten};
+use super::parameter::{check_default, check_schema, from_schema};
+use super::runner;
+use super::suggest::did_you_mean;
+use super::yaml::{Node, Value};
+use crate::core::action::execution::EffectClass;
+use crate::core::action::spec::{Action, Parameter, RunnerType};
+use crate::core::id::ActionRef;
+use serde_json::Map;
+use std::collections::BTreeMap;
+
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "runner_type",
+    "enabled",
+    "entry_point",
+    "pack",
+    "parameters",
+    "tags",
+    "notify",
+    "output_schema",
+    "metadata_file",
+    "id",
+    "ref",
+    "uid",
+];
+
+/// The words for effect classes, in files and in policies.
+pub(crate) const EFFECTS: &[(&str, EffectClass)] = &[
+    ("read-only", EffectClass::ReadOnly),
+    ("idempotent", EffectClass::Idempotent),
+    ("destructive", EffectClass::Destructive),
+];
+
+/// What a file of `actions/` says.
+pub(crate) struct ActionFile {
+    /// The ref, where the file says a name.
+    pub(crate) reference: Option<ActionRef>,
+    /// The line of its name.
+    pub(crate) line: Option<usize>,
+    /// The action, where everything is sound and built.
+    pub(crate) action: Option<Action>,
+}
+
+/// Reads a document of `actions/`.
+pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Report<'_>) -> ActionFile {
+    let nothing = ActionFile { reference: None, line: None, action: None };
+    let Some(table) = Table::document(document, report) else { return nothing };
+    table.only(KEYS, report);
+    check_pack(&table, pack, report);
+    let name = table.required_text("name", report).filter(|name| check_name(&table, name, report));
+    let reference = name.map(|name| ActionRef::new(format!("{pack}.{name}")));
+    let line = table.entry("name").map(|entry| entry.line);
+    let description = table.text("description", report).unwrap_or_default().trim().to_owned();
+    let enabled = table.boolean("enabled", report).unwrap_or(true);
+    check_entry_point(&table, report);
+    check_notify(&table, report);
+    check_output_schema(&table, report);
+    for key in ["metadata_file", "id", "ref", "uid"] {
+        table.text(key, report);
+    }
+    let effect = effect_tag(&table, report);
+    let runner = runner_type(&table, report);
+    let parameters = parameters(&table, runner, report);
+    let action = match (&reference, runner) {
+        (Some(reference), Some(runner)) if !report.has_errors() => Some(Action {
+            reference: reference.clone(),
+            description,
+            enabled,
+            runner,
+            parameters,
+            runner_parameters: runner::parameters(runner).keys().cloned().collect(),
+            effect: effect.unwrap_or(EffectClass::Destructive),
+            raw: false,
+            file: report.file().to_owned(),
+            content,
+        }),
+        _ => None,
+    };
+    ActionFile { reference, line, action }
+}
+
+fn runner_type(table: &Table<'_>, report: &mut Report<'_>) -> Option<RunnerType> {
+    let written = table.required_text("runner_type", report)?;
+    let line = table.entry("runner_type").map(|entry| entry.line);
+    let path = table.path_of("runner_type");
+    let word = written.replace('_', "-");
+    if let Some(runner) = runner::BUILT.iter().find(|runner| runner.word() == word) {
+        return Some(*runner);
+    }
+    if runner::NOT_BUILT.contains(&word.as_str()) {
+        report.not_supported(line, &path, format!("the runner {word} is not built yet"));
+    } else if let Some((_, successor)) = runner::REMOVED.iter().find(|(removed, _)| *removed == word) {
+        report.error(line, &path, format!("the runner {word} is gone from StackStorm")).suggestion =
+            Some(format!("its place has taken \"{successor}\""));
+    } else {
+        let known = runner::BUILT.iter().map(|runner| runner.word()).chain(runner::NOT_BUILT.iter().copied());
+        let suggestion = did_you_mean(&word, known);
+        report.error(line, &path, format!("there is no runner `{}`", shorten(written))).suggestion = suggestion;
+    }
+    None
+}
+
+fn parameters(table: &Table<'_>, runner: Option<RunnerType>, report: &mut Report<'_>) -> BTreeMap<String, Parameter> {
+    let inherited = runner.map(runner::parameters);
+    let mut schemas: BTreeMap<String, Map<String, serde_json::Value>> = inherited.cloned().unwrap_or_default();
+    let declared = table.table("parameters", report);
+    let mut positions: BTreeMap<u64, &str> = BTreeMap::new();
+    for entry in declared.as_ref().map(|declared| declared.entries).unwrap_or_default() {
+        let path = format!("parameters.{}", entry.key);
+        if entry.key.is_empty() || !entry.key.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            let message = format!("`{}` cannot be a parameter's name: letters, digits and _ only", shorten(&entry.key));
+            report.error(Some(entry.line), "parameters", message);
+            continue;
+        }
+        let before = report.diagnostics.len();
+        check_schema(&entry.node, entry.line, &path, report);
+        let Some(own) = Table::nested(&entry.node, entry.line, path.clone(), &mut Report::new("")) else { continue };
+        let schema = match (runner, inherited.and_then(|inherited| inherited.get(&entry.key))) {
+            (Some(runner), Some(inherited)) => runner::overlay(runner, inherited, &own, report),
+            _ => entry.node.json().as_object().cloned().unwrap_or_default(),
+        };
+        // Without the runner's parameters (it is not built, or unknown) a default may well be the runner's.
+        if let Some(immutable) = own.entry("immutable")
+            && immutable.node.value == Value::Boolean(true)
+            && runner.is_some()
+            && !schema.contains_key("default")
+        {
+            report.error(
+                Some(immutable.line),
+                &path,
+                "is immutable and has no default, so it could never have a value",
+            );
+        }
+        let parameter = from_schema(schema.clone());
+        if let (Some(at), Some(position)) = (own.entry("position"), parameter.position)
+            && let Some(other) = positions.insert(position, entry.key.as_str())
+        {
+            let message = format!("{position} is the position of `{other}` already");
+            report.error(Some(at.line), &own.path_of("position"), message);
+        }
+        if report.diagnostics.len() == before {
+            let line = own.entry("default").map(|default| default.line).or(Some(entry.line));
+            check_default(&parameter, line, &path, report);
+        }
+        schemas.insert(entry.key.clone(), schema);
+    }
+    check_contiguous(&positions, declared.as_ref().and_then(|declared| declared.line), report);
+    schemas.into_iter().map(|(name, schema)| (name, from_schema(schema))).collect()
+}
+
+fn check_contiguous(positions: &BTreeMap<u64, &str>, line: Option<usize>, report: &mut Report<'_>) {
+    let gap = positions.keys().zip(positions.keys().skip(1)).find(|(here, next)| here.saturating_add(1) != **next);
+    if let Some((here, next)) = gap {
+        let message = format!("positions have to follow one another, and after {here} comes {next}");
+        report.error(line, "parameters", message);
+    }
+}
+
+/// The class that `tags: [{name: effect, value: ...}]` gives.
+fn effect_tag(table: &Table<'_>, report: &mut Report<'_>) -> Option<EffectClass> {
+    let mut class = None;
+    for (index, tag) in table.list("tags", report).unwrap_or_default().iter().enumerate() {
+        let Some(tag) = Table::nested(tag, tag.line, format!("tags[{index}]"), report) else { continue };
+        let name = tag.entry("name").map(|entry| entry.node.json());
+        if name.as_ref().and_then(serde_json::Value::as_str) != Some("effect") {
+            continue;
+        }
+        let words: Vec<&str> = EFFECTS.iter().map(|(word, _)| *word).collect();
+        let Some(value) = tag.required_text("value", report) else { continue };
+        match EFFECTS.iter().find(|(word, _)| *word == value) {
+            Some((_, said)) => class = class.max(Some(*said)),
+            None => not_among(tag.entry("value").map(|entry| entry.line), &tag.path_of("value"), value, &words, report),
+        }
+    }
+    class
+}
+
+fn check_entry_point(table: &Table<'_>, report: &mut Report<'_>) {
+    if let Some(path) = table.text("entry_point", report)
+        && path.split('/').any(|part| part == "..")
+    {
+        let line = table.entry("entry_point").map(|entry| entry.line);
+        report.error(line, "entry_point", "must not lead out of the pack's actions");
+    }
+}
+
+fn check_notify(table: &Table<'_>, report: &mut Report<'_>) {
+    const MOMENTS: &[&str] = &["on-complete", "on-success", "on-failure"];
+    let Some(notify) = table.table("notify", report) else { return };
+    notify.only(MOMENTS, report);
+    for moment in MOMENTS {
+        if let Some(what) = notify.table(moment, report) {
+            what.only(&["message", "data", "routes", "channels"], report);
+            what.text("message", report);
+            what.table("data", report);
+            what.texts("routes", report);
+            what.texts("channels", report);
+        }
+    }
+}
+
+/// Results are not checked against it, so it only has to be a schema's shape: a map. The old form, bare properties, is one too.
+fn check_output_schema(table: &Table<'_>, report: &mut Report<'_>) {
+    table.table("output_schema", report);
+}

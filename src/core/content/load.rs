@@ -1,0 +1,372 @@
+//! From the packs' texts to the catalog.
+//!
+//! Packs are opened first, then all actions are read, then policies are laid over them, and aliases come last, because each can speak
+//! of what another pack holds. Every file is read to its end whatever is wrong with the others.
+
+use super::action::{self, ActionFile};
+use super::alias::{self, AliasFile};
+use super::diagnostic::{Diagnostic, Severity};
+use super::fields::Report;
+use super::glob::covers;
+use super::policy::{self, Covers, Does, Policy};
+use super::suggest::did_you_mean;
+use super::yaml::{self, Node};
+use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack};
+use crate::core::action::execution::EffectClass;
+use crate::core::action::spec::Action;
+use crate::core::alias::spec::Alias;
+use crate::core::id::{ActionRef, AliasRef};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// What came of reading all packs.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// What is in force.
+    pub catalog: Catalog,
+    /// What is wrong, in the order of the files and of the lines in each.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
+pub fn load(sources: &[PackSource]) -> Loaded {
+    let core = builtin::core();
+    let mut loading = Loading::default();
+    let mut opened = Vec::new();
+    for source in std::iter::once(&core).chain(sources) {
+        loading.number(source);
+        if let Some(reference) = loading.open(source) {
+            opened.push((reference, source));
+        }
+    }
+    for (reference, source) in &opened {
+        for file in &source.files {
+            loading.file(reference, file);
+        }
+    }
+    loading.apply_policies();
+    let aliases = loading.join_aliases();
+    let Loading { packs, actions, mut diagnostics, order, .. } = loading;
+    diagnostics.sort_by_key(|diagnostic| {
+        (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
+    });
+    Loaded { catalog: catalog(packs, actions, aliases), diagnostics }
+}
+
+/// The one place where a catalog is made.
+fn catalog(packs: BTreeMap<String, Opened>, actions: BTreeMap<ActionRef, Action>, aliases: Vec<Arc<Alias>>) -> Catalog {
+    Catalog {
+        packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
+        actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
+        aliases,
+    }
+}
+
+/// A pack whose ref is certain.
+struct Opened {
+    pack: Pack,
+    /// Where it came from, for whoever brings a second one of its name.
+    shown: String,
+}
+
+/// An action that a file speaks of and that is not in force.
+struct Absent {
+    file: String,
+    severity: Severity,
+}
+
+/// A policy, the file that it stands in, the pack of that file, and whether the file was understood to its end.
+struct FiledPolicy {
+    policy: Policy,
+    file: String,
+    pack: String,
+    sound: bool,
+}
+
+#[derive(Default)]
+struct Loading {
+    packs: BTreeMap<String, Opened>,
+    actions: BTreeMap<ActionRef, Action>,
+    absent: BTreeMap<ActionRef, Absent>,
+    policies: Vec<FiledPolicy>,
+    aliases: Vec<AliasFile>,
+    diagnostics: Vec<Diagnostic>,
+    /// The place of each file among all, which is the order of the diagnostics.
+    order: BTreeMap<String, usize>,
+}
+
+impl Loading {
+    fn number(&mut self, source: &PackSource) {
+        for shown in std::iter::once(&source.shown).chain(source.files.iter().map(|file| &file.shown)) {
+            let next = self.order.len();
+            self.order.entry(shown.clone()).or_insert(next);
+        }
+    }
+
+    /// Finds out which pack this is. Nothing of a pack without a certain ref is read: under a wrong ref, grants and policies would miss it.
+    fn open(&mut self, source: &PackSource) -> Option<String> {
+        let Some(manifest) = source.files.iter().find(|file| file.inside == "pack.yaml") else {
+            let mut report = Report::new(&source.shown);
+            let misnamed = source.files.iter().any(|file| file.inside == "pack.yml");
+            report.error(None, "", "this is no pack: it has no pack.yaml").suggestion =
+                misnamed.then(|| "rename pack.yml".to_owned());
+            self.diagnostics.append(&mut report.diagnostics);
+            return None;
+        };
+        let mut report = Report::new(&manifest.shown);
+        let pack = document(manifest, &mut report).and_then(|root| pack::read(&root, &source.directory, &mut report));
+        let reference = match pack {
+            None => {
+                report.error(None, "", "nothing of this pack is in force until its pack.yaml can be understood");
+                None
+            }
+            Some(pack) => match self.packs.get(&pack.reference) {
+                Some(first) => {
+                    let message = format!(
+                        "the pack `{}` is there already, from {}; this one is left out",
+                        pack.reference, first.shown
+                    );
+                    report.warning(None, "", message);
+                    None
+                }
+                None => {
+                    let reference = pack.reference.clone();
+                    self.packs.insert(reference.clone(), Opened { pack, shown: source.shown.clone() });
+                    Some(reference)
+                }
+            },
+        };
+        self.diagnostics.append(&mut report.diagnostics);
+        reference
+    }
+
+    fn file(&mut self, pack: &str, file: &SourceFile) {
+        let Some((folder, name)) = file.inside.split_once('/') else { return };
+        let Some(stem) = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")) else { return };
+        if name.contains('/') {
+            return;
+        }
+        let mut report = Report::new(&file.shown);
+        match folder {
+            "actions" if stem == "config" => {}
+            "actions" => self.action(pack, file, &mut report),
+            "policies" => self.policy(pack, file, &mut report),
+            "aliases" => {
+                if let Some(root) = document(file, &mut report) {
+                    self.aliases.extend(alias::read(&root, pack, &mut report));
+                }
+            }
+            "rules" | "sensors" | "triggers" => {
+                report.not_supported(None, "", format!("{folder} are not built yet; this file does nothing"));
+            }
+            _ => {}
+        }
+        self.diagnostics.append(&mut report.diagnostics);
+    }
+
+    fn action(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
+        let Some(root) = document(file, report) else { return };
+        let ActionFile { reference, line, action } = action::read(&root, pack, fingerprint(file), report);
+        let Some(reference) = reference else { return };
+        if let Some(first) = self.actions.get(&reference) {
+            report.error(line, "name", format!("the action `{reference}` is defined in {} already", first.file));
+            return;
+        }
+        match action {
+            Some(action) => {
+                self.absent.remove(&reference);
+                self.actions.insert(reference, action);
+            }
+            None => {
+                let severity = if report.has_errors() { Severity::Error } else { Severity::NotSupported };
+                self.absent.insert(reference, Absent { file: file.shown.clone(), severity });
+            }
+        }
+    }
+
+    fn policy(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
+        let found = match document(file, report) {
+            Some(root) if matches!(root.value, yaml::Value::Map(_)) => {
+                policy::read(&root, pack, report).into_iter().collect()
+            }
+            // Whatever is wrong with a file that is no map has been said, or is said by reading it.
+            Some(root) => {
+                policy::read(&root, pack, report);
+                policy::from_unreadable(file.text.as_deref().ok())
+            }
+            None => policy::from_unreadable(file.text.as_deref().ok()),
+        };
+        let sound = !report.has_errors();
+        for policy in found {
+            self.policies.push(FiledPolicy { policy, file: file.shown.clone(), pack: pack.to_owned(), sound });
+        }
+    }
+
+    /// Lays the policies over the actions: first what the actions are, then which of them are out of service.
+    fn apply_policies(&mut self) {
+        let policies = std::mem::take(&mut self.policies);
+        for action in self.actions.values_mut() {
+            // A policy for this very action beats one for many; of two alike, the more careful word counts.
+            let said = |pick: &dyn Fn(&Does) -> Option<EffectClass>| {
+                let covering =
+                    policies.iter().filter_map(|filed| Some((exactness(filed, action)?, pick(&filed.policy.does)?)));
+                covering.max()
+            };
+            let class = said(&|does| match does {
+                Does::Effect { class, .. } => *class,
+                _ => None,
+            });
+            if let Some((_, class)) = class {
+                action.effect = class;
+            }
+            let raw = policies
+                .iter()
+                .filter_map(|filed| match filed.policy.does {
+                    Does::Effect { raw: Some(raw), .. } => Some((exactness(filed, action)?, !raw)),
+                    _ => None,
+                })
+                .max();
+            if let Some((_, careful)) = raw {
+                action.raw = !careful;
+            }
+        }
+        for filed in &policies {
+            self.guard_or_warn(filed);
+        }
+    }
+
+    fn guard_or_warn(&mut self, filed: &FiledPolicy) {
+        let covered: Vec<ActionRef> = self
+            .actions
+            .values()
+            .filter(|action| exactness(filed, action).is_some())
+            .map(|action| action.reference.clone())
+            .collect();
+        let mut report = Report::new(&filed.file);
+        match (&filed.policy.does, &filed.policy.covers) {
+            (Does::Guard, _) if !covered.is_empty() => {
+                for reference in &covered {
+                    if let Some(action) = self.actions.get_mut(reference) {
+                        action.enabled = false;
+                    }
+                }
+                let list = enumerate(&covered);
+                if filed.sound {
+                    let message = format!("approval is not asked for yet, so nothing runs unguarded: disabled {list}");
+                    report.not_supported(filed.policy.line, "", message);
+                } else {
+                    let message = format!("until this file is mended, nothing that it may guard runs: disabled {list}");
+                    report.error(filed.policy.line, "", message);
+                }
+            }
+            (_, Covers::Glob(glob)) if covered.is_empty() => {
+                let absent = self.absent.keys().any(|reference| covers(glob, reference.as_str()));
+                if !absent {
+                    let suggestion = did_you_mean(glob, self.actions.keys().map(ActionRef::as_str));
+                    report
+                        .warning(filed.policy.line, "resource_ref", format!("`{glob}` covers no action"))
+                        .suggestion = suggestion;
+                }
+            }
+            _ => {}
+        }
+        self.diagnostics.append(&mut report.diagnostics);
+    }
+
+    /// Keeps the aliases whose name is free and whose action is there.
+    fn join_aliases(&mut self) -> Vec<Arc<Alias>> {
+        let mut names: BTreeMap<AliasRef, String> = BTreeMap::new();
+        let mut kept = Vec::new();
+        for AliasFile { alias, name_line, action_line, immutable_lines } in std::mem::take(&mut self.aliases) {
+            let mut report = Report::new(&alias.file);
+            if let Some(first) = names.get(&alias.reference) {
+                let message = format!("the alias `{}` is defined in {first} already", alias.reference);
+                report.error(name_line, "name", message);
+            } else {
+                names.insert(alias.reference.clone(), alias.file.clone());
+                self.check_action(&alias.action, action_line, &mut report);
+                if let Some(action) = self.actions.get(&alias.action) {
+                    for (name, line) in immutable_lines {
+                        if !action.parameters.contains_key(&name) {
+                            let path = format!("immutable_parameters.{name}");
+                            let message = format!("the action `{}` has no such parameter", action.reference);
+                            report.warning(Some(line), &path, message).suggestion =
+                                did_you_mean(&name, action.parameters.keys().map(String::as_str));
+                        }
+                    }
+                }
+            }
+            let in_force = report.diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
+            self.diagnostics.append(&mut report.diagnostics);
+            if in_force {
+                kept.push(Arc::new(alias));
+            }
+        }
+        kept
+    }
+
+    fn check_action(&self, action: &ActionRef, line: Option<usize>, report: &mut Report<'_>) {
+        if self.actions.contains_key(action) {
+            return;
+        }
+        match self.absent.get(action) {
+            Some(Absent { file, severity: Severity::NotSupported }) => {
+                report.not_supported(line, "action_ref", format!("the action `{action}` cannot run yet, see {file}"));
+            }
+            Some(Absent { file, .. }) => {
+                report.error(line, "action_ref", format!("the action `{action}` is not in force, see {file}"));
+            }
+            None => {
+                let suggestion = did_you_mean(action.as_str(), self.actions.keys().map(ActionRef::as_str));
+                report.error(line, "action_ref", format!("there is no action `{action}`")).suggestion = suggestion;
+            }
+        }
+    }
+}
+
+/// Reads a file's text as YAML. What is wrong with the YAML is in the report, and keeps the file out of force.
+fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
+    match &file.text {
+        Ok(text) => {
+            let (root, mut diagnostics) = yaml::read(&file.shown, text);
+            report.diagnostics.append(&mut diagnostics);
+            root
+        }
+        Err(why) => {
+            report.error(None, "", format!("cannot be read: {why}"));
+            None
+        }
+    }
+}
+
+fn fingerprint(file: &SourceFile) -> String {
+    let digest = Sha256::digest(file.text.as_deref().unwrap_or_default());
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// How closely a policy is about an action: not at all, among others, or about this one alone.
+fn exactness(filed: &FiledPolicy, action: &Action) -> Option<bool> {
+    match &filed.policy.covers {
+        Covers::Glob(glob) => {
+            covers(glob, action.reference.as_str()).then(|| glob.as_str() == action.reference.as_str())
+        }
+        Covers::Unknown => {
+            (action.reference.pack() == filed.pack && action.effect != EffectClass::ReadOnly).then_some(false)
+        }
+    }
+}
+
+fn enumerate(references: &[ActionRef]) -> String {
+    const MOST: usize = 8;
+    let mut list = references.iter().take(MOST).map(ActionRef::as_str).collect::<Vec<_>>().join(", ");
+    if references.len() > MOST {
+        let _ = write!(list, " and {} more", references.len() - MOST);
+    }
+    list
+}
