@@ -28,6 +28,8 @@ pub struct FormatProblem {
 pub struct Matcher {
     pub(crate) entries: Vec<Entry>,
     index: Index,
+    /// Every word of a plain format, with the formats that it stands in.
+    vocabulary: BTreeMap<String, Vec<usize>>,
 }
 
 /// One representation of one alias.
@@ -83,17 +85,6 @@ pub enum Selection {
     Undecided(Vec<Undecided>),
 }
 
-/// Two formats of different aliases that a line can mean both.
-#[derive(Debug, Clone)]
-pub struct Ambiguity {
-    /// The alias and representation that was loaded first.
-    pub first: (Arc<Alias>, Arc<str>),
-    /// The other.
-    pub second: (Arc<Alias>, Arc<str>),
-    /// A line that matches both, tried.
-    pub example: String,
-}
-
 /// Where to look for formats.
 #[derive(Debug, Default)]
 struct Index {
@@ -109,9 +100,6 @@ struct Index {
 
 /// From this many formats on, a bucket of the first words is looked at for a rarer word.
 const LARGE_BUCKET: usize = 16;
-
-/// Pairs of formats that the search for ambiguities looks at. A site with more formats of one first word hears only of those among the first.
-pub const MOST_PAIRS: usize = 500_000;
 
 impl Matcher {
     /// Compiles every format of the enabled aliases. `parameter_names` tells what parameters an action has; `None` for an action that does
@@ -184,7 +172,17 @@ impl Matcher {
             }
         }
         let index = Index::of(entries.iter().map(|entry| entry.format.outline()));
-        (Self { entries, index }, problems)
+        let mut vocabulary: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.format.outline().plain()) {
+            for word in entry.format.outline().words().collect::<BTreeSet<_>>() {
+                vocabulary.entry(word.to_owned()).or_default().push(at);
+            }
+        }
+        (Self { entries, index, vocabulary }, problems)
+    }
+
+    pub(crate) fn vocabulary(&self) -> &BTreeMap<String, Vec<usize>> {
+        &self.vocabulary
     }
 
     /// Whether no format is in force.

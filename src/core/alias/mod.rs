@@ -16,8 +16,11 @@
 //! **What a person typed is kept to the letter**: words of a format match in any case, captured values are never folded, evaluated or
 //! unescaped.
 
+pub mod ambiguity;
 pub mod grammar;
+pub mod help;
 pub mod matcher;
 mod outline;
 mod pairs;
 pub mod spec;
+pub mod suggest;
