@@ -23,3 +23,4 @@ fn golden(name: &str, text: &str) {
 mod execution;
 mod store;
 mod content;
+mod alias;

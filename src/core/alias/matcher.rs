@@ -1,0 +1,316 @@
+//! From a line of chat to the aliases that it may mean.
+//!
+//! Formats are found by words that every line of theirs must hold: by the first two words where a format begins with words, else by the
+//! rarest of its words wherever it stands, and only formats without any certain word are tried on each line.
+
+use crate::core::alias::grammar::{Exhausted, Format};
+use crate::core::alias::outline::Outline;
+use crate::core::alias::pairs::Tail;
+use crate::core::alias::spec::Alias;
+use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::id::{ActionRef, AliasRef};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Something about one format, with the alias that it belongs to. Only an [`Severity::Error`] or [`Severity::NotSupported`] keeps the format
+/// from being matched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FormatProblem {
+    /// Whose format.
+    pub alias: AliasRef,
+    /// Where, and what is wrong.
+    pub diagnostic: Diagnostic,
+}
+
+/// All formats in force, ready to be matched.
+#[derive(Debug, Default)]
+pub struct Matcher {
+    pub(crate) entries: Vec<Entry>,
+    index: Index,
+    /// Every word of a plain format, with the formats that it stands in.
+    vocabulary: BTreeMap<String, Vec<usize>>,
+}
+
+/// One representation of one alias.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) alias: Arc<Alias>,
+    pub(crate) display: Arc<str>,
+    pub(crate) representation: Arc<str>,
+    pub(crate) format: Format,
+    pub(crate) known: Option<Arc<BTreeSet<String>>>,
+}
+
+/// A line read by a format.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// The alias.
+    pub alias: Arc<Alias>,
+    /// The format as help shows it.
+    pub display: Arc<str>,
+    /// The format that matched.
+    pub representation: Arc<str>,
+    /// Captures, defaults of the format, and the pairs at the end of the line.
+    pub parameters: BTreeMap<String, String>,
+    /// Those parameters whose value is the format's own default: the pack's words, not the asker's.
+    pub defaulted: BTreeSet<String>,
+    /// Characters of the line that the format says literally. More means more specific.
+    pub literal_length: usize,
+    /// The format has no parameters.
+    pub exact: bool,
+}
+
+/// A format that could not be decided on a line.
+#[derive(Debug, Clone)]
+pub struct Undecided {
+    /// The alias.
+    pub alias: Arc<Alias>,
+    /// The format.
+    pub representation: Arc<str>,
+    /// Why.
+    pub why: Exhausted,
+}
+
+/// What a line means.
+#[derive(Debug, Clone)]
+pub enum Selection {
+    /// Nothing that is known here.
+    None,
+    /// This.
+    One(Box<Match>),
+    /// One of these, of different aliases, most specific first.
+    Ambiguous(Vec<Match>),
+    /// Nothing matched, and these formats ran out of steps before they could tell.
+    Undecided(Vec<Undecided>),
+}
+
+/// Where to look for formats.
+#[derive(Debug, Default)]
+struct Index {
+    /// By the first two words, joined by a blank.
+    two: BTreeMap<String, Vec<usize>>,
+    /// By the first word, for formats that have only one before their first parameter.
+    one: BTreeMap<String, Vec<usize>>,
+    /// By a word that stands anywhere.
+    anywhere: BTreeMap<String, Vec<usize>>,
+    /// Nothing is known of these.
+    rest: Vec<usize>,
+}
+
+/// From this many formats on, a bucket of the first words is looked at for a rarer word.
+const LARGE_BUCKET: usize = 16;
+
+impl Matcher {
+    /// Compiles every format of the enabled aliases. `parameter_names` tells what parameters an action has; `None` for an action that does
+    /// not exist.
+    pub fn new(
+        aliases: &[Arc<Alias>],
+        parameter_names: &dyn Fn(&ActionRef) -> Option<Vec<String>>,
+    ) -> (Self, Vec<FormatProblem>) {
+        let mut names: BTreeMap<&ActionRef, Option<Arc<BTreeSet<String>>>> = BTreeMap::new();
+        let mut entries = Vec::new();
+        let mut problems = Vec::new();
+        for alias in aliases.iter().filter(|alias| alias.enabled) {
+            let known = names
+                .entry(&alias.action)
+                .or_insert_with(|| parameter_names(&alias.action).map(|names| Arc::new(names.into_iter().collect())));
+            for format in &alias.formats {
+                for representation in &format.representations {
+                    let mut report = |severity, message: String, suggestion: Option<String>| {
+                        problems.push(FormatProblem {
+                            alias: alias.reference.clone(),
+                            diagnostic: Diagnostic {
+                                file: alias.file.clone(),
+                                line: Some(representation.line),
+                                key_path: representation.key_path.clone(),
+                                severity,
+                                message,
+                                suggestion,
+                            },
+                        });
+                    };
+                    if format.match_multiple {
+                        let message = "`match_multiple` would start several executions from one line";
+                        report(Severity::NotSupported, message.into(), Some("write one line for each".into()));
+                        continue;
+                    }
+                    let compiled = match Format::compile(&representation.text) {
+                        Ok(compiled) => compiled,
+                        Err(error) => {
+                            report(Severity::Error, error.to_string(), None);
+                            continue;
+                        }
+                    };
+                    if !compiled.is_linear() {
+                        report(
+                            Severity::Warning,
+                            "look-around, back references and possessive repeats are matched by a slow engine that gives up on \
+                             difficult lines"
+                                .into(),
+                            Some("write the format without them".into()),
+                        );
+                    }
+                    if let Some(known) = known.as_deref() {
+                        for name in compiled.parameter_names().filter(|name| !known.contains(*name)) {
+                            report(
+                                Severity::Warning,
+                                format!("the action {} has no parameter `{name}`", alias.action),
+                                nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+                            );
+                        }
+                    }
+                    let shown = format.display.as_deref().unwrap_or(&representation.text);
+                    entries.push(Entry {
+                        alias: alias.clone(),
+                        display: shown.into(),
+                        representation: representation.text.as_str().into(),
+                        format: compiled,
+                        known: known.clone(),
+                    });
+                }
+            }
+        }
+        let index = Index::of(entries.iter().map(|entry| entry.format.outline()));
+        let mut vocabulary: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.format.outline().plain()) {
+            for word in entry.format.outline().words().collect::<BTreeSet<_>>() {
+                vocabulary.entry(word.to_owned()).or_default().push(at);
+            }
+        }
+        (Self { entries, index, vocabulary }, problems)
+    }
+
+    pub(crate) fn vocabulary(&self) -> &BTreeMap<String, Vec<usize>> {
+        &self.vocabulary
+    }
+
+    /// Whether no format is in force.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Every format that the line matches, most specific first: formats without parameters, then those that say more of the line literally,
+    /// then in load order.
+    pub fn matches(&self, line: &str) -> Vec<Match> {
+        self.attempt(line).0
+    }
+
+    /// What the line means. Of several formats of one alias the most specific stands for it; of several aliases one is chosen only if it
+    /// alone matches without parameters.
+    pub fn select(&self, line: &str) -> Selection {
+        let (hits, undecided) = self.attempt(line);
+        let mut seen = BTreeSet::new();
+        let mut best: Vec<Match> = hits.into_iter().filter(|hit| seen.insert(hit.alias.reference.clone())).collect();
+        let exact = best.iter().filter(|hit| hit.exact).count();
+        if exact == 1 {
+            best.retain(|hit| hit.exact);
+        }
+        match (best.len(), undecided.is_empty()) {
+            (0, true) => Selection::None,
+            (0, false) => Selection::Undecided(undecided),
+            (1, _) => best.pop().map_or(Selection::None, |hit| Selection::One(Box::new(hit))),
+            _ => Selection::Ambiguous(best),
+        }
+    }
+
+    fn attempt(&self, line: &str) -> (Vec<Match>, Vec<Undecided>) {
+        let mut hits = Vec::new();
+        let mut undecided = Vec::new();
+        let candidates = self.index.candidates(line);
+        if candidates.is_empty() {
+            return (hits, undecided);
+        }
+        let tail = Tail::of(line);
+        for entry in candidates.into_iter().filter_map(|at| self.entries.get(at)) {
+            match entry.format.read_with(line, &tail, entry.known.as_deref()) {
+                Ok(None) => {}
+                Ok(Some(reading)) => hits.push(Match {
+                    alias: entry.alias.clone(),
+                    display: entry.display.clone(),
+                    representation: entry.representation.clone(),
+                    parameters: reading.parameters,
+                    defaulted: reading.defaulted,
+                    literal_length: reading.literal_length,
+                    exact: reading.exact,
+                }),
+                Err(why) => undecided.push(Undecided {
+                    alias: entry.alias.clone(),
+                    representation: entry.representation.clone(),
+                    why,
+                }),
+            }
+        }
+        hits.sort_by_key(|hit| (!hit.exact, Reverse(hit.literal_length)));
+        (hits, undecided)
+    }
+}
+
+impl Index {
+    fn of<'o>(outlines: impl Iterator<Item = &'o Outline> + Clone) -> Self {
+        let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut beginnings: BTreeMap<String, usize> = BTreeMap::new();
+        for outline in outlines.clone() {
+            for word in outline.words().collect::<BTreeSet<_>>() {
+                *frequency.entry(word).or_default() += 1;
+            }
+            if let Some(beginning) = beginning(outline) {
+                *beginnings.entry(beginning).or_default() += 1;
+            }
+        }
+        let mut index = Self::default();
+        for (at, outline) in outlines.enumerate() {
+            let rarest = outline.words().min_by_key(|word| frequency.get(word));
+            let beginning = beginning(outline);
+            let crowd = beginning.as_ref().and_then(|beginning| beginnings.get(beginning)).copied().unwrap_or_default();
+            let rarity = rarest.and_then(|word| frequency.get(word)).copied().unwrap_or_default();
+            match (beginning, rarest) {
+                (Some(beginning), _) if crowd < LARGE_BUCKET || rarity * 2 > crowd => {
+                    let bucket = if beginning.contains(' ') { &mut index.two } else { &mut index.one };
+                    bucket.entry(beginning).or_default().push(at);
+                }
+                (_, Some(word)) => index.anywhere.entry(word.to_owned()).or_default().push(at),
+                (_, None) => index.rest.push(at),
+            }
+        }
+        index
+    }
+
+    /// The formats worth trying, in load order.
+    fn candidates(&self, line: &str) -> Vec<usize> {
+        let lower = line.to_lowercase();
+        let mut words = lower.split_whitespace();
+        let mut found = self.rest.clone();
+        if let Some(first) = words.next() {
+            found.extend(self.one.get(first).into_iter().flatten());
+            if let Some(second) = words.next() {
+                found.extend(self.two.get(&format!("{first} {second}")).into_iter().flatten());
+            }
+        }
+        if !self.anywhere.is_empty() {
+            for word in lower.split_whitespace() {
+                found.extend(self.anywhere.get(word).into_iter().flatten());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// The one or two words that a format begins with.
+fn beginning(outline: &Outline) -> Option<String> {
+    let prefix = outline.prefix();
+    (!prefix.is_empty()).then(|| prefix[..prefix.len().min(2)].join(" "))
+}
+
+/// The name that was probably meant.
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = name.to_lowercase();
+    let allowed = (name.chars().count() / 3).clamp(1, 3);
+    names
+        .map(|other| (strsim::osa_distance(&lower, &other.to_lowercase()), other))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, other)| other)
+}

@@ -1,0 +1,185 @@
+//! The `key=value` pairs at the end of a line.
+//!
+//! A pair is an identifier at the start of a word, `=`, and a value: text in quotes, a balanced `{...}`, or one word. `http://h/?q=1` is no
+//! pair because `http://h/?q` is no identifier; `"echo a=b"` holds none because `b"` ends in a quote that it did not open.
+
+/// The pairs that a line ends with, first to last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// Each pair; together with white space they make up the rest of the line from the first one's `start`.
+    pub(crate) pairs: Vec<Pair>,
+}
+
+/// One pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// Byte offset of the key.
+    pub(crate) start: usize,
+    /// The key.
+    pub(crate) key: String,
+    /// The value without its quotes.
+    pub(crate) value: String,
+}
+
+/// How a value is written at some place, and where it ends.
+struct Span {
+    value: std::ops::Range<usize>,
+    end: usize,
+}
+
+impl Tail {
+    /// Finds the longest run of pairs at the end. Takes time linear in the line: every place is looked at a fixed number of times.
+    pub(crate) fn of(line: &str) -> Self {
+        if !line.contains('=') {
+            return Self::default();
+        }
+        let lines = Landmarks::of(line);
+        let end = line.trim_end().len();
+        // From the last candidate to the first, a candidate counts when what follows its value is the end or a candidate that counts.
+        let mut next_of: Vec<Option<usize>> = vec![None; lines.candidates.len()];
+        let mut counts = vec![false; lines.candidates.len()];
+        for (place, candidate) in lines.candidates.iter().enumerate().rev() {
+            let Some(span) = lines.value(line, candidate.value_start, end) else { continue };
+            if span.end >= end {
+                counts[place] = true;
+                continue;
+            }
+            let following = lines.skip_blank[span.end];
+            if following == span.end {
+                continue;
+            }
+            if let Ok(next) = lines.candidates.binary_search_by_key(&following, |other| other.start)
+                && counts[next]
+            {
+                counts[place] = true;
+                next_of[place] = Some(next);
+            }
+        }
+        let Some(first) = counts.iter().position(|counts| *counts) else { return Self::default() };
+        let mut pairs = Vec::new();
+        let mut place = Some(first);
+        while let Some(at) = place {
+            let candidate = &lines.candidates[at];
+            if let Some(span) = lines.value(line, candidate.value_start, end) {
+                pairs.push(Pair {
+                    start: candidate.start,
+                    key: line[candidate.start..candidate.value_start - 1].to_owned(),
+                    value: line[span.value].to_owned(),
+                });
+            }
+            place = next_of[at];
+        }
+        Self { pairs }
+    }
+
+    /// How many pairs from the end have keys that pass.
+    pub(crate) fn known(&self, known: impl Fn(&str) -> bool) -> usize {
+        self.pairs.iter().rev().take_while(|pair| known(&pair.key)).count()
+    }
+}
+
+/// A place where `key=` stands at the start of a word.
+struct Candidate {
+    start: usize,
+    value_start: usize,
+}
+
+/// What one pass over the line finds out, so that no value has to be searched for twice.
+struct Landmarks {
+    candidates: Vec<Candidate>,
+    /// For each byte: the next place that is not blank.
+    skip_blank: Vec<usize>,
+    /// For each byte: the next blank place.
+    skip_word: Vec<usize>,
+    /// For each byte of an opening brace: the byte after the brace that closes it; zero when nothing does.
+    brace_end: Vec<usize>,
+    /// For each byte: the next quote of each kind from there on.
+    next_quote: [Vec<usize>; 3],
+}
+
+/// Opening and closing quotes; the last pair is what telephones make of the first.
+pub(crate) const QUOTES: [(char, char); 3] = [('"', '"'), ('\'', '\''), ('\u{201c}', '\u{201d}')];
+
+impl Landmarks {
+    fn of(line: &str) -> Self {
+        let length = line.len();
+        let mut skip_blank = vec![length; length + 1];
+        let mut skip_word = vec![length; length + 1];
+        let mut next_quote = [vec![usize::MAX; length + 1], vec![usize::MAX; length + 1], vec![usize::MAX; length + 1]];
+        for (at, character) in line.char_indices().rev() {
+            let after = at + character.len_utf8();
+            for byte in at..after {
+                if character.is_whitespace() {
+                    skip_blank[byte] = skip_blank[after];
+                    skip_word[byte] = at;
+                } else {
+                    skip_blank[byte] = at;
+                    skip_word[byte] = skip_word[after];
+                }
+                for (kind, (_, closing)) in QUOTES.iter().enumerate() {
+                    next_quote[kind][byte] = if character == *closing { at } else { next_quote[kind][after] };
+                }
+            }
+        }
+        let mut candidates = Vec::new();
+        let mut brace_end = vec![0; length + 1];
+        let mut open = Vec::new();
+        let mut word: Option<usize> = None;
+        let mut before_blank = true;
+        for (at, character) in line.char_indices() {
+            match character {
+                '{' => open.push(at),
+                '}' => {
+                    if let Some(opening) = open.pop() {
+                        brace_end[opening] = at + 1;
+                    }
+                }
+                _ => {}
+            }
+            if character == '=' {
+                if let Some(start) = word {
+                    candidates.push(Candidate { start, value_start: at + 1 });
+                }
+                word = None;
+            } else if before_blank && (character.is_alphabetic() || character == '_') {
+                word = Some(at);
+            } else if !(character.is_alphanumeric() || character == '_') {
+                word = None;
+            }
+            before_blank = character.is_whitespace();
+        }
+        Self { candidates, skip_blank, skip_word, brace_end, next_quote }
+    }
+
+    fn value(&self, line: &str, start: usize, end: usize) -> Option<Span> {
+        let first = line[start..end].chars().next()?;
+        for (kind, (opening, closing)) in QUOTES.iter().enumerate() {
+            if first == *opening {
+                let inside = start + opening.len_utf8();
+                let close = self.next_quote[kind][inside];
+                if close >= end {
+                    return None;
+                }
+                return Some(Span { value: inside..close, end: close + closing.len_utf8() });
+            }
+        }
+        if first == '{' {
+            // Braces inside quotes may not balance; then the value can only be what is left of the line.
+            let close = match self.brace_end[start] {
+                0 => end,
+                close => close,
+            };
+            return line[start..close].ends_with('}').then_some(Span { value: start..close, end: close });
+        }
+        let close = self.skip_word[start].min(end);
+        let word = &line[start..close];
+        let last = word.chars().next_back()?;
+        let opened_elsewhere = QUOTES.iter().any(|(opening, closing)| {
+            last == *closing && {
+                let marks = word.chars().filter(|mark| mark == opening || mark == closing).count();
+                marks % 2 == 1
+            }
+        });
+        (!opened_elsewhere).then_some(Span { value: start..close, end: close })
+    }
+}
