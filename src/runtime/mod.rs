@@ -1,3 +1,4 @@
 //! # Runtime: joins
 
+pub mod outbox;
 pub mod ports;
