@@ -3,3 +3,5 @@
 pub mod adapters;
 pub mod core;
 pub mod runtime;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
