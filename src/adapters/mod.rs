@@ -17,3 +17,8 @@ pub mod store;
 //! an outside system's messages look like stays inside its module.
 
 pub mod content;
+//! # Adapters: touch
+//!
+//! One folder per outside system. **Wire types never leave their folder; an adapter never names another.**
+
+pub mod mattermost;

@@ -24,3 +24,5 @@ mod execution;
 mod store;
 mod content;
 mod alias;
+mod mattermost;
+mod outbox;

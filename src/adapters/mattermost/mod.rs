@@ -1,0 +1,253 @@
+//! # Mattermost
+//!
+//! Hears and speaks through a Mattermost server, 5.37 or newer, with a bot's token.
+//!
+//! | file | has |
+//! |---|---|
+//! | `wire.rs` | what the server sends, and [`decode`] |
+//! | `socket.rs` | the websocket: greeting, numbering, resuming, liveness, back-off |
+//! | `rest.rs` | calls: which client, which limit, what a failure asks for |
+//! | `identity.rs` | who a user is, kept for a minute |
+//!
+//! ## Which client makes a call
+//! **Reads go through `mattermost_api`, writes through `reqwest`.** The crate's `query` and `post` are made for look-ups. It hides response
+//! headers, and a write must obey `Retry-After`; it forces JSON, and an upload is not JSON. It builds its HTTP client inside, so where the
+//! site has an authority of its own, or a proxy stands before loopback, all goes through `reqwest`. Its websocket is not used: it cannot
+//! resume, does not notice a dead peer, and drops every frame in which somebody wrote `seq_reply`.
+//!
+//! ## Life cycle
+//! [`Mattermost::new`] checks what can be checked without a network. `listen` asks who we are, opens the websocket with the token in its
+//! header and waits for the greeting; it says `Up` then, `Down` when the connection ends, and connects again: after a second, doubling to a
+//! minute. A server that remembers the connection is asked to go on where we stopped.
+//!
+//! ## Invariants
+//! - **The token is never written**: not to a log, not into a URL, not into an error. Two libraries would: see [`LOG_LIMITS`].
+//! - **The reader never waits for work.** A full queue ends the connection, with a word, and the server is asked to repeat.
+//! - **A missing number is a loss**, and is reported and repaired by connecting again; nothing is passed over in silence.
+//! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
+//! - **Nothing is filtered.** Own posts, edits and webhooks are handed on with their marks; the core decides.
+//! - **Props are never sent back**: an edit carries the message alone, since the server strips what it returns.
+//! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
+
+mod identity;
+mod rest;
+mod socket;
+mod wire;
+
+pub use socket::Pace;
+pub use wire::{Event, Frame, decode};
+
+use crate::core::action::run::Secret;
+use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
+use crate::core::input::{Directory, Identity};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent, NewPost};
+use async_trait::async_trait;
+use identity::{Identities, channel_by_name};
+use jiff::Timestamp;
+use reqwest::Method;
+use rest::{Rest, segment};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_tungstenite::Connector;
+use tokio_util::sync::CancellationToken;
+use wire::{Named, User};
+
+/// Directives with which every log filter must end: below these levels the libraries write requests with their headers, or server texts
+/// as they came.
+pub const LOG_LIMITS: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info", "mattermost_api=off"];
+
+/// The prop by which a post of ours is found again.
+const KEY_PROP: &str = "halcyon_key";
+
+/// What the adapter needs to know.
+#[derive(Debug, Clone)]
+pub struct MattermostOptions {
+    /// The server's address as people know it, with its sub-path if it has one.
+    pub url: String,
+    /// The bot's access token.
+    pub token: Secret,
+    /// The team whose channels are named in the settings.
+    pub team: String,
+    /// Certificates (PEM) to trust in the place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Wall-clock time, for the date of an identity.
+    pub now: fn() -> Timestamp,
+    /// The connection's timers.
+    pub pace: Pace,
+}
+
+/// Why the adapter cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The address is none.
+    #[error("mattermost.url {url}: {why}")]
+    Url {
+        /// As written.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The token cannot be one.
+    #[error("the Mattermost token {0}: put the bot's access token, and nothing else, into the token file")]
+    Token(&'static str),
+    /// The file of authorities is of no use.
+    #[error("mattermost.ca_file {}: {why}", path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Client(#[source] reqwest::Error),
+}
+
+/// A Mattermost server, seen with the eyes of one bot.
+pub struct Mattermost {
+    rest: Rest,
+    identities: Identities,
+    tls: Option<Connector>,
+    team: String,
+    now: fn() -> Timestamp,
+    pace: Pace,
+}
+
+impl Mattermost {
+    /// Checks the options and prepares the clients; connects nowhere yet.
+    pub fn new(options: MattermostOptions) -> Result<Self, SetupError> {
+        let token = options.token.reveal();
+        if token.is_empty() {
+            return Err(SetupError::Token("is empty"));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(SetupError::Token("contains blanks or other characters that no token has"));
+        }
+        // Whoever was first has installed the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (authorities, tls) = match &options.ca_file {
+            Some(path) => {
+                let (pem, tls) =
+                    read_authorities(path).map_err(|why| SetupError::Authorities { path: path.clone(), why })?;
+                (Some(pem), Some(tls))
+            }
+            None => (None, None),
+        };
+        let rest = Rest::new(&options, authorities.as_deref())?;
+        let MattermostOptions { team, now, pace, .. } = options;
+        Ok(Self { rest, identities: Identities::default(), tls, team, now, pace })
+    }
+}
+
+fn read_authorities(path: &PathBuf) -> Result<(Vec<u8>, Connector), String> {
+    let pem = std::fs::read(path).map_err(|problem| format!("cannot be read: {problem}"))?;
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|problem| format!("is not PEM: {problem:?}"))?;
+        roots.add(certificate).map_err(|problem| format!("holds something that is no authority: {problem}"))?;
+    }
+    if roots.is_empty() {
+        return Err("holds no certificate".into());
+    }
+    let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok((pem, Connector::Rustls(Arc::new(tls))))
+}
+
+#[async_trait]
+impl Chat for Mattermost {
+    async fn listen(&self, events: mpsc::Sender<ChatEvent>, stop: CancellationToken) {
+        socket::listen(self, events, stop).await;
+    }
+
+    async fn create(&self, post: &NewPost) -> Result<PostId, ChatError> {
+        let me = self.rest.me().await?.id;
+        let key = post.key.as_str();
+        // The server itself recognises a repeat by `pending_post_id`, for half a minute; the prop lasts.
+        let mut body = json!({
+            "channel_id": post.channel,
+            "message": post.text,
+            "props": {KEY_PROP: key},
+            "pending_post_id": format!("{me}:{key}"),
+        });
+        if let Some(root) = &post.root {
+            body["root_id"] = json!(root);
+        }
+        if !post.files.is_empty() {
+            body["file_ids"] = json!(post.files);
+        }
+        let made: Named = self.rest.write(Method::POST, "posts", Some(&body)).await?;
+        Ok(PostId::new(made.id))
+    }
+
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        root: Option<&PostId>,
+        key: &DeliveryId,
+    ) -> Result<Option<PostId>, ChatError> {
+        let me = self.rest.me().await?.id;
+        let page = match self.rest.posts(channel.as_str(), root.map(PostId::as_str)).await {
+            Ok(page) => page,
+            // A thread that is gone holds no post of ours.
+            Err(ChatError::Unknown { .. }) if root.is_some() => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        let ours = |post: &&wire::Post| {
+            let kept = post.props.as_ref().and_then(|props| props.get(KEY_PROP)).and_then(Value::as_str);
+            post.user_id == me && post.delete_at == 0 && kept == Some(key.as_str())
+        };
+        let posts = page.posts.unwrap_or_default();
+        // Should there be two after all, the older is the one that people have seen first.
+        let found = posts.values().filter(ours).min_by_key(|post| post.create_at);
+        Ok(found.map(|post| PostId::new(post.id.clone())))
+    }
+
+    async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {
+        let path = format!("posts/{}/patch", segment(post.as_str())?);
+        self.rest.write::<Value>(Method::PUT, &path, Some(&json!({"message": text}))).await.map(drop)
+    }
+
+    async fn react(&self, post: &PostId, emoji: &str, remove: bool) -> Result<(), ChatError> {
+        let me = self.rest.me().await?.id;
+        if remove {
+            let path =
+                format!("users/{}/posts/{}/reactions/{}", segment(&me)?, segment(post.as_str())?, segment(emoji)?);
+            return self.rest.write::<Value>(Method::DELETE, &path, None).await.map(drop);
+        }
+        let body = json!({"user_id": me, "post_id": post, "emoji_name": emoji});
+        self.rest.write::<Value>(Method::POST, "reactions", Some(&body)).await.map(drop)
+    }
+
+    async fn upload(&self, channel: &ChannelId, name: &str, content: Vec<u8>) -> Result<String, ChatError> {
+        self.rest.upload(channel.as_str(), name, content).await
+    }
+
+    async fn identify(&self, user: &UserId, channels: &[ChannelId]) -> Result<Identity, ChatError> {
+        self.identities.look_up(&self.rest, self.now, user, channels).await
+    }
+
+    fn forget(&self, user: &UserId) {
+        self.identities.forget(user);
+    }
+
+    async fn directory(&self, users: &[String], channels: &[String]) -> Result<Directory, ChatError> {
+        let mut directory = Directory::default();
+        let names: Vec<String> = users.iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect();
+        let names: Vec<&String> = names.iter().filter(|name| segment(name).is_ok()).collect();
+        if !names.is_empty() {
+            let found: Vec<User> = self.rest.ask("users/usernames", &names).await?;
+            directory.users =
+                found.into_iter().map(|user| (user.username.to_lowercase(), UserId::new(user.id))).collect();
+        }
+        for name in channels {
+            if let Some(id) = channel_by_name(&self.rest, &self.team, name).await? {
+                directory.channels.insert(name.clone(), id);
+            }
+        }
+        Ok(directory)
+    }
+}

@@ -1,0 +1,242 @@
+//! What the server sends: websocket frames and the few REST answers that are read. Everything is optional until it is needed.
+//!
+//! [`decode`] is pure. **It never panics and never guesses by searching the text**: the kind of a frame is decided by its parsed keys,
+//! since people may write any word that also is a key.
+
+use crate::core::id::{ChannelId, PostId, UserId};
+use crate::core::input::{ChannelKind, HeardPost, PostMarks};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Props by which a post says that it is not simply a person's own words. Any user can set them, so they only ever take trust away.
+const MARKING_PROPS: [&str; 9] = [
+    "from_bot",
+    "from_oauth_app",
+    "from_plugin",
+    "from_webhook",
+    "override_icon_emoji",
+    "override_icon_url",
+    "override_username",
+    "use_user_icon",
+    "webhook_display_name",
+];
+
+/// One text frame of the websocket.
+#[derive(Debug)]
+pub enum Frame {
+    /// Something happened. Events are numbered, one by one, from the greeting on.
+    Event {
+        /// Its number.
+        seq: Option<u64>,
+        /// What happened.
+        event: Event,
+    },
+    /// The answer to a frame of ours.
+    Reply {
+        /// The number of our frame.
+        to: u64,
+        /// Why it was refused, if it was.
+        failed: Option<String>,
+    },
+    /// Nothing that this protocol knows; why.
+    Noise(String),
+}
+
+/// What happened on the server.
+#[derive(Debug)]
+pub enum Event {
+    /// The connection stands and the token is good.
+    Hello {
+        /// The name under which the server remembers this connection; absent when it does not.
+        connection: Option<String>,
+    },
+    /// A post was written or edited.
+    Post(Box<HeardPost>),
+    /// A user's name, standing or memberships may have changed.
+    UserChanged(UserId),
+    /// The same, the server does not say whose.
+    UsersChanged,
+    /// The server's configuration changed, perhaps its limits too.
+    ConfigChanged,
+    /// Nothing that the bot needs; most events are.
+    Other,
+    /// An event that the bot needs, in a shape that it does not know.
+    Unreadable {
+        /// What was wrong with it.
+        why: String,
+    },
+}
+
+/// Reads one text frame.
+pub fn decode(text: &str) -> Frame {
+    let frame: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(Value::Object(frame)) => frame,
+        Ok(_) => return Frame::Noise("not an object".into()),
+        Err(problem) => return Frame::Noise(format!("not JSON: {problem}")),
+    };
+    if let Some(name) = frame.get("event").and_then(Value::as_str).filter(|name| !name.is_empty()) {
+        let seq = frame.get("seq").and_then(Value::as_u64);
+        let event = event(name, frame.get("data"), frame.get("broadcast"))
+            .unwrap_or_else(|why| Event::Unreadable { why: format!("{name}: {why}") });
+        return Frame::Event { seq, event };
+    }
+    let Some(to) = frame.get("seq_reply").and_then(Value::as_u64) else {
+        return Frame::Noise("neither an event nor a reply".into());
+    };
+    let failed = match (frame.get("status").and_then(Value::as_str), frame.get("error")) {
+        (Some("OK"), None | Some(Value::Null)) => None,
+        (_, error) => Some(error.map_or_else(|| "no reason given".into(), |error| shorten(&reason(error)))),
+    };
+    Frame::Reply { to, failed }
+}
+
+fn event(name: &str, data: Option<&Value>, broadcast: Option<&Value>) -> Result<Event, String> {
+    let text = |key: &str| data.and_then(|data| data.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
+    match name {
+        "hello" => Ok(Event::Hello { connection: text("connection_id").map(String::from) }),
+        "posted" | "post_edited" => {
+            let post = text("post").ok_or("no post in it")?;
+            let post: Post =
+                serde_json::from_str(post).map_err(|problem| format!("the post is not readable: {problem}"))?;
+            heard(post, text("channel_type"), name == "post_edited").map(|post| Event::Post(Box::new(post)))
+        }
+        "user_updated" => {
+            // An object in the versions that were read; a string holding one would follow the custom of the other events.
+            let user = data.and_then(|data| data.get("user")).ok_or("no user in it")?;
+            let parsed = user.as_str().and_then(|user| serde_json::from_str::<Value>(user).ok());
+            let id = parsed.as_ref().unwrap_or(user).get("id").and_then(Value::as_str).ok_or("the user has no id")?;
+            Ok(Event::UserChanged(UserId::new(id)))
+        }
+        "user_added" | "user_removed" | "user_role_updated" | "added_to_team" | "leave_team" => {
+            let whom = broadcast.and_then(|broadcast| broadcast.get("user_id")).and_then(Value::as_str);
+            // Who is removed hears of it by a frame of their own that names them in the address only.
+            let user = text("user_id").or(whom).filter(|user| !user.is_empty()).ok_or("it names no user")?;
+            Ok(Event::UserChanged(UserId::new(user)))
+        }
+        "user_activation_status_change" => Ok(Event::UsersChanged),
+        "config_changed" => Ok(Event::ConfigChanged),
+        _ => Ok(Event::Other),
+    }
+}
+
+fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPost, String> {
+    for (value, name) in [(&post.id, "id"), (&post.user_id, "user_id"), (&post.channel_id, "channel_id")] {
+        if value.is_empty() {
+            return Err(format!("the post has no {name}"));
+        }
+    }
+    let created = Timestamp::from_millisecond(post.create_at).map_err(|_| "create_at is not a time".to_owned())?;
+    let props = post.props.unwrap_or_default();
+    let set = |name: &&str| props.get(*name).is_some_and(|value| !value.is_null());
+    Ok(HeardPost {
+        id: PostId::new(post.id),
+        channel: ChannelId::new(post.channel_id),
+        // An edit does not say its channel's kind. A public one is the guess that lets the least through: nothing there is meant for the
+        // bot unless it says so.
+        channel_kind: match channel_type {
+            Some("D") => ChannelKind::Direct,
+            Some("G") => ChannelKind::Group,
+            Some("P") => ChannelKind::Private,
+            _ => ChannelKind::Public,
+        },
+        root: Some(post.root_id).filter(|root| !root.is_empty()).map(PostId::new),
+        author: UserId::new(post.user_id),
+        identity: None,
+        message: post.message,
+        created,
+        marks: PostMarks {
+            kind: post.kind,
+            edited: edited || post.edit_at > 0,
+            props: MARKING_PROPS.iter().filter(|name| set(name)).map(|name| (*name).to_owned()).collect(),
+            remote: post.remote_id.is_some_and(|remote| !remote.is_empty()),
+        },
+    })
+}
+
+/// A post as the server writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Post {
+    pub(crate) id: String,
+    pub(crate) create_at: i64,
+    pub(crate) edit_at: i64,
+    pub(crate) delete_at: i64,
+    pub(crate) user_id: String,
+    pub(crate) channel_id: String,
+    pub(crate) root_id: String,
+    pub(crate) message: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) props: Option<Map<String, Value>>,
+    pub(crate) remote_id: Option<String>,
+}
+
+/// A page of posts. `order` is not read: who looks for a key needs none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Posts {
+    pub(crate) posts: Option<BTreeMap<String, Post>>,
+}
+
+/// A user.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct User {
+    pub(crate) id: String,
+    pub(crate) username: String,
+    #[serde(default)]
+    pub(crate) delete_at: i64,
+    #[serde(default)]
+    pub(crate) is_bot: bool,
+}
+
+/// Anything of which only the id matters.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) id: String,
+}
+
+/// The answer to an upload.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Uploaded {
+    #[serde(default)]
+    pub(crate) file_infos: Vec<Named>,
+}
+
+/// The configuration as clients may see it: texts all.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ClientConfig {
+    #[serde(rename = "MaxPostSize", default)]
+    pub(crate) max_post_size: Option<String>,
+}
+
+/// The server's explanation of a failure, on one line: `id: message (request id)`, or the text as it is.
+pub(crate) fn explanation(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    match serde_json::from_str::<Value>(&text) {
+        Ok(error @ Value::Object(_)) => shorten(&reason(&error)),
+        _ => shorten(text.trim()),
+    }
+}
+
+fn reason(error: &Value) -> String {
+    let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+    let mut reason =
+        [part("id"), part("message")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ");
+    if !part("request_id").is_empty() {
+        reason.push_str(&format!(" (request {})", part("request_id")));
+    }
+    if reason.is_empty() { "no reason given".into() } else { reason }
+}
+
+/// What a stranger sent, fit for one line of a log: no control characters, not endless.
+pub(crate) fn shorten(text: &str) -> String {
+    const ENOUGH: usize = 300;
+    let mut line: String =
+        text.chars().take(ENOUGH).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if text.chars().nth(ENOUGH).is_some() {
+        line.push('…');
+    }
+    line
+}

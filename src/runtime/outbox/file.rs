@@ -1,0 +1,57 @@
+//! A file put together from its parts, in bounded memory.
+
+use crate::core::effect::{Upload, UploadPart};
+use crate::runtime::ports::{Blobs, StoreError};
+use std::collections::VecDeque;
+
+/// How much of a stored output is read at once.
+const PIECE: usize = 256 << 10;
+
+/// The file, or its beginning and its end with a remark between them.
+pub(crate) async fn assemble(blobs: &dyn Blobs, upload: &Upload, limit: usize) -> Result<Vec<u8>, StoreError> {
+    let mut file = Ends { head: Vec::new(), tail: VecDeque::new(), half: (limit / 2).max(1), left_out: 0 };
+    for part in &upload.parts {
+        match part {
+            UploadPart::Text { text } => file.push(text.as_bytes()),
+            UploadPart::Blob { blob } => {
+                let mut offset = 0;
+                loop {
+                    let piece = blobs.read(blob, offset, PIECE).await?;
+                    if piece.is_empty() {
+                        break;
+                    }
+                    offset += piece.len() as u64;
+                    file.push(&piece);
+                }
+            }
+        }
+    }
+    Ok(file.finish())
+}
+
+struct Ends {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    half: usize,
+    left_out: u64,
+}
+
+impl Ends {
+    fn push(&mut self, bytes: &[u8]) {
+        let (first, rest) = bytes.split_at(bytes.len().min(self.half - self.head.len()));
+        self.head.extend_from_slice(first);
+        self.tail.extend(rest);
+        let surplus = self.tail.len().saturating_sub(self.half);
+        self.tail.drain(..surplus);
+        self.left_out += surplus as u64;
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut file = self.head;
+        if self.left_out > 0 {
+            file.extend_from_slice(format!("\n\n[... {} bytes left out here ...]\n\n", self.left_out).as_bytes());
+        }
+        file.extend(self.tail);
+        file
+    }
+}

@@ -1,0 +1,252 @@
+//! One channel's order: deliveries first, as they were promised; refreshes when nothing is promised; reactions beside both.
+
+use super::ledger::Standing;
+use super::text::fit;
+use super::{Delay, Outbox, dependency, lock};
+use crate::core::effect::{Body, Delivery};
+use crate::core::id::{ChannelId, DeliveryId, PostId};
+use crate::core::input::DeliveryOutcome;
+use crate::runtime::ports::ChatError;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+/// How many posts of a channel may wait for a refresh, and how many reactions.
+const MANY: usize = 256;
+/// How often a reaction is tried.
+const REACTION_TRIES: usize = 4;
+
+/// What waits for one channel.
+pub(crate) struct Lane {
+    pub(crate) channel: ChannelId,
+    state: Mutex<State>,
+    said: Notify,
+    reacted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// The first one stays until it has its outcome.
+    deliveries: VecDeque<Queued>,
+    refreshes: BTreeMap<DeliveryId, Refresh>,
+    reactions: VecDeque<Reaction>,
+}
+
+/// A promise.
+#[derive(Clone)]
+pub(crate) struct Queued {
+    pub(crate) delivery: Delivery,
+    /// It may stand already: look before making it.
+    pub(crate) look: bool,
+    since: Instant,
+}
+
+/// An emoji to be put or taken away.
+pub(crate) struct Reaction {
+    pub(crate) post: PostId,
+    pub(crate) emoji: &'static str,
+    pub(crate) remove: bool,
+}
+
+struct Refresh {
+    text: Option<String>,
+    not_before: Instant,
+    failures: u32,
+}
+
+enum Next {
+    Delivery(Box<Queued>),
+    Refresh(DeliveryId),
+    At(Instant),
+    Nothing,
+}
+
+impl Lane {
+    pub(crate) fn new(channel: ChannelId) -> Self {
+        Self { channel, state: Mutex::default(), said: Notify::new(), reacted: Notify::new() }
+    }
+
+    pub(crate) fn deliver(&self, delivery: Delivery, look: bool) {
+        let mut state = lock(&self.state);
+        if let Body::Edit { of, .. } = &delivery.body {
+            state.refreshes.remove(of);
+        }
+        state.deliveries.push_back(Queued { delivery, look, since: Instant::now() });
+        self.said.notify_one();
+    }
+
+    pub(crate) fn refresh(&self, of: &DeliveryId, text: String) {
+        let mut state = lock(&self.state);
+        let edits = |queued: &Queued| matches!(&queued.delivery.body, Body::Edit { of: edited, .. } if edited == of);
+        if state.deliveries.iter().any(edits) {
+            return;
+        }
+        let now = Instant::now();
+        state.refreshes.retain(|_, refresh| refresh.text.is_some() || refresh.not_before > now);
+        if state.refreshes.len() >= MANY && !state.refreshes.contains_key(of) {
+            let oldest = state.refreshes.iter().min_by_key(|(_, refresh)| refresh.not_before);
+            let oldest = oldest.map(|(delivery, _)| delivery.clone());
+            oldest.and_then(|delivery| state.refreshes.remove(&delivery));
+        }
+        let refresh = state.refreshes.entry(of.clone()).or_insert(Refresh { text: None, not_before: now, failures: 0 });
+        refresh.text = Some(text);
+        self.said.notify_one();
+    }
+
+    pub(crate) fn react(&self, reaction: Reaction) {
+        let mut state = lock(&self.state);
+        if state.reactions.len() >= MANY {
+            tracing::warn!(channel = %self.channel, "too many reactions wait; the oldest is dropped");
+            state.reactions.pop_front();
+        }
+        state.reactions.push_back(reaction);
+        self.reacted.notify_one();
+    }
+
+    pub(crate) fn waiting_since(&self) -> Vec<Instant> {
+        lock(&self.state).deliveries.iter().map(|queued| queued.since).collect()
+    }
+
+    fn next(&self) -> Next {
+        let mut state = lock(&self.state);
+        if let Some(first) = state.deliveries.front() {
+            // Promised before what it belongs to: it goes behind that, or both would wait for ever.
+            let behind = dependency(&first.delivery.body)
+                .and_then(|of| state.deliveries.iter().position(|queued| queued.delivery.id == *of));
+            if let Some(behind @ 1..) = behind
+                && let Some(first) = state.deliveries.pop_front()
+            {
+                state.deliveries.insert(behind, first);
+            }
+            return state.deliveries.front().map_or(Next::Nothing, |first| Next::Delivery(Box::new(first.clone())));
+        }
+        let due = state.refreshes.iter().filter(|(_, refresh)| refresh.text.is_some());
+        match due.min_by_key(|(_, refresh)| refresh.not_before) {
+            None => Next::Nothing,
+            Some((of, refresh)) if refresh.not_before <= Instant::now() => Next::Refresh(of.clone()),
+            Some((_, refresh)) => Next::At(refresh.not_before),
+        }
+    }
+
+    fn finished(&self) {
+        lock(&self.state).deliveries.pop_front();
+    }
+
+    /// Takes the newest text to show, unless something was promised meanwhile.
+    fn take_refresh(&self, of: &DeliveryId) -> Option<String> {
+        let mut state = lock(&self.state);
+        if !state.deliveries.is_empty() {
+            return None;
+        }
+        state.refreshes.get_mut(of)?.text.take()
+    }
+
+    /// The post may be refreshed again after `pause`; with `text`, unless there is a newer one.
+    fn shown(&self, of: &DeliveryId, pause: Duration, failed: Option<String>) {
+        let mut state = lock(&self.state);
+        let not_before = Instant::now() + pause;
+        let edits = |queued: &Queued| matches!(&queued.delivery.body, Body::Edit { of: edited, .. } if edited == of);
+        if state.deliveries.iter().any(edits) {
+            return;
+        }
+        let refresh = state.refreshes.entry(of.clone()).or_insert(Refresh { text: None, not_before, failures: 0 });
+        refresh.not_before = not_before;
+        refresh.failures = if failed.is_some() { refresh.failures + 1 } else { 0 };
+        if refresh.text.is_none() {
+            refresh.text = failed;
+        }
+    }
+
+    fn failures(&self, of: &DeliveryId) -> u32 {
+        lock(&self.state).refreshes.get(of).map_or(0, |refresh| refresh.failures)
+    }
+}
+
+/// Says what the lane has to say, for ever.
+pub(crate) async fn speak(outbox: &Outbox, lane: &Lane) {
+    loop {
+        match lane.next() {
+            Next::Nothing => lane.said.notified().await,
+            Next::At(due) => {
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    () = lane.said.notified() => {}
+                }
+            }
+            Next::Delivery(queued) => {
+                let outcome = outbox.carry_out(lane, &queued).await;
+                let id = queued.delivery.id;
+                let standing = match &outcome {
+                    DeliveryOutcome::Sent { post } => Standing::Sent(post.clone()),
+                    DeliveryOutcome::Refused { why } => {
+                        tracing::error!(delivery = %id, why, "the chat server refused a message for good");
+                        Standing::Refused
+                    }
+                };
+                outbox.ledger.set(id.clone(), standing);
+                if matches!(queued.delivery.body, Body::Post { .. }) {
+                    lane.shown(&id, outbox.options.refresh_every, None);
+                }
+                // Nobody listens only when the process is about to end; the next one finds the post by its key.
+                let _ = outbox.done.send((id, outcome)).await;
+                lane.finished();
+                outbox.finished.notify_waiters();
+            }
+            Next::Refresh(of) => refresh(outbox, lane, &of).await,
+        }
+    }
+}
+
+async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
+    outbox.bucket.take().await;
+    // The wait for a turn may have been long: what is shown is what is newest now.
+    let Some(text) = lane.take_refresh(of) else {
+        outbox.bucket.put_back();
+        return;
+    };
+    let Some(Standing::Sent(post)) = outbox.ledger.look(of) else {
+        outbox.bucket.put_back();
+        return;
+    };
+    let result = outbox.chat.edit(&post, &fit(&text, outbox.max_post(), "_The rest follows at the end._")).await;
+    outbox.note(&result);
+    match result {
+        Ok(()) => lane.shown(of, outbox.options.refresh_every, None),
+        Err(ChatError::Later { after, .. }) => {
+            let pause = outbox.options.soonest * 2u32.saturating_pow(lane.failures(of).min(10));
+            lane.shown(of, pause.min(outbox.options.slowest).max(after.unwrap_or_default()), Some(text));
+        }
+        Err(ChatError::Token { .. }) => lane.shown(of, outbox.options.slowest, Some(text)),
+        Err(problem @ (ChatError::Refused { .. } | ChatError::Unknown { .. })) => {
+            tracing::debug!(%of, %problem, "a refresh was refused");
+            lane.shown(of, outbox.options.refresh_every, None);
+        }
+    }
+}
+
+/// Puts and takes away emojis, for ever.
+pub(crate) async fn react(outbox: &Outbox, lane: &Lane) {
+    loop {
+        let next = lock(&lane.state).reactions.pop_front();
+        let Some(Reaction { post, emoji, remove }) = next else {
+            lane.reacted.notified().await;
+            continue;
+        };
+        let mut delay = Delay::new(&outbox.options);
+        for attempt in 1..=REACTION_TRIES {
+            outbox.bucket.take().await;
+            let result = outbox.chat.react(&post, emoji, remove).await;
+            outbox.note(&result);
+            match result {
+                Ok(()) => break,
+                Err(ChatError::Later { after, .. }) if attempt < REACTION_TRIES => delay.wait(after).await,
+                Err(problem) => {
+                    tracing::warn!(%post, emoji, %problem, "a reaction was given up");
+                    break;
+                }
+            }
+        }
+    }
+}

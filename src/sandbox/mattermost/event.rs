@@ -1,0 +1,110 @@
+//! Events: what the websocket tells clients, and what a test may listen to.
+
+use super::model::{Post, Reaction};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// Who gets an event.
+#[derive(Debug, Clone)]
+pub(crate) enum Audience {
+    /// The members of a channel.
+    Channel(String),
+    /// The members of a channel but one.
+    ChannelExcept(String, String),
+    /// One user.
+    User(String),
+}
+
+/// An event before it is numbered for a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    pub(crate) name: &'static str,
+    pub(crate) data: Map<String, Value>,
+    pub(crate) audience: Audience,
+    /// Users who find themselves, and only themselves, in `mentions`.
+    pub(crate) mentioned: BTreeSet<String>,
+}
+
+impl Event {
+    pub(crate) fn new(name: &'static str, audience: Audience, data: Value) -> Self {
+        let data = match data {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        };
+        Self { name, data, audience, mentioned: BTreeSet::new() }
+    }
+
+    /// The frame as this user's connection sees it.
+    pub(crate) fn frame(&self, user: &str, connection_id: &str, seq: u64) -> String {
+        let mut data = self.data.clone();
+        if self.mentioned.contains(user) {
+            data.insert("mentions".into(), json!(json!([user]).to_string()));
+        }
+        if self.name == "hello" {
+            data.insert("connection_id".into(), json!(connection_id));
+        }
+        let (omit, user_id, channel_id) = match &self.audience {
+            Audience::Channel(channel) => (Value::Null, "", channel.as_str()),
+            Audience::ChannelExcept(channel, except) => (json!({ except.as_str(): true }), "", channel.as_str()),
+            Audience::User(user) => (Value::Null, user.as_str(), ""),
+        };
+        json!({
+            "event": self.name,
+            "data": data,
+            "broadcast": {
+                "omit_users": omit, "user_id": user_id, "channel_id": channel_id, "team_id": "",
+                "connection_id": "", "omit_connection_id": "",
+            },
+            "seq": seq,
+        })
+        .to_string()
+    }
+}
+
+/// What happened in the sandbox, for tests and the demo.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// A post was made.
+    Posted(Post),
+    /// A post was changed.
+    Edited(Post),
+    /// A post was deleted.
+    Deleted(Post),
+    /// An emoji was put on a post.
+    Reacted(Reaction),
+    /// An emoji was taken away.
+    Unreacted(Reaction),
+    /// Somebody was told something that nobody else sees.
+    Whispered {
+        /// Who was told.
+        user_id: String,
+        /// The post that only they see.
+        post: Post,
+    },
+    /// A dialog was opened for a user.
+    Dialog {
+        /// For whom.
+        user_id: String,
+        /// `{trigger_id, url, dialog}` as the client gets it.
+        dialog: Value,
+    },
+    /// A user is typing.
+    Typing {
+        /// Who.
+        user_id: String,
+        /// Where.
+        channel_id: String,
+    },
+    /// A websocket was authenticated.
+    Connected {
+        /// Whose.
+        user_id: String,
+        /// Whether an earlier connection was resumed.
+        resumed: bool,
+    },
+    /// A websocket is gone.
+    Disconnected {
+        /// Whose.
+        user_id: String,
+    },
+}

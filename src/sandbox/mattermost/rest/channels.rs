@@ -1,0 +1,302 @@
+//! Teams, channels and their members.
+
+use super::{Caller, body, id};
+use crate::sandbox::mattermost::id::is_id;
+use crate::sandbox::mattermost::model::{Channel, ChannelKind, Team};
+use crate::sandbox::mattermost::posting::Draft;
+use crate::sandbox::mattermost::refusal::Refusal;
+use crate::sandbox::mattermost::shared::Shared;
+use crate::sandbox::mattermost::world::World;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+fn visible_team<'a>(world: &World, team: Option<&'a Team>, caller: &Caller) -> Result<&'a Team, Refusal> {
+    let unknown =
+        || Refusal::new(404, "app.team.get_by_name.missing.app_error", "Unable to find the existing team.");
+    let team = team.ok_or_else(unknown)?;
+    if world.in_team(&team.id, &caller.user_id) || world.is_admin(&caller.user_id) {
+        Ok(team)
+    } else {
+        Err(Refusal::forbidden("view_team"))
+    }
+}
+
+pub(super) async fn team_by_name(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let team = visible_team(&world, world.team_by_name(&name), &caller)?;
+    Ok(Json(world.team_json(team)))
+}
+
+pub(super) async fn team(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(team): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let team = id(&team, "team_id")?;
+    let world = shared.world();
+    let team = world
+        .teams
+        .get(team)
+        .ok_or_else(|| Refusal::new(404, "app.team.get.find.app_error", "Unable to find the existing team."))?;
+    let team = visible_team(&world, Some(team), &caller)?;
+    Ok(Json(world.team_json(team)))
+}
+
+pub(super) async fn team_member(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((team, user)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let team = id(&team, "team_id")?;
+    let user = caller.subject(&user)?;
+    let world = shared.world();
+    visible_team(&world, world.teams.get(team), &caller)?;
+    if !world.in_team(team, &user) {
+        return Err(Refusal::new(404, "app.team.get_member.missing.app_error", "No team member found."));
+    }
+    Ok(Json(json!({ "team_id": team, "user_id": user, "roles": "team_user", "delete_at": 0 })))
+}
+
+/// A private channel of others is not known to exist.
+fn named<'a>(world: &'a World, team: &str, name: &str, caller: &Caller) -> Result<&'a Channel, Refusal> {
+    let unknown = || Refusal::new(404, "app.channel.get_by_name.missing.app_error", "Channel does not exist.");
+    let channel = world.channel_by_name(team, name).ok_or_else(unknown)?;
+    if world.may_read(channel, &caller.user_id) {
+        Ok(channel)
+    } else if channel.kind == ChannelKind::Open {
+        Err(Refusal::forbidden("read_channel"))
+    } else {
+        Err(unknown())
+    }
+}
+
+pub(super) async fn by_names(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((team, channel)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let unknown = || Refusal::new(404, "app.channel.get_by_name.missing.app_error", "Channel does not exist.");
+    let team = world.team_by_name(&team).ok_or_else(unknown)?;
+    let channel = named(&world, &team.id, &channel, &caller)?;
+    Ok(Json(world.channel_json(channel)))
+}
+
+pub(super) async fn by_name(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((team, channel)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let team = id(&team, "team_id")?;
+    let world = shared.world();
+    let channel = named(&world, team, &channel, &caller)?;
+    Ok(Json(world.channel_json(channel)))
+}
+
+/// A channel that the caller may read.
+pub(super) fn readable<'a>(world: &'a World, channel: &str, caller: &Caller) -> Result<&'a Channel, Refusal> {
+    let channel = world.channels.get(id(channel, "channel_id")?).ok_or_else(Refusal::no_channel)?;
+    if world.may_read(channel, &caller.user_id) { Ok(channel) } else { Err(Refusal::forbidden("read_channel")) }
+}
+
+pub(super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let channel = readable(&world, &channel, &caller)?;
+    Ok(Json(world.channel_json(channel)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pages {
+    #[serde(default)]
+    page: usize,
+    per_page: Option<usize>,
+}
+
+impl Pages {
+    fn window(&self) -> (usize, usize) {
+        let per_page = self.per_page.unwrap_or(60).clamp(1, 200);
+        (self.page.saturating_mul(per_page), per_page)
+    }
+}
+
+pub(super) async fn members(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+    Query(pages): Query<Pages>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let channel = readable(&world, &channel, &caller)?;
+    let (skip, take) = pages.window();
+    let members = world.channel_members.get(&channel.id).into_iter().flatten().skip(skip).take(take);
+    Ok(Json(members.map(|user| world.member_json(&channel.id, user)).collect()))
+}
+
+pub(super) async fn member(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((channel, user)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let user = caller.subject(&user)?;
+    let world = shared.world();
+    let channel = readable(&world, &channel, &caller)?;
+    if !world.in_channel(&channel.id, &user) {
+        return Err(Refusal::new(
+            404,
+            "app.channel.get_member.missing.app_error",
+            "No channel member found for that user ID and channel ID.",
+        ));
+    }
+    Ok(Json(world.member_json(&channel.id, &user)))
+}
+
+#[derive(Deserialize)]
+struct NewMember {
+    #[serde(default)]
+    user_id: String,
+}
+
+fn write_as_system(world: &mut World, kind: &str, user_id: &str, channel_id: &str, message: String) {
+    let draft = Draft {
+        user: user_id.to_owned(),
+        channel: channel_id.to_owned(),
+        message,
+        kind: kind.to_owned(),
+        ..Draft::default()
+    };
+    // A line about the change is a courtesy; the change itself has happened.
+    let _ = world.create_post(draft);
+}
+
+pub(super) async fn add_member(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+    bytes: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let wanted: NewMember = body(&bytes, "channel_member")?;
+    if !is_id(&wanted.user_id) {
+        return Err(Refusal::bad_body("user_id"));
+    }
+    let mut world = shared.world();
+    let channel = readable(&world, &channel, &caller)?.clone();
+    let user = world.users.get(&wanted.user_id).ok_or_else(Refusal::no_user)?.clone();
+    if channel.kind == ChannelKind::Direct || !world.in_channel(&channel.id, &caller.user_id) && user.id != caller.user_id
+    {
+        return Err(Refusal::forbidden("manage_public_channel_members"));
+    }
+    if !world.in_team(&channel.team_id, &user.id) {
+        return Err(Refusal::new(404, "app.team.get_member.missing.app_error", "No team member found."));
+    }
+    world.join_channel(&channel.id, &user.id);
+    let (kind, line) = if user.id == caller.user_id {
+        ("system_join_channel", format!("{} joined the channel.", user.username))
+    } else {
+        ("system_add_to_channel", format!("{} added to the channel.", user.username))
+    };
+    write_as_system(&mut world, kind, &caller.user_id, &channel.id, line);
+    Ok((StatusCode::CREATED, Json(world.member_json(&channel.id, &user.id))))
+}
+
+pub(super) async fn remove_member(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((channel, user)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let user = caller.subject(&user)?;
+    let mut world = shared.world();
+    let channel = readable(&world, &channel, &caller)?.clone();
+    if !world.in_channel(&channel.id, &caller.user_id) {
+        return Err(Refusal::forbidden("manage_public_channel_members"));
+    }
+    if !world.in_channel(&channel.id, &user) {
+        return Err(Refusal::new(
+            404,
+            "app.channel.get_member.missing.app_error",
+            "No channel member found for that user ID and channel ID.",
+        ));
+    }
+    world.leave_channel(&channel.id, &user, &caller.user_id);
+    Ok(Json(json!({ "status": "OK" })))
+}
+
+#[derive(Deserialize)]
+struct NewChannel {
+    #[serde(default)]
+    team_id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "type")]
+    kind: String,
+}
+
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    bytes: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let wanted: NewChannel = body(&bytes, "channel")?;
+    let kind = match wanted.kind.as_str() {
+        "O" => ChannelKind::Open,
+        "P" => ChannelKind::Private,
+        _ => return Err(Refusal::bad_body("type")),
+    };
+    let mut world = shared.world();
+    if !world.in_team(&wanted.team_id, &caller.user_id) {
+        return Err(Refusal::forbidden("create_public_channel"));
+    }
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    if wanted.name.is_empty() || wanted.name.len() > 64 || !wanted.name.chars().all(letters) {
+        return Err(Refusal::new(400, "model.channel.is_valid.1_or_more.app_error", "Invalid channel name."));
+    }
+    if world.channel_by_name(&wanted.team_id, &wanted.name).is_some() {
+        return Err(Refusal::new(
+            400,
+            "store.sql_channel.save_channel.exists.app_error",
+            "A channel with that name already exists on the same team.",
+        ));
+    }
+    let id = world.create_channel(&wanted.team_id, &wanted.name, kind, &caller.user_id);
+    let channel = world.channels.get(&id).ok_or_else(Refusal::no_channel)?;
+    Ok((StatusCode::CREATED, Json(world.channel_json(channel))))
+}
+
+pub(super) async fn direct(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    bytes: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let users: Vec<String> = body(&bytes, "user_ids")?;
+    let [one, other] = users.as_slice() else { return Err(Refusal::bad_body("user_ids")) };
+    if !is_id(one) || !is_id(other) {
+        return Err(Refusal::bad_body("user_ids"));
+    }
+    let mut world = shared.world();
+    if *one != caller.user_id && *other != caller.user_id && !world.is_admin(&caller.user_id) {
+        return Err(Refusal::forbidden("create_direct_channel"));
+    }
+    if !world.users.contains_key(one) || !world.users.contains_key(other) {
+        return Err(Refusal::no_user());
+    }
+    let id = world.direct_channel(one, other);
+    let channel = world.channels.get(&id).ok_or_else(Refusal::no_channel)?;
+    Ok((StatusCode::CREATED, Json(world.channel_json(channel))))
+}
+
+pub(super) async fn view(caller: Caller, Path(user): Path<String>) -> Result<Json<Value>, Refusal> {
+    caller.own(&user)?;
+    Ok(Json(json!({ "status": "OK", "last_viewed_at_times": {} })))
+}

@@ -1,0 +1,133 @@
+//! Uploading and downloading.
+
+use super::{Caller, id};
+use crate::sandbox::mattermost::model::FileInfo;
+use crate::sandbox::mattermost::refusal::Refusal;
+use crate::sandbox::mattermost::shared::Shared;
+use crate::sandbox::mattermost::world::World;
+use axum::Json;
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What multipart adds around the files.
+const ENVELOPE: usize = 64 * 1024;
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        413,
+        "api.file.upload_file.too_large_detailed.app_error",
+        "Unable to upload file. File is too large.",
+    )
+}
+
+/// A raw body with `channel_id` and `filename` in the query, or a form with `channel_id` and `files`.
+pub(super) async fn upload(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(query): Query<BTreeMap<String, String>>,
+    request: Request,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let limit = shared.world().limits.max_file_size;
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (channel_id, files) = if kind.starts_with("multipart/form-data") {
+        read_form(request, limit).await?
+    } else {
+        let name = query.get("filename").filter(|name| !name.is_empty()).ok_or_else(|| Refusal::bad_url("filename"))?;
+        let content = to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
+        (String::new(), vec![(name.clone(), content.to_vec())])
+    };
+    let channel_id = if channel_id.is_empty() { query.get("channel_id").cloned().unwrap_or_default() } else { channel_id };
+    if !crate::sandbox::mattermost::id::is_id(&channel_id) {
+        return Err(Refusal::bad_url("channel_id"));
+    }
+    let mut world = shared.world();
+    if !world.in_channel(&channel_id, &caller.user_id) {
+        return Err(Refusal::forbidden("upload_file"));
+    }
+    if files.iter().any(|(_, content)| content.len() > limit) {
+        return Err(too_large());
+    }
+    let mut infos = Vec::new();
+    for (name, content) in files {
+        let file = world.store_file(&caller.user_id, &channel_id, &name, content);
+        infos.push(world.file_json(&file));
+    }
+    Ok((StatusCode::CREATED, Json(json!({ "file_infos": infos, "client_ids": [] }))))
+}
+
+type Form = (String, Vec<(String, Vec<u8>)>);
+
+async fn read_form(request: Request, limit: usize) -> Result<Form, Refusal> {
+    let broken = || {
+        Refusal::new(400, "api.file.upload_file.read_form_value.app_error", "Error reading the value for a form field.")
+    };
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, limit.saturating_mul(10).saturating_add(ENVELOPE)).await.map_err(|_| too_large())?;
+    let request = Request::from_parts(parts, bytes.into());
+    let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
+    let mut channel_id = String::new();
+    let mut files = Vec::new();
+    while let Some(field) = form.next_field().await.map_err(|_| broken())? {
+        let (name, file_name) = (field.name().map(str::to_owned), field.file_name().map(str::to_owned));
+        let content = field.bytes().await.map_err(|_| broken())?;
+        match (name.as_deref(), file_name) {
+            (Some("files"), Some(file_name)) => files.push((file_name, content.to_vec())),
+            (Some("channel_id"), None) => channel_id = String::from_utf8_lossy(&content).into_owned(),
+            _ => {}
+        }
+    }
+    if files.is_empty() {
+        return Err(Refusal::new(
+            400,
+            "api.file.upload_file.incorrect_number_of_files.app_error",
+            "Unable to upload files. Incorrect number of files specified.",
+        ));
+    }
+    Ok((channel_id, files))
+}
+
+/// One's own file, or one in a channel that one reads.
+fn readable<'a>(world: &'a World, file: &str, caller: &Caller) -> Result<&'a FileInfo, Refusal> {
+    let unknown = || Refusal::new(404, "app.file_info.get.app_error", "Unable to get the file info.");
+    let file = world.files.get(id(file, "file_id")?).ok_or_else(unknown)?;
+    let channel = world.channels.get(&file.channel_id);
+    let shown = !file.post_id.is_empty() && channel.is_some_and(|channel| world.may_read(channel, &caller.user_id));
+    if file.user_id == caller.user_id || shown { Ok(file) } else { Err(Refusal::forbidden("read_channel_content")) }
+}
+
+pub(super) async fn info(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(file): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let file = readable(&world, &file, &caller)?;
+    Ok(Json(world.file_json(file)))
+}
+
+pub(super) async fn download(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(file): Path<String>,
+) -> Result<Response, Refusal> {
+    let world = shared.world();
+    let file = readable(&world, &file, &caller)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.mime_type()));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    let plain: String = file
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' })
+        .collect();
+    if let Ok(value) = HeaderValue::from_str(&format!("attachment;filename=\"{plain}\"")) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    Ok((headers, file.content.clone()).into_response())
+}

@@ -1,0 +1,287 @@
+//! Everything the server knows, behind one owner. People, teams, channels and sessions are here; posts, connections and their rules are in
+//! the sibling files.
+
+use super::clock::now_ms;
+use super::connection::Connection;
+use super::event::{Audience, Event, Happening};
+use super::id::new_id;
+use super::model::{Channel, ChannelKind, FileInfo, Post, Reaction, Team, User};
+use super::refusal::Refusal;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::sync::broadcast;
+
+/// A session, a personal access token or a bot token: who speaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) user_id: String,
+}
+
+/// The limits and times of this server.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) max_post_size: usize,
+    pub(crate) max_props_size: usize,
+    pub(crate) max_file_size: usize,
+    pub(crate) post_edit_seconds: Option<i64>,
+    pub(crate) pending_ms: i64,
+    pub(crate) resume_ms: i64,
+    pub(crate) trigger_ms: i64,
+}
+
+/// A creation that carried a key against duplicates.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) post_id: String,
+    pub(crate) at: i64,
+}
+
+/// The state of the server.
+pub(crate) struct World {
+    pub(crate) limits: Limits,
+    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) teams: BTreeMap<String, Team>,
+    pub(crate) team_members: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) channels: BTreeMap<String, Channel>,
+    pub(crate) channel_members: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) post_places: BTreeMap<String, usize>,
+    pub(crate) reactions: Vec<Reaction>,
+    pub(crate) files: BTreeMap<String, FileInfo>,
+    pub(crate) sessions: BTreeMap<String, Session>,
+    pub(crate) pending: BTreeMap<String, Pending>,
+    pub(crate) triggers: BTreeMap<String, (String, i64)>,
+    pub(crate) connections: BTreeMap<u64, Connection>,
+    pub(crate) connection_count: u64,
+    pub(crate) clock_stopped: bool,
+    last_tick: i64,
+    happenings: broadcast::Sender<Happening>,
+}
+
+impl World {
+    pub(crate) fn new(limits: Limits, happenings: broadcast::Sender<Happening>) -> Self {
+        Self {
+            limits,
+            users: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            team_members: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            channel_members: BTreeMap::new(),
+            posts: Vec::new(),
+            post_places: BTreeMap::new(),
+            reactions: Vec::new(),
+            files: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            connection_count: 0,
+            clock_stopped: false,
+            last_tick: 0,
+            happenings,
+        }
+    }
+
+    /// The time for a change: strictly rising, unless a test stopped the clock.
+    pub(crate) fn tick(&mut self) -> i64 {
+        if !self.clock_stopped || self.last_tick == 0 {
+            self.last_tick = now_ms().max(self.last_tick + 1);
+        }
+        self.last_tick
+    }
+
+    /// Tells tests. Nobody listening is fine.
+    pub(crate) fn tell(&self, happening: Happening) {
+        let _ = self.happenings.send(happening);
+    }
+
+    // ---- people
+
+    pub(crate) fn add_user(&mut self, username: &str, password: Option<&str>, is_bot: bool) -> String {
+        if let Some(user) = self.user_by_name(username) {
+            return user.id.clone();
+        }
+        let id = new_id();
+        let user = User {
+            id: id.clone(),
+            username: username.to_owned(),
+            is_bot,
+            roles: "system_user".into(),
+            password: password.map(str::to_owned),
+            delete_at: 0,
+            status: "offline".into(),
+            create_at: self.tick(),
+        };
+        self.users.insert(id.clone(), user);
+        id
+    }
+
+    pub(crate) fn user_by_name(&self, username: &str) -> Option<&User> {
+        self.users.values().find(|user| user.username.eq_ignore_ascii_case(username))
+    }
+
+    /// A user by id or by name.
+    pub(crate) fn find_user(&self, who: &str) -> Result<&User, Refusal> {
+        self.users.get(who).or_else(|| self.user_by_name(who)).ok_or_else(Refusal::no_user)
+    }
+
+    pub(crate) fn open_session(&mut self, user_id: &str) -> String {
+        let token = new_id();
+        self.sessions.insert(token.clone(), Session { user_id: user_id.to_owned() });
+        token
+    }
+
+    /// Whose token this is, if it is still good and its owner active.
+    pub(crate) fn session(&self, token: &str) -> Option<&Session> {
+        let session = self.sessions.get(token)?;
+        (self.users.get(&session.user_id)?.delete_at == 0).then_some(session)
+    }
+
+    pub(crate) fn set_status(&mut self, user_id: &str, status: &str) {
+        let Some(user) = self.users.get_mut(user_id) else { return };
+        if user.status != status {
+            status.clone_into(&mut user.status);
+            let data = json!({ "user_id": user_id, "status": status });
+            self.publish(&Event::new("status_change", Audience::User(user_id.to_owned()), data));
+        }
+    }
+
+    /// Takes a user out of service or back into it.
+    pub(crate) fn set_active(&mut self, user_id: &str, active: bool) {
+        let now = self.tick();
+        if let Some(user) = self.users.get_mut(user_id) {
+            user.delete_at = if active { 0 } else { now };
+        }
+        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
+        let everybody: Vec<String> = self.users.keys().cloned().collect();
+        for id in everybody {
+            self.publish(&Event::new("user_updated", Audience::User(id), json!({ "user": shown.clone() })));
+        }
+    }
+
+    // ---- teams and channels
+
+    pub(crate) fn add_team(&mut self, name: &str) -> String {
+        if let Some(team) = self.team_by_name(name) {
+            return team.id.clone();
+        }
+        let id = new_id();
+        let create_at = self.tick();
+        self.teams
+            .insert(id.clone(), Team { id: id.clone(), name: name.to_owned(), display_name: title(name), create_at });
+        self.team_members.insert(id.clone(), BTreeSet::new());
+        id
+    }
+
+    pub(crate) fn team_by_name(&self, name: &str) -> Option<&Team> {
+        self.teams.values().find(|team| team.name == name)
+    }
+
+    pub(crate) fn in_team(&self, team_id: &str, user_id: &str) -> bool {
+        self.team_members.get(team_id).is_some_and(|members| members.contains(user_id))
+    }
+
+    pub(crate) fn join_team(&mut self, team_id: &str, user_id: &str) {
+        self.team_members.entry(team_id.to_owned()).or_default().insert(user_id.to_owned());
+    }
+
+    pub(crate) fn add_channel(&mut self, team_id: &str, name: &str, kind: ChannelKind, creator_id: &str) -> String {
+        if let Some(channel) = self.channel_by_name(team_id, name) {
+            return channel.id.clone();
+        }
+        let id = new_id();
+        let channel = Channel {
+            id: id.clone(),
+            team_id: team_id.to_owned(),
+            name: name.to_owned(),
+            display_name: if kind == ChannelKind::Direct { String::new() } else { title(name) },
+            kind,
+            create_at: self.tick(),
+            creator_id: creator_id.to_owned(),
+            last_post_at: 0,
+            total_msg_count: 0,
+        };
+        self.channels.insert(id.clone(), channel);
+        self.channel_members.insert(id.clone(), BTreeSet::new());
+        id
+    }
+
+    /// Makes a channel with its first member and tells them.
+    pub(crate) fn create_channel(&mut self, team_id: &str, name: &str, kind: ChannelKind, creator_id: &str) -> String {
+        let id = self.add_channel(team_id, name, kind, creator_id);
+        self.channel_members.entry(id.clone()).or_default().insert(creator_id.to_owned());
+        let data = json!({ "channel_id": id, "team_id": team_id });
+        self.publish(&Event::new("channel_created", Audience::User(creator_id.to_owned()), data));
+        id
+    }
+
+    pub(crate) fn channel_by_name(&self, team_id: &str, name: &str) -> Option<&Channel> {
+        self.channels.values().find(|channel| channel.team_id == team_id && channel.name == name)
+    }
+
+    /// A channel by id, or by name in any team.
+    pub(crate) fn find_channel(&self, which: &str) -> Result<&Channel, Refusal> {
+        self.channels
+            .get(which)
+            .or_else(|| self.channels.values().find(|channel| channel.name == which))
+            .ok_or_else(Refusal::no_channel)
+    }
+
+    pub(crate) fn in_channel(&self, channel_id: &str, user_id: &str) -> bool {
+        self.channel_members.get(channel_id).is_some_and(|members| members.contains(user_id))
+    }
+
+    /// Members read; everybody in the team reads an open channel.
+    pub(crate) fn may_read(&self, channel: &Channel, user_id: &str) -> bool {
+        self.in_channel(&channel.id, user_id)
+            || (channel.kind == ChannelKind::Open && self.in_team(&channel.team_id, user_id))
+            || self.is_admin(user_id)
+    }
+
+    pub(crate) fn is_admin(&self, user_id: &str) -> bool {
+        self.users.get(user_id).is_some_and(|user| user.roles.split(' ').any(|role| role == "system_admin"))
+    }
+
+    /// Puts a user into a channel (and its team) and tells its members.
+    pub(crate) fn join_channel(&mut self, channel_id: &str, user_id: &str) {
+        let Some(team_id) = self.channels.get(channel_id).map(|channel| channel.team_id.clone()) else { return };
+        if !team_id.is_empty() {
+            self.join_team(&team_id, user_id);
+        }
+        if self.channel_members.entry(channel_id.to_owned()).or_default().insert(user_id.to_owned()) {
+            let data = json!({ "user_id": user_id, "team_id": team_id });
+            self.publish(&Event::new("user_added", Audience::Channel(channel_id.to_owned()), data));
+        }
+    }
+
+    /// Takes a user out of a channel; the channel and the user are told.
+    pub(crate) fn leave_channel(&mut self, channel_id: &str, user_id: &str, remover_id: &str) {
+        if self.channel_members.entry(channel_id.to_owned()).or_default().remove(user_id) {
+            let data = json!({ "user_id": user_id, "remover_id": remover_id });
+            self.publish(&Event::new("user_removed", Audience::Channel(channel_id.to_owned()), data));
+            let data = json!({ "channel_id": channel_id, "remover_id": remover_id });
+            self.publish(&Event::new("user_removed", Audience::User(user_id.to_owned()), data));
+        }
+    }
+
+    /// The direct channel of two users, made if there is none yet.
+    pub(crate) fn direct_channel(&mut self, one: &str, other: &str) -> String {
+        let (low, high) = if one < other { (one, other) } else { (other, one) };
+        let name = format!("{low}__{high}");
+        if let Some(channel) = self.channel_by_name("", &name) {
+            return channel.id.clone();
+        }
+        let id = self.add_channel("", &name, ChannelKind::Direct, one);
+        self.channel_members.insert(id.clone(), BTreeSet::from([low.to_owned(), high.to_owned()]));
+        let data = json!({ "creator_id": one, "teammate_id": other });
+        self.publish(&Event::new("direct_added", Audience::Channel(id.clone()), data));
+        id
+    }
+}
+
+/// `town-square` is shown as `Town square`.
+fn title(name: &str) -> String {
+    let spaced = name.replace('-', " ");
+    let mut characters = spaced.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
