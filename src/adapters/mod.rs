@@ -22,3 +22,5 @@ pub mod content;
 //! One folder per outside system. **Wire types never leave their folder; an adapter never names another.**
 
 pub mod mattermost;
+pub mod api;
+pub mod control;

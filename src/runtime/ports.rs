@@ -2,14 +2,14 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Run, RunNews};
-use crate::core::effect::Query;
+use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Connection, Directory, HeardPost, Identity};
+use crate::core::input::{Ask, Connection, Directory, HeardPost, Identity, Principal};
 use async_trait::async_trait;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// What the chat server tells by itself.
@@ -177,4 +177,14 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> jiff::Timestamp;
     /// Fresh random bits.
     fn entropy(&self) -> u64;
+/// A question from outside the chat with its way back. Whoever takes it either answers or drops `reply`, which tells the caller that the
+/// bot is stopping.
+#[derive(Debug)]
+pub struct ControlCall {
+    /// Who asks, as the one who heard the call knows for certain.
+    pub from: Principal,
+    /// What for.
+    pub ask: Ask,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Answer>,
 }

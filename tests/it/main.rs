@@ -26,3 +26,6 @@ mod content;
 mod alias;
 mod mattermost;
 mod outbox;
+mod cli;
+mod config;
+mod control;

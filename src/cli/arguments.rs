@@ -1,0 +1,155 @@
+//! The command line as it is written.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A ChatOps bot for Mattermost with an automation engine inside.
+#[derive(Debug, Parser)]
+#[command(name = "halcyon", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the thing asked for failed, 2 the asking was wrong.")]
+pub struct Arguments {
+    /// The configuration
+    #[arg(long, global = true, value_name = "FILE", default_value = "config.toml")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bot until it is told to stop
+    Serve,
+    /// Show all of it at work: a chat server, cluster nodes and the bot in one process
+    #[cfg(feature = "sandbox")]
+    Demo(Demo),
+    /// Tell everything that is wrong with the configuration and the packs
+    Check {
+        /// A configuration, the directory of one, or the directory of a pack [default: the configuration]
+        path: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run an action by the bot that runs, wait for its end and print the result
+    Run(Run),
+    /// Work with action aliases
+    Alias {
+        /// What to do.
+        #[command(subcommand)]
+        command: AliasCommand,
+    },
+    /// Look at executions, stop and repeat them
+    Execution {
+        /// What to do.
+        #[command(subcommand)]
+        command: ExecutionCommand,
+    },
+    /// Print everything that is stored, a line of JSON for each fact
+    Export {
+        /// Print JSON, as is always done
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `demo`
+#[cfg(feature = "sandbox")]
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Stop after the tour; the exit code tells whether all of it went as it should
+    #[arg(long)]
+    pub once: bool,
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=250))]
+    pub nodes: u16,
+    /// The port of the chat page [default: any that is free]
+    #[arg(long, value_name = "PORT")]
+    pub page_port: Option<u16>,
+    /// Close the SSH port of every node, to see how the bot tells of it
+    #[arg(long)]
+    pub nodes_down: bool,
+}
+
+/// `run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The action, pack.name
+    pub action: String,
+    /// Its parameters
+    #[arg(value_name = "KEY=VALUE")]
+    pub parameters: Vec<String>,
+    /// Print the id and do not wait
+    #[arg(long)]
+    pub detach: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `alias …`
+#[derive(Debug, Subcommand)]
+pub enum AliasCommand {
+    /// Tell which alias a line of chat would start, and with what
+    Match {
+        /// The line
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `execution …`
+#[derive(Debug, Subcommand)]
+pub enum ExecutionCommand {
+    /// The newest executions
+    List {
+        /// How many
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+        last: usize,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One execution with its result
+    Get {
+        /// Its id, the last digits of it, or `last`
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow the output of an execution to its end
+    Tail {
+        /// Its id, the last digits of it, or `last`
+        #[arg(default_value = "last")]
+        id: String,
+        /// Print JSON, an object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop executions and their processes
+    Cancel {
+        /// Their ids or the last digits of them
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the action of an execution again with the same parameters
+    #[command(alias = "re-run")]
+    Rerun {
+        /// Its id or the last digits of it
+        id: String,
+        /// Print the new id and do not wait
+        #[arg(long)]
+        detach: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

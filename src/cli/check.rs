@@ -1,0 +1,99 @@
+//! `check`: everything that is wrong with the configuration and the packs.
+
+use super::{Failure, Surroundings};
+use crate::app;
+use crate::config::Config;
+use crate::core::content::Catalog;
+use crate::core::content::diagnostic::{Diagnostic, Severity};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+pub(crate) fn check(
+    path: Option<&Path>,
+    file: &Path,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let loaded = match what(path, file)? {
+        What::File(file) => Config::load(&file, &surroundings.environment),
+        What::Pack(pack) => Ok(Config::of_pack(&pack)),
+    };
+    let (catalog, diagnostics) = match loaded {
+        Ok(config) => {
+            let (catalog, problems) = app::catalog(&config);
+            let mut diagnostics = config.warnings;
+            diagnostics.extend(problems);
+            (Some(catalog), diagnostics)
+        }
+        Err(problems) => (None, problems),
+    };
+    let out = &mut *surroundings.out;
+    if as_json {
+        let list: Value = diagnostics.iter().map(value).collect();
+        writeln!(out, "{list:#}")?;
+    } else {
+        for diagnostic in &diagnostics {
+            writeln!(out, "{}", super::look::harmless(&diagnostic.to_string()))?;
+        }
+        writeln!(out, "{}", summary(catalog.as_ref(), &diagnostics))?;
+    }
+    let sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+    if sound { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// What is to be checked.
+enum What {
+    File(PathBuf),
+    Pack(PathBuf),
+}
+
+fn what(path: Option<&Path>, file: &Path) -> Result<What, Failure> {
+    let Some(path) = path else { return Ok(What::File(file.to_owned())) };
+    if path.is_file() {
+        return Ok(What::File(path.to_owned()));
+    }
+    if !path.is_dir() {
+        return Err(Failure::Wrong(format!("there is no file or directory {}", path.display())));
+    }
+    let inside = path.join("config.toml");
+    if inside.is_file() { Ok(What::File(inside)) } else { Ok(What::Pack(path.to_owned())) }
+}
+
+fn summary(catalog: Option<&Catalog>, diagnostics: &[Diagnostic]) -> String {
+    let found = catalog.map(|catalog| {
+        let packs = counted(catalog.packs.len(), "pack", "packs");
+        let actions = counted(catalog.actions.len(), "action", "actions");
+        let aliases = counted(catalog.aliases.len(), "alias", "aliases");
+        format!("{packs}, {actions}, {aliases}: ")
+    });
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let kinds = [
+        (count(Severity::Error), "error", "errors"),
+        (count(Severity::Warning), "warning", "warnings"),
+        (count(Severity::NotSupported), "thing not supported", "things not supported"),
+    ];
+    let said: Vec<_> =
+        kinds.iter().filter(|(count, ..)| *count > 0).map(|(count, one, many)| counted(*count, one, many)).collect();
+    let said = if said.is_empty() { "no problems".to_owned() } else { said.join(", ") };
+    found.unwrap_or_default() + &said
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn value(diagnostic: &Diagnostic) -> Value {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::NotSupported => "not-supported",
+    };
+    json!({
+        "file": diagnostic.file,
+        "line": diagnostic.line,
+        "key_path": diagnostic.key_path,
+        "severity": severity,
+        "message": diagnostic.message,
+        "suggestion": diagnostic.suggestion,
+    })
+}

@@ -1,0 +1,107 @@
+//! The running bot, as a command talks to it.
+
+use super::Failure;
+use crate::adapters::control::{self, ControlError};
+use crate::app;
+use crate::config::Config;
+use crate::core::action::execution::Execution;
+use crate::core::effect::{Answer, Query};
+use crate::core::input::Ask;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// The word that stands for the newest execution.
+const LAST: &str = "last";
+
+/// A way to the bot.
+pub(crate) struct Daemon<'c> {
+    config: &'c Config,
+    socket: PathBuf,
+    runtime: Runtime,
+}
+
+impl<'c> Daemon<'c> {
+    pub(crate) fn new(config: &'c Config) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+        Ok(Self { config, socket: config.control.socket.clone(), runtime })
+    }
+
+    /// Asks; a refusal is a failure.
+    pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer, Failure> {
+        told(self.runtime.block_on(control::call(&self.socket, ask))?)
+    }
+
+    /// Asks the bot, or without one the store.
+    fn look(&self, ask: &Ask, query: Query) -> Result<Answer, Failure> {
+        match self.runtime.block_on(control::call(&self.socket, ask)) {
+            Err(ControlError::NotRunning { .. }) => {
+                Ok(Answer::Executions { executions: app::offline_find(self.config, query)? })
+            }
+            answer => told(answer?),
+        }
+    }
+
+    /// The newest executions.
+    pub(crate) fn newest(&self, limit: usize) -> Result<Vec<Execution>, Failure> {
+        match self.look(&Ask::Executions { limit }, Query::Newest(limit))? {
+            Answer::Executions { executions } => Ok(executions),
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// One execution with its live output. `last` is the newest.
+    pub(crate) fn execution(&self, id: &str) -> Result<(Execution, Vec<String>), Failure> {
+        let id = if id == LAST { self.last()? } else { id.to_owned() };
+        match self.look(&Ask::Execution { id: id.clone() }, Query::ById(id.clone()))? {
+            Answer::Execution { execution, tail } => Ok((*execution, tail)),
+            Answer::Executions { mut executions } => match (executions.pop(), executions.is_empty()) {
+                (Some(execution), true) => Ok((execution, Vec::new())),
+                (Some(_), false) => {
+                    Err(Failure::Wrong(format!("several executions end with `{id}`; write more of the id")))
+                }
+                (None, _) => Err(Failure::Wrong(format!("there is no execution `{id}`"))),
+            },
+            other => Err(odd(&other)),
+        }
+    }
+
+    fn last(&self) -> Result<String, Failure> {
+        match self.newest(1)?.first() {
+            Some(execution) => Ok(execution.request.id.to_string()),
+            None => Err(Failure::Wrong("there is no execution yet".to_owned())),
+        }
+    }
+
+    /// Waits for a moment between two questions.
+    pub(crate) fn pause(&self, moment: Duration) {
+        self.runtime.block_on(tokio::time::sleep(moment));
+    }
+}
+
+fn told(answer: Answer) -> Result<Answer, Failure> {
+    match answer {
+        Answer::Refused { text } => Err(Failure::Wrong(super::look::harmless(&text))),
+        Answer::Started { .. }
+        | Answer::Execution { .. }
+        | Answer::Executions { .. }
+        | Answer::Done { .. }
+        | Answer::Health { .. } => Ok(answer),
+    }
+}
+
+/// An answer to another question than the one that was put.
+pub(crate) fn odd(answer: &Answer) -> Failure {
+    let kind = match answer {
+        Answer::Started { .. } => "started",
+        Answer::Execution { .. } => "execution",
+        Answer::Executions { .. } => "executions",
+        Answer::Done { .. } => "done",
+        Answer::Health { .. } => "health",
+        Answer::Refused { .. } => "refused",
+    };
+    Failure::Failed(format!(
+        "the bot gave an answer that does not belong to the question ({kind}); this is a bug in it"
+    ))
+}

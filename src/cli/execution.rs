@@ -1,0 +1,155 @@
+//! `run` and `execution list|get|cancel|rerun`.
+
+use super::arguments::Run;
+use super::daemon::{Daemon, odd};
+use super::look::{self, harmless};
+use super::{Failure, Surroundings};
+use crate::config::Config;
+use crate::core::action::execution::Status;
+use crate::core::effect::Answer;
+use crate::core::id::{ActionRef, ExecutionId};
+use crate::core::input::Ask;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The first wait between two looks at an execution; each is twice the one before, up to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// The longest wait between two looks.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(config: &Config, run: Run, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    let parameters = parameters(&run.parameters)?;
+    let ask = Ask::Run { action: ActionRef::new(run.action), parameters };
+    start(&Daemon::new(config)?, &ask, run.detach, run.json, surroundings)
+}
+
+pub(crate) fn rerun(
+    config: &Config,
+    id: String,
+    detach: bool,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    start(&Daemon::new(config)?, &Ask::Rerun { id }, detach, as_json, surroundings)
+}
+
+pub(crate) fn list(
+    config: &Config,
+    last: usize,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let executions = Daemon::new(config)?.newest(last)?;
+    let list: Vec<_> = executions.iter().map(look::stackstorm).collect();
+    if as_json {
+        writeln!(surroundings.out, "{:#}", Value::Array(list))?;
+    } else if list.is_empty() {
+        writeln!(surroundings.out, "No matching items found")?;
+    } else {
+        writeln!(surroundings.out, "{}", look::execution_list(&list, (surroundings.now)()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn get(
+    config: &Config,
+    id: &str,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let (execution, _) = Daemon::new(config)?.execution(id)?;
+    show(&look::stackstorm(&execution), as_json, surroundings)
+}
+
+pub(crate) fn cancel(
+    config: &Config,
+    ids: &[String],
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let daemon = Daemon::new(config)?;
+    for id in ids {
+        match daemon.ask(&Ask::Cancel { id: id.clone() })? {
+            Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
+            Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+            other => return Err(odd(&other)),
+        }
+    }
+    Ok(())
+}
+
+/// Asks for an execution and sees it to its end.
+fn start(
+    daemon: &Daemon<'_>,
+    ask: &Ask,
+    detach: bool,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let id = match daemon.ask(ask)? {
+        Answer::Started { id } => id,
+        other => return Err(odd(&other)),
+    };
+    if detach {
+        let text = if as_json { json!({"id": id}).to_string() } else { id.to_string() };
+        writeln!(surroundings.out, "{text}")?;
+        return Ok(());
+    }
+    let status = wait(daemon, &id, as_json, surroundings).map_err(|failure| match failure {
+        Failure::Failed(why) => {
+            Failure::Failed(format!("{why}\n{id} was started; `halcyon execution get {id}` tells how it ended"))
+        }
+        other => other,
+    })?;
+    match status {
+        Status::Succeeded => Ok(()),
+        Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => Err(Failure::Shown),
+        Status::Running | Status::Canceling => unreachable!("waited for a final status"),
+    }
+}
+
+fn wait(
+    daemon: &Daemon<'_>,
+    id: &ExecutionId,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<Status, Failure> {
+    let mut pause = FIRST_LOOK;
+    loop {
+        let (execution, _) = daemon.execution(id.as_str())?;
+        if execution.status.is_final() {
+            show(&look::stackstorm(&execution), as_json, surroundings)?;
+            return Ok(execution.status);
+        }
+        daemon.pause(pause);
+        pause = (pause * 2).min(LONGEST_LOOK);
+    }
+}
+
+fn show(execution: &Value, as_json: bool, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    if as_json {
+        writeln!(surroundings.out, "{execution:#}")?;
+    } else {
+        writeln!(surroundings.out, "{}", look::execution_text(execution, (surroundings.now)()))?;
+    }
+    Ok(())
+}
+
+/// `key=value` as the shell gave it. Values stay text; the action's schema makes of them what they should be.
+fn parameters(written: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+    let mut parameters = BTreeMap::new();
+    for word in written {
+        let (key, value) = match word.split_once('=') {
+            Some((key, value)) if !key.is_empty() => (key, value),
+            _ => {
+                let sentence = format!("`{}` is not of the form key=value", harmless(word));
+                return Err(Failure::Wrong(format!("{sentence}; a value with blanks needs quotes: cmd=\"uname -a\"")));
+            }
+        };
+        if parameters.insert(key.to_owned(), Value::from(value)).is_some() {
+            return Err(Failure::Wrong(format!("`{}` is given twice", harmless(key))));
+        }
+    }
+    Ok(parameters)
+}

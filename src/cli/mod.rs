@@ -1,0 +1,106 @@
+//! # Commands
+//!
+//! The program as a person at a terminal meets it. Arguments in, text or JSON out, an exit code: 0 done, 1 the thing asked for failed,
+//! 2 the asking was wrong.
+//!
+//! `serve` and `demo` are handed to [`crate::app`]. `run` and `execution` talk to the running bot over its socket; `execution list` and
+//! `execution get` read the store themselves when no bot runs. `check` and `alias match` need nothing but the files. `export` reads the
+//! store.
+//!
+//! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
+//! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there** ([`look`]).
+
+mod alias;
+mod arguments;
+mod check;
+mod daemon;
+mod execution;
+mod export;
+mod failure;
+mod look;
+mod serve;
+mod tail;
+mod yaml;
+
+pub use arguments::{Arguments, Command};
+pub use look::{execution_list, execution_text};
+
+use crate::config::{Config, Environment};
+use arguments::{AliasCommand, ExecutionCommand};
+use clap::Parser;
+use failure::Failure;
+use jiff::Timestamp;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::Path;
+
+/// What a command may touch besides files and sockets.
+pub struct Surroundings<'a> {
+    /// For data.
+    pub out: &'a mut dyn Write,
+    /// For sentences.
+    pub err: &'a mut dyn Write,
+    /// The variables of the process.
+    pub environment: Environment,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// Carries out one command line, the program's name included, and gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, mut surroundings: Surroundings<'_>) -> u8 {
+    let done = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => carry_out(arguments, &mut surroundings),
+        Err(answer) => {
+            let text = answer.render().to_string();
+            let wanted = answer.exit_code() == 0;
+            let to: &mut dyn Write = if wanted { surroundings.out } else { surroundings.err };
+            let _ = to.write_all(text.as_bytes());
+            return if wanted { 0 } else { 2 };
+        }
+    };
+    let flushed = surroundings.out.flush().map_err(Failure::from);
+    match done.and(flushed) {
+        Ok(()) => 0,
+        Err(failure) => {
+            if let Some(sentence) = failure.sentence() {
+                let _ = writeln!(surroundings.err, "halcyon: {sentence}");
+            }
+            failure.exit_code()
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    let file = arguments.config.as_path();
+    match arguments.command {
+        Command::Serve => serve::serve(load(file, surroundings)?, surroundings),
+        #[cfg(feature = "sandbox")]
+        Command::Demo(demo) => serve::demo(demo, surroundings),
+        Command::Check { path, json } => check::check(path.as_deref(), file, json, surroundings),
+        Command::Run(run) => execution::run(&load(file, surroundings)?, run, surroundings),
+        Command::Alias { command: AliasCommand::Match { text, json } } => {
+            alias::matching(&load(file, surroundings)?, &text.join(" "), json, surroundings)
+        }
+        Command::Execution { command } => {
+            let config = load(file, surroundings)?;
+            match command {
+                ExecutionCommand::List { last, json } => execution::list(&config, last, json, surroundings),
+                ExecutionCommand::Get { id, json } => execution::get(&config, &id, json, surroundings),
+                ExecutionCommand::Tail { id, json } => tail::tail(&config, &id, json, surroundings),
+                ExecutionCommand::Cancel { ids, json } => execution::cancel(&config, &ids, json, surroundings),
+                ExecutionCommand::Rerun { id, detach, json } => {
+                    execution::rerun(&config, id, detach, json, surroundings)
+                }
+            }
+        }
+        Command::Export { json: _ } => export::export(&load(file, surroundings)?, surroundings),
+    }
+}
+
+/// Reads the configuration for a command that cannot go on without. Warnings are the business of `check` and `serve`.
+fn load(file: &Path, surroundings: &Surroundings<'_>) -> Result<Config, Failure> {
+    Config::load(file, &surroundings.environment).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        Failure::Wrong(format!("the configuration is not sound:\n{}", lines.join("\n")))
+    })
+}

@@ -1,0 +1,234 @@
+//! The file as it is written: every key there is, its type, and where it stands. No defaults, no meaning.
+
+use super::document::{self, Document, Section, Spot};
+use std::time::Duration;
+use toml::de::{DeTable, DeValue};
+
+type Text = Option<Spot<String>>;
+type Texts = Option<Spot<Vec<Spot<String>>>>;
+type Seconds = Option<Spot<Duration>>;
+type Number = Option<Spot<u64>>;
+
+/// The longest time that can be written: a year.
+const YEAR: u64 = 366 * 24 * 3600 + 1;
+
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) mattermost: Option<Mattermost>,
+    pub(super) http: Option<Http>,
+    pub(super) store_path: Text,
+    pub(super) control_socket: Text,
+    pub(super) packs: Texts,
+    pub(super) ssh: Ssh,
+    pub(super) run_as: Text,
+    pub(super) local_output_limit: Number,
+    pub(super) hosts: Texts,
+    pub(super) groups: Vec<(String, Spot<Group>)>,
+    pub(super) roles: Vec<Role>,
+    pub(super) log_level: Text,
+    pub(super) log_format: Text,
+}
+
+#[derive(Debug)]
+pub(super) struct Mattermost {
+    pub(super) place: Spot<()>,
+    pub(super) url: Text,
+    pub(super) token_file: Text,
+    pub(super) team: Text,
+    pub(super) channels: Texts,
+    pub(super) alert_channel: Text,
+    pub(super) admin_channel: Text,
+    pub(super) address: Texts,
+    pub(super) prefix: Text,
+    pub(super) callback_url: Text,
+    pub(super) ca_file: Text,
+    pub(super) mention_after: Seconds,
+}
+
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) place: Spot<()>,
+    pub(super) listen: Text,
+    pub(super) tls_cert_file: Text,
+    pub(super) tls_key_file: Text,
+    pub(super) allow: Texts,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ssh {
+    pub(super) config_file: Text,
+    pub(super) known_hosts: Text,
+    pub(super) known_hosts_file: Text,
+    pub(super) max_parallel: Number,
+    pub(super) connect_timeout: Seconds,
+    pub(super) output_limit: Number,
+}
+
+#[derive(Debug)]
+pub(super) enum Group {
+    Members(Vec<Spot<String>>),
+    Command { command: Text, refresh: Seconds },
+}
+
+#[derive(Debug)]
+pub(super) struct Role {
+    pub(super) place: Spot<()>,
+    pub(super) name: Text,
+    pub(super) users: Texts,
+    pub(super) channels: Texts,
+    pub(super) unix_users: Texts,
+    pub(super) grants: Texts,
+}
+
+/// Reads every key and reports those that do not exist and those of the wrong type.
+pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
+    let root = Section::root(document, table);
+    let mut file = File {
+        mattermost: root.section("mattermost").map(mattermost),
+        http: root.section("http").map(http),
+        ..File::default()
+    };
+    if let Some(store) = root.section("store") {
+        file.store_path = store.string("path");
+        store.close();
+    }
+    if let Some(control) = root.section("control") {
+        file.control_socket = control.string("socket");
+        control.close();
+    }
+    if let Some(content) = root.section("content") {
+        file.packs = content.strings("packs");
+        content.close();
+    }
+    if let Some(section) = root.section("ssh") {
+        file.ssh = ssh(section);
+    }
+    if let Some(local) = root.section("local") {
+        file.run_as = local.string("run_as");
+        file.local_output_limit = local.number("output_limit", 4096..1 << 40);
+        local.close();
+    }
+    if let Some(inventory) = root.section("inventory") {
+        file.hosts = inventory.strings("hosts");
+        if let Some(section) = inventory.section("groups") {
+            file.groups = groups(&section);
+        }
+        inventory.close();
+    }
+    if let Some(access) = root.section("access") {
+        file.roles = access.sections("roles").into_iter().map(role).collect();
+        access.close();
+    }
+    if let Some(log) = root.section("log") {
+        file.log_level = log.string("level");
+        file.log_format = log.string("format");
+        log.close();
+    }
+    root.close();
+    file
+}
+
+fn mattermost(section: Section<'_, '_>) -> Mattermost {
+    section.refuse(
+        "token",
+        "a secret does not stand in this file",
+        "put it into a file and name that by `token_file`, or set HALCYON_MATTERMOST_TOKEN",
+    );
+    let mattermost = Mattermost {
+        place: section.place.clone(),
+        url: section.string("url"),
+        token_file: section.string("token_file"),
+        team: section.string("team"),
+        channels: section.strings("channels"),
+        alert_channel: section.string("alert_channel"),
+        admin_channel: section.string("admin_channel"),
+        address: section.strings("address"),
+        prefix: section.string("prefix"),
+        callback_url: section.string("callback_url"),
+        ca_file: section.string("ca_file"),
+        mention_after: section.seconds("mention_after", 0..YEAR),
+    };
+    section.close();
+    mattermost
+}
+
+fn http(section: Section<'_, '_>) -> Http {
+    let http = Http {
+        place: section.place.clone(),
+        listen: section.string("listen"),
+        tls_cert_file: section.string("tls_cert_file"),
+        tls_key_file: section.string("tls_key_file"),
+        allow: section.strings("allow"),
+    };
+    section.close();
+    http
+}
+
+fn ssh(section: Section<'_, '_>) -> Ssh {
+    let ssh = Ssh {
+        config_file: section.string("config_file"),
+        known_hosts: section.string("known_hosts"),
+        known_hosts_file: section.string("known_hosts_file"),
+        max_parallel: section.number("max_parallel", 1..10_001),
+        connect_timeout: section.seconds("connect_timeout", 1..3601),
+        output_limit: section.number("output_limit", 4096..1 << 40),
+    };
+    section.close();
+    ssh
+}
+
+fn groups(section: &Section<'_, '_>) -> Vec<(String, Spot<Group>)> {
+    let document = section.document();
+    let mut groups = Vec::new();
+    for (name, value) in section.named() {
+        let group = match value.value {
+            DeValue::Array(_) => Group::Members(document::texts(document, &value)),
+            DeValue::Table(_) => {
+                let Some(table) = document::table(document, &value) else { continue };
+                let group =
+                    Group::Command { command: table.string("command"), refresh: table.seconds("refresh", 1..YEAR) };
+                table.close();
+                group
+            }
+            _ => {
+                let hint = format!("write {name} = [\"wn[001-010]\"] or {name} = {{command = \"...\", refresh = 300}}");
+                document.problem(&value, "must be a list of hosts or a table with a command", Some(hint));
+                continue;
+            }
+        };
+        groups.push((name, value.with(group)));
+    }
+    groups
+}
+
+fn role(section: Section<'_, '_>) -> Role {
+    let role = Role {
+        place: section.place.clone(),
+        name: section.string("name"),
+        users: section.strings("users"),
+        channels: section.strings("channels"),
+        unix_users: section.strings("unix_users"),
+        grants: grants(&section),
+    };
+    section.close();
+    role
+}
+
+/// Like a list of strings, with a word of its own for the table form.
+fn grants(section: &Section<'_, '_>) -> Texts {
+    let document = section.document();
+    let mut grants = Vec::new();
+    let items = section.items("grants");
+    if items.is_empty() {
+        return None;
+    }
+    for item in items {
+        if matches!(item.value, DeValue::Table(_)) {
+            let hint = "write it as \"verb:glob\", such as \"run:site.*\"".to_owned();
+            document.problem(&item, "a grant in the form of a table is not built in this version", Some(hint));
+        } else {
+            grants.extend(document::text(document, &item));
+        }
+    }
+    Some(section.place.with(grants))
+}

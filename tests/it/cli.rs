@@ -1,0 +1,339 @@
+//! Command lines: what is printed, and with which exit code it ends.
+
+use halcyon::adapters::control;
+use halcyon::cli::{self, Surroundings};
+use halcyon::core::action::execution::{EffectClass, Execution, Requested, Status};
+use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::effect::Answer;
+use halcyon::core::id::{ActionRef, ExecutionId, Host, RequestId};
+use halcyon::core::input::{Ask, Back, Principal};
+use halcyon::runtime::ports::ControlCall;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/cli")
+}
+
+fn now() -> Timestamp {
+    "2014-12-02T20:00:00Z".parse().unwrap()
+}
+
+/// What a command line prints and how it ends.
+struct Ended {
+    out: String,
+    err: String,
+    code: u8,
+}
+
+fn halcyon(words: &[&str]) -> Ended {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let words = std::iter::once("halcyon").chain(words.iter().copied()).map(Into::into);
+    let surroundings = Surroundings { out: &mut out, err: &mut err, environment: Default::default(), now };
+    let code = cli::main(words, surroundings);
+    Ended { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), code }
+}
+
+#[test]
+fn executions_look_as_stackstorms_client_shows_them() {
+    // The expected texts were printed by st2client's own formatter from the JSON beside them.
+    let mut seen = 0;
+    for entry in std::fs::read_dir(data().join("get")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let value: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let expected = std::fs::read_to_string(path.with_extension("txt")).unwrap();
+            assert_eq!(cli::execution_text(&value, now()) + "\n", expected, "{}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+    let value: Value = serde_json::from_str(&std::fs::read_to_string(data().join("list/three.json")).unwrap()).unwrap();
+    let expected = std::fs::read_to_string(data().join("list/three.txt")).unwrap();
+    assert_eq!(cli::execution_list(value.as_array().unwrap(), now()) + "\n", expected);
+}
+
+#[test]
+fn what_far_machines_print_cannot_pass_for_ours() {
+    let shown = |stdout: &str| {
+        let text = cli::execution_text(&json!({"result": {"stdout": stdout}}), now());
+        text.split_once("stdout: ").unwrap().1.to_owned()
+    };
+    assert_eq!(shown("a\n b\nstatus: succeeded"), "\"a\n     b\n    status: succeeded\"");
+    assert_eq!(shown("clear\u{1b}[2J"), "\"clear\\e[2J\"");
+    assert_eq!(shown("\u{202e}desrever"), "\"\\u202Edesrever\"");
+    assert_eq!(shown("C:\\new"), "C:\\new");
+    assert_eq!(shown("Gerät läuft"), "Gerät läuft");
+    assert_eq!(shown("a\n\n\nb"), "'a\n\n\n    b'");
+    assert_eq!(shown("50%\r100%"), "\"50%\\r100%\"");
+}
+
+/// An execution of `core.remote` on two hosts, one of which failed when the status says so.
+fn execution(status: Status) -> Execution {
+    let started: Timestamp = "2014-12-02T19:56:06.9Z".parse().unwrap();
+    let ended: Timestamp = "2014-12-02T19:56:08Z".parse().unwrap();
+    let outcome = |code: i32, out: &str| HostOutcome {
+        exit: Exit::Code { code },
+        stdout: Captured::Inline { text: out.to_owned() },
+        stderr: Captured::empty(),
+        seconds: 1.0,
+    };
+    let last = if status == Status::Succeeded { outcome(0, "ok\nlast") } else { outcome(3, "broken\u{1b}[2J") };
+    let outcomes = [("wn001", outcome(0, "ok")), ("wn002", last)];
+    Execution {
+        request: Requested {
+            id: ExecutionId::new("54e657d60640fd16887d6855"),
+            action: ActionRef::new("core.remote"),
+            runner: "remote-shell-cmd".to_owned(),
+            effect: EffectClass::Destructive,
+            parameters: json!({"hosts": "wn[001-002]", "cmd": "uptime"}).as_object().unwrap().clone(),
+            secrets: Vec::new(),
+            by: Principal::LocalUser { uid: 0, name: "root".to_owned() },
+            back: Back::Request { request: RequestId(1) },
+            line: String::new(),
+            hosts: vec![Host::new("wn001"), Host::new("wn002")],
+            ends_at: None,
+            alias: None,
+            rerun_of: None,
+            content: String::new(),
+        },
+        status,
+        started,
+        ended: status.is_final().then_some(ended),
+        log: vec![(started, Status::Running)],
+        outcomes: if status.is_final() {
+            outcomes.into_iter().map(|(host, outcome)| (Host::new(host), outcome)).collect()
+        } else {
+            Default::default()
+        },
+        canceled_by: None,
+        error: None,
+    }
+}
+
+/// A place with a configuration and a bot behind the socket that gives these answers, one after the other, and tells what it was asked.
+async fn with_bot(answers: Vec<Answer>, words: &[&str]) -> (Ended, Vec<Ask>) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    std::fs::write(&config, "[store]\npath = \"store\"").unwrap();
+    let (calls, mut called) = mpsc::channel::<ControlCall>(8);
+    let listener = control::bind(&directory.path().join("store/control.sock")).await.unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(control::serve(listener, calls, stop.clone()));
+    let answering = tokio::spawn(async move {
+        let mut asked = Vec::new();
+        let mut answers = answers.into_iter();
+        while let Some(call) = called.recv().await {
+            asked.push(call.ask);
+            // Without an answer the reply is dropped: the bot goes away.
+            if let Some(answer) = answers.next() {
+                call.reply.send(answer).unwrap();
+            }
+        }
+        assert_eq!(answers.next(), None, "an answer was not asked for");
+        asked
+    });
+    let mut line = vec!["--config".to_owned(), config.display().to_string()];
+    line.extend(words.iter().map(|word| (*word).to_owned()));
+    let line: Vec<_> = line.into_iter().collect();
+    let ended = tokio::task::spawn_blocking(move || halcyon(&line.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await
+        .unwrap();
+    stop.cancel();
+    serving.await.unwrap();
+    (ended, answering.await.unwrap())
+}
+
+fn one(status: Status, tail: &[&str]) -> Answer {
+    let tail = tail.iter().map(|line| (*line).to_owned()).collect();
+    Answer::Execution { execution: Box::new(execution(status)), tail }
+}
+
+fn id() -> ExecutionId {
+    execution(Status::Running).request.id
+}
+
+#[tokio::test]
+async fn run_waits_for_the_end_and_tells_it_by_its_exit_code() {
+    let answers = |status| vec![Answer::Started { id: id() }, one(Status::Running, &[]), one(status, &[])];
+    let words = ["run", "core.remote", "hosts=wn[001-002]", "cmd=echo a=b"];
+    let (ended, asked) = with_bot(answers(Status::Succeeded), &words).await;
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert!(ended.out.starts_with("id: 54e657d60640fd16887d6855\naction.ref: core.remote\n"), "{}", ended.out);
+    assert!(ended.out.contains("\nstatus: succeeded (2s elapsed)\n"), "{}", ended.out);
+    let parameters = [("cmd", "echo a=b"), ("hosts", "wn[001-002]")];
+    assert_eq!(
+        asked[0],
+        Ask::Run {
+            action: ActionRef::new("core.remote"),
+            parameters: parameters.map(|(key, value)| (key.to_owned(), Value::from(value))).into()
+        }
+    );
+    assert_eq!(asked[1], Ask::Execution { id: id().to_string() });
+
+    for status in [Status::Failed, Status::Timeout, Status::Canceled, Status::Unknown] {
+        let (ended, _) = with_bot(answers(status), &words).await;
+        assert_eq!(ended.code, 1, "{status:?}");
+        assert!(ended.out.contains(&format!("\nstatus: {} (2s elapsed)\n", status.word())), "{}", ended.out);
+    }
+
+    let (ended, _) = with_bot(answers(Status::Failed), &["run", "core.remote", "--json"]).await;
+    let value: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(value["status"], "failed");
+    assert_eq!(ended.code, 1);
+
+    let (ended, _) = with_bot(vec![Answer::Started { id: id() }], &["run", "core.remote", "--detach"]).await;
+    assert_eq!((ended.code, ended.out), (0, format!("{}\n", id())));
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_askers_fault_and_a_lost_bot_is_not() {
+    let refusal = vec![Answer::Refused { text: "you may not run core.remote".to_owned() }];
+    let (ended, _) = with_bot(refusal, &["run", "core.remote"]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (2, "halcyon: you may not run core.remote\n"));
+
+    let (ended, _) = with_bot(vec![Answer::Started { id: id() }], &["run", "core.remote"]).await;
+    assert_eq!(ended.code, 1);
+    assert!(ended.err.contains("halcyon execution get 54e657d60640fd16887d6855"), "{}", ended.err);
+
+    let (ended, asked) = with_bot(vec![], &["run", "core.remote", "uname"]).await;
+    assert_eq!((ended.code, asked.len()), (2, 0));
+    assert!(ended.err.starts_with("halcyon: `uname` is not of the form key=value"), "{}", ended.err);
+    let (ended, _) = with_bot(vec![], &["run", "core.remote", "a=1", "a=2"]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (2, "halcyon: `a` is given twice\n"));
+}
+
+#[tokio::test]
+async fn executions_are_listed_got_stopped_and_repeated() {
+    let both = || vec![Answer::Executions { executions: vec![execution(Status::Failed), execution(Status::Running)] }];
+    let (ended, asked) = with_bot(both(), &["execution", "list", "-n", "2"]).await;
+    assert_eq!(ended.code, 0);
+    assert_eq!(asked, [Ask::Executions { limit: 2 }]);
+    assert!(ended.out.contains("| failed (2s elapsed)    |"), "{}", ended.out);
+    assert!(ended.out.contains("| running (234s elapsed) |"), "{}", ended.out);
+    let (ended, _) = with_bot(both(), &["execution", "list", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&ended.out).unwrap()[1]["status"], "running");
+    let (ended, _) = with_bot(vec![Answer::Executions { executions: vec![] }], &["execution", "list"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "No matching items found\n"));
+
+    let mut answers = both();
+    answers.push(one(Status::Failed, &[]));
+    let (ended, asked) = with_bot(answers, &["execution", "get", "last"]).await;
+    assert_eq!((ended.code, &asked[1]), (0, &Ask::Execution { id: id().to_string() }));
+    assert!(ended.out.contains("stdout: \"broken\\e[2J\""), "{}", ended.out);
+    let (ended, _) = with_bot(vec![one(Status::Failed, &[])], &["execution", "get", "6855", "--json"]).await;
+    let value: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(value["result"]["wn002"]["return_code"], 3);
+    assert_eq!(value["context"]["user"], "root");
+
+    let done = |text: &str| Answer::Done { text: text.to_owned() };
+    let (ended, asked) = with_bot(vec![done("stopping"), done("twice")], &["execution", "cancel", "1", "2"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "stopping\ntwice\n"));
+    assert_eq!(asked[1], Ask::Cancel { id: "2".to_owned() });
+
+    let again = vec![Answer::Started { id: id() }, one(Status::Succeeded, &[])];
+    let (ended, asked) = with_bot(again, &["execution", "rerun", "6855"]).await;
+    assert_eq!((ended.code, &asked[0]), (0, &Ask::Rerun { id: "6855".to_owned() }));
+}
+
+#[tokio::test]
+async fn tail_shows_each_line_once() {
+    let answers = vec![
+        one(Status::Running, &["wn001: ok"]),
+        one(Status::Running, &["wn001: ok", "wn002: ok"]),
+        one(Status::Running, &["wn001: ok", "wn002: ok"]),
+        one(Status::Succeeded, &[]),
+    ];
+    let (ended, _) = with_bot(answers, &["execution", "tail", "6855"]).await;
+    let expected = "Execution 54e657d60640fd16887d6855 has started.\n\n\
+                    wn001: ok\nwn002: ok\nwn002: last\n\n\
+                    Execution 54e657d60640fd16887d6855 has completed (status=succeeded).\n";
+    assert_eq!((ended.code, ended.out.as_str()), (0, expected));
+
+    let (ended, _) = with_bot(vec![one(Status::Failed, &[])], &["execution", "tail", "6855", "--json"]).await;
+    let lines: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0], json!({"line": "wn001: ok"}));
+    assert_eq!(lines[1], json!({"line": "wn002: broken\\u{1b}[2J"}));
+    assert_eq!(lines[2], json!({"id": id(), "status": "failed"}));
+
+    let answers = vec![one(Status::Running, &["a: 1"]), one(Status::Running, &["a: 7"]), one(Status::Succeeded, &[])];
+    let (ended, _) = with_bot(answers, &["execution", "tail", "6855"]).await;
+    assert!(ended.out.contains("a: 1\n[lines may be missing here"), "{}", ended.out);
+}
+
+#[test]
+fn without_a_bot_that_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    std::fs::write(&config, "[store]\npath = \"store\"").unwrap();
+    let ended = halcyon(&["--config", config.to_str().unwrap(), "run", "core.local", "cmd=date"]);
+    assert_eq!(ended.code, 1);
+    let expected = format!(
+        "halcyon: the bot is not running (nobody listens on {}/store/control.sock); start it with `halcyon serve`\n",
+        directory.path().display()
+    );
+    assert_eq!(ended.err, expected);
+}
+
+#[test]
+fn wrong_asking_ends_with_two() {
+    let check = |words: &[&str], sentence: &str| {
+        let ended = halcyon(words);
+        assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{words:?}: {}", ended.err);
+        assert!(ended.err.contains(sentence), "{words:?}: {}", ended.err);
+    };
+    check(&[], "Usage: halcyon");
+    check(&["doctor"], "unrecognized subcommand 'doctor'");
+    check(&["execution", "pause", "1"], "unrecognized subcommand 'pause'");
+    check(&["execution", "list", "-n", "many"], "invalid value 'many'");
+    check(&["run"], "required arguments were not provided");
+    check(&["alias", "match"], "required arguments were not provided");
+    check(&["execution", "list", "--config", "absent.toml"], "absent.toml: cannot read the configuration");
+    check(&["check", "absent"], "there is no file or directory absent");
+    check(&["--config", "tests/data/config/tls.toml", "execution", "list"], "TLS is not built");
+    let ended = halcyon(&["--help"]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.out.contains("Exit codes: 0 done"));
+    assert!(halcyon(&["--version"]).out.starts_with("halcyon "));
+}
+
+#[test]
+fn serve_does_not_start_without_a_token() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let ended = halcyon(&["serve", "--config", &format!("{root}/tests/data/config/warnings.toml")]);
+    assert_eq!(ended.code, 2);
+    assert!(
+        ended.err.contains("halcyon: ") && ended.err.ends_with("or set HALCYON_MATTERMOST_TOKEN\n"),
+        "{}",
+        ended.err
+    );
+    let ended = halcyon(&["serve", "--config", &format!("{root}/tests/data/config/nothing.toml")]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("there is no [mattermost]"), "{}", ended.err);
+}
+
+#[test]
+fn check_tells_everything_and_how_it_stands() {
+    let wrong = data().with_file_name("config").join("everything-wrong.toml");
+    let ended = halcyon(&["check", wrong.to_str().unwrap()]);
+    assert_eq!((ended.code, ended.err.as_str()), (1, ""));
+    assert!(ended.out.contains("mattermost.chanels: unknown key; did you mean `channels`?\n"), "{}", ended.out);
+    assert!(ended.out.ends_with("errors, 3 warnings\n"), "{}", ended.out);
+    let ended = halcyon(&["check", wrong.to_str().unwrap(), "--json"]);
+    assert_eq!(ended.code, 1);
+    let list: Vec<Value> = serde_json::from_str(&ended.out).unwrap();
+    let found = list.iter().find(|diagnostic| diagnostic["key_path"] == "mattermost.chanels").unwrap();
+    assert_eq!((&found["line"], &found["severity"]), (&json!(6), &json!("error")));
+    assert_eq!(found["suggestion"], "did you mean `channels`?");
+
+    let doubtful = data().with_file_name("config").join("warnings.toml");
+    let ended = halcyon(&["--config", doubtful.to_str().unwrap(), "check"]);
+    assert_eq!(ended.code, 0, "{}", ended.out);
+    assert!(ended.out.ends_with("10 warnings\n"), "{}", ended.out);
+
+    let ended = halcyon(&["check", env!("CARGO_MANIFEST_DIR")]);
+    assert_eq!(ended.code, 0, "{}", ended.out);
+}
