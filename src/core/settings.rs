@@ -68,3 +68,15 @@ pub enum Verb {
     /// Everything, and the bot itself.
     Admin,
 }
+
+impl Verb {
+    /// As it is written in a grant.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verb::View => "view",
+            Verb::Run => "run",
+            Verb::Approve => "approve",
+            Verb::Admin => "admin",
+        }
+    }
+}

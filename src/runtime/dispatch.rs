@@ -62,12 +62,12 @@ impl Dispatch {
             }
             Effect::Refresh { channel, of, text } => {
                 if let Some(outbox) = &self.outbox {
-                    outbox.refresh(channel, of, text);
+                    outbox.refresh(&channel, &of, text);
                 }
             }
             Effect::React { channel, post, emoji, remove } => {
                 if let Some(outbox) = &self.outbox {
-                    outbox.react(channel, post, emoji, remove);
+                    outbox.react(&channel, post, emoji, remove);
                 }
             }
             Effect::Run(run) => self.start(*run),
@@ -84,7 +84,10 @@ impl Dispatch {
     /// Waits until the outbox has said what it can say, and stops what still runs here without a word.
     pub(crate) async fn close(&self, patience: Duration) {
         if let Some(outbox) = &self.outbox {
-            outbox.drain(patience).await;
+            if !outbox.drain(patience).await {
+                tracing::warn!("the outbox could not say everything; it will after the next start");
+            }
+            outbox.stop();
         }
     }
 

@@ -171,12 +171,6 @@ pub trait BlobWriter: Send {
     async fn finish(self: Box<Self>) -> Result<BlobId, StoreError>;
 }
 
-/// Where time and randomness come from.
-pub trait Clock: Send + Sync {
-    /// The wall clock.
-    fn now(&self) -> jiff::Timestamp;
-    /// Fresh random bits.
-    fn entropy(&self) -> u64;
 /// A question from outside the chat with its way back. Whoever takes it either answers or drops `reply`, which tells the caller that the
 /// bot is stopping.
 #[derive(Debug)]
@@ -187,4 +181,12 @@ pub struct ControlCall {
     pub ask: Ask,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Answer>,
+}
+
+/// Where time and randomness come from.
+pub trait Clock: Send + Sync {
+    /// The wall clock.
+    fn now(&self) -> jiff::Timestamp;
+    /// Fresh random bits.
+    fn entropy(&self) -> u64;
 }

@@ -3,7 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
+mod alias;
+mod cli;
+mod config;
+mod content;
+mod control;
+mod execution;
+mod mattermost;
 mod messages;
+mod outbox;
+mod store;
 
 /// A file under `tests/data`.
 fn data(name: &str) -> PathBuf {
@@ -20,12 +29,3 @@ fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
 }
-mod execution;
-mod store;
-mod content;
-mod alias;
-mod mattermost;
-mod outbox;
-mod cli;
-mod config;
-mod control;

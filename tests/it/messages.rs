@@ -123,6 +123,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                 ],
             },
         ),
+        ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
         ("no choice", Card::NoChoice),
         ("bad parameters", Card::BadParameters { line: "log sshd on wn001 many".into(), problems: vec![markdown::prose("`lines` must be a whole number, not `many`")] }),
         ("an unknown host", Card::BadHosts { problem: markdown::prose("there is no host `wn0001`"), suggestions: numbered(&["uptime on wn001"]) }),

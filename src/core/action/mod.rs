@@ -3,6 +3,8 @@
 //! What can be run, with what parameters, and the life of one run.
 
 pub mod execution;
+pub mod params;
+pub mod plan;
 pub mod result;
 pub mod run;
 pub mod spec;

@@ -199,7 +199,14 @@ impl Matcher {
     /// What the line means. Of several formats of one alias the most specific stands for it; of several aliases one is chosen only if it
     /// alone matches without parameters.
     pub fn select(&self, line: &str) -> Selection {
-        let (hits, undecided) = self.attempt(line);
+        self.select_among(line, &|_| true)
+    }
+
+    /// What the line means to somebody for whom only these aliases exist.
+    pub fn select_among(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Selection {
+        let (mut hits, mut undecided) = self.attempt(line);
+        hits.retain(|hit| may(&hit.alias));
+        undecided.retain(|format| may(&format.alias));
         let mut seen = BTreeSet::new();
         let mut best: Vec<Match> = hits.into_iter().filter(|hit| seen.insert(hit.alias.reference.clone())).collect();
         let exact = best.iter().filter(|hit| hit.exact).count();

@@ -64,7 +64,7 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
         if price > TOO_FAR || corrected == line.trim() {
             continue;
         }
-        if let Selection::One(hit) = matcher.select(&corrected)
+        if let Selection::One(hit) = matcher.select_among(&corrected, may)
             && may(&hit.alias)
         {
             found.insert((price, corrected));

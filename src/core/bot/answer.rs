@@ -39,7 +39,7 @@ impl Bot {
             return Ok(());
         }
         if !rights.any() {
-            let Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. } = &from;
+            let (Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. }) = &from;
             let text = format!(
                 "{name} has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml"
             );

@@ -3,24 +3,26 @@
 use super::start::{Declined, Wish, numbered};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
-use crate::core::alias::help::{self, HelpLine as AliasHelp};
+use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
-use crate::core::chat::command::{COMMANDS, Command};
+use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::id::{AliasRef, ChannelId, UserId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
+use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A line older than this when it is heard was written while the bot was away; it is not run.
@@ -176,17 +178,19 @@ impl Bot {
         line: &str,
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
-        let mut matches = self.catalog.matcher.matches(line);
-        matches.retain(|found| speaker.rights.may(Verb::Run, &found.alias.action));
-        if let Some(meant) = meant {
-            matches.retain(|found| found.alias.reference == *meant);
-        }
-        match Selection::of(matches) {
+        let catalog = Arc::clone(&self.catalog);
+        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let wanted = |alias: &Alias| may(alias) && meant.is_none_or(|meant| alias.reference == *meant);
+        match catalog.matcher.select_among(line, &wanted) {
             Selection::One(found) => self.run_alias(step, moment, speaker, line, &found),
+            Selection::Undecided(formats) => {
+                let names = formats.iter().map(|format| format!("`{}` of {}", format.representation, format.alias.reference));
+                let card = Card::Undecided { line: line.to_owned(), formats: names.map(|name| markdown::prose(&name)).collect() };
+                self.not_done(step, speaker, "question");
+                self.say(step, moment, &speaker.back, &card)
+            }
             Selection::None => {
-                let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
-                let own: Vec<&str> = COMMANDS.iter().map(|(name, _)| *name).collect();
-                let offered = suggest::lines(line, &self.catalog.matcher, &own, &may, &self.inventory.hosts);
+                let offered = self.suggest(line, &may);
                 let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered) };
                 let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
                 self.offer(step, moment, speaker, choices)?;
@@ -198,7 +202,7 @@ impl Bot {
                 let choices: Vec<Choice> = choices.collect();
                 let shown = found.iter().enumerate().map(|(place, found)| Numbered {
                     number: place + 1,
-                    line: found.display.clone(),
+                    line: found.display.to_string(),
                     description: found.alias.description.clone(),
                 });
                 let card = Card::Ambiguous { line: line.to_owned(), choices: shown.collect() };
@@ -249,6 +253,15 @@ impl Bot {
         Ok(())
     }
 
+    /// Corrections of a line: of the bot's own commands, and of what the asker may run.
+    fn suggest(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<String> {
+        let mut lines = suggest::suggest(line, &self.catalog.matcher, may, &self.inventory.hosts);
+        if lines.is_empty() {
+            lines.extend(command::correct(line));
+        }
+        lines
+    }
+
     /// Remembers that the next number of this user in this channel picks one of these lines.
     fn offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>, lines: Vec<Choice>) -> Result<(), Contradiction> {
         if lines.is_empty() {
@@ -270,8 +283,9 @@ impl Bot {
         let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
         let found = help::help(query.as_deref(), &self.catalog.aliases, &may);
         let mut packs: Vec<HelpPack> = Vec::new();
-        for AliasHelp { pack, display, description, .. } in found {
-            let line = HelpLine { display, description };
+        for entry in found {
+            let pack = entry.pack().to_owned();
+            let line = HelpLine { display: entry.display, description: entry.description };
             match packs.last_mut() {
                 Some(last) if last.name == pack => last.lines.push(line),
                 _ => packs.push(HelpPack { name: pack, lines: vec![line] }),

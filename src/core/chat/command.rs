@@ -57,6 +57,17 @@ impl Command {
     }
 }
 
+/// A misspelt command of the bot put right: `hlep` gives `help`, `cancl 5c61ab` gives `cancel 5c61ab`.
+pub fn correct(line: &str) -> Option<String> {
+    let (first, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
+    let word = first.to_lowercase();
+    let names = COMMANDS.iter().filter_map(|(name, _)| name.split_whitespace().next());
+    let near = names.filter(|name| word.len() > 2 && strsim::osa_distance(name, &word) == 1).collect::<Vec<_>>();
+    let [name] = near.as_slice() else { return None };
+    let corrected = format!("{name} {}", rest.trim()).trim().to_owned();
+    Command::read(&corrected).is_some().then_some(corrected)
+}
+
 /// An execution's id or its last digits, `#` before it or not. Four digits at least: fewer name too many.
 fn execution(word: &str) -> Option<String> {
     let id = word.trim_start_matches('#').to_lowercase();

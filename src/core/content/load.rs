@@ -14,6 +14,8 @@ use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::spec::Action;
+use crate::core::alias::ambiguity::Ambiguity;
+use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::{ActionRef, AliasRef};
 use sha2::{Digest, Sha256};
@@ -49,18 +51,43 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     loading.apply_policies();
     let aliases = loading.join_aliases();
     let Loading { packs, actions, mut diagnostics, order, .. } = loading;
+    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
-    Loaded { catalog: catalog(packs, actions, aliases), diagnostics }
+    Loaded { catalog, diagnostics }
 }
 
-/// The one place where a catalog is made.
-fn catalog(packs: BTreeMap<String, Opened>, actions: BTreeMap<ActionRef, Action>, aliases: Vec<Arc<Alias>>) -> Catalog {
+/// The one place where a catalog is made. Formats are compiled here, and what they say about each other is told.
+fn catalog(
+    packs: BTreeMap<String, Opened>,
+    actions: BTreeMap<ActionRef, Action>,
+    aliases: Vec<Arc<Alias>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Catalog {
+    let names = |action: &ActionRef| Some(actions.get(action)?.parameters.keys().cloned().collect());
+    let (matcher, problems) = Matcher::new(&aliases, &names);
+    diagnostics.extend(problems.into_iter().map(|problem| problem.diagnostic));
+    diagnostics.extend(matcher.ambiguities().iter().map(ambiguity));
     Catalog {
         packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
         aliases,
+        matcher: Arc::new(matcher),
+    }
+}
+
+/// Two formats that one line can mean both: not wrong, but whoever writes that line will be asked which one is meant.
+fn ambiguity(found: &Ambiguity) -> Diagnostic {
+    let Ambiguity { first: (first, format), second: (second, other), example } = found;
+    let place = second.formats.iter().flat_map(|format| &format.representations).find(|at| *at.text == **other);
+    Diagnostic {
+        file: second.file.clone(),
+        line: place.map(|at| at.line),
+        key_path: place.map(|at| at.key_path.clone()).unwrap_or_default(),
+        severity: Severity::Warning,
+        message: format!("`{other}` and `{format}` of {} both match `{example}`", first.reference),
+        suggestion: Some("whoever writes that will be asked which one is meant".to_owned()),
     }
 }
 

@@ -29,6 +29,7 @@ mod suggest;
 pub mod yaml;
 
 use crate::core::action::spec::Action;
+use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::ActionRef;
 use std::collections::BTreeMap;
@@ -43,7 +44,8 @@ pub struct Catalog {
     pub actions: BTreeMap<ActionRef, Arc<Action>>,
     /// Every alias, disabled ones included, in load order.
     pub aliases: Vec<Arc<Alias>>,
-    // matcher: built from `aliases`
+    /// The formats of those aliases, ready to be matched.
+    pub matcher: Arc<Matcher>,
 }
 
 /// A pack as its `pack.yaml` says it.

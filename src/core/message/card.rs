@@ -31,6 +31,13 @@ pub enum Card {
         /// What it can mean.
         choices: Vec<Numbered>,
     },
+    /// Formats that are matched by counting steps ran out of them.
+    Undecided {
+        /// The line.
+        line: String,
+        /// The formats.
+        formats: Vec<String>,
+    },
     /// A number came where no choice was open.
     NoChoice,
     /// Parameters are not as they must be.
@@ -285,6 +292,7 @@ impl Card {
             Card::NotIdentified => "not_identified",
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
+            Card::Undecided { .. } => "undecided",
             Card::NoChoice => "no_choice",
             Card::BadParameters { .. } => "bad_parameters",
             Card::BadHosts { .. } => "bad_hosts",

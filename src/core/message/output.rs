@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub const SHOWN: usize = 2_400;
 /// How many groups of equal output one post shows.
 const SHOWN_GROUPS: usize = 12;
+/// How many lines of one output a post shows at its head, and as many at its tail.
+const SHOWN_LINES: usize = 12;
 /// How many rows a block of one-line outputs has.
 const SHOWN_ROWS: usize = 40;
 
@@ -198,7 +200,7 @@ fn excerpt(captured: &Captured, budget: usize) -> Shown {
         Captured::Inline { text } => {
             let text = plain(text);
             let text = text.trim_end();
-            if text.len() <= budget {
+            if text.len() <= budget && text.lines().count() <= 2 * SHOWN_LINES {
                 return Shown { text: text.to_owned(), left_out: String::new() };
             }
             let lines = text.lines().count();
@@ -227,6 +229,8 @@ fn left_out(lines: usize, dropped: u64) -> String {
 
 /// Whole lines from the start within a budget; at least a piece of the first.
 fn first_lines(text: &str, budget: usize) -> String {
+    let lines = text.match_indices('\n').nth(SHOWN_LINES - 1).map_or(text.len(), |(end, _)| end);
+    let text = text.get(..lines).unwrap_or(text);
     let cut = floor(text, budget);
     if cut == text.len() {
         return text.to_owned();
@@ -237,6 +241,8 @@ fn first_lines(text: &str, budget: usize) -> String {
 
 /// Whole lines up to the end within a budget; at least a piece of the last.
 fn last_lines(text: &str, budget: usize) -> String {
+    let lines = text.rmatch_indices('\n').nth(SHOWN_LINES - 1).map_or(0, |(start, _)| start + 1);
+    let text = text.get(lines..).unwrap_or(text);
     if text.len() <= budget {
         return text.to_owned();
     }

@@ -5,12 +5,23 @@
 
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
-use handlebars::{Handlebars, RenderErrorReason, handlebars_helper};
+use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::Value;
 
-handlebars_helper!(plural: |count: u64, one: str, many: str| {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-});
+fn plural(
+    helper: &handlebars::Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &handlebars::Context,
+    _: &mut handlebars::RenderContext<'_, '_>,
+    out: &mut dyn handlebars::Output,
+) -> handlebars::HelperResult {
+    let parameter = |place| helper.param(place).map(handlebars::PathAndJson::value);
+    let missing = |place| RenderErrorReason::ParamNotFoundForIndex("plural", place);
+    let count = parameter(0).and_then(Value::as_u64).ok_or(missing(0))?;
+    let one = parameter(1).and_then(Value::as_str).ok_or(missing(1))?;
+    let many = parameter(2).and_then(Value::as_str).ok_or(missing(2))?;
+    Ok(out.write(&format!("{count} {}", if count == 1 { one } else { many }))?)
+}
 
 fn code(
     helper: &handlebars::Helper<'_>,
@@ -28,7 +39,7 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 25] = [
+pub const TEMPLATES: [(&str, &str); 26] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
@@ -36,6 +47,7 @@ pub const TEMPLATES: [(&str, &str); 25] = [
     ("not_identified", include_str!("../../../templates/not_identified.hbs")),
     ("not_understood", include_str!("../../../templates/not_understood.hbs")),
     ("ambiguous", include_str!("../../../templates/ambiguous.hbs")),
+    ("undecided", include_str!("../../../templates/undecided.hbs")),
     ("no_choice", include_str!("../../../templates/no_choice.hbs")),
     ("bad_parameters", include_str!("../../../templates/bad_parameters.hbs")),
     ("bad_hosts", include_str!("../../../templates/bad_hosts.hbs")),
