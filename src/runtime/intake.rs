@@ -24,8 +24,15 @@ const FIRST_TRIES: u32 = 10;
 /// How many events may wait between the socket and here.
 const QUEUE: usize = 1024;
 
-/// Listens until `stop`, or until nobody takes inputs any more.
-pub async fn listen(chat: Arc<dyn Chat>, settings: Arc<Settings>, inputs: mpsc::Sender<Input>, stop: CancellationToken) {
+/// Listens until `stop`, or until nobody takes inputs any more. `longest_post` hears how many characters a post may have, each time that the
+/// server tells.
+pub async fn listen(
+    chat: Arc<dyn Chat>,
+    settings: Arc<Settings>,
+    longest_post: impl Fn(usize) + Send,
+    inputs: mpsc::Sender<Input>,
+    stop: CancellationToken,
+) {
     let (events, mut heard) = mpsc::channel(QUEUE);
     let listener = {
         let (chat, stop) = (Arc::clone(&chat), stop.clone());
@@ -64,7 +71,8 @@ pub async fn listen(chat: Arc<dyn Chat>, settings: Arc<Settings>, inputs: mpsc::
             }
             Some(ChatEvent::Connection(connection)) => {
                 match &connection {
-                    Connection::Up { me: id, .. } => {
+                    Connection::Up { me: id, max_post, .. } => {
+                        longest_post(*max_post);
                         me = Some(id.clone());
                         tries_left = FIRST_TRIES;
                         resolve_at = Some(Instant::now());

@@ -1,0 +1,256 @@
+//! The bot with everything around it: what `serve`, `demo` and the tests run.
+//!
+//! Life cycle: [`Engine::start`] opens the store, reads the packs, prepares the adapters and turns the loop; [`Engine::stop`] asks it to end and
+//! waits. Dropping an engine ends it where it stands, as a power cut would.
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::control;
+use crate::adapters::inventory::{self, InventoryOptions};
+use crate::adapters::local::{LocalOptions, LocalRunner};
+use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
+use crate::adapters::ssh::{self, SshOptions, SshRunner};
+use crate::adapters::store::DiskStore;
+use crate::adapters::{api, content as packs};
+use crate::config::{Config, GroupSource, HostKeys};
+use crate::core::content::load::load;
+use crate::core::host::Inventory;
+use crate::core::input::Input;
+use crate::core::settings::Settings;
+use crate::runtime::dispatch::{Callers, Dispatch, Hands};
+use crate::runtime::event_loop::EventLoop;
+use crate::runtime::intake;
+use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
+use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, Store};
+use anyhow::Context;
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// How many inputs may wait for the loop.
+const INPUTS: usize = 4096;
+/// How long running executions may go on after a stop was asked for.
+const GRACE: Duration = Duration::from_secs(20);
+/// The longest directory in which the sockets of ssh's masters still have names that fit.
+const LONGEST_CONTROL_DIR: usize = 60;
+
+/// A running bot.
+pub struct Engine {
+    inputs: mpsc::Sender<Input>,
+    turning: JoinHandle<anyhow::Result<()>>,
+    tasks: JoinSet<()>,
+    remote: Arc<SshRunner>,
+    stop: CancellationToken,
+}
+
+impl Engine {
+    /// Puts the parts together and starts them.
+    ///
+    /// # Errors
+    /// What keeps the bot from starting: the store, the token, an address in use.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let own_uid = rustix::process::getuid().as_raw();
+        let settings = Arc::new(config.settings(own_uid));
+        let (store, opened) = DiskStore::open(&config.store.path).await?;
+        for notice in opened.notices() {
+            tracing::warn!("{notice}");
+        }
+        let blobs: Arc<dyn Blobs> = Arc::new(store.blobs());
+        let store: Arc<dyn Store> = Arc::new(store);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let remote = Arc::new(SshRunner::new(ssh_options(config), Arc::clone(&blobs)).await?);
+        let local = Arc::new(LocalRunner::new(local_options(config), Arc::clone(&blobs)));
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let (inputs, queue) = mpsc::channel(INPUTS);
+        let chat = chat(config)?;
+        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, &inputs, &mut tasks));
+        let callers = Callers::default();
+        let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
+        let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone());
+        let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
+
+        take_in_content(config, &inputs).await;
+        let first = take_in_inventory(config, &inputs, &stop, &mut tasks).await;
+        inputs.send(Input::Inventory(Arc::new(first))).await?;
+        inputs.send(Input::Started).await?;
+        let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
+
+        answer_calls(config, own_uid, callers, &inputs, &stop, &mut tasks).await?;
+        if let (Some(chat), Some(outbox)) = (chat, outbox) {
+            hear(chat, outbox, settings, &inputs, &stop, &mut tasks);
+        }
+        Ok(Self { inputs, turning, tasks, remote, stop })
+    }
+
+    /// Whether the loop has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.turning.is_finished()
+    }
+
+    /// Takes nothing new, lets running executions end within their grace, says what was promised, and ends.
+    ///
+    /// # Errors
+    /// What made the loop end before its time.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        // The loop may have ended already; its own answer says why.
+        let _ = self.inputs.send(Input::Stop).await;
+        let ended = self.turning.await.context("the loop panicked")?;
+        self.stop.cancel();
+        drop(self.tasks);
+        self.remote.shutdown().await;
+        ended
+    }
+
+    /// Ends when the loop does, which by itself it only does in trouble.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.turning).await.context("the loop panicked")?
+    }
+}
+
+fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
+    let Some(section) = &config.mattermost else { return Ok(None) };
+    let token = section.token.clone().map_err(|problem| anyhow::anyhow!("{problem}"))?;
+    let options = MattermostOptions {
+        url: section.url.clone(),
+        token,
+        team: section.team.clone(),
+        ca_file: section.ca_file.clone(),
+        now: super::now,
+        pace: Pace::default(),
+    };
+    Ok(Some(Arc::new(Mattermost::new(options)?)))
+}
+
+fn outbox(chat: &Arc<dyn Chat>, blobs: &Arc<dyn Blobs>, inputs: &mpsc::Sender<Input>, tasks: &mut JoinSet<()>) -> OutboxHandle {
+    let (done, mut outcomes) = mpsc::channel(INPUTS);
+    let inputs = inputs.clone();
+    tasks.spawn(async move {
+        while let Some((delivery, outcome)) = outcomes.recv().await {
+            if inputs.send(Input::Delivered { delivery, outcome }).await.is_err() {
+                break;
+            }
+        }
+    });
+    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, OutboxOptions::default())
+}
+
+fn hear(
+    chat: Arc<dyn Chat>,
+    outbox: OutboxHandle,
+    settings: Arc<Settings>,
+    inputs: &mpsc::Sender<Input>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
+    let longest_post = move |characters| outbox.set_max_post(characters);
+    tasks.spawn(intake::listen(chat, settings, longest_post, inputs.clone(), stop.clone()));
+}
+
+async fn take_in_content(config: &Config, inputs: &mpsc::Sender<Input>) {
+    let loaded = load(&packs::read_packs(&config.content.packs));
+    for problem in &loaded.diagnostics {
+        tracing::warn!("{problem}");
+    }
+    let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
+    // The queue is empty and its reader is not turning yet, so this neither waits nor fails.
+    let _ = inputs.send(input).await;
+}
+
+async fn take_in_inventory(
+    config: &Config,
+    inputs: &mpsc::Sender<Input>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Inventory {
+    let options = InventoryOptions {
+        hosts: config.inventory.hosts.clone(),
+        groups: config.inventory.groups.iter().map(|(name, source)| (name.clone(), group(source))).collect(),
+    };
+    let first = inventory::read(&options).await;
+    if options.changes() {
+        let (changes, mut changed) = mpsc::channel(1);
+        let stop = stop.clone();
+        let known = first.clone();
+        tasks.spawn(async move { inventory::watch(options, known, changes, stop).await });
+        let inputs = inputs.clone();
+        tasks.spawn(async move {
+            while let Some(inventory) = changed.recv().await {
+                if inputs.send(Input::Inventory(Arc::new(inventory))).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    first
+}
+
+fn group(source: &GroupSource) -> inventory::GroupSource {
+    match source {
+        GroupSource::Members(members) => inventory::GroupSource::Members(members.clone()),
+        GroupSource::Command { command, refresh } => {
+            inventory::GroupSource::Command { command: command.clone(), refresh: *refresh }
+        }
+    }
+}
+
+/// Listens on the control socket and, where the site has one, on the HTTP address.
+async fn answer_calls(
+    config: &Config,
+    own_uid: u32,
+    callers: Callers,
+    inputs: &mpsc::Sender<Input>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let (calls, mut asked) = mpsc::channel::<ControlCall>(64);
+    let listener = control::bind(&config.control.socket).await?;
+    tasks.spawn(control::serve(listener, calls.clone(), stop.clone()));
+    if let Some(http) = &config.http {
+        let listener = api::bind(http).await?;
+        tasks.spawn(api::serve(listener, http.clone(), calls, own_uid, stop.clone()));
+    }
+    let inputs = inputs.clone();
+    tasks.spawn(async move {
+        while let Some(ControlCall { from, ask, reply }) = asked.recv().await {
+            if inputs.send(callers.ask(from, ask, reply)).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(())
+}
+
+fn ssh_options(config: &Config) -> SshOptions {
+    let section = &config.ssh;
+    SshOptions {
+        config_file: section.config_file.clone(),
+        host_keys: match section.known_hosts {
+            HostKeys::Strict => ssh::HostKeys::Strict,
+            HostKeys::AcceptNew => ssh::HostKeys::AcceptNew,
+        },
+        known_hosts_file: section.known_hosts_file.clone(),
+        connect_timeout: section.connect_timeout,
+        max_parallel: section.max_parallel,
+        output_limit: section.output_limit,
+        ..SshOptions::new(control_dir(&config.store.path))
+    }
+}
+
+fn local_options(config: &Config) -> LocalOptions {
+    LocalOptions { run_as: config.local.run_as.clone(), output_limit: config.local.output_limit }
+}
+
+/// A directory whose name is short enough for sockets: in the store, or else one of ours in the runtime directory, named after the store.
+fn control_dir(store: &Path) -> PathBuf {
+    let inside = std::path::absolute(store).unwrap_or_else(|_| store.to_owned()).join("ssh");
+    if inside.as_os_str().len() <= LONGEST_CONTROL_DIR {
+        return inside;
+    }
+    let name: String = Sha256::digest(inside.as_os_str().as_encoded_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    std::env::temp_dir().join(format!("halcyon-{}-{name}", rustix::process::getuid().as_raw()))
+}
