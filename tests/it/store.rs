@@ -1,5 +1,7 @@
 //! The store: what was acknowledged is there, whatever happens to the process, the disk and the files.
 
+mod crash;
+
 use crate::execution::{asked, at, outcome, somebody};
 use halcyon::adapters::store::{Cut, DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};
 use halcyon::core::action::execution::Status;
