@@ -1,17 +1,18 @@
 //! The store: what was acknowledged is there, whatever happens to the process, the disk and the files.
 
+mod crash;
+
 use crate::execution::{asked, at, outcome, somebody};
-use halcyon::adapters::store::{Cut, DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};
+use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};
 use halcyon::core::action::execution::Status;
 use halcyon::core::action::run::{Captured, Exit};
 use halcyon::core::effect::{Body, Delivery, Query};
 use halcyon::core::fact::{Choice, Dated, Fact};
 use halcyon::core::id::{AliasRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use halcyon::core::input::Back;
-use halcyon::runtime::ports::{BlobWriter, Blobs, Store, StoreError};
-use std::io::{BufRead, BufReader, Write};
+use halcyon::runtime::ports::{Blobs, Store, StoreError};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -104,7 +105,7 @@ async fn filled(path: &Path, batches: &[Vec<Dated>]) {
 }
 
 fn log_files(path: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(path.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(path.join("log")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -145,4 +146,279 @@ async fn what_is_appended_is_there_again() {
     assert_eq!(store.replay().await.unwrap(), expected, "a batch longer than a file");
     drop(store);
     assert_eq!(open(directory.path()).await.0.replay().await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn callers_share_syncs() {
+    let directory = directory();
+    let (store, _) = DiskStore::open(directory.path()).await.unwrap();
+    let store = Arc::new(store);
+    let before = store.counters();
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..64 {
+        let store = Arc::clone(&store);
+        callers.spawn(async move {
+            for number in 0..20 {
+                store.append(vec![taken(caller * 100 + number)]).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = callers.join_next().await {
+        done.unwrap();
+    }
+    let after = store.counters();
+    let syncs = after.syncs - before.syncs;
+    assert_eq!((after.batches, after.facts, after.refused), (1280, 1280, 0));
+    assert!(syncs * 4 <= after.batches, "{syncs} syncs for {} batches", after.batches);
+    assert_eq!(store.replay().await.unwrap().len(), 1280);
+}
+
+#[tokio::test]
+async fn one_at_a_time_has_a_store_open() {
+    let directory = directory();
+    let (store, _) = open(directory.path()).await;
+    let second = DiskStore::open(directory.path()).await.map(|_| ());
+    let Err(error @ StoreError::InUse { .. }) = second else { panic!("{second:?}") };
+    let expected =
+        format!("the store {} is in use by another process (pid {})", directory.path().display(), std::process::id());
+    assert_eq!(error.to_string(), expected);
+    let blobs = store.blobs();
+    drop(store);
+    assert!(matches!(DiskStore::open(directory.path()).await, Err(StoreError::InUse { .. })), "its blobs are in use");
+    drop(blobs);
+    open(directory.path()).await;
+}
+
+#[tokio::test]
+async fn an_export_is_every_fact_with_its_number_also_while_the_store_is_open() {
+    let directory = directory();
+    let nothing = export(&directory.path().join("nowhere")).count();
+    assert_eq!(nothing, 0, "where nothing is stored");
+    let (store, _) = open(directory.path()).await;
+    for batch in one_of_each() {
+        store.append(batch).await.unwrap();
+        let facts = store.replay().await.unwrap();
+        let lines: Vec<String> = export(directory.path()).collect::<Result<_, _>>().unwrap();
+        for (number, (line, fact)) in (1_u64..).zip(lines.iter().zip(&facts)) {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line.as_object_mut().unwrap().shift_remove("sequence"), Some(number.into()));
+            assert_eq!(line, serde_json::to_value(fact).unwrap());
+        }
+        assert_eq!(lines.len(), facts.len());
+    }
+}
+
+/// A store with executions in all kinds of states, closed; and a larger one of which it is the beginning.
+async fn with_executions(path: &Path, count: u64) {
+    let ends = [None, Some(Status::Succeeded), Some(Status::Canceled), Some(Status::Unknown)];
+    let lives = (0..count).map(|number| life(number % 20, &["wn1", "wn2"], ends[(number % 4) as usize]));
+    // Batches of different executions take turns.
+    let mut lives: Vec<_> = lives.map(Vec::into_iter).collect();
+    let mut batches = Vec::new();
+    while !lives.is_empty() {
+        lives.retain_mut(|life| life.next().map(|batch| batches.push(batch)).is_some());
+    }
+    filled(path, &batches).await;
+}
+
+#[tokio::test]
+async fn an_index_that_is_missing_broken_old_or_foreign_is_made_good() {
+    type Case = (&'static str, fn(&Path, &Path), fn(&Origin) -> bool);
+    let cases: [Case; 9] = [
+        ("as it was", |_, _| {}, |origin| *origin == Origin::Kept { behind: 0 }),
+        ("missing", |index, _| fs::remove_dir_all(index).unwrap(), |origin| *origin == Origin::Made),
+        ("emptied", |index, _| spoil_files(index, |_| vec![]), |origin| matches!(origin, Origin::Rebuilt { .. })),
+        (
+            "rubbish",
+            |index, _| spoil_files(index, |old| vec![0xA5; old.len().max(10)]),
+            |origin| matches!(origin, Origin::Rebuilt { .. }),
+        ),
+        (
+            "zeros in the middle",
+            |index, _| {
+                spoil_files(index, |mut old| {
+                    let middle = old.len() / 4..old.len() / 2;
+                    old[middle].fill(0);
+                    old
+                });
+            },
+            |_| true,
+        ),
+        (
+            "a file in its place",
+            |index, _| {
+                fs::remove_dir_all(index).unwrap();
+                fs::write(index, "index").unwrap();
+            },
+            |origin| matches!(origin, Origin::Rebuilt { .. }),
+        ),
+        (
+            "of the same store, but older",
+            |index, other| replace(index, &other.join("older")),
+            |origin| matches!(origin, Origin::Kept { behind: 1.. }),
+        ),
+        (
+            "of another store",
+            |index, other| replace(index, &other.join("foreign")),
+            |origin| matches!(origin, Origin::Rebuilt { .. }),
+        ),
+        (
+            "of the same store, but newer",
+            |index, other| replace(index, &other.join("newer")),
+            |origin| matches!(origin, Origin::Ahead { .. }),
+        ),
+    ];
+    let others = directory();
+    for (name, batches) in [("foreign", 3), ("newer", 40)] {
+        let store = others.path().join(format!("{name}-store"));
+        with_executions(&store, batches).await;
+        fs::rename(store.join("index"), others.path().join(name)).unwrap();
+    }
+    for (name, spoil, expected) in cases {
+        let directory = directory();
+        with_executions(directory.path(), 6).await;
+        if name.ends_with("older") {
+            let older = others.path().join("older");
+            fs::create_dir(&older).unwrap();
+            copy(&directory.path().join("index"), &older);
+            filled(directory.path(), &life(19, &["wn9"], Some(Status::Failed))).await;
+        }
+        spoil(&directory.path().join("index"), others.path());
+        let (store, opened) = open(directory.path()).await;
+        assert!(expected(&opened.index), "{name}: {:?}", opened.index);
+        let harmless = matches!(opened.index, Origin::Kept { .. } | Origin::Made);
+        assert_eq!(opened.notices().is_empty(), harmless, "{name}");
+        check_index(&store).await;
+        for batch in life(18, &["wn1"], Some(Status::Timeout)) {
+            store.append(batch).await.unwrap();
+            check_index(&store).await;
+        }
+        drop(store);
+        let (store, opened) = open(directory.path()).await;
+        assert_eq!(opened.index, Origin::Kept { behind: 0 }, "{name}, once more");
+        check_index(&store).await;
+    }
+}
+
+/// Writes every file of an index anew.
+fn spoil_files(index: &Path, change: fn(Vec<u8>) -> Vec<u8>) {
+    for entry in fs::read_dir(index).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
+        }
+    }
+}
+
+fn replace(index: &Path, other: &Path) {
+    fs::remove_dir_all(index).unwrap();
+    fs::create_dir(index).unwrap();
+    copy(other, index);
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn facts_that_concern_no_execution_do_not_stay_behind_in_the_index() {
+    let directory = directory();
+    let (store, _) = DiskStore::open(directory.path()).await.unwrap();
+    store.append((0..1500).map(taken).collect()).await.unwrap();
+    store.append((0..10).map(taken).collect()).await.unwrap();
+    drop(store);
+    let (_, opened) = DiskStore::open(directory.path()).await.unwrap();
+    assert_eq!((opened.facts, opened.index), (1510, Origin::Kept { behind: 10 }));
+}
+
+/// The same promises from both.
+async fn check_blobs(blobs: &dyn Blobs) {
+    let long: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    for bytes in [&[], b"one line\n".as_slice(), &long] {
+        let mut names = Vec::new();
+        for step in [1 + bytes.len() / 7, 1 + bytes.len()] {
+            let mut writer = blobs.create().await.unwrap();
+            for part in bytes.chunks(step) {
+                writer.write(part).await.unwrap();
+            }
+            names.push(writer.finish().await.unwrap());
+        }
+        assert_eq!(names[0], names[1], "equal bytes have one name");
+        let blob = &names[0];
+        assert_eq!(blob.as_str(), sha256(bytes));
+        assert!(blobs.read(blob, 0, usize::MAX).await.unwrap() == bytes);
+        for (offset, limit) in [(0, 4), (3, 2), (5, 1000), (bytes.len(), 1), (bytes.len() + 1, 1), (0, 0)] {
+            let expected: Vec<u8> = bytes.iter().skip(offset).take(limit).copied().collect();
+            assert_eq!(blobs.read(blob, offset as u64, limit).await.unwrap(), expected, "{limit} from {offset}");
+        }
+    }
+    let absent = BlobId::new(sha256(b"never written"));
+    let mut unfinished = blobs.create().await.unwrap();
+    unfinished.write(b"never written").await.unwrap();
+    for blob in [absent.as_str(), "", "ab", "../../lock", &format!("../{}", "a".repeat(61)), &"ü".repeat(32)] {
+        let read = blobs.read(&BlobId::new(blob), 0, 10).await;
+        assert!(matches!(read, Err(StoreError::Io { .. })), "{blob}: {read:?}");
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest;
+    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn outputs_are_kept_once_and_by_their_content() {
+    check_blobs(&MemoryBlobs::default()).await;
+    let directory = directory();
+    let (store, _) = open(directory.path()).await;
+    check_blobs(&store.blobs()).await;
+    let unfinished = directory.path().join("blobs/new");
+    assert_eq!(fs::read_dir(&unfinished).unwrap().count(), 0, "pieces given up are gone");
+    fs::write(unfinished.join("7"), "left behind by a crash").unwrap();
+    drop(store);
+    let (store, _) = open(directory.path()).await;
+    assert!(!unfinished.exists());
+    check_blobs(&store.blobs()).await;
+}
+
+/// The logs that earlier versions wrote, and what is in them.
+fn recorded() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/logs")
+}
+
+/// Every log under `tests/data/logs` says what it always said. The current version's is recorded with `HALCYON_REGENERATE=1` when there
+/// is none; one that is there is never written again.
+#[tokio::test]
+async fn recorded_logs_stay_readable() {
+    let current = recorded().join("v1");
+    if std::env::var_os("HALCYON_REGENERATE").is_some() && !current.exists() {
+        let directory = directory();
+        filled(directory.path(), &one_of_each()).await;
+        fs::create_dir_all(current.join("log")).unwrap();
+        copy(&directory.path().join("log"), &current.join("log"));
+        let lines: Vec<String> = export(directory.path()).collect::<Result<_, _>>().unwrap();
+        fs::write(current.join("facts.jsonl"), lines.join("\n") + "\n").unwrap();
+    }
+    let mut versions = 0;
+    for entry in fs::read_dir(recorded()).unwrap() {
+        let version = entry.unwrap().path();
+        let expected = fs::read_to_string(version.join("facts.jsonl")).unwrap();
+        let lines: Vec<String> = export(&version).collect::<Result<_, _>>().unwrap();
+        assert!(lines.iter().eq(expected.lines()), "{}: {lines:#?}", version.display());
+        let directory = directory();
+        fs::create_dir(directory.path().join("log")).unwrap();
+        copy(&version.join("log"), &directory.path().join("log"));
+        let (store, opened) = open(directory.path()).await;
+        assert_eq!((opened.facts, opened.cut), (lines.len() as u64, None));
+        check_index(&store).await;
+        store.append(vec![taken(1)]).await.unwrap();
+        assert_eq!(store.replay().await.unwrap().len(), lines.len() + 1);
+        versions += 1;
+    }
+    assert!(versions >= 1);
 }
