@@ -50,8 +50,9 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
     let nothing = ActionFile { reference: None, line: None, action: None };
     let Some(table) = Table::document(document, report) else { return nothing };
     table.only(KEYS, report);
+    point_to_parameters(report);
     check_pack(&table, pack, report);
-    let name = table.required_text("name", report).filter(|name| check_name(&table, name, report));
+    let name = table.required_text("name", report).filter(|name| check_name(&table, name, false, report));
     let reference = name.map(|name| ActionRef::new(format!("{pack}.{name}")));
     let line = table.entry("name").map(|entry| entry.line);
     let description = table.text("description", report).unwrap_or_default().trim().to_owned();
@@ -81,6 +82,18 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
         _ => None,
     };
     ActionFile { reference, line, action }
+}
+
+/// `timeout`, `hosts` and their like are parameters, and looking for them beside `parameters` is the commonest mistake.
+fn point_to_parameters(report: &mut Report<'_>) {
+    for diagnostic in &mut report.diagnostics {
+        let key = &diagnostic.key_path;
+        let belongs = runner::BUILT.iter().any(|runner| runner::parameters(*runner).contains_key(key));
+        if belongs && diagnostic.suggestion.is_none() {
+            diagnostic.suggestion =
+                Some(format!("it is a parameter of runners: write `parameters: {{{key}: {{default: ...}}}}`"));
+        }
+    }
 }
 
 fn runner_type(table: &Table<'_>, report: &mut Report<'_>) -> Option<RunnerType> {
@@ -118,6 +131,7 @@ fn parameters(table: &Table<'_>, runner: Option<RunnerType>, report: &mut Report
         }
         let before = report.diagnostics.len();
         check_schema(&entry.node, entry.line, &path, report);
+        // What is wrong with its kind was said by the check above.
         let Some(own) = Table::nested(&entry.node, entry.line, path.clone(), &mut Report::new("")) else { continue };
         let schema = match (runner, inherited.and_then(|inherited| inherited.get(&entry.key))) {
             (Some(runner), Some(inherited)) => runner::overlay(runner, inherited, &own, report),

@@ -36,7 +36,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     let table = Table::document(document, report)?;
     table.only(KEYS, report);
     check_pack(&table, pack, report);
-    let name = table.required_text("name", report).filter(|name| check_name(&table, name, report));
+    let name = table.required_text("name", report).filter(|name| check_name(&table, name, true, report));
     let action = table.required_text("action_ref", report);
     let action_line = table.entry("action_ref").map(|entry| entry.line);
     if let Some(action) = action

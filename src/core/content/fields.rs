@@ -276,10 +276,15 @@ pub(crate) fn shorten(text: &str) -> String {
     short
 }
 
-/// Checks the name of an action, an alias or a policy: it becomes the second half of a ref, which stands in grants, globs and chat.
-pub(crate) fn check_name(table: &Table<'_>, name: &str, report: &mut Report<'_>) -> bool {
+/// Checks the name of an action, an alias or a policy, which is the second half of a ref. Only an action's ref is ever typed, so only there
+/// blanks are in the way.
+pub(crate) fn check_name(table: &Table<'_>, name: &str, blanks: bool, report: &mut Report<'_>) -> bool {
     let line = table.entry("name").map(|entry| entry.line);
-    let wrong = name.chars().find(|c| c.is_control() || c.is_whitespace() || matches!(c, '*' | '`'));
+    let wrong = name.chars().find(|c| match c {
+        ' ' => !blanks,
+        '*' | '`' => true,
+        other => other.is_control() || other.is_whitespace(),
+    });
     if let Some(wrong) = wrong {
         let message = format!("`{}` cannot be a name: it holds {wrong:?}", shorten(name));
         report.error(line, &table.path_of("name"), message);

@@ -132,6 +132,20 @@ impl Loading {
         }
     }
 
+    /// Takes over what was found in one file. One that is wrong from end to end has said enough after a while.
+    fn keep(&mut self, mut report: Report<'_>) {
+        const MOST: usize = 100;
+        report.diagnostics.sort_by_key(|diagnostic| diagnostic.line);
+        let left_out = report.diagnostics.split_off(report.diagnostics.len().min(MOST));
+        if let Some(worst) = left_out.iter().map(|diagnostic| diagnostic.severity).min() {
+            let line = left_out.first().and_then(|diagnostic| diagnostic.line);
+            let message = format!("from here on {} more problems are not listed", left_out.len());
+            let diagnostic = report.warning(line, "", message);
+            diagnostic.severity = worst;
+        }
+        self.diagnostics.append(&mut report.diagnostics);
+    }
+
     /// Finds out which pack this is. Nothing of a pack without a certain ref is read: under a wrong ref, grants and policies would miss it.
     fn open(&mut self, source: &PackSource) -> Option<String> {
         let Some(manifest) = source.files.iter().find(|file| file.inside == "pack.yaml") else {
@@ -139,7 +153,7 @@ impl Loading {
             let misnamed = source.files.iter().any(|file| file.inside == "pack.yml");
             report.error(None, "", "this is no pack: it has no pack.yaml").suggestion =
                 misnamed.then(|| "rename pack.yml".to_owned());
-            self.diagnostics.append(&mut report.diagnostics);
+            self.keep(report);
             return None;
         };
         let mut report = Report::new(&manifest.shown);
@@ -165,7 +179,7 @@ impl Loading {
                 }
             },
         };
-        self.diagnostics.append(&mut report.diagnostics);
+        self.keep(report);
         reference
     }
 
@@ -190,7 +204,7 @@ impl Loading {
             }
             _ => {}
         }
-        self.diagnostics.append(&mut report.diagnostics);
+        self.keep(report);
     }
 
     fn action(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
@@ -299,7 +313,7 @@ impl Loading {
             }
             _ => {}
         }
-        self.diagnostics.append(&mut report.diagnostics);
+        self.keep(report);
     }
 
     /// Keeps the aliases whose name is free and whose action is there.
@@ -326,7 +340,7 @@ impl Loading {
                 }
             }
             let in_force = report.diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
-            self.diagnostics.append(&mut report.diagnostics);
+            self.keep(report);
             if in_force {
                 kept.push(Arc::new(alias));
             }

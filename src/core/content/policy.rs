@@ -46,7 +46,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     table.only(KEYS, report);
     check_pack(&table, pack, report);
     if let Some(name) = table.required_text("name", report) {
-        check_name(&table, name, report);
+        check_name(&table, name, true, report);
     }
     for key in ["description", "id", "ref", "uid"] {
         table.text(key, report);

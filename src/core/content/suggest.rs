@@ -3,7 +3,7 @@
 /// `did you mean "formats"?` when one of the words is close to what was written. Case, dashes and underscores do not count.
 pub(crate) fn did_you_mean<'w>(written: &str, words: impl IntoIterator<Item = &'w str>) -> Option<String> {
     let written = plain(written);
-    let bound = (written.chars().count() / 3).clamp(1, 4);
+    let bound = (written.chars().count() / 4).clamp(1, 3);
     words
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(&written, &plain(word)), word))
