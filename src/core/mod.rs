@@ -11,3 +11,4 @@ pub mod host;
 pub mod id;
 pub mod input;
 pub mod settings;
+pub mod template;
