@@ -29,3 +29,4 @@ fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
 }
+mod template;

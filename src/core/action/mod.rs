@@ -1,10 +1,16 @@
 //! # Actions
 //!
 //! What can be run, with what parameters, and the life of one run.
+//!
+//! An action's file is [`spec`]. What somebody gives is brought together with the file's defaults in [`params`], and becomes work for a runner
+//! in [`plan`]; [`run`] is that work, [`execution`] its life.
+//!
+//! **A value that somebody gives is data**: it is never a template, and it reaches a shell command only if a shell sees nothing in it.
 
 pub mod execution;
 pub mod params;
 pub mod plan;
 pub mod result;
 pub mod run;
+mod schema;
 pub mod spec;

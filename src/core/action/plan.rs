@@ -11,3 +11,274 @@ use super::{run::Work, spec::Action, params::Resolved}; use crate::core::host::{
  #[error("o")] Other }
 /// f
 pub fn plan(_a: &Action, _r: &Resolved, _i: &Inventory) -> Result<Plan, PlanProblem> { Err(PlanProblem::Other) }
+//! From resolved parameters to work for a runner.
+//!
+//! Here hosts become machines, and here is the door between what people type and a shell: **a value that a person gave and that a template
+//! puts into the command may hold nothing that a shell acts on**, however many filters and other parameters it goes through. Putting quotes
+//! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), values in
+//! the environment are data, and host names have been checked one by one.
+
+use crate::core::action::params::{self, ParameterProblem, Resolved};
+use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
+use crate::core::action::spec::{Action, RunnerType};
+use crate::core::host::{HostError, Inventory, expand};
+use crate::core::id::ActionRef;
+use crate::core::template::value::written;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// This.
+    Run(Work),
+    /// Nothing, successfully.
+    Noop,
+    /// Wait.
+    Pause(Duration),
+}
+
+/// Why there is nothing to do. Each is a sentence for whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanProblem {
+    /// A shell would act on what was given.
+    #[error("`{parameter}` may not contain {}, because {action} puts it into a shell command", listed(.characters))]
+    Tainted {
+        /// Which.
+        parameter: String,
+        /// The characters in question, each once.
+        characters: BTreeSet<char>,
+        /// The action.
+        action: ActionRef,
+    },
+    /// The hosts mean nothing.
+    #[error("{0}")]
+    Hosts(#[from] HostError),
+    /// A login that needs somebody to type.
+    #[error("logging in with `{parameter}` is not offered; use a key that the bot can read")]
+    Password {
+        /// `password` or `passphrase`.
+        parameter: String,
+    },
+    /// A value that no runner can use.
+    #[error("`{parameter}` {why}")]
+    Unusable {
+        /// Which.
+        parameter: String,
+        /// What is wrong with it, as the rest of a sentence.
+        why: String,
+    },
+    /// A default did not bear the names of the machines.
+    #[error("{0}")]
+    Parameter(#[from] ParameterProblem),
+}
+
+fn listed(characters: &BTreeSet<char>) -> String {
+    let words: Vec<String> = characters
+        .iter()
+        .map(|character| match character {
+            '\n' | '\r' => "a line break".to_owned(),
+            '\t' => "a tab".to_owned(),
+            '`' => "a backtick".to_owned(),
+            control if control.is_control() => format!("the control character {:#04x}", u32::from(*control)),
+            other if other.is_whitespace() => format!("the blank U+{:04X}", u32::from(*other)),
+            other => format!("`{other}`"),
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// The time that a command has when the action says nothing; StackStorm's.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Makes work of an action and its parameters.
+///
+/// # Errors
+/// The first thing in the way; see [`PlanProblem`].
+pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Result<Plan, PlanProblem> {
+    let planner = Planner { action, resolved };
+    match action.runner {
+        RunnerType::Noop => Ok(Plan::Noop),
+        RunnerType::Pause => planner.pause(),
+        RunnerType::LocalShellCmd => planner.local(),
+        RunnerType::RemoteShellCmd => planner.remote(inventory),
+    }
+}
+
+struct Planner<'a> {
+    action: &'a Action,
+    resolved: &'a Resolved,
+}
+
+impl Planner<'_> {
+    fn pause(&self) -> Result<Plan, PlanProblem> {
+        let seconds = self.resolved.values.get("max_pause").and_then(Value::as_u64);
+        let seconds = seconds.ok_or_else(|| unusable("max_pause", "must be a number of seconds"))?;
+        Ok(Plan::Pause(Duration::from_secs(seconds)))
+    }
+
+    fn local(&self) -> Result<Plan, PlanProblem> {
+        self.clean(&[])?;
+        Ok(Plan::Run(Work::Local(command(&self.resolved.values)?)))
+    }
+
+    fn remote(&self, inventory: &Inventory) -> Result<Plan, PlanProblem> {
+        if let Some(parameter) = ["password", "passphrase"].iter().find(|name| self.resolved.values.contains_key(**name)) {
+            return Err(PlanProblem::Password { parameter: (*parameter).to_owned() });
+        }
+        let expression = text(&self.resolved.values, "hosts").unwrap_or_default();
+        if expression.trim().is_empty() {
+            return Err(unusable("hosts", "names no machine"));
+        }
+        let hosts = expand(&expression, inventory)?;
+        self.clean(&["hosts"])?;
+        let values = self.with_names(&hosts)?;
+        Ok(Plan::Run(Work::Remote(RemoteCommand {
+            hosts,
+            username: login(&values, "username")?,
+            port: port(&values)?,
+            bastion: login(&values, "bastion_host")?,
+            private_key: text(&values, "private_key").map(Secret::new),
+            command: command(&values)?,
+        })))
+    }
+
+    /// The values with `hosts` written out, so that a command can speak of the machines by name.
+    fn with_names(&self, hosts: &[RemoteHost]) -> Result<Map<String, Value>, PlanProblem> {
+        let spoken_of = self.action.parameters.keys().any(|name| {
+            params::sources(self.action, name, &self.resolved.given).contains("hosts")
+        });
+        if !spoken_of {
+            return Ok(self.resolved.values.clone());
+        }
+        let names: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
+        let given = self.resolved.values.iter().filter(|(name, _)| self.resolved.given.contains(*name));
+        let mut given: Map<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        given.insert("hosts".into(), Value::from(names.join(",")));
+        params::evaluate(self.action, &given, &BTreeSet::new()).map_err(|mut problems| match problems.pop() {
+            Some(problem) => problem.into(),
+            None => unusable("hosts", "cannot be put into the command"),
+        })
+    }
+
+    /// Refuses what a person gave and a shell would act on. `checked` are names that have had their own check.
+    fn clean(&self, checked: &[&str]) -> Result<(), PlanProblem> {
+        if self.action.raw {
+            return Ok(());
+        }
+        for name in params::sources(self.action, "cmd", &self.resolved.given) {
+            let from_a_person = self.resolved.given.contains(&name) && !self.resolved.trusted.contains(&name);
+            if !from_a_person || checked.contains(&name.as_str()) {
+                continue;
+            }
+            let mut characters = BTreeSet::new();
+            if let Some(value) = self.resolved.values.get(&name) {
+                suspicious(value, &mut characters);
+            }
+            if !characters.is_empty() {
+                let action = self.action.reference.clone();
+                return Err(PlanProblem::Tainted { parameter: name, characters, action });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Collects the characters of a value that a shell may act on, at whatever depth they stand.
+fn suspicious(value: &Value, found: &mut BTreeSet<char>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| suspicious(item, found)),
+        Value::Object(map) => {
+            for (key, item) in map {
+                suspicious(&Value::from(key.as_str()), found);
+                suspicious(item, found);
+            }
+        }
+        other => found.extend(written(other).chars().filter(|character| !harmless(*character))),
+    }
+}
+
+/// A letter of any script, a digit, a blank, or a sign without meaning to a shell.
+fn harmless(character: char) -> bool {
+    match character {
+        ' ' | '_' | '-' | '.' | ',' | ':' | '/' | '@' | '%' | '+' | '=' => true,
+        ascii if ascii.is_ascii() => ascii.is_ascii_alphanumeric(),
+        other => other.is_alphabetic(),
+    }
+}
+
+fn unusable(parameter: &str, why: &str) -> PlanProblem {
+    PlanProblem::Unusable { parameter: parameter.to_owned(), why: why.to_owned() }
+}
+
+fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
+    values.get(name).filter(|value| !value.is_null()).map(written)
+}
+
+fn command(values: &Map<String, Value>) -> Result<ShellCommand, PlanProblem> {
+    let script = text(values, "cmd").filter(|script| !script.trim().is_empty());
+    let script = script.ok_or_else(|| unusable("cmd", "is empty: there is no command to run"))?;
+    let cwd = text(values, "cwd").filter(|cwd| !cwd.is_empty());
+    for (name, text) in [("cmd", Some(&script)), ("cwd", cwd.as_ref())] {
+        if text.is_some_and(|text| text.contains('\0')) {
+            return Err(unusable(name, "may not contain a zero byte"));
+        }
+    }
+    Ok(ShellCommand {
+        script,
+        cwd,
+        env: environment(values)?,
+        sudo: values.get("sudo") == Some(&Value::Bool(true)),
+        sudo_password: text(values, "sudo_password").map(Secret::new),
+        timeout: timeout(values)?,
+    })
+}
+
+fn timeout(values: &Map<String, Value>) -> Result<Duration, PlanProblem> {
+    match values.get("timeout") {
+        None | Some(Value::Null) => Ok(TIMEOUT),
+        Some(value) => value
+            .as_u64()
+            .filter(|seconds| *seconds > 0)
+            .map(Duration::from_secs)
+            .ok_or_else(|| unusable("timeout", "must be a number of seconds above 0")),
+    }
+}
+
+fn environment(values: &Map<String, Value>) -> Result<BTreeMap<String, Secret>, PlanProblem> {
+    let Some(map) = values.get("env").and_then(Value::as_object) else { return Ok(BTreeMap::new()) };
+    let mut environment = BTreeMap::new();
+    for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
+        let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        if !starts || !name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
+            return Err(unusable("env", "may only name variables of letters, digits and `_`"));
+        }
+        let value = written(value);
+        if value.contains('\0') {
+            return Err(unusable("env", "may not contain a zero byte"));
+        }
+        environment.insert(name.clone(), Secret::new(value));
+    }
+    Ok(environment)
+}
+
+/// A name that becomes an argument of ssh.
+fn login(values: &Map<String, Value>, name: &str) -> Result<Option<String>, PlanProblem> {
+    let Some(value) = text(values, name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let harmless = |character: char| character.is_ascii_alphanumeric() || "._-@:\\".contains(character);
+    if value.starts_with('-') || !value.chars().all(harmless) {
+        return Err(unusable(name, "may hold letters, digits and `._-@:` only"));
+    }
+    Ok(Some(value))
+}
+
+fn port(values: &Map<String, Value>) -> Result<Option<u16>, PlanProblem> {
+    match values.get("port") {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+            port.map(Some).ok_or_else(|| unusable("port", "must be between 1 and 65535"))
+        }
+    }
+}

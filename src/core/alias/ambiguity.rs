@@ -24,13 +24,11 @@ pub struct Ambiguity {
 }
 
 impl Matcher {
-    /// Pairs of formats that a line can mean both, in load order. At most [`MOST_PAIRS`] are compared, those that share the most words
-    /// first; [`Self::pairs_left_out`] tells how many were not.
+    /// Pairs of formats that a line can mean both, in load order. At most [`MOST_PAIRS`] are compared;
+    /// [`Self::pairs_left_out`] tells how many were not, or that there were very many.
     pub fn ambiguities(&self) -> Vec<Ambiguity> {
-        let mut pairs = self.comparable();
-        pairs.truncate(MOST_PAIRS);
-        pairs.sort_unstable();
-        pairs.into_iter().filter_map(|(first, second)| self.ambiguity(first, second)).collect()
+        let pairs = self.comparable().into_iter().take(MOST_PAIRS);
+        pairs.filter_map(|(first, second)| self.ambiguity(first, second)).collect()
     }
 
     /// How many pairs [`Self::ambiguities`] does not compare.
@@ -40,57 +38,68 @@ impl Matcher {
 
     fn ambiguity(&self, first: usize, second: usize) -> Option<Ambiguity> {
         let (first, second) = (self.entries.get(first)?, self.entries.get(second)?);
-        let (one, other) = (first.format.outline(), second.format.outline());
-        let example = match (one.plain(), other.plain()) {
-            (true, true) => common(one, other)?,
-            (true, false) => sample(one),
-            (false, true) => sample(other),
-            (false, false) => return None,
-        };
-        let Selection::Ambiguous(hits) = self.select(&example) else { return None };
-        let both = [&first.alias, &second.alias]
-            .iter()
-            .all(|alias| hits.iter().any(|hit| hit.alias.reference == alias.reference));
-        both.then(|| Ambiguity {
+        let mut lines: Vec<String> = examples(first.format.outlines(), second.format.outlines()).collect();
+        lines.sort_by_key(String::len);
+        let example = lines.into_iter().find(|example| {
+            let Selection::Ambiguous(hits) = self.select(example) else { return false };
+            [&first.alias, &second.alias].iter().all(|alias| hits.iter().any(|hit| hit.alias.reference == alias.reference))
+        })?;
+        Some(Ambiguity {
             first: (first.alias.clone(), first.representation.clone()),
             second: (second.alias.clone(), second.representation.clone()),
             example,
         })
     }
 
-    /// Pairs whose certain words at the beginning do not exclude each other; those that agree longest come first.
+    /// Pairs whose certain words at the beginning do not exclude each other, in load order.
     fn comparable(&self) -> Vec<(usize, usize)> {
-        let mut pairs = Vec::new();
-        let mut groups = VecDeque::from([(0, (0..self.entries.len()).collect::<Vec<_>>())]);
+        let rows: Vec<(usize, &Outline)> = self
+            .entries
+            .iter()
+            .enumerate()
+            .flat_map(|(at, entry)| entry.format.outlines().iter().map(move |outline| (at, outline)))
+            .collect();
+        let mut pairs = BTreeSet::new();
+        let mut groups = VecDeque::from([(0, (0..rows.len()).collect::<Vec<_>>())]);
         while let Some((depth, members)) = groups.pop_front() {
             let mut words: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
             let mut open = Vec::new();
             for &member in &members {
-                let outline = self.entries[member].format.outline();
-                match outline.places.get(depth) {
-                    Some(Place::Word(word)) if !outline.alternation => words.entry(word).or_default().push(member),
+                match rows[member].1.places.get(depth) {
+                    Some(Place::Word(word)) => words.entry(word).or_default().push(member),
                     _ => open.push(member),
                 }
             }
-            for &one in &open {
-                let opened: BTreeSet<usize> = open.iter().copied().collect();
+            for one in open {
                 for &other in &members {
-                    let twice = opened.contains(&other) && other <= one;
-                    let own = self.entries[one].alias.reference == self.entries[other].alias.reference;
-                    if !twice && !own {
-                        pairs.push((one.min(other), one.max(other)));
+                    let (one, other) = (rows[one].0, rows[other].0);
+                    if self.entries[one].alias.reference != self.entries[other].alias.reference {
+                        pairs.insert((one.min(other), one.max(other)));
                     }
-                    // Enough is known: this many are not compared anyway.
-                    if pairs.len() > 8 * MOST_PAIRS {
-                        return pairs;
-                    }
+                }
+                // Enough is known: this many are not compared anyway.
+                if pairs.len() > 2 * MOST_PAIRS {
+                    return pairs.into_iter().collect();
                 }
             }
             groups.extend(words.into_values().filter(|group| group.len() > 1).map(|group| (depth + 1, group)));
         }
-        pairs.reverse();
-        pairs
+        pairs.into_iter().collect()
     }
+}
+
+/// The most rows of two formats that are walked together.
+const MOST_WALKS: usize = 256;
+
+/// Lines that two formats may have in common.
+fn examples<'o>(one: &'o [Outline], other: &'o [Outline]) -> impl Iterator<Item = String> + 'o {
+    let rows = one.iter().flat_map(move |one| other.iter().map(move |other| (one, other)));
+    rows.take(MOST_WALKS).filter_map(|(one, other)| match (one.plain(), other.plain()) {
+        (true, true) => common(one, other),
+        (true, false) => Some(sample(one)),
+        (false, true) => Some(sample(other)),
+        (false, false) => None,
+    })
 }
 
 /// Where a walk through an outline stands: the next place, and whether the place before is a parameter that can take more words.

@@ -61,7 +61,7 @@ pub struct Format {
     expression: String,
     engine: Engine,
     slots: Vec<Slot>,
-    outline: Outline,
+    outlines: Vec<Outline>,
 }
 
 /// What a line says when read by a format.
@@ -119,7 +119,7 @@ impl Format {
         } else {
             Engine::Linear(linear(&expression).map_err(|error| FormatError::Expression(one_line(&error)))?)
         };
-        Ok(Self { expression, engine, slots: read.slots, outline: read.sketch.finish() })
+        Ok(Self { expression, engine, slots: read.slots, outlines: read.sketch.finish() })
     }
 
     /// Whether matching takes time linear in the line. If not, it takes at most [`MOST_STEPS`].
@@ -137,8 +137,8 @@ impl Format {
         self.slots.iter().map(|slot| slot.name.as_str())
     }
 
-    pub(crate) fn outline(&self) -> &Outline {
-        &self.outline
+    pub(crate) fn outlines(&self) -> &[Outline] {
+        &self.outlines
     }
 
     /// Reads a line. `known` holds the parameter names of the action: a pair at the end of the line counts when its key is one of them, or
@@ -302,20 +302,28 @@ impl Reader {
                     }
                     self.depth -= 1;
                     self.raw(")");
+                    self.sketch.close();
                 }
                 '|' => {
-                    if self.depth == 0 {
-                        self.sketch.alternation();
-                    }
                     self.raw("|");
+                    self.sketch.alternative();
                 }
                 '^' => self.raw(r"^\s*"),
                 '$' => self.raw(r"\s*$"),
-                '*' | '+' | '?' => {
-                    self.raw(character.encode_utf8(&mut [0; 4]));
+                '?' => {
+                    self.raw("?");
+                    self.sketch.optional();
                     self.possessive();
                 }
-                '.' => self.raw("."),
+                '*' | '+' => {
+                    self.raw(character.encode_utf8(&mut [0; 4]));
+                    self.sketch.repeated(character == '*');
+                    self.possessive();
+                }
+                '.' => {
+                    self.raw(".");
+                    self.sketch.expression();
+                }
                 other => self.literal(other),
             }
         }
@@ -325,20 +333,16 @@ impl Reader {
         Ok(self)
     }
 
+    /// Something of the expression language, so that the whole has to be tried before it is promised to compile.
     fn raw(&mut self, text: &str) {
         self.plain = false;
         self.out.push_str(text);
-        if self.depth == 0 {
-            self.sketch.expression();
-        }
     }
 
-    /// A character that stands for itself, unless a repeat follows.
+    /// A character that stands for itself.
     fn literal(&mut self, character: char) {
         self.out.push_str(&regex_syntax::escape(character.encode_utf8(&mut [0; 4])));
-        if self.depth == 0 {
-            if self.repeat_follows() { self.sketch.expression() } else { self.sketch.character(character) }
-        }
+        self.sketch.character(character);
     }
 
     fn repeat_follows(&mut self) -> bool {
@@ -371,6 +375,7 @@ impl Reader {
         if let Some((written, length)) = self.counted_repeat() {
             self.rest.by_ref().take(length).for_each(drop);
             self.raw(&written);
+            self.sketch.repeated(true);
             self.possessive();
         } else {
             self.rest.next();
@@ -395,27 +400,27 @@ impl Reader {
         match (ahead.next(), ahead.next()) {
             (Some('{'), Some('{')) => {
                 self.rest.next();
-                self.space();
+                self.sketch.space();
                 self.parameter("\\s+")
             }
             (Some(repeat @ ('*' | '+' | '?')), _) => {
                 self.rest.next();
+                self.sketch.space();
                 // However many blanks the author counted, people type one or two.
-                self.raw(if repeat == '+' { r"\s+" } else { r"\s*" });
+                if repeat == '+' {
+                    self.raw(r"\s+");
+                } else {
+                    self.raw(r"\s*");
+                    self.sketch.optional();
+                }
                 self.possessive();
                 Ok(())
             }
             _ => {
                 self.out.push_str(r"\s+");
-                self.space();
+                self.sketch.space();
                 Ok(())
             }
-        }
-    }
-
-    fn space(&mut self) {
-        if self.depth == 0 {
-            self.sketch.space();
         }
     }
 
@@ -447,9 +452,7 @@ impl Reader {
             None => (inside.trim(), None),
         };
         let start = self.groups;
-        if self.depth == 0 {
-            self.sketch.parameter(name, default.is_some());
-        }
+        self.sketch.parameter(name, default.is_some());
         self.groups += QUOTES.len() + 2;
         let mut written = String::from(before);
         written.push_str("(?:");
@@ -492,23 +495,18 @@ impl Reader {
         let character =
             self.rest.next().ok_or_else(|| FormatError::Expression("a backslash stands at the end".into()))?;
         match character {
-            's' if self.depth == 0 && self.rest.peek() == Some(&'+') => {
-                self.rest.next();
-                match self.rest.peek() {
-                    Some('?' | '+') => self.raw(r"\s+"),
-                    _ => {
-                        self.out.push_str(r"\s+");
-                        self.sketch.space();
-                    }
-                }
-                self.possessive();
+            's' => {
+                self.raw(r"\s");
+                self.sketch.space();
             }
-            'b' | 'B' | 'd' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' | 'x' | 'u' | 'U' => {
+            'b' | 'B' => self.raw(&format!("\\{character}")),
+            'd' | 'D' | 'S' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => {
                 self.raw(&format!("\\{character}"));
+                self.sketch.expression();
             }
+            'x' | 'u' | 'U' => self.code(character)?,
             'A' => self.raw(r"\A\s*"),
             'Z' => self.raw(r"\s*\z"),
-            '0' => self.raw(r"\x00"),
             '1'..='9' => {
                 return Err(FormatError::Dialect(format!(
                     "`\\{character}` counts groups that are not yours alone; name the group and write `(?P=name)`"
@@ -519,6 +517,15 @@ impl Reader {
             }
             other => self.literal(other),
         }
+        Ok(())
+    }
+
+    /// `\x41`, `\u0041`, `\U00000041`
+    fn code(&mut self, kind: char) -> Result<(), FormatError> {
+        let digits: String = self.rest.by_ref().take(match kind { 'x' => 2, 'u' => 4, _ => 8 }).collect();
+        let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
+        let code = code.ok_or_else(|| FormatError::Dialect(format!("`\\{kind}{digits}` is no character")))?;
+        self.literal(code);
         Ok(())
     }
 
@@ -562,14 +569,20 @@ impl Reader {
         let written = written.replace("--", r"\--");
         self.raw(&written);
         self.raw("]");
+        self.sketch.expression();
         Ok(())
+    }
+
+    fn open(&mut self, written: &str, closed: bool) {
+        self.raw(written);
+        self.sketch.open(closed);
+        self.depth += 1;
     }
 
     fn group(&mut self) -> Result<(), FormatError> {
         if self.rest.peek() != Some(&'?') {
             // Nobody asks for its text.
-            self.raw("(?:");
-            self.depth += 1;
+            self.open("(?:", false);
             return Ok(());
         }
         self.rest.next();
@@ -581,14 +594,12 @@ impl Reader {
         match opening {
             ":" => {
                 self.rest.next();
-                self.raw("(?:");
-                self.depth += 1;
+                self.open("(?:", false);
             }
             "=" | "!" | ">" | "<=" | "<!" => {
                 self.hard = true;
                 self.rest.by_ref().take(opening.len()).for_each(drop);
-                self.raw(&format!("(?{opening}"));
-                self.depth += 1;
+                self.open(&format!("(?{opening}"), true);
             }
             "#" => {
                 while self.rest.next().ok_or_else(|| FormatError::Expression("a comment is never closed".into()))? != ')'
@@ -618,8 +629,7 @@ impl Reader {
         match self.rest.next() {
             Some('<') => {
                 let name = self.until('>')?;
-                self.raw(&format!("(?P<{name}>"));
-                self.depth += 1;
+                self.open(&format!("(?P<{name}>"), false);
                 let group = self.groups;
                 self.groups += 1;
                 self.slot(&name, None, group..group + 1, true)
@@ -628,6 +638,7 @@ impl Reader {
                 let name = self.until(')')?;
                 self.hard = true;
                 self.raw(&format!("(?P={name})"));
+                self.sketch.expression();
                 Ok(())
             }
             _ => Err(FormatError::Dialect("`(?P` begins neither `(?P<name>...)` nor `(?P=name)`".into())),
@@ -648,8 +659,7 @@ impl Reader {
                         self.case_sensitive = off.contains('i');
                         self.multiline |= on.contains('m');
                     } else {
-                        self.raw(&format!("(?{}:", letters.replace('u', "")));
-                        self.depth += 1;
+                        self.open(&format!("(?{}:", letters.replace('u', "")), false);
                     }
                     return Ok(());
                 }

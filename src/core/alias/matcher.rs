@@ -171,10 +171,11 @@ impl Matcher {
                 }
             }
         }
-        let index = Index::of(entries.iter().map(|entry| entry.format.outline()));
+        let index = Index::of(&entries);
         let mut vocabulary: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.format.outline().plain()) {
-            for word in entry.format.outline().words().collect::<BTreeSet<_>>() {
+        for (at, entry) in entries.iter().enumerate() {
+            let plain = entry.format.outlines().iter().filter(|outline| outline.plain());
+            for word in plain.flat_map(Outline::words).collect::<BTreeSet<_>>() {
                 vocabulary.entry(word.to_owned()).or_default().push(at);
             }
         }
@@ -254,10 +255,11 @@ impl Matcher {
 }
 
 impl Index {
-    fn of<'o>(outlines: impl Iterator<Item = &'o Outline> + Clone) -> Self {
+    fn of(entries: &[Entry]) -> Self {
+        let outlines = || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
         let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
         let mut beginnings: BTreeMap<String, usize> = BTreeMap::new();
-        for outline in outlines.clone() {
+        for (_, outline) in outlines() {
             for word in outline.words().collect::<BTreeSet<_>>() {
                 *frequency.entry(word).or_default() += 1;
             }
@@ -266,7 +268,7 @@ impl Index {
             }
         }
         let mut index = Self::default();
-        for (at, outline) in outlines.enumerate() {
+        for (at, outline) in outlines() {
             let rarest = outline.words().min_by_key(|word| frequency.get(word));
             let beginning = beginning(outline);
             let crowd = beginning.as_ref().and_then(|beginning| beginnings.get(beginning)).copied().unwrap_or_default();
@@ -280,6 +282,7 @@ impl Index {
                 (_, None) => index.rest.push(at),
             }
         }
+        index.rest.dedup();
         index
     }
 

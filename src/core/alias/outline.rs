@@ -1,4 +1,7 @@
-//! A format seen as a row of words: what the index, the search for ambiguities and the suggestions go by.
+//! A format seen as rows of words: what the index, the search for ambiguities and the suggestions go by.
+//!
+//! Groups of plain words are written out, `(start|stop) {{unit}}( now)?` as four rows. What only the expression itself can tell is a place of
+//! its own. **Every line that a format matches fits one of its rows**; the reverse is not promised, so whoever takes a row for a line tries it.
 
 /// One place between white space in a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,26 +19,21 @@ pub(crate) enum Place {
     Other,
 }
 
-/// The row of places.
+/// A row of places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Outline {
     /// From left to right.
     pub(crate) places: Vec<Place>,
-    /// An alternation outside all groups: no place is certain.
-    pub(crate) alternation: bool,
 }
 
 impl Outline {
     /// Whether the places say all that the expression says.
     pub(crate) fn plain(&self) -> bool {
-        !self.alternation && !self.places.contains(&Place::Other)
+        !self.places.contains(&Place::Other)
     }
 
     /// The words that every matching line begins with.
     pub(crate) fn prefix(&self) -> Vec<&str> {
-        if self.alternation {
-            return Vec::new();
-        }
         self.places
             .iter()
             .map_while(|place| match place {
@@ -47,70 +45,176 @@ impl Outline {
 
     /// The words that stand in every matching line, wherever.
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
-        let places: &[Place] = if self.alternation { &[] } else { &self.places };
-        places.iter().filter_map(|place| match place {
+        self.places.iter().filter_map(|place| match place {
             Place::Word(word) => Some(word.as_str()),
             Place::Parameter { .. } | Place::Other => None,
         })
     }
+
+    fn of(pieces: &[Piece]) -> Self {
+        let places = pieces.split(|piece| matches!(piece, Piece::Space)).filter_map(|chunk| match chunk {
+            [] => None,
+            [Piece::Parameter { name, optional }] => {
+                Some(Place::Parameter { name: name.clone(), optional: *optional })
+            }
+            characters => {
+                let word: Option<String> = characters
+                    .iter()
+                    .map(|piece| match piece {
+                        Piece::Character(character) => Some(*character),
+                        _ => None,
+                    })
+                    .collect();
+                Some(word.map_or(Place::Other, |word| Place::Word(word.to_lowercase())))
+            }
+        });
+        Self { places: places.collect() }
+    }
 }
 
-/// What the outline is drawn from while the format is read.
-#[derive(Debug, Default)]
+/// The most rows that one format is written out as; with more, its groups stay closed.
+const MOST_ROWS: usize = 64;
+
+/// What the outlines are drawn from while the format is read.
+#[derive(Debug)]
 pub(crate) struct Sketch {
-    outline: Outline,
-    chunk: Vec<Piece>,
+    open: Vec<Group>,
 }
 
-/// A piece of a place.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default)]
+struct Group {
+    finished: Vec<Vec<Piece>>,
+    current: Vec<Piece>,
+    closed: bool,
+}
+
+impl Group {
+    fn alternatives(self) -> Vec<Vec<Piece>> {
+        let mut alternatives = self.finished;
+        alternatives.push(self.current);
+        alternatives
+    }
+}
+
+#[derive(Debug, Clone)]
 enum Piece {
-    Text(String),
+    Character(char),
+    Space,
     Parameter { name: String, optional: bool },
     Expression,
+    Choice(Vec<Vec<Piece>>),
+}
+
+impl Default for Sketch {
+    fn default() -> Self {
+        Self { open: vec![Group::default()] }
+    }
 }
 
 impl Sketch {
+    fn push(&mut self, piece: Piece) {
+        if let Some(group) = self.open.last_mut() {
+            group.current.push(piece);
+        }
+    }
+
+    fn last(&mut self) -> Option<&mut Piece> {
+        self.open.last_mut()?.current.last_mut()
+    }
+
     /// A character that stands for itself.
     pub(crate) fn character(&mut self, character: char) {
-        if let Some(Piece::Text(text)) = self.chunk.last_mut() {
-            text.push(character);
-        } else {
-            self.chunk.push(Piece::Text(character.to_string()));
-        }
+        self.push(Piece::Character(character));
+    }
+
+    /// White space.
+    pub(crate) fn space(&mut self) {
+        self.push(Piece::Space);
     }
 
     /// A parameter.
     pub(crate) fn parameter(&mut self, name: &str, optional: bool) {
-        self.chunk.push(Piece::Parameter { name: name.to_owned(), optional });
+        self.push(Piece::Parameter { name: name.to_owned(), optional });
     }
 
-    /// Something of the expression language.
+    /// Something of the expression language that takes characters.
     pub(crate) fn expression(&mut self) {
-        self.chunk.push(Piece::Expression);
+        self.push(Piece::Expression);
     }
 
-    /// `|` outside all groups.
-    pub(crate) fn alternation(&mut self) {
-        self.outline.alternation = true;
+    /// `?` behind the last piece.
+    pub(crate) fn optional(&mut self) {
+        if let Some(last) = self.last() {
+            *last = Piece::Choice(vec![vec![last.clone()], Vec::new()]);
+        }
     }
 
-    /// White space, or the end.
-    pub(crate) fn space(&mut self) {
-        let chunk = std::mem::take(&mut self.chunk);
-        let mut pieces = chunk.into_iter();
-        let place = match (pieces.next(), pieces.next()) {
-            (None, _) => return,
-            (Some(Piece::Text(text)), None) => Place::Word(text.to_lowercase()),
-            (Some(Piece::Parameter { name, optional }), None) => Place::Parameter { name, optional },
-            (Some(_), _) => Place::Other,
-        };
-        self.outline.places.push(place);
+    /// Another repeat behind the last piece; it may allow none of it.
+    pub(crate) fn repeated(&mut self, or_none: bool) {
+        match self.last() {
+            None => {}
+            Some(Piece::Space) if or_none => self.optional(),
+            Some(Piece::Space) => {}
+            Some(last) => *last = Piece::Expression,
+        }
     }
 
-    /// The finished outline.
-    pub(crate) fn finish(mut self) -> Outline {
-        self.space();
-        self.outline
+    /// A group begins. A closed one is never looked into.
+    pub(crate) fn open(&mut self, closed: bool) {
+        self.open.push(Group { closed, ..Group::default() });
     }
+
+    /// `|`
+    pub(crate) fn alternative(&mut self) {
+        if let Some(group) = self.open.last_mut() {
+            let current = std::mem::take(&mut group.current);
+            group.finished.push(current);
+        }
+    }
+
+    /// The innermost group ends.
+    pub(crate) fn close(&mut self) {
+        if self.open.len() > 1
+            && let Some(group) = self.open.pop()
+        {
+            let piece = if group.closed { Piece::Expression } else { Piece::Choice(group.alternatives()) };
+            self.push(piece);
+        }
+    }
+
+    /// The finished outlines, at least one.
+    pub(crate) fn finish(mut self) -> Vec<Outline> {
+        while self.open.len() > 1 {
+            self.close();
+        }
+        let alternatives = self.open.pop().map(Group::alternatives).unwrap_or_default();
+        match written_out(&alternatives) {
+            Some(rows) => rows.iter().map(|row| Outline::of(row)).collect(),
+            None => vec![Outline { places: vec![Place::Other] }],
+        }
+    }
+}
+
+/// All rows that a choice stands for; none when they are too many.
+fn written_out(alternatives: &[Vec<Piece>]) -> Option<Vec<Vec<Piece>>> {
+    let mut all = Vec::new();
+    for alternative in alternatives {
+        let mut rows: Vec<Vec<Piece>> = vec![Vec::new()];
+        for piece in alternative {
+            let endings = match piece {
+                // A group with too many rows is left closed, the rest of its format is not.
+                Piece::Choice(inner) => written_out(inner).unwrap_or_else(|| vec![vec![Piece::Expression]]),
+                other => vec![vec![other.clone()]],
+            };
+            if rows.len() * endings.len() > MOST_ROWS {
+                return None;
+            }
+            rows = rows
+                .iter()
+                .flat_map(|row| endings.iter().map(|ending| row.iter().chain(ending).cloned().collect()))
+                .collect();
+        }
+        all.append(&mut rows);
+    }
+    (all.len() <= MOST_ROWS).then_some(all)
 }

@@ -56,7 +56,11 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
     let mut found: BTreeSet<(u32, String)> = BTreeSet::new();
     for at in nearby(&words, matcher) {
         let Some(entry) = matcher.entries.get(at).filter(|entry| may(&entry.alias)) else { continue };
-        let Some((price, mut corrected)) = align(&words, entry.format.outline(), &hosts) else { continue };
+        let rows = entry.format.outlines().iter().filter_map(|outline| align(&words, outline, &hosts));
+        // Of rows at one price the author's first is taken.
+        let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price).filter(|(price, _)| *price <= TOO_FAR) else {
+            continue;
+        };
         if !pairs.trim().is_empty() {
             corrected.push(' ');
             corrected.push_str(pairs.trim());
@@ -65,6 +69,8 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
             continue;
         }
         if let Selection::One(hit) = matcher.select_among(&corrected, may)
+        if corrected != line.trim()
+            && let Selection::One(hit) = matcher.select(&corrected)
             && may(&hit.alias)
         {
             found.insert((price, corrected));

@@ -1,1 +1,18 @@
 //! t
+//! # Templates
+//!
+//! The packs' own expressions, in StackStorm's dialect of Jinja: undefined names are errors, blocks swallow the white space of their lines,
+//! and what is written out looks as Python writes it (`None`, `True`, `{'a': 1}`).
+//!
+//! A template is text in, text out ([`render`]); [`value`] turns the text into the declared type afterwards, and holds how Python and JSON
+//! write values. Nothing in a template reaches outside: no files, no includes, no clock, no randomness, no environment.
+//!
+//! **Only what a pack's author wrote is ever a template.** What people type, what alerts say and what commands print are values.
+//!
+//! **Every rendering ends**: it has fuel, a depth and a largest output.
+
+mod filters;
+mod literal;
+mod methods;
+pub mod render;
+pub mod value;

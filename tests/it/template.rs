@@ -1,0 +1,111 @@
+//! Templates: what they print, what stops them, and what text becomes by its declared type.
+
+use halcyon::core::action::spec::ParameterType;
+use halcyon::core::template::render::{names, render, render_value};
+use halcyon::core::template::value::cast;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+fn table(json: &str) -> Vec<Value> {
+    serde_json::from_str(json).unwrap()
+}
+
+fn context(case: &Value) -> Map<String, Value> {
+    case["context"].as_object().unwrap().clone()
+}
+
+#[test]
+fn prints_as_stackstorm_does() {
+    for case in table(include_str!("../data/template/rendered.json")) {
+        let found = match render(case["template"].as_str().unwrap(), &context(&case)) {
+            Ok(output) => json!({"output": output}),
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        let expected = if case["error"].is_null() { "output" } else { "error" };
+        assert_eq!(found[expected], case[expected], "{}: {found}", case["why"]);
+    }
+}
+
+/// Filters that StackStorm has and this version has not.
+const MISSING: [&str; 4] = ["version_", "from_yaml_string", "to_yaml_string", "jsonpath_query"];
+
+fn check_filters(cases: &[Value]) {
+    let mut agreeing = 0;
+    for case in cases {
+        let template = case["template"].as_str().unwrap();
+        let found = render(template, &context(case));
+        if MISSING.iter().any(|name| template.contains(name)) {
+            assert!(found.unwrap_err().to_string().starts_with("unknown filter"), "{template}");
+            continue;
+        }
+        agreeing += 1;
+        match case["output"].as_str() {
+            Some(output) => assert_eq!(found.as_deref(), Ok(output), "{template}"),
+            None => assert!(found.is_err(), "{template}: {found:?}"),
+        }
+    }
+    assert_eq!(agreeing, 30);
+}
+
+#[test]
+fn filters_do_what_stackstorms_do() {
+    check_filters(&table(include_str!("../data/template/st2_filter_cases.json")));
+}
+
+#[test]
+fn filters_do_what_the_shared_recording_says() {
+    let Ok(folder) = std::env::var("HALCYON_CONFORMANCE") else { return };
+    let path = std::path::Path::new(&folder).join("st2_filter_cases.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    check_filters(&table(&text));
+}
+
+#[test]
+fn text_becomes_its_declared_type() {
+    for case in table(include_str!("../data/template/casts.json")) {
+        let kind = match case["type"].as_str().unwrap() {
+            "string" => ParameterType::String,
+            "integer" => ParameterType::Integer,
+            "number" => ParameterType::Number,
+            "boolean" => ParameterType::Boolean,
+            "array" => ParameterType::Array,
+            "object" => ParameterType::Object,
+            _ => ParameterType::Null,
+        };
+        assert_eq!(cast(&case["text"], kind).as_ref(), case.get("value"), "{case}");
+    }
+}
+
+#[test]
+fn other_values_have_to_be_of_the_type_already() {
+    let check = |value: Value, kind, expected: Option<Value>| assert_eq!(cast(&value, kind), expected, "{value}");
+    check(json!(5), ParameterType::String, None);
+    check(json!(5), ParameterType::Boolean, None);
+    check(json!(5.0), ParameterType::Integer, Some(json!(5)));
+    check(json!(5.5), ParameterType::Integer, None);
+    check(json!([1]), ParameterType::Array, Some(json!([1])));
+    check(json!({}), ParameterType::Array, None);
+    check(json!(null), ParameterType::Integer, Some(json!(null)));
+}
+
+#[test]
+fn a_bare_name_inside_a_structure_keeps_its_type() {
+    let context = json!({"n": 5, "list": [1, 2], "o": {"x": 1}}).as_object().unwrap().clone();
+    let check = |value: Value, expected: Value| assert_eq!(render_value(&value, &context).unwrap(), expected);
+    check(json!(["{{n}}", "{{ n }}", "n={{n}}"]), json!([5, "5", "n=5"]));
+    check(json!({"a": {"b": "{{list}}"}, "c": "{{o.x}}", "{{n}}": true}), json!({"a": {"b": [1, 2]}, "c": "1", "5": true}));
+    check(json!("{{o}}"), json!("{'x': 1}"));
+    check(json!(true), json!(true));
+}
+
+#[test]
+fn tells_the_names_that_a_template_uses() {
+    let check = |template: &str, expected: &[&str]| {
+        assert_eq!(names(template).unwrap(), expected.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+    };
+    check("{{ a.b }} {{ c | default(d) }}", &["a", "c", "d"]);
+    check("{% set x = a %}{{ x }}{% for i in b %}{{ i }}{% endfor %}", &["a", "b"]);
+    check("{% if a %}{{ range(3) }}{% endif %}", &["a"]);
+    check("{% macro m(x) %}{{ x }}{{ y }}{% endmacro %}{{ m(z) }}", &["y", "z"]);
+    check("plain", &[]);
+}
