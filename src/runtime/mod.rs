@@ -1,3 +1,4 @@
 //! # Runtime: joins
 
+pub mod capture;
 pub mod ports;
