@@ -12,3 +12,7 @@ pub mod content;
 pub mod control;
 pub mod mattermost;
 pub mod store;
+//! One folder for each outside system; its wire types never leave it. Adapters use core types and [`crate::runtime::ports`], never each
+//! other.
+
+pub mod ssh;

@@ -18,4 +18,5 @@ pub mod dispatch;
 pub mod event_loop;
 pub mod intake;
 pub mod outbox;
+pub mod capture;
 pub mod ports;

@@ -30,3 +30,6 @@ fn golden(name: &str, text: &str) {
     assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
 }
 mod template;
+mod host;
+mod peers_ssh;
+mod ssh;

@@ -7,6 +7,7 @@
 //!
 //! **A value that somebody gives is data**: it is never a template, and it reaches a shell command only if a shell sees nothing in it.
 
+pub mod capture;
 pub mod execution;
 pub mod params;
 pub mod plan;
@@ -14,3 +15,4 @@ pub mod result;
 pub mod run;
 mod schema;
 pub mod spec;
+pub mod wrapper;

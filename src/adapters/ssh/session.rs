@@ -1,0 +1,317 @@
+//! One command on one host, from its start to its end.
+
+use super::master::Way;
+use super::pool::{Link, Pool};
+use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
+use crate::core::action::wrapper::{self, Standing, Verb};
+use crate::core::id::{ExecutionId, Host};
+use crate::runtime::capture::{Allowance, Ended, Live, Stream};
+use crate::runtime::ports::Blobs;
+use openssh::{Child, ChildStdin, Session, Stdio};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long a question to the wrapper may take. A kill takes longest: two seconds of grace, three for the kernel.
+const ASKING: Duration = Duration::from_secs(15);
+
+/// How long a killed command's last output is waited for.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+
+/// The longest answer of the wrapper that is read.
+const LONGEST_ANSWER: u64 = 2000;
+
+/// The wrapper's answer to a kill of what it does not know. It will not start it any more.
+const UNKNOWN_ID: i32 = 3;
+
+/// One host's share of a run.
+pub(super) struct HostCommand<'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) execution: &'a ExecutionId,
+    pub(super) machine: &'a RemoteHost,
+    pub(super) command: &'a RemoteCommand,
+}
+
+/// What all hosts of a run have in common.
+pub(super) struct Surroundings<'a> {
+    pub(super) blobs: &'a dyn Blobs,
+    pub(super) live: &'a Live,
+    pub(super) slots: &'a Semaphore,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// Why the command was ended before its time.
+#[derive(Clone, Copy)]
+enum Stop {
+    Timeout,
+    Cancel,
+}
+
+/// What the far side said about the end.
+enum End {
+    Code(i32),
+    Lost(String),
+}
+
+/// A wrapper that waits for its script.
+struct Open<'a> {
+    link: Arc<Link>,
+    child: Child<Arc<Session>>,
+    input: ChildStdin,
+    _places: (SemaphorePermit<'a>, OwnedSemaphorePermit),
+}
+
+/// What the wrapper answered to a question.
+struct Answer {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl HostCommand<'_> {
+    fn host(&self) -> &Host {
+        &self.machine.host
+    }
+
+    fn way(&self) -> Way {
+        Way::new(self.host(), self.machine.port, self.command)
+    }
+
+    /// Carries the command out. `started` is awaited once the command is on its way.
+    pub(super) async fn carry_out(&self, around: &Surroundings<'_>, started: impl AsyncFnOnce()) -> HostOutcome {
+        let began = Instant::now();
+        let opened = tokio::select! {
+            () = around.cancel.cancelled() => return not_started(Exit::Canceled, began),
+            opened = self.open(around.slots) => opened,
+        };
+        match opened {
+            Ok(open) => {
+                started().await;
+                self.watch(open, around).await
+            }
+            Err(why) => not_started(Exit::Unreachable { why }, began),
+        }
+    }
+
+    /// Gets a connection, a place, and a wrapper at the far end that waits for its script. Nothing has run when this fails, so a
+    /// connection that turns out to be dead can be replaced; once.
+    async fn open<'p>(&self, slots: &'p Semaphore) -> Result<Open<'p>, String> {
+        let way = self.way();
+        let mut link = self.pool.link(&way, self.command, None).await.map_err(|failure| failure.why)?;
+        let slot = slots.acquire().await.map_err(|_| "the run has ended".to_owned())?;
+        let mut replaced = false;
+        loop {
+            let place = Arc::clone(&link.commands).acquire_owned().await.map_err(|_| "the connection was closed".to_owned())?;
+            match self.begin(&link, Verb::Run).await {
+                Ok((child, input)) => return Ok(Open { link, child, input, _places: (slot, place) }),
+                Err(why) if replaced => return Err(why),
+                Err(why) => tracing::debug!(host = %self.host(), %why, "a connection is replaced"),
+            }
+            drop(place);
+            link = self.pool.link(&way, self.command, Some(&link)).await.map_err(|failure| failure.why)?;
+            replaced = true;
+        }
+    }
+
+    /// Starts the wrapper over a connection.
+    async fn begin(&self, link: &Link, verb: Verb) -> Result<(Child<Arc<Session>>, ChildStdin), String> {
+        let line = wrapper::line(verb, &wrapper::node_id(self.execution, self.host()), &self.command.command);
+        let mut request = Session::to_raw_command(Arc::clone(&link.master.session), line);
+        request.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let patience = self.pool.options.connect_timeout;
+        let silent = |_| format!("the connection stands, but nothing was heard over it for {} s", patience.as_secs());
+        let mut child = timeout(patience, request.spawn()).await.map_err(silent)?.map_err(|error| in_words(&error))?;
+        let input = child.stdin().take().ok_or_else(|| "the command has no standard input".to_owned())?;
+        Ok((child, input))
+    }
+
+    /// From the script's going out to the outcome.
+    async fn watch(&self, open: Open<'_>, around: &Surroundings<'_>) -> HostOutcome {
+        let began = Instant::now();
+        let Open { link, mut child, input, _places } = open;
+        let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
+        let allowance = Allowance::new(self.pool.options.output_limit);
+        let stream = Stream { host: self.host(), blobs: around.blobs, allowance: &allowance, live: around.live };
+        let ended = Ended::default();
+        let sent = AtomicBool::new(false);
+        let waiting = async {
+            let end = tokio::select! {
+                end = end_of(child) => end,
+                () = ended.abandoned() => End::Lost("it did not end".to_owned()),
+            };
+            ended.tell();
+            end
+        };
+        let sending = async {
+            tokio::select! {
+                () = self.send(Verb::Run, input, &sent) => {}
+                () = ended.told() => {}
+            }
+        };
+        let mut work = pin!(async {
+            tokio::join!(waiting, read(&stream, stdout, &ended), read(&stream, stderr, &ended), sending)
+        });
+
+        let stop = tokio::select! {
+            (end, stdout, stderr, ()) = &mut work => {
+                let exit = self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link);
+                return HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() };
+            }
+            () = tokio::time::sleep(self.command.command.timeout) => Stop::Timeout,
+            () = around.cancel.cancelled() => Stop::Cancel,
+        };
+
+        // Its output is read on while it is being killed.
+        let mut done = None;
+        let mut kill = pin!(self.kill(&link));
+        let killed = loop {
+            tokio::select! {
+                killed = &mut kill => break killed,
+                last = &mut work, if done.is_none() => done = Some(last),
+            }
+        };
+        if done.is_none() && killed.is_ok() {
+            done = timeout(LAST_WORDS, &mut work).await.ok();
+        }
+        let (_, stdout, stderr, ()) = match done {
+            Some(done) => done,
+            None => {
+                ended.abandon();
+                work.await
+            }
+        };
+        let exit = match (killed, stop) {
+            (Ok(()), Stop::Timeout) => Exit::Timeout,
+            (Ok(()), Stop::Cancel) => Exit::Canceled,
+            (Err(why), Stop::Timeout) => {
+                let seconds = self.command.command.timeout.as_secs();
+                Exit::Unknown { why: format!("its time of {seconds} s was over, but it could not be killed: {why}") }
+            }
+            (Err(why), Stop::Cancel) => {
+                Exit::Unknown { why: format!("it was to be stopped, but could not be killed: {why}") }
+            }
+        };
+        HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
+    }
+
+    /// Sends what the wrapper is to read. `sent` is set before the last bytes go: without them it runs nothing.
+    async fn send(&self, verb: Verb, mut to: ChildStdin, sent: &AtomicBool) {
+        let id = wrapper::node_id(self.execution, self.host());
+        // It was composed once before the run began; what is wrong with it has been said there.
+        let Ok(input) = wrapper::input(verb, &id, &self.command.command) else { return };
+        let bytes = input.reveal().as_bytes();
+        let (most, last) = bytes.split_at(bytes.len().saturating_sub(2));
+        // Whoever closes this early says why by an exit code.
+        if to.write_all(most).await.is_ok() {
+            sent.store(true, Ordering::Relaxed);
+            let _ = to.write_all(last).await;
+        }
+    }
+
+    fn exit_of(&self, end: End, stderr: &Captured, sent: bool, link: &Link) -> Exit {
+        match end {
+            End::Code(code) => {
+                let text = if let Captured::Inline { text } = stderr { text } else { "" };
+                match wrapper::refusal(code, text) {
+                    Some(why) => Exit::Unreachable { why: why.to_owned() },
+                    None => Exit::Code { code },
+                }
+            }
+            End::Lost(how) => {
+                let how = link.master.why_lost().unwrap_or(how);
+                if sent {
+                    Exit::Unknown { why: format!("the connection was lost while the command ran: {how}") }
+                } else {
+                    Exit::Unreachable { why: format!("the connection was lost before the command could start: {how}") }
+                }
+            }
+        }
+    }
+
+    /// Ends the command's process group, over the same connection where that still stands.
+    async fn kill(&self, link: &Arc<Link>) -> Result<(), String> {
+        let Answer { code, stderr, .. } = self.ask(Verb::Kill, Some(link)).await?;
+        if code == 0 || code == UNKNOWN_ID { Ok(()) } else { Err(format!("exit code {code}: {}", stderr.trim())) }
+    }
+
+    /// Asks the node how the command stands.
+    pub(super) async fn standing(&self) -> Result<Standing, String> {
+        let Answer { code, stdout, stderr } = self.ask(Verb::Status, None).await?;
+        let strange = || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
+        Standing::parse(&stdout).ok_or_else(strange)
+    }
+
+    async fn ask(&self, verb: Verb, link: Option<&Arc<Link>>) -> Result<Answer, String> {
+        let asking = async {
+            let way = self.way();
+            let link = match link {
+                Some(link) => Arc::clone(link),
+                None => self.pool.link(&way, self.command, None).await.map_err(|failure| failure.why)?,
+            };
+            let (mut child, input) = match self.begin(&link, verb).await {
+                Ok(begun) => begun,
+                Err(_) => {
+                    let fresh = self.pool.link(&way, self.command, Some(&link)).await;
+                    let fresh = fresh.map_err(|failure| failure.why)?;
+                    self.begin(&fresh, verb).await?
+                }
+            };
+            let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
+            let sent = AtomicBool::new(false);
+            let (end, stdout, stderr, ()) =
+                tokio::join!(end_of(child), answer(stdout), answer(stderr), self.send(verb, input, &sent));
+            match end {
+                End::Code(code) => Ok(Answer { code, stdout, stderr }),
+                End::Lost(how) => Err(how),
+            }
+        };
+        timeout(ASKING, asking).await.unwrap_or_else(|_| Err(format!("no answer for {} s", ASKING.as_secs())))
+    }
+}
+
+async fn end_of(child: Child<Arc<Session>>) -> End {
+    match child.wait().await {
+        Ok(status) => status.code().map_or_else(|| End::Lost("it ended without a code".to_owned()), End::Code),
+        // The crate's way to say 127.
+        Err(openssh::Error::Remote(_)) => End::Code(127),
+        Err(error) => End::Lost(in_words(&error)),
+    }
+}
+
+async fn read(stream: &Stream<'_>, from: Option<impl AsyncRead>, ended: &Ended) -> Captured {
+    match from {
+        Some(from) => stream.read(from, ended).await,
+        None => Captured::empty(),
+    }
+}
+
+async fn answer(from: Option<impl AsyncRead + Unpin>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        // Half an answer is not understood, and that is said.
+        let _ = from.take(LONGEST_ANSWER).read_to_end(&mut bytes).await;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn not_started(exit: Exit, began: Instant) -> HostOutcome {
+    let seconds = began.elapsed().as_secs_f64();
+    HostOutcome { exit, stdout: Captured::empty(), stderr: Captured::empty(), seconds }
+}
+
+/// An error of the connection, with its cause.
+fn in_words(error: &openssh::Error) -> String {
+    match error {
+        openssh::Error::Disconnected => "the connection is gone".to_owned(),
+        openssh::Error::RemoteProcessTerminated => "the far side hung up".to_owned(),
+        other => {
+            let cause = std::error::Error::source(other).map(|cause| format!(": {cause}"));
+            format!("{other}{}", cause.unwrap_or_default())
+        }
+    }
+}

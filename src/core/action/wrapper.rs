@@ -1,0 +1,177 @@
+//! # The node wrapper: what is said to a machine
+//!
+//! A command never runs bare. It runs under a small POSIX shell script that travels with every request, gives it an id and a process
+//! group of its own, and notes how it ended (`docs/node-wrapper.md` is the contract). The same words serve the bot's own machine.
+//!
+//! **Nothing of a command is ever in a command line**: script, directory and environment go over standard input, after the password where
+//! `sudo` asks for one. **Half a script does not run**: two marks tell the wrapper that it has arrived whole.
+
+use crate::core::action::run::{Secret, ShellCommand};
+use crate::core::id::{ExecutionId, Host};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// The protocol and its version; the wrapper's `$0`.
+const PROTOCOL: &str = "halcyon-1";
+
+/// The wrapper exits with this code, and a line that begins with `halcyon-1: `, when it has not run the command.
+const REFUSED: i32 = 125;
+
+/// What can be asked of the wrapper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Run the script that comes over standard input.
+    Run,
+    /// End every process of the command's group.
+    Kill,
+    /// Say how it stands.
+    Status,
+    /// Remove what is kept of it.
+    Forget,
+}
+
+impl Verb {
+    fn word(self) -> &'static str {
+        match self {
+            Verb::Run => "run",
+            Verb::Kill => "kill",
+            Verb::Status => "status",
+            Verb::Forget => "forget",
+        }
+    }
+}
+
+/// How an id stands on a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// The command has not ended.
+    Running,
+    /// It ended with this code.
+    Exited(i32),
+    /// The machine knows nothing of it, which is no proof that it never ran.
+    Nothing,
+}
+
+impl Standing {
+    /// Reads the line that `status` prints.
+    pub fn parse(line: &str) -> Option<Self> {
+        match line.trim() {
+            "running" => Some(Standing::Running),
+            "none" => Some(Standing::Nothing),
+            other => other.strip_prefix("exited ")?.parse().ok().map(Standing::Exited),
+        }
+    }
+}
+
+/// Why a command cannot be put into a script.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScriptError {
+    /// Not a name that a shell can export.
+    #[error("`{0}` cannot be the name of an environment variable: letters, digits and `_`, not starting with a digit")]
+    Name(String),
+    /// A zero byte.
+    #[error("{0} has a zero byte in it, which no shell can take")]
+    Zero(String),
+}
+
+/// The id of a command on one machine. It follows from execution and host, so that the machine can be asked after a restart, and differs
+/// between hosts, so that two names of one machine do not meet.
+pub fn node_id(execution: &ExecutionId, host: &Host) -> String {
+    let digest = Sha256::new().chain_update(execution.as_str()).chain_update([0]).chain_update(host.as_str()).finalize();
+    let mut id: String = execution.as_str().chars().filter(char::is_ascii_hexdigit).take(8).collect();
+    for byte in &digest[..8] {
+        write!(id, "{byte:02x}").expect("writing to a string does not fail");
+    }
+    id
+}
+
+/// The words of a request, as a program and its arguments.
+pub fn words(verb: Verb, id: &str, command: &ShellCommand) -> Vec<String> {
+    let mut words: Vec<&str> = Vec::new();
+    if command.sudo {
+        words.extend(["sudo", "-E", "-H"]);
+        words.extend(if command.sudo_password.is_some() { &["-S", "-p", ""][..] } else { &["-n"] });
+        words.push("--");
+    }
+    let text = text();
+    words.extend(["sh", "-c", &text, PROTOCOL, verb.word(), id]);
+    words.into_iter().map(str::to_owned).collect()
+}
+
+/// The words of a request, as a line for a far shell.
+pub fn line(verb: Verb, id: &str, command: &ShellCommand) -> String {
+    words(verb, id, command).iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// What a request is sent over standard input.
+///
+/// # Errors
+/// When the command holds what no shell can take.
+pub fn input(verb: Verb, id: &str, command: &ShellCommand) -> Result<Secret, ScriptError> {
+    let mut input = String::new();
+    if command.sudo
+        && let Some(password) = &command.sudo_password
+    {
+        if password.reveal().contains(['\0', '\n']) {
+            return Err(ScriptError::Zero("the password for sudo (or it has a line break)".to_owned()));
+        }
+        input.push_str(password.reveal());
+        input.push('\n');
+    }
+    if verb == Verb::Run {
+        input.push_str(&script(id, command)?);
+    }
+    Ok(Secret::new(input))
+}
+
+/// The script with its surroundings, between the marks.
+fn script(id: &str, command: &ShellCommand) -> Result<String, ScriptError> {
+    let whole = |what: &str, text: &str| {
+        if text.contains('\0') { Err(ScriptError::Zero(what.to_owned())) } else { Ok(()) }
+    };
+    let mut script = format!("# {PROTOCOL} begin {id}\n");
+    for (name, value) in &command.env {
+        if !is_variable(name) {
+            return Err(ScriptError::Name(name.clone()));
+        }
+        whole(&format!("the value of `{name}`"), value.reveal())?;
+        script.push_str(&format!("export {name}={}\n", quote(value.reveal())));
+    }
+    if let Some(directory) = &command.cwd {
+        whole("the working directory", directory)?;
+        // A relative one is written so that it cannot be taken for an option.
+        let before = if directory.starts_with('/') { "" } else { "./" };
+        script.push_str(&format!("cd {} || exit 1\n", quote(&format!("{before}{directory}"))));
+    }
+    whole("the command", &command.script)?;
+    script.push_str(&command.script);
+    script.push_str(&format!("\n# {PROTOCOL} end {id}\n"));
+    Ok(script)
+}
+
+/// When the wrapper says that it has not run the command: why.
+pub fn refusal(code: i32, stderr: &str) -> Option<&str> {
+    let why = stderr.strip_prefix(PROTOCOL)?.strip_prefix(": ")?;
+    (code == REFUSED).then(|| why.trim_end())
+}
+
+/// The wrapper's text, without its comments.
+fn text() -> String {
+    let lines = include_str!("wrapper.sh").lines().filter(|line| !line.trim_start().starts_with("# "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// One word of a shell, whatever is in it.
+fn quote(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=:,@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
