@@ -11,6 +11,7 @@ mod control;
 mod execution;
 mod mattermost;
 mod messages;
+mod mattermost_tls;
 mod outbox;
 mod store;
 

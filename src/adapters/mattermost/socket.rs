@@ -111,7 +111,7 @@ pub(crate) async fn listen(chat: &Mattermost, events: mpsc::Sender<ChatEvent>, s
             }
         }
     };
-    let mut listener = Listener { chat, queue, place: None, doubt: true };
+    let mut listener = Listener { chat, queue, place: None, doubt: true, held: None };
     tokio::select! {
         () = hand_on => {}
         () = listener.keep_connected() => {}
@@ -124,6 +124,8 @@ struct Listener<'a> {
     queue: mpsc::Sender<ChatEvent>,
     place: Option<Place>,
     doubt: bool,
+    /// The event that came in the place of a lost one. Handed on when the server cannot repeat what was lost.
+    held: Option<Event>,
 }
 
 impl Listener<'_> {
@@ -149,7 +151,7 @@ impl Listener<'_> {
                 Again::Token => (pace.token, "Trying again every minute; a new token needs a restart."),
             };
             wait = (wait * 2).min(pace.slowest);
-            let sentence = format!("{why}. {plan}");
+            let sentence = format!("{}. {plan}", without_request(&why));
             // One line a change of state: an outage of an hour is one event and not a hundred.
             if said.as_ref() != Some(&sentence) {
                 tracing::warn!("no connection to Mattermost: {sentence}");
@@ -326,9 +328,9 @@ impl Hearing<'_, '_> {
             Frame::Reply { failed: Some(why), .. } if self.since.is_none() => {
                 Err(Ended::doubting(format!("the server refused the first frame: {why}")))
             }
+            // A connection whose token was taken back stays open, and deaf; our pings are what tells.
             Frame::Reply { failed: Some(why), .. } => {
-                tracing::debug!(why, "the server refused a frame");
-                Ok(())
+                Err(Ended::doubting(format!("the server refuses to answer: {why}")))
             }
             Frame::Reply { failed: None, .. } => Ok(()),
             Frame::Noise(why) => {
@@ -348,7 +350,8 @@ impl Hearing<'_, '_> {
         self.listener.place = connection.map(|connection| Place { connection, next: seq + 1 });
         self.expected = Some(seq + 1);
         self.advanced = true;
-        self.stand("greeted")
+        self.stand("greeted")?;
+        self.listener.held.take().map_or(Ok(()), |event| self.event(event))
     }
 
     /// A connection that goes on where the last one ended.
@@ -379,6 +382,7 @@ impl Hearing<'_, '_> {
             if !self.advanced {
                 self.listener.place = None;
             }
+            self.listener.held = Some(event);
             return Err(Ended::soon(format!(
                 "event {expected} was due and event {seq} came; something was lost on the way"
             )));
@@ -387,6 +391,7 @@ impl Hearing<'_, '_> {
         self.event(event)?;
         self.advanced = true;
         self.expected = Some(seq + 1);
+        self.listener.held = None;
         if let Some(place) = &mut self.listener.place {
             place.next = seq + 1;
         }
@@ -427,6 +432,16 @@ impl Hearing<'_, '_> {
             Err(TrySendError::Closed(_)) => Err(Ended::soon("nobody listens any more")),
         }
     }
+}
+
+/// The reason without the number that the server gave to our call, which makes every failure look like a new one.
+fn without_request(why: &str) -> String {
+    let number = why.find(" (request ").and_then(|from| Some(from..from + why[from..].find(')')? + 1));
+    let mut reason = why.to_owned();
+    if let Some(number) = number {
+        reason.replace_range(number, "");
+    }
+    reason
 }
 
 /// Between half and all of it, so that a hundred bots do not come back in the same second.

@@ -44,6 +44,17 @@ impl Ledger {
         Some(standing.clone())
     }
 
+    /// Begins a delivery. None if it is on its way already; otherwise whether it has been here before.
+    pub(crate) fn begin(&self, delivery: &DeliveryId) -> Option<bool> {
+        let mut book = lock(&self.book);
+        book.clock += 1;
+        let now = book.clock;
+        match book.entries.insert(delivery.clone(), (now, Standing::Waiting)) {
+            Some((_, Standing::Waiting)) => None,
+            earlier => Some(earlier.is_some()),
+        }
+    }
+
     pub(crate) fn set(&self, delivery: DeliveryId, standing: Standing) {
         let mut book = lock(&self.book);
         book.clock += 1;

@@ -210,13 +210,12 @@ impl OutboxHandle {
     }
 
     fn enqueue(&self, delivery: Delivery, restored: bool) {
-        if matches!(self.0.ledger.look(&delivery.id), Some(Standing::Waiting)) {
+        let Some(earlier) = self.0.ledger.begin(&delivery.id) else {
             tracing::debug!(delivery = %delivery.id, "it is already on its way");
             return;
-        }
+        };
         // One that stands is looked for, and its outcome told again.
-        let look = restored || self.0.ledger.look(&delivery.id).is_some();
-        self.0.ledger.set(delivery.id.clone(), Standing::Waiting);
+        let look = restored || earlier;
         self.lane(&delivery.channel).deliver(delivery, look);
     }
 

@@ -139,7 +139,9 @@ impl Outbox {
                     // An edit cannot bring a file.
                     let id = DeliveryId::new(format!("{id}.rest"));
                     let whole = Making::new(&id, channel, Some(post.clone()), "The whole text:", max, look);
-                    self.make(whole.with(&[whole_text(text)])).await;
+                    if let DeliveryOutcome::Refused { why } = self.make(whole.with(&[whole_text(text)])).await {
+                        tracing::error!(delivery = %id, why, "the whole of a text that was cut could not be said");
+                    }
                     return DeliveryOutcome::Sent { post: post.clone() };
                 }
                 Ok(()) => return DeliveryOutcome::Sent { post: post.clone() },
