@@ -5,9 +5,8 @@ use crate::core::action::execution::Execution;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::effect::Query;
-use crate::core::fact::Dated;
 use crate::core::id::{ActionRef, AliasRef};
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -83,10 +82,7 @@ pub fn offline_find(_config: &Config, _query: Query) -> anyhow::Result<Vec<Execu
     bail!("the engine is not joined yet")
 }
 
-/// Everything stored, in order.
-///
-/// # Errors
-/// When the store cannot be opened.
-pub fn facts(_config: &Config) -> anyhow::Result<Vec<Dated>> {
-    bail!("the engine is not joined yet")
+/// Everything stored, in order, a line of JSON for each fact. The bot may be running.
+pub fn export(_config: &Config) -> impl Iterator<Item = anyhow::Result<String>> + use<> {
+    std::iter::once(Err(anyhow!("the engine is not joined yet")))
 }

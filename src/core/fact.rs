@@ -96,6 +96,24 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The execution that it is about, if it is about one.
+    pub fn execution(&self) -> Option<&ExecutionId> {
+        match self {
+            Fact::ExecutionStarted(request) => Some(&request.id),
+            Fact::HostFinished { id, .. } | Fact::CancelAsked { id, .. } | Fact::ExecutionFinished { id, .. } => {
+                Some(id)
+            }
+            Fact::PostTaken { .. }
+            | Fact::DeliveryIntended(_)
+            | Fact::DeliverySent { .. }
+            | Fact::DeliveryRefused { .. }
+            | Fact::ChoiceOffered { .. }
+            | Fact::ChoiceClosed { .. } => None,
+        }
+    }
+}
+
 /// One numbered line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {

@@ -4,3 +4,4 @@
 mod cli;
 mod config;
 mod control;
+mod execution;
