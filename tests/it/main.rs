@@ -4,4 +4,6 @@
 mod cli;
 mod config;
 mod control;
+mod docs;
 mod execution;
+mod tidy;
