@@ -8,7 +8,7 @@
 //! store.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
-//! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there** ([`look`]).
+//! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
 
 mod alias;
 mod arguments;
