@@ -2,28 +2,27 @@
 //!
 //! Which machines there are, and what a host expression in a line of chat means.
 //!
-//! Expression: names and ranges separated by commas or blanks (`wn[001-150]`, `wn[001-010,015]`, `r[1-4]n[01-36]`), groups by `@name`,
-//! `name:port`, and `!` before an item to take it away (`wn[001-150],!wn[005-007]`).
+//! Expression: names and ranges separated by commas or blanks (`wn[001-150]`, `wn[001-010,015]`, `wn[1-9/2]`, `r[1-4]n[01-36]`), groups
+//! by `@name`, `name:port`, and `!` before an item to take it away (`wn[001-150],!wn[005-007]`), wherever it stands.
+//!
+//! - A range counts in the width of its start when that is written with leading zeros: `[08-12]` is `08` to `12`, `[8-12]` is `8` to `12`.
+//! - A name that the inventory has only in lower case is taken in lower case: phones capitalise the first letter of a line.
+//! - A site that keeps no list of hosts takes every well-formed name.
 //!
 //! **Every name is checked before it leaves this module**: letters, digits, `.`, `-`, `_`, not starting with `-` or `.`, at most 253
 //! characters. Nothing else ever reaches ssh.
+//!
+//! **An expression is counted before it is expanded**, so that `a[1-999999999]` costs nothing.
 
-use crate::core::action::run::RemoteHost;
-use crate::core::id::Host;
-use std::collections::{BTreeMap, BTreeSet};
+mod expression;
+mod fold;
+mod inventory;
 
-/// The machines and groups that the site has named.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Inventory {
-    /// All known names. Empty means that the site keeps no list and any well-formed name is taken.
-    pub hosts: BTreeSet<Host>,
-    /// Group name to members, in the order in which the site wrote them.
-    pub groups: BTreeMap<String, Vec<Host>>,
-    /// Groups whose list could not be had: name and why. Using one is an error that says so.
-    pub broken: BTreeMap<String, String>,
-}
+pub use expression::expand;
+pub use fold::fold;
+pub use inventory::{Inventory, InventoryProblem};
 
-/// The most hosts that one expression may mean.
+/// The most hosts that one expression may mean, what it takes away included.
 pub const MOST_HOSTS: usize = 10_000;
 
 /// Why an expression means nothing.
@@ -67,17 +66,4 @@ pub enum HostError {
     /// Nothing is left.
     #[error("no host is left of `{0}`")]
     Empty(String),
-}
-
-/// Expands an expression to machines, each once, in the order written.
-///
-/// # Errors
-/// The first item that cannot be understood or is not known.
-pub fn expand(_expression: &str, _inventory: &Inventory) -> Result<Vec<RemoteHost>, HostError> {
-    Err(HostError::TooMany)
-}
-
-/// Writes names the short way, `wn[001-024],se01`: consecutive numbers of equal width become ranges.
-pub fn fold(_hosts: &[Host]) -> String {
-    String::new()
 }

@@ -1,0 +1,134 @@
+# The node wrapper, protocol version 1. docs/node-wrapper.md is its contract. Lines that begin with # are not sent.
+# POSIX sh (dash, bash, busybox). It holds no value of any command: those come over standard input.
+# No single quote may stand in it but around `boot`, and no exclamation mark doubled: it is sent inside single quotes.
+verb=$1 id=$2 wrong=2
+[ "$verb" = run ] && wrong=125
+refuse() { echo "halcyon-1: $1" >&2; exit "$2"; }
+case $verb in run | kill | status | forget) ;; *) refuse "no such verb: $verb" 2 ;; esac
+case $id in "" | [!0-9A-Za-z]* | *[!0-9A-Za-z._-]*) refuse "not an id: $id" $wrong ;; esac
+[ ${#id} -le 128 ] || refuse "the id is too long" $wrong
+
+# The account's directory. Root has /run, where nobody else can put a trap. Others have /tmp before /run/user: the latter is
+# removed with the last login, and the status of a command has to outlive the connection that started it.
+uid=
+while read -r key _ value _; do
+  [ "$key" = Uid: ] && uid=$value && break
+done 2>/dev/null </proc/self/status
+[ "$uid" ] || uid=$(id -u)
+set -- "/tmp/.halcyon-$uid" "/run/user/$uid/halcyon"
+[ "$uid" = 0 ] && set -- /run/halcyon /tmp/.halcyon-0
+dir=
+for try; do
+  [ -d "$try" ] || (umask 077 && mkdir "$try") 2>/dev/null
+  [ -d "$try" ] && [ ! -L "$try" ] && [ -O "$try" ] && dir=$try && break
+done
+[ "$dir" ] || refuse "neither $1 nor $2 is a directory of our own" $wrong
+base=$dir/$id
+
+# Whether the command runs. The process id alone would be believed of another process after a reboot or a long time.
+running() {
+  pid= start= boot=
+  { read -r pid start boot <"$base.run"; } 2>/dev/null
+  [ "$pid" ] || return 1
+  stat= booted=
+  { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 1
+  { read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
+  set -- ${stat##*) }
+  [ "${20}" = "$start" ] && [ "$booted" = "$boot" ] && [ "$1" != Z ]
+}
+ended() {
+  code=
+  { read -r code <"$base.exit"; } 2>/dev/null
+  [ "$code" ]
+}
+# Whether group $1 has a process that is more than a zombie.
+members() {
+  kill -0 -"$1" 2>/dev/null || [ "$2" ] || return 1
+  for file in /proc/[0-9]*/stat; do
+    { read -r stat <"$file"; } 2>/dev/null || continue
+    set -- "$1" ${stat##*) }
+    [ "$4" = "$1" ] && [ "$2" != Z ] && [ "$2" != X ] && return 0
+  done
+  return 1
+}
+# A tenth of a second, where sleep can.
+nap() { sleep 0.1 2>/dev/null || sleep 1; }
+
+case $verb in
+run)
+  # A lost connection looks like an end of input, and half a script must not run: the marks tell. What stands before the first
+  # is a password that sudo did not ask for.
+  line="
+"
+  begin="# halcyon-1 begin $id$line" end="$line# halcyon-1 end $id"
+  script=$(cat)
+  case $script in *"$begin"*"$end") ;; *) refuse "the script did not arrive whole; nothing was run" 125 ;; esac
+  script=${script#*"$begin"}
+  script=${script%"$end"}
+  command -v setsid >/dev/null 2>&1 || refuse "there is no setsid here (util-linux or busybox has it); nothing was run" 125
+  [ -e "$base.kill" ] && refuse "killed before it was run" 125
+  # Created by the first one only: an id runs once, ever.
+  (set -C; true >"$base.run") 2>/dev/null || refuse "the id $id was run before, or $dir cannot be written; nothing was run" 125
+  mkfifo "$base.out" "$base.err" || refuse "cannot make a pipe in $dir; nothing was run" 125
+  # The relays take the output on when the connection is lost, so that no signal of it reaches the command.
+  { cat || exec cat >/dev/null; } <"$base.out" 2>/dev/null &
+  { cat || exec cat >/dev/null; } <"$base.err" >&2 2>/dev/null &
+  boot='halcyon=$1
+read -r stat </proc/$$/stat
+read -r booted </proc/sys/kernel/random/boot_id
+set -- ${stat##*) }
+echo "$$ ${20} $booted" >"$halcyon.run" || exit 125
+[ -e "$halcyon.kill" ] && exit 143
+set --
+unset halcyon stat booted
+script=$(READ)
+exec </dev/null
+eval "unset script
+$script"'
+  shell=sh reading=cat
+  command -v bash >/dev/null 2>&1 && shell=bash reading="</dev/stdin"
+  trap : HUP INT TERM
+  setsid $shell -c "${boot%READ*}$reading${boot#*READ}" halcyon "$base" <<EOT >"$base.out" 2>"$base.err" &
+$script
+EOT
+  pid=$! script=
+  while :; do
+    wait "$pid" 2>/dev/null
+    code=$?
+    [ $code -gt 128 ] && kill -0 "$pid" 2>/dev/null || break
+  done
+  echo "$code" >"$base.exit"
+  rm -f "$base.out" "$base.err" >/dev/null 2>&1 &
+  # Notes of a week ago are of no use to anybody.
+  set -- "$dir"/*.run
+  [ $# -gt 500 ] && find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 &
+  exit "$code"
+  ;;
+kill)
+  # The mark stays: a run that is still on its way will not start.
+  true >"$base.kill" || refuse "cannot write in $dir" 4
+  [ -e "$base.run" ] || exit 3
+  tries=0
+  until ended || running || [ $tries -ge 20 ]; do nap; tries=$((tries + 1)); done
+  ended && exit 0
+  running || exit 0
+  kill -TERM -"$pid" 2>/dev/null
+  tries=0
+  while members "$pid" && [ $tries -lt 20 ]; do nap; tries=$((tries + 1)); done
+  [ $tries -ge 20 ] && kill -KILL -"$pid" 2>/dev/null
+  tries=0
+  while members "$pid" && [ $tries -lt 30 ]; do nap; tries=$((tries + 1)); done
+  members "$pid" all && refuse "processes of group $pid cannot be killed" 4
+  tries=0
+  until ended || [ $tries -ge 10 ]; do nap; tries=$((tries + 1)); done
+  exit 0
+  ;;
+status)
+  running || ended || { [ -e "$base.run" ] && nap; }
+  if ended; then echo "exited $code"; elif running; then echo running; else echo none; fi
+  ;;
+forget)
+  running && ! ended && exit 4
+  rm -f "$base.run" "$base.exit" "$base.kill" "$base.out" "$base.err"
+  ;;
+esac
