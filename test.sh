@@ -40,6 +40,11 @@ install_missing() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 }
 
+# Crates for this machine's target only.
+fetch() {
+    cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
+}
+
 basics() {
     need cc build-essential
     need ssh openssh-client
@@ -49,7 +54,7 @@ everything() {
     section "what the tests need"
     basics
     install_missing
-    cargo fetch --locked
+    fetch
 
     section "format"
     cargo fmt --check
@@ -82,7 +87,7 @@ peers() {
     need sudo sudo
     need chromium chromium
     install_missing
-    cargo fetch --locked
+    fetch
 
     section "tests with real peers"
     local log

@@ -70,8 +70,10 @@ fn complaints(path: &str, text: &str) -> Vec<String> {
             complain(format!("the marker word {marker}"));
         }
     }
+    // The nodes of the sandbox have directories of their own under these names.
+    let nodes = path.starts_with("src/sandbox/") || path.starts_with("tests/it/sandbox");
     for place in [concat!("/wo", "rk/"), concat!("/ho", "me/"), concat!("/Us", "ers/")] {
-        if text.contains(place) {
+        if text.contains(place) && !nodes {
             complain(format!("a path of somebody's machine ({place})"));
         }
     }
@@ -181,6 +183,7 @@ fn planted_violations_are_noticed() {
     check("docs/aliases.md", concat!("TO", "DO: write this"), Some("marker word"));
     check("docs/aliases.md", "mastodon and todos are no markers", nothing);
     check("README.md", concat!("see /ho", "me/me/halcyon"), Some("somebody's machine"));
+    check("src/sandbox/nodes/files.rs", concat!("// cd /ho", "me/operator"), nothing);
     assert_eq!(complaints("src/cli/look.rs", "use std::fmt;"), ["src/cli/look.rs: begins without a module doc"]);
 }
 
