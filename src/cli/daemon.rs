@@ -6,6 +6,7 @@ use crate::app;
 use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::effect::{Answer, Query};
+use crate::core::id::ExecutionId;
 use crate::core::input::Ask;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,6 +64,14 @@ impl<'c> Daemon<'c> {
                 }
                 (None, _) => Err(Failure::Wrong(format!("there is no execution `{id}`"))),
             },
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// One execution as the bot that runs knows it. The store of a bot that died would show it running for ever.
+    pub(crate) fn live(&self, id: &ExecutionId) -> Result<(Execution, Vec<String>), Failure> {
+        match self.ask(&Ask::Execution { id: id.to_string() })? {
+            Answer::Execution { execution, tail } => Ok((*execution, tail)),
             other => Err(odd(&other)),
         }
     }

@@ -117,7 +117,7 @@ fn wait(
 ) -> Result<Status, Failure> {
     let mut pause = FIRST_LOOK;
     loop {
-        let (execution, _) = daemon.execution(id.as_str())?;
+        let (execution, _) = daemon.live(id)?;
         if execution.status.is_final() {
             show(&look::stackstorm(&execution), as_json, surroundings)?;
             return Ok(execution.status);

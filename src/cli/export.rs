@@ -5,9 +5,8 @@ use crate::app;
 use crate::config::Config;
 
 pub(crate) fn export(config: &Config, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
-    for fact in app::facts(config)? {
-        let line = serde_json::to_string(&fact).map_err(|error| Failure::Failed(error.to_string()))?;
-        writeln!(surroundings.out, "{line}")?;
+    for line in app::export(config) {
+        writeln!(surroundings.out, "{}", line?)?;
     }
     Ok(())
 }

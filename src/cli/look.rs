@@ -5,9 +5,10 @@
 
 use super::yaml;
 use crate::core::action::execution::Execution;
+use crate::core::action::result::{result, to_stackstorm};
 use crate::core::action::run::Captured;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 /// The attributes of `st2 execution get`, in its order.
@@ -19,7 +20,7 @@ const COLUMNS: [&str; 6] = ["id", "action.ref", "context.user", "status", "start
 
 /// An execution in StackStorm's JSON, with outputs as far as the facts have them.
 pub(crate) fn stackstorm(execution: &Execution) -> Value {
-    json!(execution)
+    to_stackstorm(execution, result(execution, &output), None)
 }
 
 /// An output: the whole, or beginning and end with a word on what is between.

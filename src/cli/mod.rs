@@ -8,7 +8,7 @@
 //! store.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
-//! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there** ([`look`]).
+//! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
 
 mod alias;
 mod arguments;
@@ -52,9 +52,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, mut surroundings: Sur
         Ok(arguments) => carry_out(arguments, &mut surroundings),
         Err(answer) => {
             let text = answer.render().to_string();
+            let text = text.trim_end();
             let wanted = answer.exit_code() == 0;
             let to: &mut dyn Write = if wanted { surroundings.out } else { surroundings.err };
-            let _ = to.write_all(text.as_bytes());
+            let _ = writeln!(to, "{text}");
             return if wanted { 0 } else { 2 };
         }
     };

@@ -36,7 +36,7 @@ pub(crate) fn tail(
         page.live(&live)?;
         page.out.flush()?;
         daemon.pause(PAUSE);
-        (execution, live) = daemon.execution(id.as_str())?;
+        (execution, live) = daemon.live(&id)?;
     }
     page.rest(&execution)?;
     let status = execution.status.word();

@@ -14,15 +14,14 @@
 
 mod document;
 mod file;
+mod inventory;
 mod network;
 mod secret;
 mod validated;
 
+pub use inventory::{GroupSource, InventorySource};
 pub use network::Network;
-pub use validated::{
-    Config, Content, Control, GroupSource, HostKeys, Http, InventorySource, Local, Log, LogFormat, Mattermost, Ssh,
-    Store,
-};
+pub use validated::{Config, Content, Control, HostKeys, Http, Local, Log, LogFormat, Mattermost, Ssh, Store};
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! The configuration as it is used: defaults filled in, paths made absolute, names checked, secrets fetched.
 
 use super::document::{Document, Spot, closest};
+use super::inventory::{self, GroupSource, InventorySource};
 use super::{Environment, Network, file, secret};
 use crate::core::action::run::Secret;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
@@ -131,29 +132,6 @@ pub struct Local {
     pub run_as: Option<String>,
     /// Bytes of output that are kept of one command and stream.
     pub output_limit: u64,
-}
-
-/// `[inventory]`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InventorySource {
-    /// Host expressions; all known machines. None means that the site keeps no list.
-    pub hosts: Vec<String>,
-    /// Groups by name.
-    pub groups: BTreeMap<String, GroupSource>,
-}
-
-/// Where the members of a group come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GroupSource {
-    /// Host expressions.
-    Members(Vec<String>),
-    /// What a command prints: host expressions separated by blanks, commas or line ends.
-    Command {
-        /// For `sh -c`.
-        command: String,
-        /// How long the answer holds.
-        refresh: Duration,
-    },
 }
 
 /// `[log]`
@@ -298,8 +276,11 @@ impl Judge<'_, '_, '_> {
         if let Some(limit) = file.local_output_limit {
             config.local.output_limit = limit.value;
         }
+        let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
+        let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);
         config.inventory.groups = self.groups(file.groups);
+        inventory::check(self.document, &config.inventory, &hosts, &places);
         config.roles = self.roles(file.roles);
         self.log(&mut config.log, file.log_level, file.log_format);
         let http_place = file.http.as_ref().map(|http| http.place.clone());

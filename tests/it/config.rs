@@ -2,6 +2,7 @@
 
 use halcyon::config::{Config, Environment, GroupSource, HostKeys, LogFormat, Network};
 use halcyon::core::content::diagnostic::Diagnostic;
+use halcyon::core::host::fold;
 use halcyon::core::settings::{Address, Grant, Verb};
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -48,6 +49,7 @@ fn what_is_wrong_is_told_all_at_once() {
     check("tables-expected", false);
     check("empty-sections", false);
     check("tls", false);
+    check("inventory", false);
 }
 
 #[test]
@@ -181,6 +183,23 @@ fn secrets_come_from_a_file_or_the_environment_and_are_never_shown() {
     assert!(load(&[]).0.unwrap_err().ends_with("is empty"));
     write("two words", 0o600);
     assert!(load(&[]).0.unwrap_err().contains("more than one word"));
+}
+
+#[test]
+fn groups_come_from_lists_and_from_what_commands_print() {
+    let config = read(
+        "[inventory]\nhosts = ['wn[1-9]']\n[inventory.groups]\nall = ['wn[1-9]', '!@down']\ndown = { command = 'sinfo' }",
+        &[],
+    );
+    let printed = |answer: Result<&str, &str>| {
+        let answer = answer.map(str::to_owned).map_err(str::to_owned);
+        let (inventory, _) = config.inventory.build(&[("down".to_owned(), answer)].into());
+        let group = inventory.groups.get("all").cloned();
+        group.map(|hosts| fold(&hosts)).ok_or_else(|| inventory.broken.get("down").cloned().unwrap())
+    };
+    assert_eq!(printed(Ok("wn[2-3]\nwn9,wn7\n")), Ok("wn[1,4-6,8]".to_owned()));
+    assert_eq!(printed(Ok("\n")), Ok("wn[1-9]".to_owned()));
+    assert_eq!(printed(Err("exit code 1")), Err("exit code 1".to_owned()));
 }
 
 #[test]

@@ -34,3 +34,6 @@ mod template;
 mod host;
 mod peers_ssh;
 mod ssh;
+mod docs;
+mod execution;
+mod tidy;

@@ -19,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How many callers are heard at a time; further ones wait for their turn.
 const CALLERS: usize = 64;
-/// How long a caller may take for a line, either way.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a caller may take for a question.
+const ASKING: Duration = Duration::from_secs(10);
+/// How long a caller may take to read an answer.
+const READING: Duration = Duration::from_secs(60);
 
 /// A socket that is listened to. It takes its file away when it is dropped.
 #[derive(Debug)]
@@ -152,13 +154,13 @@ async fn attend(stream: UnixStream, calls: &mpsc::Sender<ControlCall>, stop: &Ca
     };
     let from = Principal::LocalUser { uid, name: account::name(uid).await };
     let mut stream = BufReader::new(stream);
-    if timeout(PATIENCE, wire::write(&mut stream, &Greeting { version: VERSION })).await.is_err() {
+    if timeout(READING, wire::write(&mut stream, &Greeting { version: VERSION })).await.is_err() {
         return;
     }
     loop {
         let line = tokio::select! {
             () = stop.cancelled() => return,
-            line = timeout(PATIENCE, wire::read::<Ask>(&mut stream, LONGEST_ASK)) => line,
+            line = timeout(ASKING, wire::read::<Ask>(&mut stream, LONGEST_ASK)) => line,
         };
         let (answer, last) = match line {
             Err(_) | Ok(Err(LineError::Ended | LineError::Io(_))) => return,
@@ -169,7 +171,7 @@ async fn attend(stream: UnixStream, calls: &mpsc::Sender<ControlCall>, stop: &Ca
                 None => return,
             },
         };
-        match timeout(PATIENCE, wire::write(&mut stream, &answer)).await {
+        match timeout(READING, wire::write(&mut stream, &answer)).await {
             Ok(Ok(())) if !last => {}
             _ => return,
         }

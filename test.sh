@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# Everything that must pass before a change is taken.
+#
+#   ./test.sh          format, lints, all tests but those with real peers, documentation
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Chromium
+#
+# What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
+# talk to loopback.
+set -eu -o pipefail
+cd "$(dirname "$0")"
+
+section() {
+    printf '\n== %s\n' "$*"
+}
+
+fail() {
+    printf 'test.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# need COMMAND PACKAGE: installs the package unless the command is there.
+missing=()
+need() {
+    # Servers live in sbin, which is not on everybody's path.
+    PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || missing+=("$2")
+}
+
+install_missing() {
+    if [ "${#missing[@]}" -eq 0 ]; then
+        echo "nothing is missing"
+        return
+    fi
+    command -v apt-get >/dev/null || fail "please install: ${missing[*]}"
+    local root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "please install as root: apt-get install ${missing[*]}"
+        root=(sudo)
+    fi
+    "${root[@]}" apt-get update -q
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+# Crates for this machine's target only.
+fetch() {
+    cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
+}
+
+basics() {
+    need cc build-essential
+    need ssh openssh-client
+}
+
+everything() {
+    section "what the tests need"
+    basics
+    install_missing
+    fetch
+
+    section "format"
+    cargo fmt --check
+
+    section "lints"
+    cargo clippy --locked --all-targets -- -D warnings
+    echo "without the sandbox:"
+    cargo clippy --locked --no-default-features --lib --bins -- -D warnings
+
+    section "tests"
+    if [ -d ../shared/conformance ]; then
+        HALCYON_CONFORMANCE="$(cd ../shared/conformance && pwd)"
+        export HALCYON_CONFORMANCE
+        echo "StackStorm's cases: $HALCYON_CONFORMANCE"
+    elif [ -n "${HALCYON_CONFORMANCE:-}" ]; then
+        echo "StackStorm's cases: $HALCYON_CONFORMANCE"
+    else
+        echo "StackStorm's cases: not found (set HALCYON_CONFORMANCE to their directory); only the tests' own cases are run"
+    fi
+    cargo test --locked
+
+    section "documentation"
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+}
+
+peers() {
+    section "what the tests with real peers need"
+    basics
+    need sshd openssh-server
+    need sudo sudo
+    need chromium chromium
+    install_missing
+    fetch
+
+    section "tests with real peers"
+    local log
+    log="$(mktemp)"
+    HALCYON_PEERS=1 cargo test --locked --test it peers_ 2>&1 | tee "$log"
+    if grep -q '^test result: ok\. 0 passed' "$log"; then
+        rm -f "$log"
+        fail "no test with a real peer was found"
+    fi
+    rm -f "$log"
+}
+
+case "${1:-}" in
+    "") everything ;;
+    peers) peers ;;
+    *) fail "there is no \`$1\`; use ./test.sh or ./test.sh peers" ;;
+esac
+section "passed"
