@@ -45,7 +45,13 @@ impl World {
     }
 
     /// The call for a press: where it goes and what it says.
-    fn press(&mut self, user_id: &str, post_id: &str, action_id: &str, option: &str) -> Result<(String, Value), Refusal> {
+    fn press(
+        &mut self,
+        user_id: &str,
+        post_id: &str,
+        action_id: &str,
+        option: &str,
+    ) -> Result<(String, Value), Refusal> {
         let post = self.readable_post(post_id, user_id)?.clone();
         let unknown = || Refusal::new(404, "api.post.do_action.action_id.app_error", "Invalid action id.");
         let action = find_action(&post.props, action_id).ok_or_else(unknown)?.clone();
@@ -117,7 +123,9 @@ impl Shared {
 
     async fn call_integration(&self, url: &str, call: &Value) -> Result<Vec<u8>, Refusal> {
         if self.plan().forbid_callbacks {
-            return Err(failed(format!("err=Post {url:?}: address forbidden, you may need to set AllowedUntrustedInternalConnections")));
+            return Err(failed(format!(
+                "err=Post {url:?}: address forbidden, you may need to set AllowedUntrustedInternalConnections"
+            )));
         }
         let answer = self.http.post(url).header("Accept", "application/json").json(call).send().await;
         let answer = answer.map_err(|error| failed(format!("err={error}")))?;

@@ -73,7 +73,9 @@ async fn session(
     let mut world = shared.world();
     let mut people: Vec<String> =
         world.users.values().filter(|user| !user.is_bot).map(|user| user.username.clone()).collect();
-    people.sort_by_key(|name| (!["operator", "lead", "guest"].contains(&name.as_str()), name != "operator", name != "lead"));
+    people.sort_by_key(|name| {
+        (!["operator", "lead", "guest"].contains(&name.as_str()), name != "operator", name != "lead")
+    });
     let bots: Vec<String> = world.users.values().filter(|user| user.is_bot).map(|user| user.id.clone()).collect();
     let wanted = query.get("user").map_or("operator", String::as_str);
     let user = world.find_user(wanted)?.clone();

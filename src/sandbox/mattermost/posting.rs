@@ -285,10 +285,8 @@ impl World {
     /// Takes an emoji away again.
     pub(crate) fn unreact(&mut self, user_id: &str, post_id: &str, emoji: &str) -> Result<(), Refusal> {
         let channel_id = self.live_post(post_id).ok_or_else(Refusal::no_post)?.channel_id.clone();
-        let place = self
-            .reactions
-            .iter()
-            .position(|r| r.user_id == user_id && r.post_id == post_id && r.emoji_name == emoji);
+        let place =
+            self.reactions.iter().position(|r| r.user_id == user_id && r.post_id == post_id && r.emoji_name == emoji);
         let Some(place) = place else { return Ok(()) };
         let reaction = self.reactions.remove(place);
         let now = self.tick();

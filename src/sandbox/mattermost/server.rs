@@ -127,9 +127,7 @@ impl Server {
             max_post_size: options.max_post_size,
             max_props_size: options.max_props_size,
             max_file_size: options.max_file_size,
-            post_edit_seconds: options
-                .post_edit_limit
-                .map(|limit| i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)),
+            post_edit_seconds: options.post_edit_limit.map(|limit| i64::try_from(limit.as_secs()).unwrap_or(i64::MAX)),
             pending_ms: millis(options.pending_life),
             resume_ms: millis(options.resume_life),
             trigger_ms: millis(options.trigger_life),
@@ -141,8 +139,7 @@ impl Server {
             pong_deadline: options.pong_deadline,
             rate_limit: options.rate_limit,
         };
-        let shared =
-            Arc::new(Shared::new(World::new(limits, happenings.clone()), settings, http, happenings));
+        let shared = Arc::new(Shared::new(World::new(limits, happenings.clone()), settings, http, happenings));
         let app = rest::router(&shared).into_make_service_with_connect_info::<Line>();
         let gated = GatedListener::new(listener, Arc::clone(&shared));
         let accepting = tokio::spawn(async move {

@@ -31,12 +31,8 @@ pub(crate) async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if !origin_allowed(&headers) {
-        return Refusal::new(
-            400,
-            "api.web_socket.connect.upgrade.app_error",
-            "URL Blocked because of CORS.",
-        )
-        .into_response();
+        return Refusal::new(400, "api.web_socket.connect.upgrade.app_error", "URL Blocked because of CORS.")
+            .into_response();
     }
     let token = bearer(&headers);
     let wish = ResumeWish {
@@ -210,8 +206,7 @@ fn answer(shared: &Shared, key: u64, request: &Request) {
         }
         "user_update_active_status" | "presence" => Value::Null,
         _ => {
-            let refused =
-                Refusal::new(500, "api.web_socket_router.bad_action.app_error", "Unknown WebSocket action.");
+            let refused = Refusal::new(500, "api.web_socket_router.bad_action.app_error", "Unknown WebSocket action.");
             world.reply(key, refusal(request.seq, &refused));
             return;
         }

@@ -22,7 +22,14 @@ const SINCE_LIMIT: usize = 1000;
 
 impl World {
     /// A page of a channel. With `holes` the answer to `since` loses rows, as the real one does.
-    pub(crate) fn timeline(&self, channel_id: &str, window: &Window, page: usize, per_page: usize, holes: bool) -> Value {
+    pub(crate) fn timeline(
+        &self,
+        channel_id: &str,
+        window: &Window,
+        page: usize,
+        per_page: usize,
+        holes: bool,
+    ) -> Value {
         let here = || self.posts.iter().rev().filter(|post| post.channel_id == channel_id);
         let live = || here().filter(|post| post.delete_at == 0);
         let chosen: Vec<&Post> = match window {
@@ -69,8 +76,7 @@ impl World {
 
     fn post_list(&self, chosen: &[&Post], next: Option<&Post>, previous: Option<&Post>) -> Value {
         let order: Vec<&str> = chosen.iter().map(|post| post.id.as_str()).collect();
-        let mut posts: Map<String, Value> =
-            chosen.iter().map(|post| (post.id.clone(), self.post_json(post))).collect();
+        let mut posts: Map<String, Value> = chosen.iter().map(|post| (post.id.clone(), self.post_json(post))).collect();
         // The rest of every thread comes along in `posts`, so that nobody may take `posts` for the answer.
         for root in chosen.iter().map(|post| &post.root_id).filter(|root| !root.is_empty()) {
             let thread = self.posts.iter().filter(|p| p.delete_at == 0 && (p.id == *root || p.root_id == *root));

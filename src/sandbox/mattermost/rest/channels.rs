@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 fn visible_team<'a>(world: &World, team: Option<&'a Team>, caller: &Caller) -> Result<&'a Team, Refusal> {
-    let unknown =
-        || Refusal::new(404, "app.team.get_by_name.missing.app_error", "Unable to find the existing team.");
+    let unknown = || Refusal::new(404, "app.team.get_by_name.missing.app_error", "Unable to find the existing team.");
     let team = team.ok_or_else(unknown)?;
     if world.in_team(&team.id, &caller.user_id) || world.is_admin(&caller.user_id) {
         Ok(team)
@@ -194,7 +193,8 @@ pub(super) async fn add_member(
     let mut world = shared.world();
     let channel = readable(&world, &channel, &caller)?.clone();
     let user = world.users.get(&wanted.user_id).ok_or_else(Refusal::no_user)?.clone();
-    if channel.kind == ChannelKind::Direct || !world.in_channel(&channel.id, &caller.user_id) && user.id != caller.user_id
+    if channel.kind == ChannelKind::Direct
+        || !world.in_channel(&channel.id, &caller.user_id) && user.id != caller.user_id
     {
         return Err(Refusal::forbidden("manage_public_channel_members"));
     }

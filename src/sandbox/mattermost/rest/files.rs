@@ -19,11 +19,7 @@ use std::sync::Arc;
 const ENVELOPE: usize = 64 * 1024;
 
 fn too_large() -> Refusal {
-    Refusal::new(
-        413,
-        "api.file.upload_file.too_large_detailed.app_error",
-        "Unable to upload file. File is too large.",
-    )
+    Refusal::new(413, "api.file.upload_file.too_large_detailed.app_error", "Unable to upload file. File is too large.")
 }
 
 /// A raw body with `channel_id` and `filename` in the query, or a form with `channel_id` and `files`.
@@ -42,7 +38,8 @@ pub(super) async fn upload(
         let content = to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
         (String::new(), vec![(name.clone(), content.to_vec())])
     };
-    let channel_id = if channel_id.is_empty() { query.get("channel_id").cloned().unwrap_or_default() } else { channel_id };
+    let channel_id =
+        if channel_id.is_empty() { query.get("channel_id").cloned().unwrap_or_default() } else { channel_id };
     if !crate::sandbox::mattermost::id::is_id(&channel_id) {
         return Err(Refusal::bad_url("channel_id"));
     }

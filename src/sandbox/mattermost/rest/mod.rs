@@ -85,10 +85,10 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
 
 /// Counts a call and lets it suffer what a test ordered.
 async fn attend(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or_else(
-        || request.uri().path().to_owned(),
-        |path| path.as_str().to_owned(),
-    );
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| request.uri().path().to_owned(), |path| path.as_str().to_owned());
     shared.count_call(format!("{} {route}", request.method()));
     let (limited, failing, slow) = {
         let mut plan = shared.plan();

@@ -158,12 +158,8 @@ pub(super) async fn patch(
     let change: Change = body(&bytes, "post")?;
     let mut world = shared.world();
     editable(&world, &post, &caller, change.message.is_some())?;
-    let patch = Patch {
-        message: change.message,
-        props: change.props,
-        is_pinned: change.is_pinned,
-        file_ids: change.file_ids,
-    };
+    let patch =
+        Patch { message: change.message, props: change.props, is_pinned: change.is_pinned, file_ids: change.file_ids };
     let post = world.change_post(&post, patch)?;
     Ok(Json(world.post_json(&post)))
 }

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) async fn ping() -> Json<Value> {
-    Json(json!({ "status": "OK", "AndroidLatestVersion": "", "AndroidMinVersion": "", "IosLatestVersion": "", "IosMinVersion": "", "ActiveSearchBackend": "database" }))
+    Json(
+        json!({ "status": "OK", "AndroidLatestVersion": "", "AndroidMinVersion": "", "IosLatestVersion": "", "IosMinVersion": "", "ActiveSearchBackend": "database" }),
+    )
 }
 
 /// Who is not logged in sees less.

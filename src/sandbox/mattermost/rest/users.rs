@@ -90,11 +90,7 @@ fn many<'a>(world: &World, users: impl Iterator<Item = &'a User>) -> Json<Value>
     Json(users.map(|user| world.user_json(user)).collect())
 }
 
-pub(super) async fn by_ids(
-    State(shared): State<Arc<Shared>>,
-    _: Caller,
-    bytes: Bytes,
-) -> Result<Json<Value>, Refusal> {
+pub(super) async fn by_ids(State(shared): State<Arc<Shared>>, _: Caller, bytes: Bytes) -> Result<Json<Value>, Refusal> {
     let ids: Vec<String> = body(&bytes, "user_ids")?;
     if ids.is_empty() {
         return Err(Refusal::bad_body("user_ids"));
