@@ -37,3 +37,5 @@ mod ssh;
 mod docs;
 mod execution;
 mod tidy;
+#[cfg(feature = "sandbox")]
+mod sandbox_chat;
