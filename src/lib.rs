@@ -2,3 +2,5 @@
 
 pub mod core;
 pub mod runtime;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

@@ -1,2 +1,4 @@
 //! The one test binary. A module an area; data under `tests/data`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod sandbox_nodes;

@@ -1,0 +1,3 @@
+//! # Sandbox: a whole cluster in one process
+
+pub mod nodes;
