@@ -105,13 +105,150 @@ async fn finish(command: &mut Command, input: &[u8]) -> Seen {
     }
 }
 
+/// Script, standard output, exit code.
+const SCRIPTS: &[(&str, &str, i32)] = &[
+    // Lists, codes, conditions.
+    ("echo a; echo b", "a\nb\n", 0),
+    ("true && echo yes || echo no", "yes\n", 0),
+    ("false && echo yes || echo no", "no\n", 0),
+    ("! false; echo $?", "0\n", 0),
+    ("exit 7", "", 7),
+    ("(exit 5); echo $?", "5\n", 0),
+    ("set -e; false; echo never", "", 1),
+    ("set -e; if false; then :; fi; false || true; echo here", "here\n", 0),
+    ("false | true; echo $?", "0\n", 0),
+    ("set -o pipefail; false | true; echo $?", "1\n", 0),
+    ("{ echo a; echo b; } | wc -l", "2\n", 0),
+    // Words.
+    ("x='a  b'; echo $x; echo \"$x\"", "a b\na  b\n", 0),
+    ("echo 'single $x' \"double ${HOME}\"", "single $x double /home/halcyon\n", 0),
+    ("x=; echo ${x:-unset} ${y-none} ${#HOME}", "unset none 13\n", 0),
+    (
+        "f=archive.tar.gz; echo ${f%.*} ${f%%.*} ${f#*.} ${f##*.} ${f/tar/zip}",
+        "archive.tar archive tar.gz gz archive.zip.gz\n",
+        0,
+    ),
+    ("x=hello; echo ${x:1:3} ${x^^} ${x: -2}", "ell HELLO lo\n", 0),
+    ("echo {1..5} a{b,c}d", "1 2 3 4 5 abd acd\n", 0),
+    ("echo $((2 + 3 * 4)) $((7 / 2)) $((1 << 10))", "14 3 1024\n", 0),
+    ("i=5; ((i++)); echo $i $((i > 5 ? 1 : 0))", "6 1\n", 0),
+    ("echo $(( 1 / 0 )); echo never", "", 1),
+    (
+        "a=(one 'two three' four); echo ${#a[@]} \"${a[1]}\"; for x in \"${a[@]}\"; do echo \"<$x>\"; done",
+        "3 two three\n<one>\n<two three>\n<four>\n",
+        0,
+    ),
+    ("set -- a 'b c'; for x in \"$@\"; do echo \"[$x]\"; done; echo $# $1", "[a]\n[b c]\n2 a\n", 0),
+    ("echo $(echo inner; echo $(echo deep))", "inner deep\n", 0),
+    ("echo `hostname -s`", "wn001\n", 0),
+    ("x=$(false); echo $?", "1\n", 0),
+    ("echo ~ /etc/*-release", "/home/halcyon /etc/almalinux-release /etc/os-release /etc/redhat-release\n", 0),
+    ("echo ${missing:?is not set}; echo never", "", 1),
+    ("IFS=:; p=a:b:c; echo $p; set -- $p; echo $#", "a b c\n3\n", 0),
+    // Compound commands.
+    ("for i in 1 2 3; do [ $i = 2 ] && continue; echo $i; done", "1\n3\n", 0),
+    ("for i in a b; do for j in 1 2 3; do [ $j = 2 ] && continue 2; echo $i$j; done; done", "a1\nb1\n", 0),
+    ("i=0; while [ $i -lt 3 ]; do i=$((i+1)); done; echo $i", "3\n", 0),
+    ("i=0; until test $i -ge 2; do i=$((i+1)); done; echo $i", "2\n", 0),
+    ("while true; do break; done; echo out", "out\n", 0),
+    ("for ((i=0;i<3;i++)); do printf %s $i; done; echo", "012\n", 0),
+    ("case wn042 in wn0*) echo worker;; *) echo other;; esac", "worker\n", 0),
+    ("f() { local x=$1; echo in $x; return 4; }; f 9; echo $? [$x]", "in 9\n4 []\n", 0),
+    ("if [[ abc == a* && 5 -gt 3 && wn7 =~ ^wn([0-9]+)$ ]]; then echo ${BASH_REMATCH[1]}; fi", "7\n", 0),
+    ("printf 'a b\\nc d\\n' | while read x y; do echo $y; done", "b\nd\n", 0),
+    ("(cd /tmp; pwd); pwd", "/tmp\n/home/halcyon\n", 0),
+    ("trap 'echo bye' EXIT; echo hi", "hi\nbye\n", 0),
+    // Redirections and files.
+    (
+        "echo one > /tmp/f; echo two >> /tmp/f; cat /tmp/f; wc -l < /tmp/f; rm /tmp/f; cat /tmp/f 2>/dev/null",
+        "one\ntwo\n2\n",
+        1,
+    ),
+    ("ls /nowhere 2>&1", "ls: cannot access '/nowhere': No such file or directory\n", 2),
+    ("cat <<EOF\nhome $HOME\nEOF\ncat <<'EOF'\nplain $HOME\nEOF", "home /home/halcyon\nplain $HOME\n", 0),
+    ("tr a-z A-Z <<< shout", "SHOUT\n", 0),
+    (
+        "mkdir -p /tmp/d/e && touch /tmp/d/e/x && ls /tmp/d /tmp/d/e; rm -rf /tmp/d; test -e /tmp/d; echo $?",
+        "/tmp/d:\ne\n\n/tmp/d/e:\nx\n1\n",
+        0,
+    ),
+    ("echo x > /nowhere/f", "", 1),
+    (
+        "printf '#!/bin/sh\\necho script $1\\n' > /tmp/s.sh; bash /tmp/s.sh A; sh -c 'echo $0 $1' zero one",
+        "script A\nzero one\n",
+        0,
+    ),
+    ("exec > /tmp/log; echo hidden; exec > /dev/stderr; cat /tmp/log >&2", "", 0),
+    // Filters.
+    ("seq 5 | head -2; seq 5 | tail -n 2; seq 5 | tail -n +4", "1\n2\n4\n5\n4\n5\n", 0),
+    ("yes | head -3", "y\ny\ny\n", 0),
+    ("printf 'b\\na\\nb\\n' | sort | uniq -c", "      1 a\n      2 b\n", 0),
+    ("printf '10\\n9\\n100\\n' | sort -n; printf 'x 3\\ny 1\\n' | sort -k2 -n", "9\n10\n100\ny 1\nx 3\n", 0),
+    ("echo a:b:c | cut -d: -f1,3", "a:c\n", 0),
+    ("printf 'Error 1\\nfine\\nerror 2\\n' | grep -ci error", "2\n", 0),
+    ("printf 'a1\\nb\\n' | grep -vE '[0-9]+'; echo x | grep -q y; echo $?", "b\n1\n", 0),
+    (
+        "echo 'one two three' | awk '{print $2, $NF}'; echo aXbX | sed 's/X/-/g'; seq 5 | sed -n '2,3p'",
+        "two three\na-b-\n2\n3\n",
+        0,
+    ),
+    ("echo hello | tee /tmp/t | rev; cat /tmp/t", "olleh\nhello\n", 0),
+    ("seq 3 | xargs echo; seq 4 | xargs -n 2 echo", "1 2 3\n1 2\n3 4\n", 0),
+    ("printf '%s=%03d|%-4s|%5.2f\\n' a 7 b 3.14159", "a=007|b   | 3.14\n", 0),
+    ("seq 100000 | wc -c", "588895\n", 0),
+    ("echo -n abc | sha256sum", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  -\n", 0),
+    // The node.
+    ("hostname; hostname -s; uname -n", "wn001.cluster.example\nwn001\nwn001.cluster.example\n", 0),
+    (
+        "whoami; sudo whoami; sudo -n -E -H -u nobody -- whoami; id -u; sudo id -u",
+        "halcyon\nroot\nnobody\n1000\n0\n",
+        0,
+    ),
+    (
+        "uname -r; rpm -q kernel bash nothing",
+        "5.14.0-427.13.1.el9_4.x86_64\nkernel-5.14.0-427.13.1.el9_4.x86_64\nbash-5.1.8-9.el9.x86_64\npackage nothing is not installed\n",
+        1,
+    ),
+    ("grep ^ID= /etc/os-release; . /etc/os-release; echo $VERSION_ID", "ID=\"almalinux\"\n9.4\n", 0),
+    ("systemctl is-active sshd nothing", "active\ninactive\n", 3),
+    ("systemctl stop slurmd", "", 1),
+    (
+        "sudo systemctl stop slurmd; systemctl is-active slurmd; sudo systemctl start slurmd; systemctl is-active slurmd",
+        "inactive\nactive\n",
+        0,
+    ),
+    ("systemctl status nothing", "", 4),
+    ("journalctl -u slurmd -n 3 | wc -l; journalctl -n 7 | wc -l", "3\n7\n", 0),
+    ("df -P / | awk 'NR>1 {print $NF}'; df -h /scratch | tail -1 | cut -c1-14", "/\n/dev/nvme0n1p1\n", 0),
+    ("free -m | awk '/Mem/ {print $1}'; uptime | grep -c 'load average'", "Mem:\n1\n", 0),
+    ("ps aux | grep -c slurmd; ps -e | head -1", "1\n    PID TTY          TIME CMD\n", 0),
+    ("env | grep ^LOGNAME; A=1 env | grep ^A=; export B=2; sh -c 'echo $B'", "LOGNAME=halcyon\nA=1\n2\n", 0),
+    ("timeout 0.05 sleep 30; echo $?; timeout 5 echo fine", "124\nfine\n", 0),
+    ("sleep 30 & kill %1 2>/dev/null; kill $(pgrep sleep); wait; echo done", "done\n", 0),
+    ("sleep 0.01 & wait $!; echo $?", "0\n", 0),
+    ("nosuchcommand", "", 127),
+    ("./nosuchfile", "", 127),
+    ("command -v ls; which nosuch; type cd", "/usr/bin/ls\ncd is a shell builtin\n", 0),
+    ("ssh other uptime", "", 127),
+    ("cat /etc/shadow /work /root/.ssh/id_rsa", "", 1),
+    ("date -d @0 +%Y-%m-%dT%H:%M:%SZ; basename /a/b.txt .txt; dirname /a/b.txt", "1970-01-01T00:00:00Z\nb\n/a\n", 0),
+    (
+        "sudo dnf -y update | tail -1; rpm -q kernel | wc -l; needs-restarting -r | head -2 | tail -1",
+        "Complete!\n2\n  * kernel\n",
+        0,
+    ),
+    ("dnf -y update", "", 1),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bare_command_and_a_wrapped_one() {
+async fn scripts_do_what_they_would_do_on_a_node() {
     let cluster = Cluster::start(1).await;
-    let seen = cluster.ask("wn001", "hostname -s; uptime; exit 3").await;
-    eprintln!("{seen:?}");
-    assert_eq!(seen.code, 3);
-    let seen = cluster.wrapped("wn001", "run", "x1", "cd /tmp; export A=5\necho $A $PWD; exit 4").await;
-    assert_eq!(seen, Seen { code: 4, out: "5 /tmp\n".into(), err: String::new() });
-    assert_eq!(cluster.wrapped("wn001", "status", "x1", "").await.out, "exited 4\n");
+    let mut wrong = Vec::new();
+    for (script, out, code) in SCRIPTS {
+        let seen = cluster.ask("wn001", script).await;
+        if (seen.out.as_str(), seen.code) != (*out, *code) {
+            wrong.push(format!("{script}\n   wanted {code} {out:?}\n      saw {seen:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

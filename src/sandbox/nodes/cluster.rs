@@ -119,7 +119,6 @@ impl Nodes {
         for (name, (address, listener)) in options.names.iter().zip(listeners) {
             let machine = Arc::new(Machine::new(Blueprint {
                 name: name.clone(),
-                address: address.to_string(),
                 seed: options.seed,
                 pace: options.pace,
                 sudo_password: options.sudo_password.clone(),

@@ -49,10 +49,6 @@ impl Group {
         self.members.wait().await;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.members.is_empty()
-    }
-
     /// Takes steps from what is left; false when none is left.
     pub(crate) fn charge_steps(&self, steps: u64) -> bool {
         self.steps.fetch_add(steps, Ordering::Relaxed) + steps <= STEPS

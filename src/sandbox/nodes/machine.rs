@@ -18,7 +18,6 @@ use super::ledger::LedgerEntry;
 pub(crate) struct Machine {
     pub(crate) name: String,
     pub(crate) domain: &'static str,
-    pub(crate) address: String,
     pub(crate) seed: u64,
     /// Factor on the time that slow tools take.
     pub(crate) pace: f64,
@@ -114,7 +113,6 @@ pub(crate) struct Kept {
 /// What a machine is made from.
 pub(crate) struct Blueprint {
     pub(crate) name: String,
-    pub(crate) address: String,
     pub(crate) seed: u64,
     pub(crate) pace: f64,
     pub(crate) sudo_password: Option<String>,
@@ -133,7 +131,6 @@ impl Machine {
         let mut machine = Machine {
             name: blueprint.name,
             domain: "cluster.example",
-            address: blueprint.address,
             seed: blueprint.seed,
             pace: blueprint.pace,
             sudo_password: blueprint.sudo_password,

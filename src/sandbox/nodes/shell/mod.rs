@@ -28,6 +28,7 @@ use super::stream::Streams;
 
 pub(crate) use launch::Sudo;
 pub(crate) use parse::split_words;
+pub(crate) use pattern::matches as fits;
 
 /// Nested calls, substitutions and groups that a script may have.
 const DEPTH: u32 = 40;

@@ -28,7 +28,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Whether the whole text fits. Takes time proportional to pattern times text, whatever the pattern.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);

@@ -132,7 +132,7 @@ pub(crate) async fn run(call: &Call<'_>) -> i32 {
             print::run(call).await
         }
         "head" | "tail" | "grep" | "egrep" | "wc" | "sort" | "uniq" | "cut" | "tr" | "tee" | "tac" | "rev" | "sed"
-        | "awk" | "md5sum" | "sha256sum" => text::run(call).await,
+        | "awk" | "sha256sum" => text::run(call).await,
         "cat" | "ls" | "touch" | "mkdir" | "rmdir" | "rm" | "cp" | "mv" | "ln" | "stat" | "du" | "chmod" | "chown"
         | "mktemp" | "realpath" | "find" => files::run(call).await,
         "ps" | "kill" | "pkill" | "pgrep" | "sleep" | "sync" => process::run(call).await,
