@@ -96,7 +96,10 @@ async fn finish(command: &mut Command, input: &[u8]) -> Seen {
         // A command that ends early closes its input: that is no failure of the test.
         let _ = stdin.write_all(&input).await;
     });
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("ssh did not end").unwrap();
+    let Ok(output) = tokio::time::timeout(PATIENCE, child.wait_with_output()).await else {
+        return Seen { code: -2, out: String::new(), err: "ssh did not end".to_owned() };
+    };
+    let output = output.unwrap();
     feeding.await.unwrap();
     Seen {
         code: output.status.code().unwrap_or(-1),
@@ -221,7 +224,7 @@ const SCRIPTS: &[(&str, &str, i32)] = &[
     ("journalctl -u slurmd -n 3 | wc -l; journalctl -n 7 | wc -l", "3\n7\n", 0),
     ("df -P / | awk 'NR>1 {print $NF}'; df -h /scratch | tail -1 | cut -c1-14", "/\n/dev/nvme0n1p1\n", 0),
     ("free -m | awk '/Mem/ {print $1}'; uptime | grep -c 'load average'", "Mem:\n1\n", 0),
-    ("ps aux | grep -c slurmd; ps -e | head -1", "1\n    PID TTY          TIME CMD\n", 0),
+    ("ps aux | grep -c [s]lurmd; ps -e | head -1", "1\n    PID TTY          TIME CMD\n", 0),
     ("env | grep ^LOGNAME; A=1 env | grep ^A=; export B=2; sh -c 'echo $B'", "LOGNAME=halcyon\nA=1\n2\n", 0),
     ("timeout 0.05 sleep 30; echo $?; timeout 5 echo fine", "124\nfine\n", 0),
     ("sleep 30 & kill %1 2>/dev/null; kill $(pgrep sleep); wait; echo done", "done\n", 0),
@@ -251,4 +254,219 @@ async fn scripts_do_what_they_would_do_on_a_node() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The ways a connection fails, as the client tells it.
+async fn refused(cluster: &Cluster, node: &str, options: &[&str]) -> Seen {
+    let mut all = vec!["-o", "ConnectTimeout=1"];
+    all.extend(options);
+    let seen = finish(cluster.ssh(node, &all).arg("echo reached"), b"").await;
+    assert_eq!((seen.code, seen.out.as_str()), (255, ""), "{seen:?}");
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_show_as_on_a_broken_node() {
+    let cluster = Cluster::start_with(4, |options| {
+        options.faults.insert("wn002".to_owned(), Fault::RefuseConnections);
+    })
+    .await;
+    let nodes = &cluster.nodes;
+    assert!(refused(&cluster, "wn002", &[]).await.err.contains("Connection refused"));
+    assert!(nodes.heal("wn002").await);
+    assert_eq!(cluster.ask("wn002", "echo reached").await.out, "reached\n");
+    assert!(!nodes.fault("wn999", Fault::Hang).await);
+
+    // A connection that is open ends with the fault, so that the next request meets it.
+    assert_eq!(cluster.ask("wn001", "echo reached").await.out, "reached\n");
+    nodes.fault("wn001", Fault::RefuseLogin).await;
+    assert!(refused(&cluster, "wn001", &[]).await.err.contains("Permission denied"));
+    nodes.fault("wn001", Fault::WrongHostKey).await;
+    assert!(refused(&cluster, "wn001", &[]).await.err.contains("Host key verification failed"));
+    nodes.fault("wn001", Fault::Hang).await;
+    let hung = refused(&cluster, "wn001", &[]).await;
+    assert!(hung.err.contains("timed out"), "{hung:?}");
+
+    nodes.fault("wn003", Fault::HangAfterLogin).await;
+    let mut command = cluster.ssh("wn003", &[]);
+    let child = command.arg("echo reached").spawn().unwrap();
+    let waiting = tokio::time::timeout(Duration::from_millis(600), child.wait_with_output());
+    assert!(waiting.await.is_err(), "a command was answered");
+    assert!(nodes.ledger("wn003").is_empty());
+
+    nodes.fault("wn003", Fault::FailCommand(9)).await;
+    assert_eq!(cluster.ask("wn003", "echo reached").await.code, 9);
+    assert_eq!(cluster.wrapped("wn003", "run", "failing", "echo reached").await.code, 9);
+    assert_eq!(cluster.wrapped("wn003", "status", "failing", "").await.out, "exited 9\n");
+
+    nodes.fault("wn003", Fault::Slow(Duration::from_millis(300))).await;
+    let began = Instant::now();
+    assert_eq!(cluster.ask("wn003", "echo late").await.out, "late\n");
+    assert!(began.elapsed() >= Duration::from_millis(300));
+
+    // A wrapped command goes on without its connection.
+    nodes.fault("wn004", Fault::DropAfterBytes(1_000)).await;
+    let seen = cluster.wrapped("wn004", "run", "cut", "seq 1000; echo kept > /tmp/kept; exit 6").await;
+    assert_eq!(seen.code, 255, "{seen:?}");
+    assert!(seen.out.len() <= 1_000 && seen.out.starts_with("1\n2\n"), "{}", seen.out.len());
+    nodes.heal("wn004").await;
+    cluster.ledger_until("wn004", |ledger| ledger.iter().any(|entry| entry.code == Some(6))).await;
+    assert_eq!(cluster.wrapped("wn004", "status", "cut", "").await.out, "exited 6\n");
+    assert_eq!(cluster.ask("wn004", "cat /tmp/kept").await.out, "kept\n");
+
+    nodes.fault("wn004", Fault::DropAfter(Duration::from_millis(200))).await;
+    assert_eq!(cluster.wrapped("wn004", "run", "cut later", "sleep 30").await.code, 125);
+    assert_eq!(cluster.wrapped("wn004", "run", "cut-later", "sleep 30").await.code, 255);
+    nodes.heal("wn004").await;
+    assert_eq!(cluster.wrapped("wn004", "status", "cut-later", "").await.out, "running\n");
+    assert_eq!(cluster.wrapped("wn004", "kill", "cut-later", "").await.code, 0);
+
+    nodes.close_all().await;
+    assert!(refused(&cluster, "wn003", &[]).await.err.contains("Connection refused"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wrapper_keeps_its_word() {
+    let cluster = Cluster::start(1).await;
+    let node = "wn001";
+    let seen = |code: i32, out: &str| Seen { code, out: out.to_owned(), err: String::new() };
+    let script = "cd /tmp; export GREETING='it is'\necho $GREETING $PWD; echo wrong >&2; cat; exit 4";
+    let ran = cluster.wrapped(node, "run", "a1", script).await;
+    assert_eq!(ran, Seen { code: 4, out: "it is /tmp\n".to_owned(), err: "wrong\n".to_owned() });
+    assert_eq!(cluster.wrapped(node, "status", "a1", "").await, seen(0, "exited 4\n"));
+    assert_eq!(cluster.wrapped(node, "kill", "a1", "").await, seen(0, ""));
+
+    // Once, ever.
+    let again = cluster.wrapped(node, "run", "a1", "echo twice").await;
+    assert_eq!((again.code, again.out.as_str()), (125, ""));
+    assert!(again.err.starts_with("halcyon-1: "), "{again:?}");
+    assert_eq!(cluster.nodes.ledger(node).len(), 1);
+
+    assert_eq!(cluster.wrapped(node, "forget", "a1", "").await, seen(0, ""));
+    assert_eq!(cluster.wrapped(node, "status", "a1", "").await, seen(0, "none\n"));
+    assert_eq!(cluster.wrapped(node, "kill", "a1", "").await, seen(3, ""));
+    assert_eq!(cluster.wrapped(node, "forget", "a1", "").await, seen(0, ""));
+
+    // A kill reaches everybody of the group, wherever it is.
+    let long = "trap '' TERM; (sleep 60 | cat) & for i in 1 2 3; do sleep 60 & done; timeout 50 sleep 60; wait";
+    let (killed, ()) = tokio::join!(cluster.wrapped(node, "run", "b1", long), async {
+        cluster.ledger_until(node, |ledger| ledger.len() == 2).await;
+        let until = Instant::now() + PATIENCE;
+        while cluster.ask(node, "pgrep -f 'sleep 60' | wc -l").await.out != "0\n" && Instant::now() < until {
+            if cluster.wrapped(node, "status", "b1", "").await.out == "running\n" {
+                assert_eq!(cluster.wrapped(node, "forget", "b1", "").await.code, 4);
+                assert_eq!(cluster.wrapped(node, "kill", "b1", "").await, seen(0, ""));
+                break;
+            }
+        }
+        assert_eq!(cluster.ask(node, "ps -eo comm= | grep -c ^sleep").await.out, "0\n");
+    });
+    assert_eq!(killed.code, 143);
+    assert_eq!(cluster.wrapped(node, "status", "b1", "").await, seen(0, "exited 143\n"));
+    let entry = cluster.nodes.ledger(node).into_iter().find(|entry| entry.id.as_deref() == Some("b1")).unwrap();
+    assert_eq!((entry.killed, entry.code, entry.script.as_str()), (true, Some(143), long));
+
+    // Another account knows nothing of an id.
+    let rooted = cluster.ask_with(node, &wrapper_line("sudo -n -- ", "run", "c1"), b"whoami; echo $HOME").await;
+    assert_eq!(rooted, seen(0, "root\n/root\n"));
+    assert_eq!(cluster.wrapped(node, "status", "c1", "").await, seen(0, "none\n"));
+    assert_eq!(cluster.ask(node, &wrapper_line("sudo -n -- ", "status", "c1")).await, seen(0, "exited 0\n"));
+
+    // Malformed requests run nothing.
+    let before = cluster.nodes.ledger(node).len();
+    for (verb, id, code) in [("run", "-x", 125), ("status", ".hidden", 2), ("dance", "a", 2), ("kill", "a/b", 2)] {
+        let answer = cluster.wrapped(node, verb, id, "echo never").await;
+        assert_eq!((answer.code, answer.out.as_str()), (code, ""), "{verb} {id}");
+        assert!(answer.err.starts_with("halcyon-1: "), "{answer:?}");
+    }
+    let newer = cluster.ask_with(node, "sh -c : halcyon-2 run a", b"echo never").await;
+    assert_eq!((newer.code, newer.out.as_str()), (125, ""));
+    assert_eq!(cluster.nodes.ledger(node).len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sudo_takes_the_password_from_the_first_line() {
+    let cluster = Cluster::start_with(1, |options| options.sudo_password = Some("open sesame".to_owned())).await;
+    let line = wrapper_line("sudo -S -p '' -- ", "run", "s1");
+    let seen = cluster.ask_with("wn001", &line, b"open sesame\nread line; echo \"[$line]\"; id -un").await;
+    assert_eq!((seen.code, seen.out.as_str()), (0, "[]\nroot\n"), "{seen:?}");
+    let wrong = cluster.ask_with("wn001", &wrapper_line("sudo -S -- ", "run", "s2"), b"guess\nid").await;
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert!(wrong.err.contains("incorrect password"), "{wrong:?}");
+    let none = cluster.ask("wn001", "sudo -n id").await;
+    assert_eq!((none.code, none.err.as_str()), (1, "sudo: a password is required\n"));
+    assert!(cluster.nodes.ledger("wn001").iter().all(|entry| !entry.script.contains("open sesame")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn input_reaches_a_bare_command_and_ends() {
+    let cluster = Cluster::start(1).await;
+    let input: Vec<u8> = (0..400_000).map(|at: u32| b'a' + (at % 26) as u8).collect();
+    assert_eq!(cluster.ask_with("wn001", "wc -c", &input).await.out, "400000\n");
+    assert_eq!(cluster.ask_with("wn001", "read x; echo got $x; cat", b"one\ntwo\n").await.out, "got one\ntwo\n");
+    // A command that does not read its input is held up by nothing.
+    assert_eq!(cluster.ask_with("wn001", "echo fine", &input).await.out, "fine\n");
+    let echoed = cluster.ask_with("wn001", "cat", &input).await;
+    assert_eq!(echoed.out.as_bytes(), input);
+    let shell = finish(&mut cluster.ssh("wn001", &[]), b"").await;
+    assert_eq!(shell.code, 1);
+    assert!(shell.out.contains("no interactive shell"), "{shell:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reboot_takes_what_runs_and_brings_the_new_kernel() {
+    let cluster = Cluster::start_with(1, |options| options.pace = 0.02).await;
+    let node = "wn001";
+    let facts = "cat /proc/sys/kernel/random/boot_id; uname -r";
+    let before = cluster.ask(node, facts).await.out;
+    assert_eq!(cluster.ask(node, facts).await.out, before);
+    assert_eq!(cluster.ask(node, "sudo dnf -y update kernel | tail -n 1").await.out, "Complete!\n");
+    let (taken, ()) = tokio::join!(cluster.wrapped(node, "run", "long", "sleep 60"), async {
+        cluster.ledger_until(node, |ledger| ledger.iter().any(|entry| entry.id.is_some())).await;
+        assert_eq!(cluster.ask(node, "sudo reboot").await.code, 255);
+    });
+    assert_eq!(taken.code, 255);
+    let until = Instant::now() + PATIENCE;
+    let after = loop {
+        let seen = cluster.ask(node, facts).await;
+        if seen.code == 0 {
+            break seen.out;
+        }
+        assert!(Instant::now() < until, "the node stayed away: {seen:?}");
+    };
+    let (old_boot, _) = before.split_once('\n').unwrap();
+    let (new_boot, kernel) = after.split_once('\n').unwrap();
+    assert_ne!(old_boot, new_boot);
+    assert_eq!(kernel, "5.14.0-427.40.1.el9_4.x86_64\n");
+    assert_eq!(cluster.wrapped(node, "status", "long", "").await.out, "none\n");
+    let entry = cluster.nodes.ledger(node).into_iter().find(|entry| entry.id.is_some()).unwrap();
+    assert_eq!((entry.killed, entry.code), (true, None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_nodes_and_many_channels_at_once() {
+    let cluster = Cluster::start(24).await;
+    let names: Vec<String> = cluster.nodes.names().map(str::to_owned).collect();
+    let first =
+        futures_util::future::join_all(names.iter().map(|name| cluster.ask(name, "hostname -s; uname -m"))).await;
+    for (name, seen) in names.iter().zip(&first) {
+        assert_eq!(*seen, Seen { code: 0, out: format!("{name}\nx86_64\n"), err: String::new() });
+    }
+    // Ten channels on one connection, one of them silent and one of them loud.
+    let scripts: Vec<String> = (0..10)
+        .map(|at| match at {
+            0 => "sleep 0.2; echo 0".to_owned(),
+            1 => "seq 200000 | tail -n 1; echo 1".to_owned(),
+            at => format!("echo {at}"),
+        })
+        .collect();
+    let all = futures_util::future::join_all(scripts.iter().map(|script| cluster.ask("wn001", script))).await;
+    for (at, seen) in all.iter().enumerate() {
+        assert_eq!(seen.out.lines().last(), Some(at.to_string().as_str()), "{seen:?}");
+    }
+    // What a node is follows from its name.
+    let facts = "uptime -p; nproc; free -m; df /scratch; ip -br addr";
+    let again = Cluster::start(2).await;
+    assert_eq!(cluster.ask("wn002", facts).await.out, again.ask("wn002", facts).await.out);
+    assert_ne!(again.ask("wn001", facts).await.out, again.ask("wn002", facts).await.out);
 }

@@ -112,13 +112,14 @@ impl Shell {
         child.streams.input = Source::empty();
         let and_or = and_or.clone();
         let (done, code) = watch::channel(None);
-        let pid = child.pid;
         let entered = self.machine.enter(self.pid, &self.user, &and_or.to_string(), &self.group);
+        let pid = entered.pid;
+        child.pid = pid;
         self.group.spawn(async move {
-            let entered = entered;
-            let code = match child.and_or(&and_or).await {
-                Ok(code) | Err(Stop::Exit(code) | Stop::Return(code)) => code,
-                Err(_) => 0,
+            let code = match entered.token.run_until_cancelled(child.and_or(&and_or)).await {
+                Some(Ok(code) | Err(Stop::Exit(code) | Stop::Return(code))) => code,
+                Some(Err(_)) => 0,
+                None => 143,
             };
             drop(entered);
             let _ = done.send(Some(code));
