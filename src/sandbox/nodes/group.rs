@@ -1,6 +1,7 @@
 //! A process group: what is killed together, and how much it may do.
 
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -9,6 +10,9 @@ use tokio_util::task::TaskTracker;
 const STEPS: u64 = 1_000_000;
 /// Bytes that a script may write to the channel.
 const OUTPUT: u64 = 64 << 20;
+
+/// Shells that a script may have at once.
+const SHELLS: u32 = 400;
 
 pub(crate) const TERM: i32 = 15;
 pub(crate) const KILL: i32 = 9;
@@ -21,6 +25,7 @@ pub(crate) struct Group {
     signal: AtomicI32,
     steps: AtomicU64,
     output: AtomicU64,
+    shells: AtomicU32,
 }
 
 impl Group {
@@ -61,5 +66,23 @@ impl Group {
             self.signal(KILL);
         }
         within
+    }
+
+    /// Room for one more shell; none when there are too many.
+    pub(crate) fn seat(self: &Arc<Group>) -> Option<Seat> {
+        // The seat is made first: its drop takes back what was counted.
+        let taken = self.shells.fetch_add(1, Ordering::Relaxed);
+        let seat = Seat(self.clone());
+        (taken < SHELLS).then_some(seat)
+    }
+}
+
+/// A shell's place among those of its group.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Group>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.shells.fetch_sub(1, Ordering::Relaxed);
     }
 }

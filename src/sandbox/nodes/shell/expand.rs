@@ -17,6 +17,9 @@ use crate::sandbox::nodes::stream::{HELD, Sink};
 /// Fields that one word may become.
 const FIELDS: usize = 100_000;
 
+/// Bytes of values and patterns that are matched against each other piece by piece.
+const PATTERN_WORK: usize = 4_096;
+
 /// What becomes of what an unquoted expansion gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Splitting {
@@ -258,7 +261,7 @@ impl Shell {
 
     async fn substitute(&mut self, script: &str) -> Result<String, Stop> {
         self.step().await?;
-        let mut child = self.subshell();
+        let mut child = self.subshell().await?;
         let (sink, held) = Sink::memory();
         child.streams.out = sink;
         // The substitution is one level deeper than the word it stands in.
@@ -412,9 +415,10 @@ impl Shell {
             None => String::new(),
         };
         let values = self.held(parameter, indirect).unwrap_or_default();
-        // Pattern work is quadratic at worst, so that long values pay for it.
-        let bytes: u64 = values.iter().map(|value| value.len() as u64).sum();
-        if bytes > 100_000 || !self.group.charge_steps(bytes / 16) {
+        // The time that a pattern takes grows with the square of the value.
+        let bytes: usize = values.iter().map(String::len).sum();
+        let most = if pattern::is_pattern(&pattern) { PATTERN_WORK } else { VALUE };
+        if bytes > most || pattern.len() > most || !self.group.charge_steps(bytes as u64 / 16) {
             self.complain("value too large for this sandbox node").await;
             return Err(Stop::Exit(2));
         }
@@ -538,12 +542,18 @@ fn boundaries(text: &str) -> impl DoubleEndedIterator<Item = usize> {
 }
 
 fn trim_suffix(text: &str, pattern: &str, largest: bool) -> String {
+    if !pattern::is_pattern(pattern) {
+        return text.strip_suffix(&pattern::plain(pattern)).unwrap_or(text).to_owned();
+    }
     let fits = |at: &usize| pattern::matches(pattern, &text[*at..]);
     let at = if largest { boundaries(text).find(fits) } else { boundaries(text).rev().find(fits) };
     text[..at.unwrap_or(text.len())].to_owned()
 }
 
 fn trim_prefix(text: &str, pattern: &str, largest: bool) -> String {
+    if !pattern::is_pattern(pattern) {
+        return text.strip_prefix(&pattern::plain(pattern)).unwrap_or(text).to_owned();
+    }
     let fits = |at: &usize| pattern::matches(pattern, &text[..*at]);
     let at = if largest { boundaries(text).rev().find(fits) } else { boundaries(text).find(fits) };
     text[at.unwrap_or(0)..].to_owned()
@@ -572,12 +582,9 @@ fn replace(text: &str, pattern: &str, replacement: &str, kind: &SubstringMatchKi
     if !pattern::is_pattern(pattern)
         && matches!(kind, SubstringMatchKind::Anywhere | SubstringMatchKind::FirstOccurrence)
     {
-        let plain = pattern.replace('\\', "");
+        let plain = pattern::plain(pattern);
         let count = if matches!(kind, SubstringMatchKind::Anywhere) { usize::MAX } else { 1 };
         return text.replacen(&plain, replacement, count);
-    }
-    if text.len() > 2_000 {
-        return text.to_owned();
     }
     match kind {
         SubstringMatchKind::Prefix => {

@@ -116,7 +116,7 @@ impl Shell {
 
     /// Runs words in a child of this shell.
     async fn child(&mut self, words: &[String]) -> Outcome {
-        let mut child = self.subshell();
+        let mut child = self.subshell().await?;
         child.functions.clear();
         match child.invoke(words.to_vec()).await {
             Ok(code) | Err(super::Stop::Exit(code) | super::Stop::Return(code)) => Ok(code),
@@ -132,7 +132,7 @@ impl Shell {
                 match sudo.admit(&self.user, password.as_deref(), &self.streams.input).await {
                     Err(problem) => Some(problem),
                     Ok(()) => {
-                        let mut child = self.subshell();
+                        let mut child = self.subshell().await?;
                         child.functions.clear();
                         if !sudo.keep_environment {
                             child.variables.retain(|name, _| matches!(name.as_str(), "PATH" | "LANG" | "SHELL"));
@@ -155,7 +155,7 @@ impl Shell {
 
     /// `sh [-flags] -c TEXT [NAME ARGUMENTS]`, `sh FILE ARGUMENTS`, `sh -s` and `sh` with the script on its input.
     async fn shell(&mut self, name: &str, arguments: &[String]) -> Outcome {
-        let mut child = self.subshell();
+        let mut child = self.subshell().await?;
         child.functions.clear();
         child.variables.retain(|_, variable| variable.exported);
         child.flags = Default::default();
@@ -222,7 +222,7 @@ impl Shell {
     }
 
     async fn env(&mut self, arguments: &[String]) -> Outcome {
-        let mut child = self.subshell();
+        let mut child = self.subshell().await?;
         let mut rest = arguments;
         while let [argument, after @ ..] = rest {
             if argument == "-i" {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use brush_parser::ast;
 use tokio::sync::watch;
 
-use super::group::Group;
+use super::group::{Group, Seat};
 use super::machine::Machine;
 use super::stream::Streams;
 
@@ -90,6 +90,8 @@ pub(crate) struct Shell {
     tested: u32,
     jobs: Vec<(u32, watch::Receiver<Option<i32>>)>,
     exit_trap: Option<String>,
+    /// Its place among the group's shells; the first one needs none.
+    seat: Option<Arc<Seat>>,
 }
 
 impl Shell {
@@ -117,6 +119,7 @@ impl Shell {
             tested: 0,
             jobs: Vec::new(),
             exit_trap: None,
+            seat: None,
         };
         shell.become_user(user);
         shell.directory = shell.value("HOME").unwrap_or_else(|| "/".to_owned());

@@ -4,7 +4,7 @@ use brush_parser::word::{self, WordPiece, WordPieceWithSource};
 use brush_parser::{Parser, ParserOptions, ast};
 
 /// Bytes that a script may have.
-const SCRIPT: usize = 1 << 20;
+const SCRIPT: usize = 1 << 18;
 /// Brackets and keywords that may be open at once: the parser goes down its stack with each.
 const NESTING: usize = 24;
 

@@ -15,6 +15,19 @@ pub(super) fn is_pattern(pattern: &str) -> bool {
     false
 }
 
+/// The text that a pattern without special characters stands for.
+pub(super) fn plain(pattern: &str) -> String {
+    let mut text = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.extend(characters.next()),
+            other => text.push(other),
+        }
+    }
+    text
+}
+
 /// The text with every special character made to stand for itself.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
@@ -27,8 +40,14 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
+/// Pattern times text up to which a match is tried.
+const EFFORT: usize = 50_000_000;
+
 /// Whether the whole text fits. Takes time proportional to pattern times text, whatever the pattern.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    if pattern.len().saturating_mul(text.len()) > EFFORT {
+        return false;
+    }
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
     let (mut p, mut t) = (0, 0);

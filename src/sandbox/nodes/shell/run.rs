@@ -108,7 +108,7 @@ impl Shell {
 
     async fn background(&mut self, and_or: &ast::AndOrList) -> Outcome {
         self.step().await?;
-        let mut child = self.subshell();
+        let mut child = self.subshell().await?;
         child.streams.input = Source::empty();
         let and_or = and_or.clone();
         let (done, code) = watch::channel(None);
@@ -130,13 +130,21 @@ impl Shell {
         Ok(0)
     }
 
-    /// A copy of the shell as a child process has it.
-    pub(super) fn subshell(&self) -> Shell {
+    /// A copy of the shell as a child process has it. Too many of them, or too much to copy, ends the script.
+    pub(super) async fn subshell(&self) -> Result<Shell, Stop> {
+        let values = self.variables.values().flat_map(|variable| &variable.values).chain(&self.positional);
+        let bytes: usize = values.map(String::len).sum();
+        let seat = self.group.seat();
+        if seat.is_none() || !self.group.charge_steps(bytes as u64 / 64) {
+            self.complain("fork: retry: Resource temporarily unavailable").await;
+            return Err(Stop::Exit(254));
+        }
         let mut child = self.clone();
+        child.seat = seat.map(Arc::new);
         child.pid = self.machine.next_pid();
         child.jobs.clear();
         child.exit_trap = None;
-        child
+        Ok(child)
     }
 
     async fn pipeline(&mut self, pipeline: &ast::Pipeline, tested: bool) -> Outcome {
@@ -159,7 +167,7 @@ impl Shell {
         let mut input = Some(self.streams.input.clone());
         let mut running: Vec<BoxFuture<'_, i32>> = Vec::new();
         for (at, stage) in stages.iter().enumerate() {
-            let mut child = self.subshell();
+            let mut child = self.subshell().await?;
             if let Some(input) = input.take() {
                 child.streams.input = input;
             }
@@ -229,7 +237,7 @@ impl Shell {
         match compound {
             ast::CompoundCommand::BraceGroup(group) => self.list(&group.list).await,
             ast::CompoundCommand::Subshell(subshell) => {
-                let mut child = self.subshell();
+                let mut child = self.subshell().await?;
                 match child.list(&subshell.list).await {
                     Ok(code) | Err(Stop::Exit(code) | Stop::Return(code)) => Ok(code),
                     Err(_) => Ok(0),
