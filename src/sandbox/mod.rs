@@ -14,3 +14,5 @@
 //! - **Loopback only**, and unreachable from `serve`: only `demo`, `test` and the tests construct it.
 
 pub mod mattermost;
+
+pub mod nodes;

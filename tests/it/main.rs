@@ -39,3 +39,4 @@ mod execution;
 mod tidy;
 #[cfg(feature = "sandbox")]
 mod sandbox_chat;
+mod sandbox_nodes;

@@ -1,0 +1,302 @@
+//! Starting, breaking, watching and stopping the nodes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::ssh_key::private::Ed25519Keypair;
+use russh::keys::{PrivateKey, PublicKey};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::connection::{Gate, config};
+use super::fault::Fault;
+use super::ledger::LedgerEntry;
+use super::machine::{Blueprint, Machine};
+
+/// How often another loopback network or port is tried.
+const ATTEMPTS: u32 = 64;
+/// Nodes in one loopback /24.
+const PER_NETWORK: usize = 250;
+
+/// What a cluster is made from.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The nodes' names.
+    pub names: Vec<String>,
+    /// Faults that are there from the beginning.
+    pub faults: BTreeMap<String, Fault>,
+    /// A directory for keys and configuration, private to its owner. It is made when it is missing.
+    pub directory: PathBuf,
+    /// What the nodes are follows from this and their names.
+    pub seed: u64,
+    /// Factor on the time that updates, reboots and restarts of services take: 1 is as in life, 0 is at once.
+    pub pace: f64,
+    /// The account of the `ssh_config`. Any account may log in.
+    pub user: String,
+    /// What `sudo` asks for; without one it asks for nothing.
+    pub sudo_password: Option<String>,
+}
+
+impl Options {
+    /// Healthy nodes at life's pace.
+    pub fn new(names: impl IntoIterator<Item = impl Into<String>>, directory: impl Into<PathBuf>) -> Options {
+        Options {
+            names: names.into_iter().map(Into::into).collect(),
+            faults: BTreeMap::new(),
+            directory: directory.into(),
+            seed: 1,
+            pace: 1.0,
+            user: "halcyon".to_owned(),
+            sudo_password: None,
+        }
+    }
+}
+
+/// Why the nodes could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A name that cannot stand in an `ssh_config`, or stands there twice.
+    #[error("{0:?} cannot name a sandbox node: a name is letters, digits, dots and hyphens, and is used once")]
+    Name(String),
+    /// A fault for a node that does not exist.
+    #[error("there is a fault for the sandbox node {0:?}, but no node of that name")]
+    UnknownNode(String),
+    /// No loopback network with a common free port.
+    #[error(
+        "no loopback addresses for the sandbox nodes: {0}. The nodes need addresses in 127.0.0.0/16, which Linux has by default"
+    )]
+    Addresses(std::io::Error),
+    /// The directory cannot be written.
+    #[error("the sandbox nodes cannot write {}: {error}", path.display())]
+    Directory {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// No key could be made.
+    #[error("the sandbox nodes cannot make an SSH key: {0}")]
+    Key(String),
+}
+
+/// A running cluster. Dropping it closes everything.
+pub struct Nodes {
+    nodes: BTreeMap<String, Node>,
+    ssh_config: PathBuf,
+    port: u16,
+    stop: CancellationToken,
+}
+
+struct Node {
+    machine: Arc<Machine>,
+    address: Ipv4Addr,
+    listening: watch::Receiver<bool>,
+}
+
+impl Nodes {
+    /// Binds the nodes' addresses, writes keys and configuration, and answers from then on.
+    pub async fn start(options: Options) -> Result<Nodes, StartError> {
+        for (at, name) in options.names.iter().enumerate() {
+            let fits = name.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '.' | '-'));
+            if !fits || options.names[..at].contains(name) {
+                return Err(StartError::Name(name.clone()));
+            }
+        }
+        if let Some(stranger) = options.faults.keys().find(|name| !options.names.contains(name)) {
+            return Err(StartError::UnknownNode(stranger.clone()));
+        }
+        let (listeners, port) = bind(options.names.len()).await.map_err(StartError::Addresses)?;
+        let client = new_key()?;
+        let stop = CancellationToken::new();
+        let mut nodes = BTreeMap::new();
+        let mut known_hosts = String::new();
+        for (name, (address, listener)) in options.names.iter().zip(listeners) {
+            let machine = Arc::new(Machine::new(Blueprint {
+                name: name.clone(),
+                seed: options.seed,
+                pace: options.pace,
+                sudo_password: options.sudo_password.clone(),
+                fault: options.faults.get(name).cloned(),
+            }));
+            let host_key = new_key()?;
+            let _ = writeln!(known_hosts, "[{address}]:{port} {}", public_text(host_key.public_key())?);
+            let (listening, followed) = watch::channel(true);
+            let gate = Arc::new(Gate {
+                machine: machine.clone(),
+                address: SocketAddr::from((address, port)),
+                config: config(host_key),
+                wrong_config: config(new_key()?),
+                client: client.public_key().clone(),
+                listening,
+                stop: stop.clone(),
+            });
+            tokio::spawn(gate.serve(listener));
+            nodes.insert(name.clone(), Node { machine, address, listening: followed });
+        }
+        let ssh_config = write_files(&options, &nodes, port, &client, &known_hosts)?;
+        let started = Nodes { nodes, ssh_config, port, stop };
+        for node in started.nodes.values() {
+            node.settled().await;
+        }
+        Ok(started)
+    }
+
+    /// The `ssh_config` with an entry for each node.
+    pub fn ssh_config(&self) -> &Path {
+        &self.ssh_config
+    }
+
+    /// The names of the nodes, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.keys().map(String::as_str)
+    }
+
+    /// Where a node listens.
+    pub fn address(&self, name: &str) -> Option<SocketAddr> {
+        self.nodes.get(name).map(|node| SocketAddr::from((node.address, self.port)))
+    }
+
+    /// Sets a fault and waits until it is in force; false when there is no such node.
+    pub async fn fault(&self, name: &str, fault: Fault) -> bool {
+        self.change(name, Some(fault)).await
+    }
+
+    /// Takes the fault away and waits until the node answers again; false when there is no such node.
+    pub async fn heal(&self, name: &str) -> bool {
+        self.change(name, None).await
+    }
+
+    async fn change(&self, name: &str, fault: Option<Fault>) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        node.machine.set_fault(fault);
+        node.settled().await;
+        true
+    }
+
+    /// What ran on a node, in the order of starting; nothing for a node that does not exist.
+    pub fn ledger(&self, name: &str) -> Vec<LedgerEntry> {
+        self.nodes.get(name).map(|node| node.machine.ledger()).unwrap_or_default()
+    }
+
+    /// Closes all ports and connections for good. What runs on the nodes goes on.
+    pub async fn close_all(&self) {
+        self.stop.cancel();
+        for node in self.nodes.values() {
+            let mut listening = node.listening.clone();
+            let _ = listening.wait_for(|listening| !listening).await;
+        }
+    }
+}
+
+impl Drop for Nodes {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Node {
+    /// Waits until the port does what the node's state asks for.
+    async fn settled(&self) {
+        let wanted = {
+            let port = self.machine.port.borrow();
+            port.open && port.fault != Some(Fault::RefuseConnections)
+        };
+        let mut listening = self.listening.clone();
+        // An error means that the cluster was closed: nothing will change any more.
+        let _ = listening.wait_for(|listening| *listening == wanted).await;
+    }
+}
+
+/// One listener a node, all on one port, in a loopback network of their own.
+async fn bind(count: usize) -> std::io::Result<(Vec<(Ipv4Addr, TcpListener)>, u16)> {
+    let mut problem = std::io::Error::other("too many nodes");
+    'attempts: for _ in 0..ATTEMPTS {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+        let networks = count.div_ceil(PER_NETWORK).max(1);
+        let Some(span) = 250_usize.checked_sub(networks) else { break };
+        let network = 2 + usize::from(random[0]) % span.max(1);
+        // Below the ports that outgoing connections take, so that none of them is in the way.
+        let port = 12_000 + u16::from_be_bytes([random[1], random[2]]) % 18_000;
+        let mut listeners = Vec::with_capacity(count);
+        for at in 0..count {
+            let address = Ipv4Addr::new(127, 0, (network + at / PER_NETWORK) as u8, (1 + at % PER_NETWORK) as u8);
+            match TcpListener::bind((address, port)).await {
+                Ok(listener) => listeners.push((address, listener)),
+                Err(error) => {
+                    problem = error;
+                    continue 'attempts;
+                }
+            }
+        }
+        return Ok((listeners, port));
+    }
+    Err(problem)
+}
+
+fn new_key() -> Result<PrivateKey, StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::Key(error.to_string()))?;
+    Ok(PrivateKey::from(Ed25519Keypair::from_seed(&seed)))
+}
+
+fn public_text(key: &PublicKey) -> Result<String, StartError> {
+    key.to_openssh().map_err(|error| StartError::Key(error.to_string()))
+}
+
+fn write_files(
+    options: &Options,
+    nodes: &BTreeMap<String, Node>,
+    port: u16,
+    client: &PrivateKey,
+    known_hosts: &str,
+) -> Result<PathBuf, StartError> {
+    let directory = &options.directory;
+    let at = |path: &Path, error| StartError::Directory { path: path.to_owned(), error };
+    std::fs::create_dir_all(directory).map_err(|error| at(directory, error))?;
+    // ssh reads the files from its own working directory, so that their names must be absolute.
+    let directory = std::fs::canonicalize(directory).map_err(|error| at(directory, error))?;
+    let (key_file, hosts_file, config_file) =
+        (directory.join("id_ed25519"), directory.join("known_hosts"), directory.join("ssh_config"));
+    let key = client.to_openssh(LineEnding::LF).map_err(|error| StartError::Key(error.to_string()))?;
+    write_private(&key_file, key.as_bytes()).map_err(|error| at(&key_file, error))?;
+    write_private(&hosts_file, known_hosts.as_bytes()).map_err(|error| at(&hosts_file, error))?;
+    let mut text = String::new();
+    for (name, node) in nodes {
+        let _ = writeln!(text, "Host {name}\n    HostName {}", node.address);
+    }
+    let _ = write!(
+        text,
+        "Host *\n    Port {port}\n    User {}\n    IdentityFile {}\n    IdentitiesOnly yes\n    IdentityAgent none\n    \
+         UserKnownHostsFile {}\n    GlobalKnownHostsFile /dev/null\n    StrictHostKeyChecking yes\n    BatchMode yes\n    \
+         PreferredAuthentications publickey\n    KexAlgorithms curve25519-sha256\n    LogLevel ERROR\n",
+        options.user,
+        quoted(&key_file),
+        quoted(&hosts_file),
+    );
+    write_private(&config_file, text.as_bytes()).map_err(|error| at(&config_file, error))?;
+    Ok(config_file)
+}
+
+/// A path as `ssh_config` takes it: quoted, its percent signs doubled.
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display().to_string().replace('%', "%%"))
+}
+
+fn write_private(path: &Path, data: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    // A file that is there already may be readable by others; a new one is not.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(data)
+}

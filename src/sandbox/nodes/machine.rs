@@ -1,0 +1,391 @@
+//! The model of a node: what its tools report and change.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::content;
+use super::fault::Fault;
+use super::filesystem::FileSystem;
+use super::group::{Group, KILL};
+use super::ledger::LedgerEntry;
+
+/// One node.
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) domain: &'static str,
+    pub(crate) seed: u64,
+    /// Factor on the time that slow tools take.
+    pub(crate) pace: f64,
+    pub(crate) sudo_password: Option<String>,
+    state: Mutex<State>,
+    /// What the port does; the accept loop follows it.
+    pub(crate) port: watch::Sender<Port>,
+    next_pid: AtomicU32,
+}
+
+/// What a node's port does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Port {
+    pub(crate) open: bool,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// What changes on a node.
+pub(crate) struct State {
+    pub(crate) boot_id: String,
+    pub(crate) booted: Instant,
+    /// How long the node had been up when the cluster started.
+    pub(crate) up_before: Duration,
+    pub(crate) kernel: String,
+    pub(crate) kernels: Vec<String>,
+    pub(crate) services: BTreeMap<String, Service>,
+    pub(crate) packages: BTreeMap<String, Package>,
+    pub(crate) processes: BTreeMap<u32, Process>,
+    pub(crate) journal: Vec<String>,
+    pub(crate) reboots: u32,
+    files: FileSystem,
+    kept: BTreeMap<(String, String), Kept>,
+    ledger: Vec<LedgerEntry>,
+    /// Ends when all open connections must.
+    connections: CancellationToken,
+}
+
+/// A unit of systemd.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) description: String,
+    pub(crate) active: Activity,
+    pub(crate) enabled: bool,
+    pub(crate) pid: u32,
+    pub(crate) since: i64,
+}
+
+/// What a unit is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    Active,
+    Inactive,
+    Failed,
+}
+
+impl Activity {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Activity::Active => "active",
+            Activity::Inactive => "inactive",
+            Activity::Failed => "failed",
+        }
+    }
+}
+
+/// An installed package and the update that waits for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Package {
+    pub(crate) version: String,
+    pub(crate) architecture: &'static str,
+    pub(crate) update: Option<String>,
+    pub(crate) kilobytes: u32,
+}
+
+/// A process as `ps` shows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    pub(crate) parent: u32,
+    pub(crate) user: String,
+    pub(crate) command: String,
+    pub(crate) started: i64,
+    pub(crate) group: Option<Arc<Group>>,
+    pub(crate) token: CancellationToken,
+}
+
+/// What the wrapper keeps under an id.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub(crate) group: Arc<Group>,
+    pub(crate) code: watch::Receiver<Option<u8>>,
+}
+
+/// What a machine is made from.
+pub(crate) struct Blueprint {
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+    pub(crate) pace: f64,
+    pub(crate) sudo_password: Option<String>,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Seconds since the epoch on the node's clock.
+#[expect(clippy::disallowed_methods, reason = "a sandbox node has a clock of its own, as a real one has")]
+pub(crate) fn wall_clock() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+impl Machine {
+    pub(crate) fn new(blueprint: Blueprint) -> Machine {
+        let (port, _) = watch::channel(Port { open: true, fault: blueprint.fault });
+        let mut machine = Machine {
+            name: blueprint.name,
+            domain: "cluster.example",
+            seed: blueprint.seed,
+            pace: blueprint.pace,
+            sudo_password: blueprint.sudo_password,
+            state: Mutex::new(State::empty()),
+            port,
+            next_pid: AtomicU32::new(20_000),
+        };
+        let state = content::first_state(&machine);
+        machine.next_pid = AtomicU32::new(20_000 + machine.draw("pid", 0, 9_000) as u32);
+        *machine.state() = state;
+        content::write_proc(&machine);
+        machine
+    }
+
+    /// A number between `low` and `high` (both included) that follows from the seed, the node's name and what it is for.
+    pub(crate) fn draw(&self, purpose: &str, low: u64, high: u64) -> u64 {
+        let mut mixed = self.seed ^ 0x9e37_79b9_7f4a_7c15;
+        for byte in self.name.bytes().chain([0]).chain(purpose.bytes()) {
+            mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        mixed ^= mixed >> 31;
+        mixed = mixed.wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^= mixed >> 29;
+        low + mixed % (high - low + 1)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn files<T>(&self, look: impl FnOnce(&mut FileSystem) -> T) -> T {
+        look(&mut self.state().files)
+    }
+
+    pub(crate) fn up(&self) -> Duration {
+        let state = self.state();
+        state.up_before + state.booted.elapsed()
+    }
+
+    /// Load averages now: a steady value for the node, with a slow swing.
+    pub(crate) fn load(&self) -> [f64; 3] {
+        let base = self.draw("load", 2, 4_800) as f64 / 100.0;
+        let base = if self.draw("busy", 0, 3) == 0 { base / 40.0 } else { base };
+        let swing = (self.up().as_secs() / 60 % 10) as f64 / 100.0;
+        [base * (1.0 + swing), base, base * (1.0 - swing / 2.0)]
+    }
+
+    pub(crate) fn cores(&self) -> u64 {
+        [32, 48, 64, 64, 128][self.draw("cores", 0, 4) as usize]
+    }
+
+    /// Total memory in KiB, a bit less than what the modules say.
+    pub(crate) fn memory(&self) -> u64 {
+        let gigabytes = [128, 192, 256, 256, 512][self.draw("memory", 0, 4) as usize];
+        gigabytes * 1_048_576 - gigabytes * 16_000
+    }
+
+    /// How long something that takes so many seconds in life takes here.
+    pub(crate) fn paced(&self, seconds: f64) -> Duration {
+        Duration::from_secs_f64((seconds * self.pace).clamp(0.0, 3_600.0))
+    }
+
+    pub(crate) fn note(&self, unit: &str, message: &str) {
+        let line = content::journal_line(wall_clock(), &self.name, unit, message);
+        let mut state = self.state();
+        state.journal.push(line);
+        if state.journal.len() > 5_000 {
+            state.journal.drain(..1_000);
+        }
+    }
+
+    // Processes.
+
+    pub(crate) fn next_pid(&self) -> u32 {
+        self.next_pid.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Puts a process on the list until the returned guard goes.
+    pub(crate) fn enter(self: &Arc<Machine>, parent: u32, user: &str, command: &str, group: &Arc<Group>) -> Presence {
+        let pid = self.next_pid();
+        let token = CancellationToken::new();
+        let command = command.chars().take(200).collect();
+        let process = Process {
+            parent,
+            user: user.to_owned(),
+            command,
+            started: wall_clock().as_second(),
+            group: Some(group.clone()),
+            token: token.clone(),
+        };
+        self.state().processes.insert(pid, process);
+        Presence { machine: self.clone(), pid, token }
+    }
+
+    // What the wrapper keeps.
+
+    /// Takes an id for a command that starts; false when it is taken already.
+    pub(crate) fn keep(&self, user: &str, id: &str, kept: Kept) -> bool {
+        let mut state = self.state();
+        let key = (user.to_owned(), id.to_owned());
+        if state.kept.contains_key(&key) {
+            return false;
+        }
+        state.kept.insert(key, kept);
+        true
+    }
+
+    pub(crate) fn kept(&self, user: &str, id: &str) -> Option<Kept> {
+        self.state().kept.get(&(user.to_owned(), id.to_owned())).cloned()
+    }
+
+    pub(crate) fn forget(&self, user: &str, id: &str) {
+        self.state().kept.remove(&(user.to_owned(), id.to_owned()));
+    }
+
+    // The ledger.
+
+    pub(crate) fn open_entry(&self, id: Option<String>, script: &str, user: &str) -> usize {
+        let mut state = self.state();
+        let started = Instant::now();
+        let entry = LedgerEntry {
+            id,
+            script: script.to_owned(),
+            user: user.to_owned(),
+            started,
+            ended: None,
+            code: None,
+            killed: false,
+        };
+        state.ledger.push(entry);
+        state.ledger.len() - 1
+    }
+
+    pub(crate) fn close_entry(&self, at: usize, code: Option<u8>, killed: bool) {
+        if let Some(entry) = self.state().ledger.get_mut(at)
+            && entry.ended.is_none()
+        {
+            entry.ended = Some(Instant::now());
+            entry.code = code;
+            entry.killed = killed;
+        }
+    }
+
+    pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
+        self.state().ledger.clone()
+    }
+
+    // Connections, faults, reboots.
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.port.borrow().fault.clone()
+    }
+
+    pub(crate) fn set_fault(&self, fault: Option<Fault>) {
+        let cut = fault.as_ref().is_some_and(Fault::concerns_connecting)
+            || self.fault().as_ref().is_some_and(Fault::concerns_connecting);
+        self.port.send_modify(|port| port.fault = fault);
+        if cut {
+            self.cut_connections();
+        }
+    }
+
+    pub(crate) fn set_open(&self, open: bool) {
+        self.port.send_modify(|port| port.open = open);
+        if !open {
+            self.cut_connections();
+        }
+    }
+
+    /// The token that ends when the connections that are open now must.
+    pub(crate) fn connections(&self) -> CancellationToken {
+        self.state().connections.clone()
+    }
+
+    fn cut_connections(&self) {
+        let cut = std::mem::take(&mut self.state().connections);
+        cut.cancel();
+    }
+
+    /// Ends all that runs, is away for a while and comes back with a new boot id and the newest kernel.
+    pub(crate) fn reboot(self: &Arc<Machine>) {
+        let (groups, entries): (Vec<Arc<Group>>, Vec<usize>) = {
+            let mut state = self.state();
+            let groups = state.processes.values().filter_map(|process| process.group.clone()).collect();
+            state.kept.clear();
+            let open = state.ledger.iter().enumerate().filter(|(_, entry)| entry.ended.is_none());
+            (groups, open.map(|(at, _)| at).collect())
+        };
+        for at in entries {
+            self.close_entry(at, None, true);
+        }
+        self.set_open(false);
+        for group in groups {
+            group.signal(KILL);
+        }
+        let machine = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(machine.paced(6.0)).await;
+            {
+                let mut state = machine.state();
+                state.reboots += 1;
+                let reboots = state.reboots;
+                state.boot_id = content::boot_id(&machine, reboots);
+                state.booted = Instant::now();
+                state.up_before = Duration::ZERO;
+                if let Some(newest) = state.kernels.last().cloned() {
+                    state.kernel = newest;
+                }
+                for service in state.services.values_mut().filter(|service| service.enabled) {
+                    service.active = Activity::Active;
+                    service.since = wall_clock().as_second();
+                }
+            }
+            content::write_proc(&machine);
+            machine.note("systemd[1]", "Startup finished in 1.921s (kernel) + 4.118s (userspace) = 6.039s.");
+            machine.set_open(true);
+        });
+    }
+}
+
+impl State {
+    /// A node before anything is known of it.
+    pub(crate) fn empty() -> State {
+        State {
+            boot_id: String::new(),
+            booted: Instant::now(),
+            up_before: Duration::ZERO,
+            kernel: String::new(),
+            kernels: Vec::new(),
+            services: BTreeMap::new(),
+            packages: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            journal: Vec::new(),
+            reboots: 0,
+            files: FileSystem::default(),
+            kept: BTreeMap::new(),
+            ledger: Vec::new(),
+            connections: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn files_mut(&mut self) -> &mut FileSystem {
+        &mut self.files
+    }
+}
+
+/// A process that is on the list as long as this lives.
+pub(crate) struct Presence {
+    machine: Arc<Machine>,
+    pub(crate) pid: u32,
+    pub(crate) token: CancellationToken,
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.machine.state().processes.remove(&self.pid);
+    }
+}

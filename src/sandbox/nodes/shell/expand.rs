@@ -1,0 +1,665 @@
+//! Words to fields: parameters, substitutions, splitting, patterns over files.
+
+use std::sync::PoisonError;
+
+use brush_parser::ParserOptions;
+use brush_parser::word::{
+    BraceExpressionMember, BraceExpressionOrText, Parameter, ParameterExpr, ParameterTestType, ParameterTransformOp,
+    SpecialParameter, SubstringMatchKind, TildeExpr, WordPiece, WordPieceWithSource, parse_brace_expansions,
+};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::{DEPTH, Shell, Stop, VALUE, parse, pattern};
+use crate::sandbox::nodes::filesystem::absolute;
+use crate::sandbox::nodes::stream::{HELD, Sink};
+
+/// Fields that one word may become.
+const FIELDS: usize = 100_000;
+
+/// Bytes of values and patterns that are matched against each other piece by piece.
+const PATTERN_WORK: usize = 4_096;
+
+/// What becomes of what an unquoted expansion gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Splitting {
+    /// Split at IFS, then match against file names.
+    Fields,
+    /// Kept as one text.
+    One,
+}
+
+/// A field that is being put together: its text, and the same with what was quoted made literal.
+#[derive(Debug, Default)]
+struct Field {
+    text: String,
+    pattern: String,
+}
+
+#[derive(Debug, Default)]
+struct Fields {
+    done: Vec<Field>,
+    open: Option<Field>,
+}
+
+impl Fields {
+    fn literal(&mut self, text: &str, quoted: bool) {
+        let field = self.open.get_or_insert_default();
+        field.text.push_str(text);
+        if quoted {
+            field.pattern.push_str(&pattern::quote(text));
+        } else {
+            field.pattern.push_str(text);
+        }
+    }
+
+    fn end(&mut self) {
+        self.done.extend(self.open.take());
+    }
+
+    /// Adds the value of an unquoted expansion.
+    fn split(&mut self, text: &str, separators: &str) {
+        let mut from = 0;
+        let is_blank = |character: char| character.is_ascii_whitespace();
+        let mut after_separator = false;
+        for (at, character) in text.char_indices() {
+            if !separators.contains(character) {
+                after_separator = false;
+                continue;
+            }
+            if at > from {
+                self.literal(&text[from..at], false);
+            }
+            if !is_blank(character) && (after_separator || self.open.is_none()) {
+                self.literal("", false);
+            }
+            self.end();
+            after_separator = !is_blank(character);
+            from = at + character.len_utf8();
+        }
+        if from < text.len() {
+            self.literal(&text[from..], false);
+        }
+    }
+}
+
+impl Shell {
+    /// The value of a word without splitting: assignments, targets of redirections, `case`.
+    pub(super) async fn text_of(&mut self, word: &str) -> Result<String, Stop> {
+        Ok(self.expand(word, Splitting::One).await?.concat())
+    }
+
+    /// The value of a word as a pattern: what was quoted stands for itself.
+    pub(super) async fn pattern_of(&mut self, word: &str) -> Result<String, Stop> {
+        let fields = self.fields(word, Splitting::One).await?;
+        Ok(fields.into_iter().map(|field| field.pattern).collect())
+    }
+
+    /// The value of an arithmetic expression; none when it was wrong, which has been said.
+    pub(super) async fn calculated(&mut self, expression: &str) -> Result<Option<i64>, Stop> {
+        let text = self.text_of(&format!("\"{}\"", expression.replace('"', ""))).await?;
+        match self.calculate(&text) {
+            Ok(value) => Ok(Some(value)),
+            Err(problem) => {
+                self.complain(&problem).await;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) async fn expand(&mut self, word: &str, splitting: Splitting) -> Result<Vec<String>, Stop> {
+        let variants = if splitting == Splitting::Fields { braces(word) } else { None };
+        let mut words = Vec::new();
+        for variant in variants.unwrap_or_else(|| vec![word.to_owned()]) {
+            for field in self.fields(&variant, splitting).await? {
+                if splitting == Splitting::Fields && pattern::is_pattern(&field.pattern) {
+                    let found = self.file_names(&field.pattern);
+                    if !found.is_empty() {
+                        words.extend(found);
+                        continue;
+                    }
+                }
+                words.push(field.text);
+            }
+            if words.len() > FIELDS {
+                self.complain("argument list too long").await;
+                return Err(Stop::Exit(126));
+            }
+        }
+        Ok(words)
+    }
+
+    /// The text of a here-document.
+    pub(super) async fn document(&mut self, text: &str) -> Result<String, Stop> {
+        let pieces = match parse::document_pieces(text) {
+            Ok(pieces) => pieces,
+            Err(problem) => {
+                self.complain(&problem).await;
+                return Err(Stop::Exit(1));
+            }
+        };
+        let mut fields = Fields::default();
+        self.pieces(&pieces, &mut fields, true, Splitting::One).await?;
+        fields.end();
+        Ok(fields.done.into_iter().map(|field| field.text).collect())
+    }
+
+    fn fields<'a>(&'a mut self, word: &'a str, splitting: Splitting) -> BoxFuture<'a, Result<Vec<Field>, Stop>> {
+        async move {
+            if self.depth >= DEPTH {
+                self.complain("maximum nesting level exceeded on this sandbox node").await;
+                return Err(Stop::Exit(2));
+            }
+            let pieces = match parse::pieces(word) {
+                Ok(pieces) => pieces,
+                Err(problem) => {
+                    self.complain(&format!("{word}: bad substitution: {problem}")).await;
+                    return Err(Stop::Exit(1));
+                }
+            };
+            self.depth += 1;
+            let mut fields = Fields::default();
+            let ran = self.pieces(&pieces, &mut fields, false, splitting).await;
+            self.depth -= 1;
+            ran?;
+            fields.end();
+            Ok(fields.done)
+        }
+        .boxed()
+    }
+
+    fn pieces<'a>(
+        &'a mut self,
+        pieces: &'a [WordPieceWithSource],
+        fields: &'a mut Fields,
+        quoted: bool,
+        splitting: Splitting,
+    ) -> BoxFuture<'a, Result<(), Stop>> {
+        async move {
+            for piece in pieces {
+                match &piece.piece {
+                    WordPiece::Text(text) => fields.literal(text, quoted),
+                    WordPiece::SingleQuotedText(text) => fields.literal(text, true),
+                    WordPiece::AnsiCQuotedText(text) => {
+                        fields.literal(&crate::sandbox::nodes::tools::unescape(text).0, true);
+                    }
+                    WordPiece::EscapeSequence(text) => {
+                        fields.literal(text.strip_prefix('\\').unwrap_or(text), true);
+                    }
+                    WordPiece::DoubleQuotedSequence(inner) | WordPiece::GettextDoubleQuotedSequence(inner) => {
+                        let only_all = matches!(
+                            inner.as_slice(),
+                            [WordPieceWithSource { piece: WordPiece::ParameterExpansion(expression), .. }]
+                                if gives_fields(expression)
+                        );
+                        if !only_all {
+                            fields.literal("", true);
+                        }
+                        self.pieces(inner, fields, true, splitting).await?;
+                    }
+                    WordPiece::TildeExpansion(tilde) => {
+                        let home = match tilde {
+                            TildeExpr::Home => self.value("HOME").unwrap_or_default(),
+                            TildeExpr::UserHome(user) if user == "root" => "/root".to_owned(),
+                            TildeExpr::UserHome(user) => format!("/home/{user}"),
+                            _ => self.directory.clone(),
+                        };
+                        fields.literal(&home, true);
+                    }
+                    WordPiece::ParameterExpansion(expression) => {
+                        let values = self.parameter(expression, quoted).await?;
+                        let joined = !gives_fields(expression) || splitting == Splitting::One && !quoted;
+                        self.deposit(fields, values, quoted, splitting, joined);
+                    }
+                    WordPiece::CommandSubstitution(script) => {
+                        let output = self.substitute(script).await?;
+                        self.deposit(fields, vec![output], quoted, splitting, true);
+                    }
+                    WordPiece::BackquotedCommandSubstitution(script) => {
+                        let script = script.replace("\\`", "`").replace("\\\\", "\\");
+                        let output = self.substitute(&script).await?;
+                        self.deposit(fields, vec![output], quoted, splitting, true);
+                    }
+                    WordPiece::ArithmeticExpression(expression) => {
+                        let Some(value) = self.calculated(&expression.value).await? else { return Err(Stop::Exit(1)) };
+                        self.deposit(fields, vec![value.to_string()], quoted, splitting, true);
+                    }
+                }
+                let size = fields.open.as_ref().map_or(0, |field| field.text.len());
+                if size > VALUE.max(HELD) || fields.done.len() > FIELDS {
+                    self.complain("argument list too long").await;
+                    return Err(Stop::Exit(126));
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn deposit(&self, fields: &mut Fields, values: Vec<String>, quoted: bool, splitting: Splitting, joined: bool) {
+        let separators = self.value("IFS").unwrap_or_default();
+        if joined {
+            let text = values.join(" ");
+            if quoted || splitting == Splitting::One {
+                fields.literal(&text, quoted);
+            } else {
+                fields.split(&text, &separators);
+            }
+            return;
+        }
+        for (at, value) in values.iter().enumerate() {
+            if at > 0 {
+                fields.end();
+            }
+            if quoted {
+                fields.literal(value, true);
+            } else {
+                fields.split(value, &separators);
+            }
+        }
+    }
+
+    async fn substitute(&mut self, script: &str) -> Result<String, Stop> {
+        self.step().await?;
+        let mut child = self.subshell().await?;
+        let (sink, held) = Sink::memory();
+        child.streams.out = sink;
+        // The substitution is one level deeper than the word it stands in.
+        child.depth += 1;
+        let ran = child.script_within(script).await;
+        self.substituted = ran;
+        self.last = ran;
+        let held = std::mem::take(&mut *held.lock().unwrap_or_else(PoisonError::into_inner));
+        if !self.group.charge_steps(held.len() as u64 / 64) {
+            return Err(Stop::Exit(137));
+        }
+        let mut text = String::from_utf8_lossy(&held).into_owned();
+        text.truncate(text.trim_end_matches('\n').len());
+        Ok(text)
+    }
+
+    fn script_within<'a>(&'a mut self, script: &'a str) -> BoxFuture<'a, i32> {
+        self.script(script).boxed()
+    }
+
+    /// The values of a parameter expansion: one, but for those of `$@` and arrays.
+    async fn parameter(&mut self, expression: &ParameterExpr, quoted: bool) -> Result<Vec<String>, Stop> {
+        use ParameterExpr as P;
+        let one = |text: String| Ok(vec![text]);
+        match expression {
+            P::Parameter { parameter, indirect } => match self.held(parameter, *indirect) {
+                Some(values) => Ok(values),
+                None if self.flags.nounset => {
+                    self.complain(&format!("{}: unbound variable", plain_name(parameter))).await;
+                    Err(Stop::Exit(1))
+                }
+                None => Ok(if parameter_gives_fields(parameter) { Vec::new() } else { vec![String::new()] }),
+            },
+            P::UseDefaultValues { parameter, indirect, test_type, default_value } => {
+                match self.tested_value(parameter, *indirect, test_type) {
+                    Some(values) => Ok(values),
+                    None => one(self.text_of(default_value.as_deref().unwrap_or_default()).await?),
+                }
+            }
+            P::AssignDefaultValues { parameter, indirect, test_type, default_value } => {
+                if let Some(values) = self.tested_value(parameter, *indirect, test_type) {
+                    return Ok(values);
+                }
+                let value = self.text_of(default_value.as_deref().unwrap_or_default()).await?;
+                if let Parameter::Named(name) = parameter {
+                    self.assign(name, value.clone()).await?;
+                }
+                one(value)
+            }
+            P::IndicateErrorIfNullOrUnset { parameter, indirect, test_type, error_message } => {
+                if let Some(values) = self.tested_value(parameter, *indirect, test_type) {
+                    return Ok(values);
+                }
+                let message = self.text_of(error_message.as_deref().unwrap_or("parameter null or not set")).await?;
+                self.complain(&format!("{}: {message}", plain_name(parameter))).await;
+                Err(Stop::Exit(1))
+            }
+            P::UseAlternativeValue { parameter, indirect, test_type, alternative_value } => {
+                match self.tested_value(parameter, *indirect, test_type) {
+                    Some(_) => one(self.text_of(alternative_value.as_deref().unwrap_or_default()).await?),
+                    None => one(String::new()),
+                }
+            }
+            P::ParameterLength { parameter, indirect } => {
+                let values = self.held(parameter, *indirect).unwrap_or_default();
+                if parameter_gives_fields(parameter) || matches!(parameter, Parameter::NamedWithAllIndices { .. }) {
+                    return one(values.len().to_string());
+                }
+                one(values.concat().chars().count().to_string())
+            }
+            P::RemoveSmallestSuffixPattern { parameter, indirect, pattern } => {
+                self.each(parameter, *indirect, pattern, |text, pattern| trim_suffix(text, pattern, false)).await
+            }
+            P::RemoveLargestSuffixPattern { parameter, indirect, pattern } => {
+                self.each(parameter, *indirect, pattern, |text, pattern| trim_suffix(text, pattern, true)).await
+            }
+            P::RemoveSmallestPrefixPattern { parameter, indirect, pattern } => {
+                self.each(parameter, *indirect, pattern, |text, pattern| trim_prefix(text, pattern, false)).await
+            }
+            P::RemoveLargestPrefixPattern { parameter, indirect, pattern } => {
+                self.each(parameter, *indirect, pattern, |text, pattern| trim_prefix(text, pattern, true)).await
+            }
+            P::Substring { parameter, indirect, offset, length } => {
+                let values = self.held(parameter, *indirect).unwrap_or_default();
+                let offset = self.calculated(&offset.value).await?.unwrap_or(0);
+                let length = match length {
+                    Some(length) => Some(self.calculated(&length.value).await?.unwrap_or(0)),
+                    None => None,
+                };
+                if parameter_gives_fields(parameter) {
+                    let from = usize::try_from(offset.saturating_sub(1).max(0)).unwrap_or(0);
+                    let count = length.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+                    return Ok(values.into_iter().skip(from).take(count).collect());
+                }
+                one(substring(&values.concat(), offset, length))
+            }
+            P::Transform { parameter, indirect, op } => {
+                let values = self.held(parameter, *indirect).unwrap_or_default();
+                Ok(values
+                    .into_iter()
+                    .map(|text| match op {
+                        ParameterTransformOp::ToLowerCase => text.to_lowercase(),
+                        ParameterTransformOp::ToUpperCase => text.to_uppercase(),
+                        ParameterTransformOp::Quoted => format!("'{}'", text.replace('\'', "'\\''")),
+                        _ => text,
+                    })
+                    .collect())
+            }
+            P::UppercaseFirstChar { parameter, indirect, .. } => {
+                self.each(parameter, *indirect, &None, |text, _| first_changed(text, |c| c.to_uppercase().collect()))
+                    .await
+            }
+            P::LowercaseFirstChar { parameter, indirect, .. } => {
+                self.each(parameter, *indirect, &None, |text, _| first_changed(text, |c| c.to_lowercase().collect()))
+                    .await
+            }
+            P::UppercasePattern { parameter, indirect, .. } => {
+                self.each(parameter, *indirect, &None, |text, _| text.to_uppercase()).await
+            }
+            P::LowercasePattern { parameter, indirect, .. } => {
+                self.each(parameter, *indirect, &None, |text, _| text.to_lowercase()).await
+            }
+            P::ReplaceSubstring { parameter, indirect, pattern, replacement, match_kind } => {
+                let replacement = self.text_of(replacement.as_deref().unwrap_or_default()).await?;
+                let pattern = Some(pattern.clone());
+                self.each(parameter, *indirect, &pattern, |text, pattern| {
+                    replace(text, pattern, &replacement, match_kind)
+                })
+                .await
+            }
+            P::VariableNames { prefix, .. } => {
+                Ok(self.variables.keys().filter(|name| name.starts_with(prefix.as_str())).cloned().collect())
+            }
+            P::MemberKeys { variable_name, .. } => {
+                let _ = quoted;
+                Ok((0..self.values(variable_name).len()).map(|at| at.to_string()).collect())
+            }
+        }
+    }
+
+    /// Applies a change to each value of a parameter.
+    async fn each(
+        &mut self,
+        parameter: &Parameter,
+        indirect: bool,
+        pattern: &Option<String>,
+        change: impl Fn(&str, &str) -> String + Send,
+    ) -> Result<Vec<String>, Stop> {
+        let pattern = match pattern {
+            Some(pattern) => self.pattern_of(pattern).await?,
+            None => String::new(),
+        };
+        let values = self.held(parameter, indirect).unwrap_or_default();
+        // The time that a pattern takes grows with the square of the value.
+        let bytes: usize = values.iter().map(String::len).sum();
+        let most = if pattern::is_pattern(&pattern) { PATTERN_WORK } else { VALUE };
+        if bytes > most || pattern.len() > most || !self.group.charge_steps(bytes as u64 / 16) {
+            self.complain("value too large for this sandbox node").await;
+            return Err(Stop::Exit(2));
+        }
+        Ok(values.iter().map(|value| change(value, &pattern)).collect())
+    }
+
+    fn tested_value(&mut self, parameter: &Parameter, indirect: bool, test: &ParameterTestType) -> Option<Vec<String>> {
+        let values = self.held(parameter, indirect)?;
+        match test {
+            ParameterTestType::Unset => Some(values),
+            ParameterTestType::UnsetOrNull => values.iter().any(|value| !value.is_empty()).then_some(values),
+        }
+    }
+
+    /// What a parameter holds; none when it is unset.
+    fn held(&mut self, parameter: &Parameter, indirect: bool) -> Option<Vec<String>> {
+        let values = match parameter {
+            Parameter::Positional(0) => Some(vec![self.name.clone()]),
+            Parameter::Positional(at) => self.positional.get(*at as usize - 1).map(|value| vec![value.clone()]),
+            Parameter::Special(special) => Some(match special {
+                SpecialParameter::AllPositionalParameters { .. } => self.positional.clone(),
+                SpecialParameter::PositionalParameterCount => vec![self.positional.len().to_string()],
+                SpecialParameter::LastExitStatus => vec![self.last.to_string()],
+                SpecialParameter::CurrentOptionFlags => vec![if self.flags.errexit { "ehB" } else { "hB" }.to_owned()],
+                SpecialParameter::ProcessId => vec![self.pid.to_string()],
+                SpecialParameter::LastBackgroundProcessId => {
+                    self.jobs.last().map(|(pid, _)| vec![pid.to_string()]).unwrap_or_default()
+                }
+                SpecialParameter::ShellName => vec![self.name.clone()],
+            }),
+            Parameter::Named(name) => self.value(name).map(|value| vec![value]),
+            Parameter::NamedWithIndex { name, index } => {
+                let at = self.calculate(index).ok()?;
+                let values = self.values(name);
+                let at = if at < 0 { values.len() as i64 + at } else { at };
+                usize::try_from(at).ok().and_then(|at| values.get(at).cloned()).map(|value| vec![value])
+            }
+            Parameter::NamedWithAllIndices { name, .. } => Some(self.values(name)),
+        };
+        if indirect {
+            let name = values?.concat();
+            return self.value(&name).map(|value| vec![value]);
+        }
+        values
+    }
+
+    /// The files whose absolute or relative name fits a pattern.
+    fn file_names(&self, pattern: &str) -> Vec<String> {
+        let rooted = pattern.starts_with('/');
+        let mut found: Vec<String> = vec![if rooted { "/".to_owned() } else { String::new() }];
+        for part in pattern.split('/').filter(|part| !part.is_empty()) {
+            let mut next = Vec::new();
+            for base in &found {
+                let directory = absolute(&self.directory, base);
+                let names = self.machine.files(|files| files.list(&directory));
+                let fitting = names
+                    .into_iter()
+                    .filter(|name| pattern::matches(part, name) && (part.starts_with('.') || !name.starts_with('.')));
+                next.extend(fitting.map(|name| match base.as_str() {
+                    "" => name,
+                    "/" => format!("/{name}"),
+                    base => format!("{base}/{name}"),
+                }));
+                if next.len() > FIELDS {
+                    return Vec::new();
+                }
+            }
+            found = next;
+        }
+        found.retain(|name| !name.is_empty() && name != "/");
+        found
+    }
+}
+
+fn parameter_gives_fields(parameter: &Parameter) -> bool {
+    matches!(
+        parameter,
+        Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false })
+            | Parameter::NamedWithAllIndices { concatenate: false, .. }
+    )
+}
+
+/// Whether an expansion gives several fields even inside quotes.
+fn gives_fields(expression: &ParameterExpr) -> bool {
+    use ParameterExpr as P;
+    match expression {
+        P::Parameter { parameter, .. }
+        | P::UseDefaultValues { parameter, .. }
+        | P::UseAlternativeValue { parameter, .. }
+        | P::RemoveSmallestSuffixPattern { parameter, .. }
+        | P::RemoveLargestSuffixPattern { parameter, .. }
+        | P::RemoveSmallestPrefixPattern { parameter, .. }
+        | P::RemoveLargestPrefixPattern { parameter, .. }
+        | P::ReplaceSubstring { parameter, .. }
+        | P::Substring { parameter, .. } => parameter_gives_fields(parameter),
+        P::VariableNames { concatenate, .. } | P::MemberKeys { concatenate, .. } => !concatenate,
+        _ => false,
+    }
+}
+
+fn plain_name(parameter: &Parameter) -> String {
+    match parameter {
+        Parameter::Named(name) | Parameter::NamedWithIndex { name, .. } => name.clone(),
+        Parameter::Positional(at) => at.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn first_changed(text: &str, change: impl Fn(char) -> String) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => format!("{}{}", change(first), characters.as_str()),
+        None => String::new(),
+    }
+}
+
+fn boundaries(text: &str) -> impl DoubleEndedIterator<Item = usize> {
+    let mut ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    ends.push(text.len());
+    ends.into_iter()
+}
+
+fn trim_suffix(text: &str, pattern: &str, largest: bool) -> String {
+    if !pattern::is_pattern(pattern) {
+        return text.strip_suffix(&pattern::plain(pattern)).unwrap_or(text).to_owned();
+    }
+    let fits = |at: &usize| pattern::matches(pattern, &text[*at..]);
+    let at = if largest { boundaries(text).find(fits) } else { boundaries(text).rev().find(fits) };
+    text[..at.unwrap_or(text.len())].to_owned()
+}
+
+fn trim_prefix(text: &str, pattern: &str, largest: bool) -> String {
+    if !pattern::is_pattern(pattern) {
+        return text.strip_prefix(&pattern::plain(pattern)).unwrap_or(text).to_owned();
+    }
+    let fits = |at: &usize| pattern::matches(pattern, &text[..*at]);
+    let at = if largest { boundaries(text).rev().find(fits) } else { boundaries(text).find(fits) };
+    text[at.unwrap_or(0)..].to_owned()
+}
+
+fn substring(text: &str, offset: i64, length: Option<i64>) -> String {
+    let characters: Vec<char> = text.chars().collect();
+    let count = characters.len() as i64;
+    let from = if offset < 0 { count.saturating_add(offset) } else { offset };
+    if from < 0 || from > count {
+        return String::new();
+    }
+    let to = match length {
+        None => count,
+        Some(length) if length < 0 => count.saturating_add(length),
+        Some(length) => from.saturating_add(length).min(count),
+    };
+    characters.get(from as usize..to.max(from) as usize).unwrap_or_default().iter().collect()
+}
+
+fn replace(text: &str, pattern: &str, replacement: &str, kind: &SubstringMatchKind) -> String {
+    if pattern.is_empty() {
+        return text.to_owned();
+    }
+    // Nearly all patterns here are plain text.
+    if !pattern::is_pattern(pattern)
+        && matches!(kind, SubstringMatchKind::Anywhere | SubstringMatchKind::FirstOccurrence)
+    {
+        let plain = pattern::plain(pattern);
+        let count = if matches!(kind, SubstringMatchKind::Anywhere) { usize::MAX } else { 1 };
+        return text.replacen(&plain, replacement, count);
+    }
+    match kind {
+        SubstringMatchKind::Prefix => {
+            let end = boundaries(text).rev().find(|at| pattern::matches(pattern, &text[..*at]));
+            end.map_or_else(|| text.to_owned(), |end| format!("{replacement}{}", &text[end..]))
+        }
+        SubstringMatchKind::Suffix => {
+            let start = boundaries(text).find(|at| pattern::matches(pattern, &text[*at..]));
+            start.map_or_else(|| text.to_owned(), |start| format!("{}{replacement}", &text[..start]))
+        }
+        SubstringMatchKind::FirstOccurrence | SubstringMatchKind::Anywhere => {
+            let mut changed = String::new();
+            let mut rest = text;
+            while !rest.is_empty() {
+                let end = boundaries(rest).rev().find(|at| *at > 0 && pattern::matches(pattern, &rest[..*at]));
+                if let Some(end) = end {
+                    changed.push_str(replacement);
+                    rest = &rest[end..];
+                    if matches!(kind, SubstringMatchKind::FirstOccurrence) {
+                        break;
+                    }
+                } else {
+                    let next = rest.chars().next().map_or(rest.len(), char::len_utf8);
+                    changed.push_str(&rest[..next]);
+                    rest = &rest[next..];
+                }
+            }
+            changed.push_str(rest);
+            changed
+        }
+    }
+}
+
+/// The words that a word with braces stands for; none when it has none.
+fn braces(word: &str) -> Option<Vec<String>> {
+    if !word.contains('{') || parse::guard(word).is_err() {
+        return None;
+    }
+    let parsed = std::panic::catch_unwind(|| parse_brace_expansions(word, &ParserOptions::default())).ok()?.ok()??;
+    let words = combine(&parsed);
+    (words.len() <= FIELDS).then_some(words)
+}
+
+fn combine(parts: &[BraceExpressionOrText]) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for part in parts {
+        let choices = match part {
+            BraceExpressionOrText::Text(text) => vec![text.clone()],
+            BraceExpressionOrText::Expr(members) => members.iter().flat_map(member).collect(),
+        };
+        if words.len().saturating_mul(choices.len()) > FIELDS {
+            return vec![String::new(); FIELDS + 1];
+        }
+        words = words.iter().flat_map(|word| choices.iter().map(move |choice| format!("{word}{choice}"))).collect();
+    }
+    words
+}
+
+fn member(member: &BraceExpressionMember) -> Vec<String> {
+    let sequence = |start: i64, end: i64, increment: i64| {
+        let step = increment.unsigned_abs().max(1);
+        let count = (start.abs_diff(end) / step + 1).min(FIELDS as u64 + 1) as i64;
+        let step = if start <= end { step as i64 } else { -(step as i64) };
+        (0..count).map(move |at| start.wrapping_add(at.wrapping_mul(step)))
+    };
+    match member {
+        BraceExpressionMember::NumberSequence { start, end, increment } => {
+            sequence(*start, *end, *increment).map(|number| number.to_string()).collect()
+        }
+        BraceExpressionMember::CharSequence { start, end, increment } => {
+            sequence(*start as i64, *end as i64, *increment)
+                .filter_map(|code| u32::try_from(code).ok().and_then(char::from_u32))
+                .map(String::from)
+                .collect()
+        }
+        BraceExpressionMember::Child(parts) => combine(parts),
+    }
+}

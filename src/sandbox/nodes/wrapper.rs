@@ -1,0 +1,202 @@
+//! One request: a bare command, or a verb of the node wrapper (`docs/node-wrapper.md`).
+//!
+//! The script of the wrapper is not read here: its marker says what is meant, and the verbs act on the node's model.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use super::fault::Fault;
+use super::group::{Group, TERM};
+use super::machine::{Kept, Machine};
+use super::shell::{Shell, Sudo, split_words};
+use super::stream::{Lane, Sink, Source, Streams};
+
+/// The wrapper's `$0`.
+const MARKER: &str = "halcyon-1";
+/// What every other protocol version would begin with.
+const MARKER_STEM: &str = "halcyon-";
+
+/// An exec request as it arrives.
+pub(crate) struct Request {
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) user: String,
+    pub(crate) line: String,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) input: Source,
+    /// Whether the input came to its end, other than by a lost connection.
+    pub(crate) input_complete: Arc<AtomicBool>,
+    pub(crate) sender: mpsc::Sender<(Lane, Bytes)>,
+}
+
+/// What a command line asks for.
+enum Asked {
+    Bare,
+    Wrapped { sudo: Option<Sudo>, verb: String, id: String },
+    Malformed(String),
+}
+
+fn understand(line: &str) -> Asked {
+    let Some(words) = split_words(line) else { return Asked::Bare };
+    let (sudo, words) = match words.split_first() {
+        Some((first, rest)) if first == "sudo" => match Sudo::parse(rest) {
+            Ok(sudo) => {
+                let words = rest.get(sudo.command..).unwrap_or_default().to_vec();
+                (Some(sudo), words)
+            }
+            Err(_) => return Asked::Bare,
+        },
+        _ => (None, words),
+    };
+    let [shell, flag, _script, marker, rest @ ..] = words.as_slice() else { return Asked::Bare };
+    if !matches!(shell.as_str(), "sh" | "/bin/sh") || flag != "-c" || !marker.starts_with(MARKER_STEM) {
+        return Asked::Bare;
+    }
+    if marker != MARKER {
+        return Asked::Malformed(format!("this node knows {MARKER}, not {marker}"));
+    }
+    match rest {
+        [verb, id, ..] if is_id(id) => Asked::Wrapped { sudo, verb: verb.clone(), id: id.clone() },
+        [_, id, ..] => Asked::Malformed(format!("not an id: {id}")),
+        _ => Asked::Malformed("a verb and an id are needed".to_owned()),
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-'))
+}
+
+impl Request {
+    /// Plays the request to its exit code.
+    pub(crate) async fn play(self) -> u8 {
+        match understand(&self.line) {
+            Asked::Bare => self.bare().await,
+            Asked::Malformed(problem) => {
+                self.complain(&problem).await;
+                let run = split_words(&self.line).is_some_and(|words| words.iter().any(|word| word == "run"));
+                if run { 125 } else { 2 }
+            }
+            Asked::Wrapped { sudo, verb, id } => self.wrapped(sudo, &verb, id).await,
+        }
+    }
+
+    async fn wrapped(mut self, sudo: Option<Sudo>, verb: &str, id: String) -> u8 {
+        if let Some(sudo) = sudo {
+            let password = self.machine.sudo_password.clone();
+            if let Err(problem) = sudo.admit(&self.user, password.as_deref(), &self.input).await {
+                let _ = self.sender.send((Lane::Err, format!("{problem}\n").into())).await;
+                return 1;
+            }
+            self.user = sudo.user.unwrap_or_else(|| "root".to_owned());
+        }
+        match verb {
+            "run" => self.run(id).await,
+            "kill" => self.kill(&id).await,
+            "status" => {
+                let line = match self.machine.kept(&self.user, &id).map(|kept| *kept.code.borrow()) {
+                    None => "none\n".to_owned(),
+                    Some(None) => "running\n".to_owned(),
+                    Some(Some(code)) => format!("exited {code}\n"),
+                };
+                let _ = self.sender.send((Lane::Out, line.into())).await;
+                0
+            }
+            "forget" => {
+                if self.machine.kept(&self.user, &id).is_some_and(|kept| kept.code.borrow().is_none()) {
+                    self.complain("still running").await;
+                    return 4;
+                }
+                self.machine.forget(&self.user, &id);
+                0
+            }
+            other => {
+                self.complain(&format!("unknown verb {other}")).await;
+                2
+            }
+        }
+    }
+
+    async fn complain(&self, problem: &str) {
+        let _ = self.sender.send((Lane::Err, format!("{MARKER}: {problem}\n").into())).await;
+    }
+
+    async fn run(self, id: String) -> u8 {
+        let script = self.input.rest().await;
+        if !self.input_complete.load(Ordering::SeqCst) {
+            return 125;
+        }
+        let script = String::from_utf8_lossy(&script).into_owned();
+        let group = Arc::new(Group::default());
+        let (done, code) = watch::channel(None);
+        if !self.machine.keep(&self.user, &id, Kept { group: group.clone(), code }) {
+            self.complain(&format!("the id {id} was used before, nothing was started")).await;
+            return 125;
+        }
+        let input = Source::empty();
+        self.start(Some(id), script, group, input, done).await
+    }
+
+    async fn kill(&self, id: &str) -> u8 {
+        let Some(mut kept) = self.machine.kept(&self.user, id) else { return 3 };
+        kept.group.signal(TERM);
+        kept.group.emptied().await;
+        let _ = kept.code.wait_for(Option::is_some).await;
+        0
+    }
+
+    async fn bare(self) -> u8 {
+        let group = Arc::new(Group::default());
+        let (done, _) = watch::channel(None);
+        let (script, input) = (self.line.clone(), self.input.clone());
+        self.start(None, script, group, input, done).await
+    }
+
+    /// Starts a script in its group and waits for its end. The script does not depend on the waiting.
+    async fn start(
+        self,
+        id: Option<String>,
+        script: String,
+        group: Arc<Group>,
+        input: Source,
+        done: watch::Sender<Option<u8>>,
+    ) -> u8 {
+        let Request { machine, user, environment, sender, .. } = self;
+        let entry = machine.open_entry(id.clone(), &script, &user);
+        if let Some(Fault::FailCommand(code)) = machine.fault() {
+            let _ = sender.send((Lane::Err, "bash: fork: Resource temporarily unavailable\n".into())).await;
+            machine.close_entry(entry, Some(code), false);
+            done.send_replace(Some(code));
+            return code;
+        }
+        let forgiving = id.is_some();
+        let lane = |lane| Sink::Channel { lane, sender: sender.clone(), forgiving, group: group.clone() };
+        let streams = Streams { input, out: lane(Lane::Out), err: lane(Lane::Err) };
+        drop(sender);
+        let mut shell = Shell::new(machine.clone(), group.clone(), streams, &user);
+        for (name, value) in environment {
+            shell.export(&name, &value);
+        }
+        let entered = machine.enter(1, &user, &format!("bash -c {script}"), &group);
+        shell.pid = entered.pid;
+        let member = group.spawn(async move {
+            let ran = entered.token.run_until_cancelled(shell.script(&script)).await;
+            ran.unwrap_or(128 + TERM)
+        });
+        // A task of its own, so that the end is noted also when nobody waits for it.
+        let noted = tokio::spawn(async move {
+            let ended = member.await.unwrap_or(134);
+            let signal = group.ended_by();
+            let killed = ended < 0;
+            let code = if killed { 128 + signal } else { ended };
+            let code = u8::try_from(code).unwrap_or(u8::MAX);
+            machine.close_entry(entry, Some(code), killed);
+            done.send_replace(Some(code));
+            code
+        });
+        noted.await.unwrap_or(134)
+    }
+}
