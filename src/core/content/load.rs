@@ -33,7 +33,8 @@ pub struct Loaded {
 /// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
 pub fn load(sources: &[PackSource]) -> Loaded {
     let core = builtin::core();
-    let mut loading = Loading::default();
+    let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
+    let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
     let mut opened = Vec::new();
     for source in std::iter::once(&core).chain(sources) {
         loading.number(source);
@@ -74,10 +75,14 @@ struct Opened {
     shown: String,
 }
 
-/// An action that a file speaks of and that is not in force.
-struct Absent {
-    file: String,
-    severity: Severity,
+/// Why an action that is known of is not in force.
+enum Absent {
+    /// Its file, this one, has a mistake.
+    Spoilt(String),
+    /// Its file, this one, asks for what is not built.
+    NotSupported(String),
+    /// StackStorm brings it along, and Halcyon does not yet.
+    NotBuilt,
 }
 
 /// What came of opening a pack.
@@ -234,8 +239,8 @@ impl Loading {
                 self.actions.insert(reference, action);
             }
             None => {
-                let severity = if report.has_errors() { Severity::Error } else { Severity::NotSupported };
-                self.absent.insert(reference, Absent { file: file.shown.clone(), severity });
+                let why = if report.has_errors() { Absent::Spoilt } else { Absent::NotSupported };
+                self.absent.insert(reference, why(file.shown.clone()));
             }
         }
     }
@@ -364,10 +369,13 @@ impl Loading {
             return;
         }
         match self.absent.get(action) {
-            Some(Absent { file, severity: Severity::NotSupported }) => {
+            Some(Absent::NotBuilt) => {
+                report.not_supported(line, "action_ref", format!("the action `{action}` is not built yet"));
+            }
+            Some(Absent::NotSupported(file)) => {
                 report.not_supported(line, "action_ref", format!("the action `{action}` cannot run yet, see {file}"));
             }
-            Some(Absent { file, .. }) => {
+            Some(Absent::Spoilt(file)) => {
                 report.error(line, "action_ref", format!("the action `{action}` is not in force, see {file}"));
             }
             None => {
