@@ -11,6 +11,21 @@ const FILES: &[(&str, &str)] = &[
     ("actions/remote.yaml", include_str!("builtin/remote.yaml")),
 ];
 
+/// What StackStorm's own `core` holds beyond this one.
+pub(crate) const NOT_BUILT: &[&str] = &[
+    "core.announcement",
+    "core.ask",
+    "core.error",
+    "core.http",
+    "core.inject_trigger",
+    "core.local_sudo",
+    "core.remote_sudo",
+    "core.sendmail",
+    "core.uuid",
+    "core.winrm_cmd",
+    "core.winrm_ps_cmd",
+];
+
 /// The pack as if it had been read from disk.
 pub(crate) fn core() -> PackSource {
     let file = |(inside, text): &(&str, &str)| SourceFile {

@@ -35,12 +35,15 @@ pub struct Loaded {
 /// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
 pub fn load(sources: &[PackSource]) -> Loaded {
     let core = builtin::core();
-    let mut loading = Loading::default();
+    let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
+    let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
     let mut opened = Vec::new();
     for source in std::iter::once(&core).chain(sources) {
         loading.number(source);
-        if let Some(reference) = loading.open(source) {
-            opened.push((reference, source));
+        match loading.open(source) {
+            Opening::As(reference) => opened.push((reference, source)),
+            Opening::Second => {}
+            Opening::Lost => loading.guards_of_lost(source),
         }
     }
     for (reference, source) in &opened {
@@ -98,18 +101,43 @@ struct Opened {
     shown: String,
 }
 
-/// An action that a file speaks of and that is not in force.
-struct Absent {
-    file: String,
-    severity: Severity,
+/// Why an action that is known of is not in force.
+enum Absent {
+    /// Its file, this one, has a mistake.
+    Spoilt(String),
+    /// Its file, this one, asks for what is not built.
+    NotSupported(String),
+    /// StackStorm brings it along, and Halcyon does not yet.
+    NotBuilt,
 }
 
-/// A policy, the file that it stands in, the pack of that file, and whether the file was understood to its end.
+/// What came of opening a pack.
+enum Opening {
+    /// It is in force under this ref.
+    As(String),
+    /// Another pack has its ref.
+    Second,
+    /// Nobody can tell its ref.
+    Lost,
+}
+
+/// A policy, the file that it stands in and the pack of that file.
 struct FiledPolicy {
     policy: Policy,
     file: String,
     pack: String,
-    sound: bool,
+    standing: Standing,
+}
+
+/// How far a policy can be relied on.
+#[derive(Clone, Copy)]
+enum Standing {
+    /// Its file was understood to its end.
+    Sound,
+    /// There is a mistake in its file.
+    Spoilt,
+    /// Its pack is left out.
+    Lost,
 }
 
 #[derive(Default)]
@@ -147,21 +175,21 @@ impl Loading {
     }
 
     /// Finds out which pack this is. Nothing of a pack without a certain ref is read: under a wrong ref, grants and policies would miss it.
-    fn open(&mut self, source: &PackSource) -> Option<String> {
+    fn open(&mut self, source: &PackSource) -> Opening {
         let Some(manifest) = source.files.iter().find(|file| file.inside == "pack.yaml") else {
             let mut report = Report::new(&source.shown);
             let misnamed = source.files.iter().any(|file| file.inside == "pack.yml");
             report.error(None, "", "this is no pack: it has no pack.yaml").suggestion =
                 misnamed.then(|| "rename pack.yml".to_owned());
             self.keep(report);
-            return None;
+            return Opening::Lost;
         };
         let mut report = Report::new(&manifest.shown);
         let pack = document(manifest, &mut report).and_then(|root| pack::read(&root, &source.directory, &mut report));
-        let reference = match pack {
+        let opening = match pack {
             None => {
                 report.error(None, "", "nothing of this pack is in force until its pack.yaml can be understood");
-                None
+                Opening::Lost
             }
             Some(pack) => match self.packs.get(&pack.reference) {
                 Some(first) => {
@@ -170,28 +198,44 @@ impl Loading {
                         pack.reference, first.shown
                     );
                     report.warning(None, "", message);
-                    None
+                    Opening::Second
                 }
                 None => {
                     let reference = pack.reference.clone();
                     self.packs.insert(reference.clone(), Opened { pack, shown: source.shown.clone() });
-                    Some(reference)
+                    Opening::As(reference)
                 }
             },
         };
         self.keep(report);
-        reference
+        opening
+    }
+
+    /// A pack that is left out cannot guard anything any more, and what it guards in other packs must not run unguarded for that.
+    fn guards_of_lost(&mut self, source: &PackSource) {
+        for file in source.files.iter().filter(|file| is_content(&file.inside, "policies")) {
+            // What else is wrong with the file is told when the pack is in force again.
+            let mut report = Report::new(&file.shown);
+            let guards = policies_of(file, &source.directory, &mut report)
+                .into_iter()
+                .filter(|policy| matches!((&policy.does, &policy.covers), (Does::Guard, Covers::Glob(_))));
+            self.policies.extend(guards.map(|policy| FiledPolicy {
+                policy,
+                file: file.shown.clone(),
+                pack: String::new(),
+                standing: Standing::Lost,
+            }));
+        }
     }
 
     fn file(&mut self, pack: &str, file: &SourceFile) {
         let Some((folder, name)) = file.inside.split_once('/') else { return };
-        let Some(stem) = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")) else { return };
-        if name.contains('/') {
+        if !is_content(&file.inside, folder) {
             return;
         }
         let mut report = Report::new(&file.shown);
         match folder {
-            "actions" if stem == "config" => {}
+            "actions" if matches!(name, "config.yaml" | "config.yml") => {}
             "actions" => self.action(pack, file, &mut report),
             "policies" => self.policy(pack, file, &mut report),
             "aliases" => {
@@ -221,27 +265,17 @@ impl Loading {
                 self.actions.insert(reference, action);
             }
             None => {
-                let severity = if report.has_errors() { Severity::Error } else { Severity::NotSupported };
-                self.absent.insert(reference, Absent { file: file.shown.clone(), severity });
+                let why = if report.has_errors() { Absent::Spoilt } else { Absent::NotSupported };
+                self.absent.insert(reference, why(file.shown.clone()));
             }
         }
     }
 
     fn policy(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
-        let found = match document(file, report) {
-            Some(root) if matches!(root.value, yaml::Value::Map(_)) => {
-                policy::read(&root, pack, report).into_iter().collect()
-            }
-            // Whatever is wrong with a file that is no map has been said, or is said by reading it.
-            Some(root) => {
-                policy::read(&root, pack, report);
-                policy::from_unreadable(file.text.as_deref().ok())
-            }
-            None => policy::from_unreadable(file.text.as_deref().ok()),
-        };
-        let sound = !report.has_errors();
+        let found = policies_of(file, pack, report);
+        let standing = if report.has_errors() { Standing::Spoilt } else { Standing::Sound };
         for policy in found {
-            self.policies.push(FiledPolicy { policy, file: file.shown.clone(), pack: pack.to_owned(), sound });
+            self.policies.push(FiledPolicy { policy, file: file.shown.clone(), pack: pack.to_owned(), standing });
         }
     }
 
@@ -294,15 +328,23 @@ impl Loading {
                     }
                 }
                 let list = enumerate(&covered);
-                if filed.sound {
-                    let message = format!("approval is not asked for yet, so nothing runs unguarded: disabled {list}");
-                    report.not_supported(filed.policy.line, "", message);
-                } else {
-                    let message = format!("until this file is mended, nothing that it may guard runs: disabled {list}");
-                    report.error(filed.policy.line, "", message);
+                let line = filed.policy.line;
+                match filed.standing {
+                    Standing::Sound => {
+                        let why = "approval is not asked for yet, so nothing runs unguarded";
+                        report.not_supported(line, "", format!("{why}: disabled {list}"));
+                    }
+                    Standing::Spoilt => {
+                        let why = "until this file is mended, nothing that it may guard runs";
+                        report.error(line, "", format!("{why}: disabled {list}"));
+                    }
+                    Standing::Lost => {
+                        let why = "until the pack of this file is in force, nothing that it guards runs";
+                        report.error(line, "", format!("{why}: disabled {list}"));
+                    }
                 }
             }
-            (_, Covers::Glob(glob)) if covered.is_empty() => {
+            (_, Covers::Glob(glob)) if covered.is_empty() && !matches!(filed.standing, Standing::Lost) => {
                 let absent = self.absent.keys().any(|reference| covers(glob, reference.as_str()));
                 if !absent {
                     let suggestion = did_you_mean(glob, self.actions.keys().map(ActionRef::as_str));
@@ -353,10 +395,13 @@ impl Loading {
             return;
         }
         match self.absent.get(action) {
-            Some(Absent { file, severity: Severity::NotSupported }) => {
+            Some(Absent::NotBuilt) => {
+                report.not_supported(line, "action_ref", format!("the action `{action}` is not built yet"));
+            }
+            Some(Absent::NotSupported(file)) => {
                 report.not_supported(line, "action_ref", format!("the action `{action}` cannot run yet, see {file}"));
             }
-            Some(Absent { file, .. }) => {
+            Some(Absent::Spoilt(file)) => {
                 report.error(line, "action_ref", format!("the action `{action}` is not in force, see {file}"));
             }
             None => {
@@ -364,6 +409,24 @@ impl Loading {
                 report.error(line, "action_ref", format!("there is no action `{action}`")).suggestion = suggestion;
             }
         }
+    }
+}
+
+/// Whether a file lies directly in this folder and is of the kind that is read there.
+fn is_content(inside: &str, folder: &str) -> bool {
+    inside
+        .strip_prefix(folder)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|name| !name.contains('/') && (name.ends_with(".yaml") || name.ends_with(".yml")))
+}
+
+/// The policies of a file; of one that cannot be understood, those that it may have been meant to hold.
+fn policies_of(file: &SourceFile, pack: &str, report: &mut Report<'_>) -> Vec<Policy> {
+    let root = document(file, report);
+    let read = root.as_ref().and_then(|root| policy::read(root, pack, report));
+    match root {
+        Some(Node { value: yaml::Value::Map(_), .. }) => read.into_iter().collect(),
+        _ => policy::from_unreadable(file.text.as_deref().ok()),
     }
 }
 
