@@ -40,6 +40,13 @@ fn content(store: &Path) -> Vec<u8> {
     bytes
 }
 
+/// With the room that is kept behind the end.
+fn with_room(log: &[u8]) -> Vec<u8> {
+    let mut bytes = log.to_vec();
+    bytes.resize(usize::try_from(SMALL.file_bytes).unwrap(), 0);
+    bytes
+}
+
 /// What became of a store: its facts and whether something was cut off, or that it is damaged.
 type Found = Option<(Vec<Dated>, bool)>;
 
@@ -100,7 +107,7 @@ async fn a_log_cut_anywhere_is_a_prefix_of_whole_batches() {
         let whole = ends.iter().rposition(|end| *end <= cut).unwrap();
         let expected = vec![Some((first(whole), cut != ends[whole]))];
         cases.push((format!("cut at {cut}"), log[..cut].to_vec(), expected.clone()));
-        cases.push((format!("nothing but zeros from {cut}"), [&log[..cut], &[0; 40]].concat(), expected));
+        cases.push((format!("nothing but zeros from {cut}"), with_room(&log[..cut]), expected));
     }
     check(cases).await;
 }
@@ -113,7 +120,7 @@ async fn a_changed_byte_is_never_a_changed_fact() {
     let mut cases = Vec::new();
     for place in 0..log.len() {
         for change in [1 << (place % 8), 0xFF] {
-            let mut bytes = [log.as_slice(), &[0; 40]].concat();
+            let mut bytes = with_room(&log);
             bytes[place] ^= change;
             let allowed = if place < ends[last] {
                 // What comes later proves that this had been acknowledged.
@@ -128,7 +135,7 @@ async fn a_changed_byte_is_never_a_changed_fact() {
         }
     }
     for place in log.len()..log.len() + 40 {
-        let mut bytes = [log.as_slice(), &[0; 40]].concat();
+        let mut bytes = with_room(&log);
         bytes[place] = 1;
         cases.push((format!("rubbish at {place} behind the end"), bytes, vec![Some((first(last + 1), true))]));
     }
@@ -277,6 +284,18 @@ fn limit(bytes: Option<u64>) {
     rustix::process::setrlimit(rustix::process::Resource::Fsize, limit).unwrap();
 }
 
+/// What the log's files say to another process: exactly this, with nothing to be cut off.
+async fn check_files(store: &Path, stored: &[Dated]) {
+    let other = directory();
+    fs::create_dir(other.path().join("log")).unwrap();
+    for file in log_files(store) {
+        fs::copy(&file, other.path().join("log").join(file.file_name().unwrap())).unwrap();
+    }
+    let (store, opened) = open(other.path()).await;
+    assert_eq!(opened.cut, None);
+    assert_eq!(store.replay().await.unwrap(), stored);
+}
+
 async fn meet_a_full_disk(path: &Path) {
     let options = halcyon::adapters::store::Options { file_bytes: 4 << 20 };
     // SIGXFSZ comes with the error and would end the process.
@@ -305,6 +324,10 @@ async fn meet_a_full_disk(path: &Path) {
         store.append(vec![short(7)]).await.map(|()| stored.push(short(7))).unwrap_or_else(|_| refused += 1);
         assert_eq!(store.replay().await.unwrap(), stored);
         limit(None);
+        check_files(path, &stored).await;
+        store.append(vec![short(8)]).await.unwrap();
+        stored.push(short(8));
+        check_files(path, &stored).await;
         while store.newest() < until * 2 {
             store.append(large(1)).await.unwrap();
             stored.extend(large(1));
@@ -327,7 +350,15 @@ async fn meet_a_full_disk(path: &Path) {
     let newest = halcyon::core::effect::Query::Newest(9);
     assert!(matches!(store.find(&newest).await, Err(StoreError::Index(_) | StoreError::Io { .. })));
     limit(None);
-    assert_eq!(store.find(&newest).await.unwrap().len(), 1);
+    // An index that could not be finished leaves nothing out afterwards.
+    let (file, away) = (log_files(path).remove(0), path.join("away"));
+    fs::rename(&file, &away).unwrap();
+    assert!(matches!(store.find(&newest).await, Err(StoreError::Damaged { .. })));
+    for batch in life(2, &["wn1"], None) {
+        store.append(batch).await.unwrap();
+    }
+    fs::rename(&away, &file).unwrap();
+    assert_eq!(store.find(&newest).await.unwrap().len(), 2);
     check_index(&store).await;
 }
 
