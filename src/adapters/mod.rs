@@ -1,7 +1,7 @@
 //! # Adapters: touch the world
 //!
-//! One folder or file for each system outside. An adapter implements a port of [`crate::runtime::ports`] or translates what it hears into inputs; it
-//! decides nothing.
+//! One folder or file for each system outside. An adapter implements a port of [`crate::runtime::ports`] or translates what it hears into
+//! inputs; it decides nothing.
 //!
 //! - **Adapters know core and the ports, never each other.**
 //! - **Wire types never leave their folder.**
@@ -10,9 +10,8 @@ pub mod api;
 pub mod clock;
 pub mod content;
 pub mod control;
+pub mod inventory;
+pub mod local;
 pub mod mattermost;
-pub mod store;
-//! One folder for each outside system; its wire types never leave it. Adapters use core types and [`crate::runtime::ports`], never each
-//! other.
-
 pub mod ssh;
+pub mod store;

@@ -8,12 +8,20 @@ mod cli;
 mod config;
 mod content;
 mod control;
+mod docs;
 mod execution;
+mod host;
 mod mattermost;
-mod messages;
 mod mattermost_tls;
+mod messages;
 mod outbox;
+mod peers_ssh;
+mod sandbox_chat;
+mod sandbox_nodes;
+mod ssh;
 mod store;
+mod template;
+mod tidy;
 
 /// A file under `tests/data`.
 fn data(name: &str) -> PathBuf {
@@ -30,13 +38,4 @@ fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
 }
-mod template;
-mod host;
-mod peers_ssh;
-mod ssh;
-mod docs;
-mod execution;
-mod tidy;
 #[cfg(feature = "sandbox")]
-mod sandbox_chat;
-mod sandbox_nodes;

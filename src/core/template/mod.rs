@@ -1,4 +1,3 @@
-//! t
 //! # Templates
 //!
 //! The packs' own expressions, in StackStorm's dialect of Jinja: undefined names are errors, blocks swallow the white space of their lines,
