@@ -61,7 +61,7 @@ pub struct Mattermost {
     pub prefix: String,
     /// How the server reaches `[http]`.
     pub callback_url: Option<String>,
-    /// Certificates to trust besides the system's.
+    /// Certificates (PEM) to trust in the place of the system's.
     pub ca_file: Option<PathBuf>,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
