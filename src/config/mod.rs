@@ -3,7 +3,8 @@
 //! `config.toml` in, a [`Config`] or everything that is wrong with the file out.
 //!
 //! Life cycle: [`Config::load`] reads the file; `document` walks it with the place of every value; `file` takes the keys as they are
-//! written and checks their types; `validated` gives them their meaning: defaults, paths, names, secrets, what does not go together.
+//! written and checks their types; `judge` gives them their meaning (paths, names, secrets, what does not go together) and fills in what
+//! `validated` has: the configuration as it is used, with its defaults.
 //!
 //! **All problems are told at once**, each with line, key path and what to do. **An unknown key is an error.** **Paths are relative to the
 //! directory of the file.** **A secret never stands in the file**: it comes from a file of its own or from the environment, which is an
@@ -15,6 +16,7 @@
 mod document;
 mod file;
 mod inventory;
+mod judge;
 mod network;
 mod secret;
 mod validated;

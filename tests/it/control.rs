@@ -7,6 +7,7 @@ use halcyon::core::input::{Ask, Principal};
 use halcyon::runtime::ports::ControlCall;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -205,4 +206,17 @@ async fn an_address_that_is_taken_is_said_so() {
     let listen = taken.local_addr().unwrap();
     let error = api::bind(&Http { listen, allow: Vec::new() }).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on {listen} ([http] in the configuration): ")), "{error}");
+}
+
+#[tokio::test]
+async fn half_a_request_does_not_hold_up_the_end() {
+    let http = Http { listen: "127.0.0.1:0".parse().unwrap(), allow: Vec::new() };
+    let (calls, _called) = mpsc::channel::<ControlCall>(1);
+    let listener = api::bind(&http).await.unwrap();
+    let mut caller = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(api::serve(listener, http, calls, 77, stop.clone()));
+    caller.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();
+    stop.cancel();
+    tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();
 }

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,9 @@ pub struct ApiError {
     /// The system's answer.
     pub source: std::io::Error,
 }
+
+/// How long a request that is under way may hold up the end.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Takes the address.
 ///
@@ -54,9 +58,16 @@ pub async fn serve(
         .with_state(health::Source { calls, uid })
         .layer(middleware::from_fn_with_state(Arc::new(http), admit))
         .into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP interface has ended");
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let patience = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        served = serving => if let Err(error) = served {
+            tracing::error!(%error, "the HTTP interface has ended");
+        },
+        () = patience => {}
     }
 }
 
