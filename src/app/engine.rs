@@ -61,7 +61,7 @@ impl Engine {
         let blobs: Arc<dyn Blobs> = Arc::new(store.blobs());
         let store: Arc<dyn Store> = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let remote = Arc::new(SshRunner::new(ssh_options(config), Arc::clone(&blobs)).await?);
+        let remote = Arc::new(SshRunner::open(ssh_options(config), Arc::clone(&blobs)).await?);
         let local = Arc::new(LocalRunner::new(local_options(config), Arc::clone(&blobs)));
 
         let stop = CancellationToken::new();

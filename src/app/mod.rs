@@ -12,7 +12,7 @@ pub use demo::{DemoOptions, demo};
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
-use crate::adapters::store::DiskStore;
+use crate::adapters::store::{self, DiskStore};
 use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::action::params;
@@ -21,7 +21,6 @@ use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::content::load::load;
 use crate::core::effect::Query;
-use crate::core::fact::Dated;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::runtime::ports::{Clock, Store};
 use anyhow::{Context, bail};
@@ -126,18 +125,9 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
     })
 }
 
-/// Everything stored, in order.
-///
-/// # Errors
-/// When the store cannot be opened.
-pub fn facts(config: &Config) -> anyhow::Result<Vec<Dated>> {
-    if !config.store.path.exists() {
-        return Ok(Vec::new());
-    }
-    in_runtime(async move {
-        let (store, _) = DiskStore::open(&config.store.path).await?;
-        Ok(store.replay().await?)
-    })
+/// Everything stored, in order, a line of JSON for each fact. The bot may be running.
+pub fn export(config: &Config) -> impl Iterator<Item = anyhow::Result<String>> + use<> {
+    store::export(&config.store.path).map(|line| Ok(line?))
 }
 
 fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -162,12 +162,8 @@ impl Judge<'_, '_, '_> {
         }
         ssh.known_hosts_file = self.path(file.known_hosts_file.as_ref());
         if let Some(spot) = file.known_hosts {
-            let known = [("strict", HostKeys::Strict), ("accept-new", HostKeys::AcceptNew), ("off", HostKeys::Off)];
+            let known = [("strict", HostKeys::Strict), ("accept-new", HostKeys::AcceptNew)];
             ssh.known_hosts = self.word(&spot, &known).unwrap_or(HostKeys::Strict);
-            if ssh.known_hosts == HostKeys::Off {
-                let message = "whoever stands in the network's way can pose as any machine";
-                self.document.warning(&spot, message, Some("use \"accept-new\"".to_owned()));
-            }
         }
         if let Some(spot) = file.max_parallel {
             ssh.max_parallel = usize::try_from(spot.value).unwrap_or(usize::MAX);

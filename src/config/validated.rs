@@ -121,8 +121,6 @@ pub enum HostKeys {
     Strict,
     /// An unknown one is taken and remembered; a changed one is refused.
     AcceptNew,
-    /// Any is taken. Whoever stands in the network's way can read and change everything.
-    Off,
 }
 
 /// `[local]`

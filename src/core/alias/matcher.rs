@@ -7,6 +7,7 @@ use crate::core::alias::grammar::{Exhausted, Format};
 use crate::core::alias::outline::Outline;
 use crate::core::alias::pairs::Tail;
 use crate::core::alias::spec::Alias;
+use crate::core::alias::suggest::nearest;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::id::{ActionRef, AliasRef};
 use std::cmp::Reverse;
@@ -312,15 +313,4 @@ impl Index {
 fn beginning(outline: &Outline) -> Option<String> {
     let prefix = outline.prefix();
     (!prefix.is_empty()).then(|| prefix[..prefix.len().min(2)].join(" "))
-}
-
-/// The name that was probably meant.
-pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let lower = name.to_lowercase();
-    let allowed = (name.chars().count() / 3).clamp(1, 3);
-    names
-        .map(|other| (strsim::osa_distance(&lower, &other.to_lowercase()), other))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, other)| other)
 }

@@ -67,8 +67,7 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
             corrected.push_str(pairs.trim());
         }
         if corrected != line.trim()
-            && let Selection::One(hit) = matcher.select_among(&corrected, may)
-            && may(&hit.alias)
+            && let Selection::One(_) = matcher.select_among(&corrected, may)
         {
             found.insert((price, corrected));
         }
