@@ -79,7 +79,9 @@ struct Stage {
 impl Stage {
     async fn set(options: &DemoOptions, directory: &Path) -> anyhow::Result<Self> {
         let names: Vec<String> = (1..=options.nodes).map(|number| format!("wn{number:03}")).collect();
-        let nodes = Nodes::start(nodes::Options::new(names, directory.join("nodes"))).await?;
+        // An update of packages takes half its time, or the tour would be long.
+        let cluster = nodes::Options { user: "root".to_owned(), pace: 0.5, ..nodes::Options::new(names, directory.join("nodes")) };
+        let nodes = Nodes::start(cluster).await?;
         if options.nodes_down {
             nodes.close_all().await;
         }
@@ -245,7 +247,7 @@ channels = ["{CHANNEL}"]
 admin_channel = "{CHANNEL}"
 address = ["mention", "prefix"]
 prefix = "!"
-mention_after = 8
+mention_after = 4
 [store]
 path = "store"
 [content]
