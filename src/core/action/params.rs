@@ -137,8 +137,12 @@ fn but_not(value: Option<&str>) -> String {
 }
 
 fn one_of(allowed: &[String]) -> String {
-    let names: Vec<String> = allowed.iter().map(|value| format!("`{value}`")).collect();
-    match names.split_last() {
+    either(&allowed.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>())
+}
+
+/// `a, b or c`
+pub(crate) fn either(words: &[String]) -> String {
+    match words.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => "nothing".into(),
@@ -171,14 +175,14 @@ pub(crate) fn quoted(value: &Value) -> String {
 /// Brings together what is given and what the action declares.
 ///
 /// # Errors
-/// Every problem, in the order of the parameters' names.
+/// Every problem, those of one kind together and in the order of the parameters' names.
 pub fn resolve(action: &Action, given: &BTreeMap<String, Value>) -> Result<Resolved, Vec<ParameterProblem>> {
     let mut problems = Vec::new();
     let mut cast_values = Map::new();
     for (name, value) in given {
         let Some(parameter) = action.parameters.get(name) else {
             let known = action.parameters.iter().filter(|(_, parameter)| !parameter.immutable);
-            let similar = crate::core::alias::matcher::nearest(name, known.map(|(name, _)| name.as_str()));
+            let similar = crate::core::alias::suggest::nearest(name, known.map(|(name, _)| name.as_str()));
             problems.push(ParameterProblem::Unknown {
                 name: name.clone(),
                 action: action.reference.clone(),
@@ -343,7 +347,8 @@ impl Defaults<'_> {
                 return None;
             }
         }
-        // As in StackStorm, a parameter that nobody gave is there and is nothing.
+        // As in StackStorm, a parameter that nobody gave is there and is nothing. Names that were not seen are not there: whatever a
+        // template manages to hide from the search for names, it cannot put into its text either.
         let context = needed
             .into_iter()
             .map(|needed| {

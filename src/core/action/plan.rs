@@ -17,6 +17,7 @@ use std::time::Duration;
 
 /// What to do.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a plan is made once for an execution and taken apart at once")]
 pub enum Plan {
     /// This.
     Run(Work),
@@ -34,7 +35,7 @@ pub enum PlanProblem {
     Tainted {
         /// Which.
         parameter: String,
-        /// The characters in question, each once.
+        /// The characters in question, each once; none when the parameter is secret.
         characters: BTreeSet<char>,
         /// The action.
         action: ActionRef,
@@ -62,6 +63,9 @@ pub enum PlanProblem {
 }
 
 fn listed(characters: &BTreeSet<char>) -> String {
+    if characters.is_empty() {
+        return "characters that a shell acts on".into();
+    }
     let words: Vec<String> = characters
         .iter()
         .map(|character| match character {
@@ -73,7 +77,7 @@ fn listed(characters: &BTreeSet<char>) -> String {
             other => format!("`{other}`"),
         })
         .collect();
-    words.join(" ")
+    params::either(&words)
 }
 
 /// The time that a command has when the action says nothing; StackStorm's.
@@ -111,7 +115,9 @@ impl Planner<'_> {
     }
 
     fn remote(&self, inventory: &Inventory) -> Result<Plan, PlanProblem> {
-        if let Some(parameter) = ["password", "passphrase"].iter().find(|name| self.resolved.values.contains_key(**name)) {
+        if let Some(parameter) =
+            ["password", "passphrase"].iter().find(|name| self.resolved.values.contains_key(**name))
+        {
             return Err(PlanProblem::Password { parameter: (*parameter).to_owned() });
         }
         let expression = text(&self.resolved.values, "hosts").unwrap_or_default();
@@ -133,9 +139,11 @@ impl Planner<'_> {
 
     /// The values with `hosts` written out, so that a command can speak of the machines by name.
     fn with_names(&self, hosts: &[RemoteHost]) -> Result<Map<String, Value>, PlanProblem> {
-        let spoken_of = self.action.parameters.keys().any(|name| {
-            params::sources(self.action, name, &self.resolved.given).contains("hosts")
-        });
+        let spoken_of = self
+            .action
+            .parameters
+            .keys()
+            .any(|name| params::sources(self.action, name, &self.resolved.given).contains("hosts"));
         if !spoken_of {
             return Ok(self.resolved.values.clone());
         }
@@ -154,7 +162,9 @@ impl Planner<'_> {
         if self.action.raw {
             return Ok(());
         }
-        for name in params::sources(self.action, "cmd", &self.resolved.given) {
+        // What a checked value was made of does not reach the command by way of it.
+        let ends = self.resolved.given.iter().cloned().chain(checked.iter().map(|name| (*name).to_owned())).collect();
+        for name in params::sources(self.action, "cmd", &ends) {
             let from_a_person = self.resolved.given.contains(&name) && !self.resolved.trusted.contains(&name);
             if !from_a_person || checked.contains(&name.as_str()) {
                 continue;
@@ -164,6 +174,10 @@ impl Planner<'_> {
                 suspicious(value, &mut characters);
             }
             if !characters.is_empty() {
+                // Not even single letters of a secret are said.
+                if self.resolved.secrets.contains(&name) {
+                    characters.clear();
+                }
                 let action = self.action.reference.clone();
                 return Err(PlanProblem::Tainted { parameter: name, characters, action });
             }

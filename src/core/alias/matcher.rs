@@ -7,6 +7,7 @@ use crate::core::alias::grammar::{Exhausted, Format};
 use crate::core::alias::outline::Outline;
 use crate::core::alias::pairs::Tail;
 use crate::core::alias::spec::Alias;
+use crate::core::alias::suggest::nearest;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::id::{ActionRef, AliasRef};
 use std::cmp::Reverse;
@@ -156,7 +157,8 @@ impl Matcher {
                             report(
                                 Severity::Warning,
                                 format!("the action {} has no parameter `{name}`", alias.action),
-                                nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+                                nearest(name, known.iter().map(String::as_str))
+                                    .map(|near| format!("did you mean `{near}`?")),
                             );
                         }
                     }
@@ -249,7 +251,8 @@ impl Matcher {
 
 impl Index {
     fn of(entries: &[Entry]) -> Self {
-        let outlines = || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
+        let outlines =
+            || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
         let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
         let mut beginnings: BTreeMap<String, usize> = BTreeMap::new();
         for (_, outline) in outlines() {
@@ -305,15 +308,4 @@ impl Index {
 fn beginning(outline: &Outline) -> Option<String> {
     let prefix = outline.prefix();
     (!prefix.is_empty()).then(|| prefix[..prefix.len().min(2)].join(" "))
-}
-
-/// The name that was probably meant.
-pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let lower = name.to_lowercase();
-    let allowed = (name.chars().count() / 3).clamp(1, 3);
-    names
-        .map(|other| (strsim::osa_distance(&lower, &other.to_lowercase()), other))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, other)| other)
 }

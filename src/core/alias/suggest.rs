@@ -58,7 +58,8 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
         let Some(entry) = matcher.entries.get(at).filter(|entry| may(&entry.alias)) else { continue };
         let rows = entry.format.outlines().iter().filter_map(|outline| align(&words, outline, &hosts));
         // Of rows at one price the author's first is taken.
-        let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price).filter(|(price, _)| *price <= TOO_FAR) else {
+        let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price).filter(|(price, _)| *price <= TOO_FAR)
+        else {
             continue;
         };
         if !pairs.trim().is_empty() {
@@ -91,11 +92,10 @@ fn words(text: &str) -> Vec<&str> {
         } else if start.is_none() {
             start = Some(at);
             // A quote that is never closed is an apostrophe.
-            closing = QUOTES
-                .iter()
-                .find(|(opening, _)| *opening == character)
-                .map(|(_, closing)| *closing)
-                .filter(|closing| text.get(at + character.len_utf8()..).is_some_and(|rest| rest.contains(*closing)));
+            closing =
+                QUOTES.iter().find(|(opening, _)| *opening == character).map(|(_, closing)| *closing).filter(
+                    |closing| text.get(at + character.len_utf8()..).is_some_and(|rest| rest.contains(*closing)),
+                );
         }
     }
     words.extend(start.and_then(|start| text.get(start..)));
@@ -195,7 +195,12 @@ fn align(words: &[&str], outline: &Outline, hosts: &Hosts<'_>) -> Option<(u32, S
                         // A line without its first word is not one with a slip in it.
                         None if next == 0 => {}
                         None => {
-                            reach(taken, next + 1, if small { MISSING_SMALL_WORD } else { MISSING_WORD }, Move::Missing);
+                            reach(
+                                taken,
+                                next + 1,
+                                if small { MISSING_SMALL_WORD } else { MISSING_WORD },
+                                Move::Missing,
+                            );
                         }
                     }
                 }
@@ -287,7 +292,8 @@ impl Hosts<'_> {
             return same(0);
         }
         let (prefix, name) = item.strip_prefix('!').map_or(("", item), |name| ("!", name));
-        let (name, port) = name.split_once(':').map_or((name, String::new()), |(name, port)| (name, format!(":{port}")));
+        let (name, port) =
+            name.split_once(':').map_or((name, String::new()), |(name, port)| (name, format!(":{port}")));
         if self.known.contains(&Host::new(name)) {
             return same(0);
         }
@@ -324,4 +330,15 @@ fn close_host<'h>(name: &str, known: &'h BTreeSet<Host>) -> Option<&'h str> {
 fn split_number(name: &str) -> (&str, Option<u64>) {
     let stem = name.trim_end_matches(|character: char| character.is_ascii_digit());
     (stem, name[stem.len()..].parse().ok())
+}
+
+/// The name that was probably meant.
+pub(crate) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let lower = name.to_lowercase();
+    let allowed = (name.chars().count() / 3).clamp(1, 3);
+    names
+        .map(|other| (strsim::osa_distance(&lower, &other.to_lowercase()), other))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, other)| other)
 }
