@@ -115,17 +115,17 @@ fn short(reference: &AliasRef) -> &str {
 }
 
 fn texts(value: &Value) -> Vec<String> {
-    value.as_array().map(|texts| texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect()).unwrap_or_default()
+    value
+        .as_array()
+        .map(|texts| texts.iter().map(|text| text.as_str().unwrap().to_owned()).collect())
+        .unwrap_or_default()
 }
 
 fn alias(written: &Value) -> Arc<Alias> {
     let formats = written["formats"].as_array().unwrap().iter().enumerate().map(|(at, format)| {
         let texts = format.as_str().map_or_else(|| texts(&format["representation"]), |text| vec![text.to_owned()]);
-        let representations = texts.into_iter().map(|text| Representation {
-            text,
-            line: at + 3,
-            key_path: format!("formats[{at}]"),
-        });
+        let representations =
+            texts.into_iter().map(|text| Representation { text, line: at + 3, key_path: format!("formats[{at}]") });
         FormatSpec {
             display: format["display"].as_str().map(str::to_owned),
             representations: representations.collect(),
@@ -259,8 +259,12 @@ fn plain_formats_are_linear() {
 fn every_format_is_found_through_the_index() {
     let many: Vec<Arc<Alias>> = (0..200)
         .flat_map(|number| {
-            [format!("deploy {{{{x}}}} to place{number}"), format!("{{{{x}}}} of kind{number}"), format!("(do|make) thing{number}")]
-                .map(|format| (number, format))
+            [
+                format!("deploy {{{{x}}}} to place{number}"),
+                format!("{{{{x}}}} of kind{number}"),
+                format!("(do|make) thing{number}"),
+            ]
+            .map(|format| (number, format))
         })
         .map(|(number, format)| {
             let name = format!("{}{number}", format.chars().filter(char::is_ascii_lowercase).collect::<String>());
@@ -270,7 +274,9 @@ fn every_format_is_found_through_the_index() {
     let (matcher, problems) = Matcher::new(&many, &|_| None);
     assert_eq!(problems, []);
     for number in 0..200 {
-        for line in [format!("Deploy web to Place{number}"), format!("apples of kind{number}"), format!("make thing{number}")] {
+        for line in
+            [format!("Deploy web to Place{number}"), format!("apples of kind{number}"), format!("make thing{number}")]
+        {
             assert!(matches!(matcher.select(&line), Selection::One(_)), "`{line}`");
         }
     }

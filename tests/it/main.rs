@@ -20,6 +20,7 @@ mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;
 mod store;
+mod params;
 mod template;
 mod tidy;
 

@@ -93,7 +93,10 @@ fn a_bare_name_inside_a_structure_keeps_its_type() {
     let context = json!({"n": 5, "list": [1, 2], "o": {"x": 1}}).as_object().unwrap().clone();
     let check = |value: Value, expected: Value| assert_eq!(render_value(&value, &context).unwrap(), expected);
     check(json!(["{{n}}", "{{ n }}", "n={{n}}"]), json!([5, "5", "n=5"]));
-    check(json!({"a": {"b": "{{list}}"}, "c": "{{o.x}}", "{{n}}": true}), json!({"a": {"b": [1, 2]}, "c": "1", "5": true}));
+    check(
+        json!({"a": {"b": "{{list}}"}, "c": "{{o.x}}", "{{n}}": true}),
+        json!({"a": {"b": [1, 2]}, "c": "1", "5": true}),
+    );
     check(json!("{{o}}"), json!("{'x': 1}"));
     check(json!(true), json!(true));
 }

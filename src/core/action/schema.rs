@@ -158,7 +158,8 @@ impl Checker {
                 Some(of) => self.inner(&inside, of, item),
                 None => {
                     if closed {
-                        self.limit(&inside, &item, format!("not be there: `{name}` has no such key"));
+                        let limit = format!("not be there: `{name}` has no such key");
+                        self.problems.push(ParameterProblem::Limit { name: inside.clone(), limit, value: None });
                     }
                     item
                 }

@@ -42,7 +42,9 @@ impl Matcher {
         lines.sort_by_key(String::len);
         let example = lines.into_iter().find(|example| {
             let Selection::Ambiguous(hits) = self.select(example) else { return false };
-            [&first.alias, &second.alias].iter().all(|alias| hits.iter().any(|hit| hit.alias.reference == alias.reference))
+            [&first.alias, &second.alias]
+                .iter()
+                .all(|alias| hits.iter().any(|hit| hit.alias.reference == alias.reference))
         })?;
         Some(Ambiguity {
             first: (first.alias.clone(), first.representation.clone()),

@@ -522,7 +522,15 @@ impl Reader {
 
     /// `\x41`, `\u0041`, `\U00000041`
     fn code(&mut self, kind: char) -> Result<(), FormatError> {
-        let digits: String = self.rest.by_ref().take(match kind { 'x' => 2, 'u' => 4, _ => 8 }).collect();
+        let digits: String = self
+            .rest
+            .by_ref()
+            .take(match kind {
+                'x' => 2,
+                'u' => 4,
+                _ => 8,
+            })
+            .collect();
         let code = u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32);
         let code = code.ok_or_else(|| FormatError::Dialect(format!("`\\{kind}{digits}` is no character")))?;
         self.literal(code);
@@ -538,8 +546,7 @@ impl Reader {
         }
         let mut first = true;
         loop {
-            let character =
-                self.rest.next().ok_or_else(|| FormatError::Expression("a `[` is never closed".into()))?;
+            let character = self.rest.next().ok_or_else(|| FormatError::Expression("a `[` is never closed".into()))?;
             match character {
                 ']' if !first => break,
                 '\\' => {
@@ -602,7 +609,8 @@ impl Reader {
                 self.open(&format!("(?{opening}"), true);
             }
             "#" => {
-                while self.rest.next().ok_or_else(|| FormatError::Expression("a comment is never closed".into()))? != ')'
+                while self.rest.next().ok_or_else(|| FormatError::Expression("a comment is never closed".into()))?
+                    != ')'
                 {}
             }
             "P" | "<" => self.named_group()?,
@@ -653,7 +661,9 @@ impl Reader {
                 Some(end @ (')' | ':')) => {
                     let (on, off) = letters.split_once('-').unwrap_or((&letters, ""));
                     if let Some(other) = on.chars().chain(off.chars()).find(|letter| !"isum".contains(*letter)) {
-                        return Err(FormatError::Dialect(format!("`(?{letters}{end}`: `{other}` is not supported here")));
+                        return Err(FormatError::Dialect(format!(
+                            "`(?{letters}{end}`: `{other}` is not supported here"
+                        )));
                     }
                     if end == ')' {
                         self.case_sensitive = off.contains('i');

@@ -45,7 +45,9 @@ pub fn help(query: Option<&str>, aliases: &[Arc<Alias>], may: &dyn Fn(&Alias) ->
             query.split_whitespace().all(|word| text.contains(word))
         })
         .collect();
-    lines.sort_by(|one, other| (one.pack(), &one.display, &one.action).cmp(&(other.pack(), &other.display, &other.action)));
+    lines.sort_by(|one, other| {
+        (one.pack(), &one.display, &one.action).cmp(&(other.pack(), &other.display, &other.action))
+    });
     lines.dedup();
     lines
 }

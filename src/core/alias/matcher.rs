@@ -157,7 +157,8 @@ impl Matcher {
                             report(
                                 Severity::Warning,
                                 format!("the action {} has no parameter `{name}`", alias.action),
-                                nearest(name, known.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+                                nearest(name, known.iter().map(String::as_str))
+                                    .map(|near| format!("did you mean `{near}`?")),
                             );
                         }
                     }
@@ -257,7 +258,8 @@ impl Matcher {
 
 impl Index {
     fn of(entries: &[Entry]) -> Self {
-        let outlines = || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
+        let outlines =
+            || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
         let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
         let mut beginnings: BTreeMap<String, usize> = BTreeMap::new();
         for (_, outline) in outlines() {

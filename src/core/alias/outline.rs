@@ -54,9 +54,7 @@ impl Outline {
     fn of(pieces: &[Piece]) -> Self {
         let places = pieces.split(|piece| matches!(piece, Piece::Space)).filter_map(|chunk| match chunk {
             [] => None,
-            [Piece::Parameter { name, optional }] => {
-                Some(Place::Parameter { name: name.clone(), optional: *optional })
-            }
+            [Piece::Parameter { name, optional }] => Some(Place::Parameter { name: name.clone(), optional: *optional }),
             characters => {
                 let word: Option<String> = characters
                     .iter()

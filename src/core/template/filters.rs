@@ -12,7 +12,8 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("string", |value: Value| text_of(&value));
     environment.add_filter("join", join);
     environment.add_filter("to_complex", |value: Value| Ok::<_, Error>(value::json(&from_jinja(&value)?, ", ", ": ")));
-    environment.add_filter("to_json_string", |value: Value| Ok::<_, Error>(value::json(&from_jinja(&value)?, ",", ": ")));
+    environment
+        .add_filter("to_json_string", |value: Value| Ok::<_, Error>(value::json(&from_jinja(&value)?, ",", ": ")));
     environment.add_filter("from_json_string", |value: Value| {
         value::from_json(&text_of(&value)?).map(|value| into_jinja(&value)).map_err(refuse)
     });
@@ -20,7 +21,8 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
         let text = value::json(&from_jinja(&value)?, ", ", ": ");
         Ok::<_, Error>(text.trim_matches('"').to_owned())
     });
-    environment.add_filter("use_none", |value: Value| if value.is_none() { Value::from(value::NOTHING) } else { value });
+    environment
+        .add_filter("use_none", |value: Value| if value.is_none() { Value::from(value::NOTHING) } else { value });
     environment.add_filter("basename", |path: String| path.rsplit('/').next().unwrap_or_default().to_owned());
     environment.add_filter("dirname", |path: String| dirname(&path).to_owned());
     environment.add_filter("regex_match", |value: Value, pattern: String, ignore_case: Option<bool>| {
@@ -153,7 +155,7 @@ fn substring(value: Value, wanted: String, index: Option<i64>, ignore_case: Opti
 /// `3h25m45s`. StackStorm forgets whole months; days are counted on here.
 fn human_time(value: Value) -> Result<String, Error> {
     let float = f64::try_from(value.clone()).map_err(|_| refuse(format!("`{value}` is no number of seconds")))?;
-    if value.as_str().is_some() || float < 0.0 || float > 1e11 {
+    if value.as_str().is_some() || !(0.0..=1e11).contains(&float) {
         return Err(refuse(format!("`{value}` is no number of seconds")));
     }
     if float > 0.0 && float < 1.0 {

@@ -122,7 +122,9 @@ impl Reader<'_> {
 
     fn word(&mut self) -> Option<Value> {
         let mut word = String::new();
-        while let Some(character) = self.rest.next_if(|character| character.is_alphanumeric() || "+-._".contains(*character)) {
+        while let Some(character) =
+            self.rest.next_if(|character| character.is_alphanumeric() || "+-._".contains(*character))
+        {
             word.push(character);
         }
         match word.as_str() {

@@ -3,7 +3,12 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-pub(crate) fn call(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
+pub(crate) fn call(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => on_text(text, method, arguments),
         (None, ValueKind::Map) => on_map(state, value, method, arguments),
@@ -71,8 +76,8 @@ fn on_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error
 
 fn on_map(state: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     match method {
-        "items" => state.apply_filter("items", &[value.clone()]),
-        "keys" => state.apply_filter("list", &[value.clone()]),
+        "items" => state.apply_filter("items", std::slice::from_ref(value)),
+        "keys" => state.apply_filter("list", std::slice::from_ref(value)),
         "values" => {
             let values: Result<Vec<Value>, Error> =
                 value.try_iter()?.checked().map(|key| value.get_item(&key?)).collect();

@@ -163,9 +163,7 @@ pub fn cast(value: &Value, kind: ParameterType) -> Option<Value> {
     let trimmed = text.trim();
     match kind {
         ParameterType::String => Some(value.clone()),
-        ParameterType::Integer => {
-            whole(&literal::read_number(trimmed)?)
-        }
+        ParameterType::Integer => whole(&literal::read_number(trimmed)?),
         ParameterType::Number => literal::read_number(trimmed),
         ParameterType::Boolean => match trimmed.to_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Some(Value::Bool(true)),
