@@ -6,7 +6,7 @@ use halcyon::core::action::capture::showable;
 use halcyon::core::action::run::{Captured, INLINE_OUTPUT, Secret, ShellCommand};
 use halcyon::core::action::wrapper::{self, Standing, Verb};
 use halcyon::core::id::{BlobId, ExecutionId, Host};
-use halcyon::runtime::capture::{Allowance, Ended, Live, Stream};
+use halcyon::runtime::capture::{Allowance, Live, Stream};
 use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -258,12 +258,21 @@ fn a_lost_connection_does_not_end_the_command() {
 fn what_is_left_in_the_background_does_not_hold_the_wrapper() {
     for node in nodes() {
         let id = fresh_id();
+        let gate = tempfile::tempdir().unwrap();
+        let (open, done) = (gate.path().join("open"), gate.path().join("done"));
+        let script = format!(
+            "(until [ -e {} ]; do sleep 0.1; done; echo more; echo more >&2; touch {}) & echo out; exit 4",
+            open.display(),
+            done.display()
+        );
         let began = Instant::now();
-        let mut run = node.request(Verb::Run, &id, &shell("")).spawn().unwrap();
-        let input = wrapper::input(Verb::Run, &id, &shell("sleep 8 & exit 0")).unwrap();
-        run.stdin.take().unwrap().write_all(input.reveal().as_bytes()).unwrap();
-        assert_eq!(run.wait().unwrap().code(), Some(0));
+        // Output is read to its end, which does not come before the wrapper lets go of it.
+        let (code, stdout, stderr) = node.ask(Verb::Run, &id, &shell(&script));
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (4, "out\n", ""), "{:?}", node.shell);
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", node.shell);
+        // It can write on without being killed for it.
+        std::fs::write(open, "").unwrap();
+        poll("what is in the background goes on", || done.exists());
     }
 }
 
@@ -334,7 +343,7 @@ fn live_lines_cannot_paint() {
 async fn capture(bytes: &[u8], allowed: u64, blobs: &dyn Blobs) -> Captured {
     let (host, live, allowance) = (Host::new("h"), Live::default(), Allowance::new(allowed));
     let stream = Stream { host: &host, blobs, allowance: &allowance, live: &live };
-    stream.read(bytes, &Ended::default()).await
+    stream.read(bytes, &tokio_util::sync::CancellationToken::new()).await
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::pool::{Link, Pool};
 use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
 use crate::core::action::wrapper::{self, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
-use crate::runtime::capture::{Allowance, Ended, Live, Stream};
+use crate::runtime::capture::{Allowance, Live, Stream};
 use crate::runtime::ports::Blobs;
 use openssh::{Child, ChildStdin, Session, Stdio};
 use std::pin::pin;
@@ -137,28 +137,28 @@ impl HostCommand<'_> {
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
         let allowance = Allowance::new(self.pool.options.output_limit);
         let stream = Stream { host: self.host(), blobs: around.blobs, allowance: &allowance, live: around.live };
-        let ended = Ended::default();
+        let abandoned = CancellationToken::new();
         let sent = AtomicBool::new(false);
-        let waiting = async {
+        // The end is asked for after the output has ended: the crate closes the channel when it hears of the end, and what is still on
+        // its way would be lost. The wrapper sees to it that the output does end.
+        let hearing = async {
+            let (stdout, stderr) = tokio::join!(read(&stream, stdout, &abandoned), read(&stream, stderr, &abandoned));
             let end = tokio::select! {
                 end = end_of(child) => end,
-                () = ended.abandoned() => End::Lost("it did not end".to_owned()),
+                () = abandoned.cancelled() => End::Lost("it did not end".to_owned()),
             };
-            ended.tell();
-            end
+            (end, stdout, stderr)
         };
         let sending = async {
             tokio::select! {
                 () = self.send(Verb::Run, input, &sent) => {}
-                () = ended.told() => {}
+                () = abandoned.cancelled() => {}
             }
         };
-        let mut work = pin!(async {
-            tokio::join!(waiting, read(&stream, stdout, &ended), read(&stream, stderr, &ended), sending)
-        });
+        let mut work = pin!(async { tokio::join!(hearing, sending).0 });
 
         let stop = tokio::select! {
-            (end, stdout, stderr, ()) = &mut work => {
+            (end, stdout, stderr) = &mut work => {
                 let exit = self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link);
                 return HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() };
             }
@@ -178,10 +178,10 @@ impl HostCommand<'_> {
         if done.is_none() && killed.is_ok() {
             done = timeout(LAST_WORDS, &mut work).await.ok();
         }
-        let (_, stdout, stderr, ()) = match done {
+        let (_, stdout, stderr) = match done {
             Some(done) => done,
             None => {
-                ended.abandon();
+                abandoned.cancel();
                 work.await
             }
         };
@@ -263,9 +263,8 @@ impl HostCommand<'_> {
             };
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
             let sent = AtomicBool::new(false);
-            let (end, stdout, stderr, ()) =
-                tokio::join!(end_of(child), answer(stdout), answer(stderr), self.send(verb, input, &sent));
-            match end {
+            let (stdout, stderr, ()) = tokio::join!(answer(stdout), answer(stderr), self.send(verb, input, &sent));
+            match end_of(child).await {
                 End::Code(code) => Ok(Answer { code, stdout, stderr }),
                 End::Lost(how) => Err(how),
             }
@@ -283,9 +282,9 @@ async fn end_of(child: Child<Arc<Session>>) -> End {
     }
 }
 
-async fn read(stream: &Stream<'_>, from: Option<impl AsyncRead>, ended: &Ended) -> Captured {
+async fn read(stream: &Stream<'_>, from: Option<impl AsyncRead>, abandoned: &CancellationToken) -> Captured {
     match from {
-        Some(from) => stream.read(from, ended).await,
+        Some(from) => stream.read(from, abandoned).await,
         None => Captured::empty(),
     }
 }
