@@ -69,7 +69,7 @@ impl Live {
     }
 
     /// Sends a snapshot whenever something changed, at most twice a second. Never returns: it is raced with the run.
-    pub async fn report(&self, news: &mpsc::Sender<RunNews>) {
+    pub async fn report(&self, news: &mpsc::Sender<RunNews>) -> std::convert::Infallible {
         loop {
             self.changed.notified().await;
             // The receiver may be gone; the run goes on all the same.

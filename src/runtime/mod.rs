@@ -2,3 +2,4 @@
 
 pub mod capture;
 pub mod ports;
+pub mod watch;

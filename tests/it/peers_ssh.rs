@@ -124,7 +124,8 @@ impl Lab {
     fn options(&self) -> SshOptions {
         let mut options = SshOptions::new(self.path("c"));
         options.config_file = Some(self.path("ssh_config"));
-        options.connect_timeout = Duration::from_secs(5);
+        // Fifty logins at once may take long on a busy machine that is client and servers at the same time.
+        options.connect_timeout = Duration::from_secs(20);
         options
     }
 
@@ -198,7 +199,7 @@ struct Watched {
 impl Watched {
     fn start(runner: &SshRunner, command: RemoteCommand) -> Self {
         let (sender, news) = mpsc::channel(16);
-        let (cancel, execution) = (CancellationToken::new(), execution(0));
+        let (cancel, execution) = (CancellationToken::new(), execution());
         let run = Run { execution: execution.clone(), work: Work::Remote(command) };
         let (runner, token) = (runner.clone(), cancel.clone());
         tokio::spawn(async move { runner.run(run, sender, token).await });
@@ -276,7 +277,7 @@ async fn fifty_nodes_of_which_one_hangs() {
             if hosts.ends_with("hung") {
                 assert_eq!(watched.why("hung"), "it takes connections, but its SSH service does not speak");
                 let took = watched.outcomes["hung"].1;
-                assert!(took < Duration::from_secs(9), "the node that hangs took {took:?}");
+                assert!(took < Duration::from_secs(24), "the node that hangs took {took:?}");
             }
         }
         runner.shutdown().await;
@@ -290,7 +291,8 @@ async fn fifty_nodes_of_which_one_hangs() {
 
 /// A command that says its group, leaves children that do not want to go, and would take ten minutes.
 fn stubborn(sudo: bool) -> ShellCommand {
-    let mut command = shell("echo group $$; sleep 600 & (trap '' TERM; sleep 601; sleep 602) & sleep 603; echo not reached");
+    let mut command =
+        shell("echo group $$; sleep 600 & (trap '' TERM; sleep 601; sleep 602) & sleep 603; echo not reached");
     command.sudo = sudo;
     command
 }
@@ -444,7 +446,9 @@ async fn why_a_node_cannot_be_reached_is_said_plainly() {
     assert_eq!(run(&trusting, remote("n04", shell("true"))).await.outcome("n04").exit, Exit::Code { code: 0 });
     trusting.shutdown().await;
 
-    for (user, bastion) in [(Some("-oProxyCommand=x"), None), (Some("a;b"), None), (None, Some("-x")), (None, Some("a b"))] {
+    for (user, bastion) in
+        [(Some("-oProxyCommand=x"), None), (Some("a;b"), None), (None, Some("-x")), (None, Some("a b"))]
+    {
         let mut command = remote("n01", shell("true"));
         (command.username, command.bastion) = (user.map(str::to_owned), bastion.map(str::to_owned));
         let watched = run(&runner, command).await;
@@ -479,7 +483,11 @@ async fn a_connection_that_is_lost_leaves_the_end_unknown_until_the_node_is_aske
     }
     let watched = watched.end().await;
     assert!(matches!(watched.outcome("n01").exit, Exit::Unknown { .. }), "{:?}", watched.outcome("n01"));
-    assert!(watched.why("n01").starts_with("the connection was lost while the command ran: "), "{}", watched.why("n01"));
+    assert!(
+        watched.why("n01").starts_with("the connection was lost while the command ran: "),
+        "{}",
+        watched.why("n01")
+    );
     let machine = &command.hosts[0];
     assert_eq!(runner.standing(&watched.execution, machine, &command).await, Ok(Standing::Running));
     std::fs::write(gate, "").unwrap();
@@ -487,7 +495,7 @@ async fn a_connection_that_is_lost_leaves_the_end_unknown_until_the_node_is_aske
     while runner.standing(&watched.execution, machine, &command).await != Ok(Standing::Exited(9)) {
         assert!(Instant::now() < deadline, "the command did not go on to its end");
     }
-    assert_eq!(runner.standing(&execution(7), machine, &command).await, Ok(Standing::Nothing));
+    assert_eq!(runner.standing(&execution(), machine, &command).await, Ok(Standing::Nothing));
     runner.shutdown().await;
 }
 
@@ -514,7 +522,8 @@ async fn a_dead_master_is_replaced_and_none_is_left_behind() {
     assert!(all_here(&run(&runner, command.clone()).await));
 
     // More commands on one node at a time than its server takes sessions.
-    let many: Vec<Watched> = (0..20).map(|_| Watched::start(&runner, remote("n01", shell("sleep 0.3; echo here")))).collect();
+    let many: Vec<Watched> =
+        (0..20).map(|_| Watched::start(&runner, remote("n01", shell("sleep 0.3; echo here")))).collect();
     for watched in many {
         assert!(all_here(&watched.end().await));
     }
@@ -535,7 +544,10 @@ async fn a_dead_master_is_replaced_and_none_is_left_behind() {
 
     let mut options = lab.options();
     options.control_dir = lab.path(&"long".repeat(20));
-    assert!(matches!(SshRunner::open(options.clone(), Arc::new(MemoryBlobs::default())).await, Err(SshError::TooLong { .. })));
+    assert!(matches!(
+        SshRunner::open(options.clone(), Arc::new(MemoryBlobs::default())).await,
+        Err(SshError::TooLong { .. })
+    ));
     options.control_dir = lab.path("open");
     std::fs::create_dir(&options.control_dir).unwrap();
     std::fs::set_permissions(&options.control_dir, std::fs::Permissions::from_mode(0o755)).unwrap();

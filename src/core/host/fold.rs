@@ -43,7 +43,8 @@ impl Name {
         let mut rest = name;
         while !rest.is_empty() {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let length = if digits > 0 { digits } else { rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()) };
+            let length =
+                if digits > 0 { digits } else { rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()) };
             let (piece, behind) = rest.split_at(length);
             pieces.push(match piece.parse() {
                 Ok(first) if digits > 0 && digits <= LONGEST_NUMBER => {
@@ -107,7 +108,9 @@ fn fold_axis(names: Vec<Name>, axis: usize) -> Vec<Name> {
             let written = ranges(&numbers);
             let written = if several { format!("[{written}]") } else { written };
             let mut name = rest.clone();
-            if let Some(hole) = name.0.iter_mut().find(|piece| matches!(piece, Piece::Numbers { written, .. } if written.is_empty())) {
+            if let Some(hole) =
+                name.0.iter_mut().find(|piece| matches!(piece, Piece::Numbers { written, .. } if written.is_empty()))
+            {
                 *hole = Piece::Numbers { first, written, several };
             }
             folded.push(name);

@@ -128,10 +128,9 @@ impl InventoryProblem {
         let suggestion = match error {
             HostError::UnknownHost { similar, .. } => similar.first().map(|name| format!("did you mean \"{name}\"?")),
             HostError::UnknownGroup { similar, .. } => similar.first().map(|name| format!("did you mean \"@{name}\"?")),
-            HostError::Malformed { .. }
-            | HostError::BrokenGroup { .. }
-            | HostError::TooMany
-            | HostError::Empty(_) => None,
+            HostError::Malformed { .. } | HostError::BrokenGroup { .. } | HostError::TooMany | HostError::Empty(_) => {
+                None
+            }
         };
         Self { key_path, message: error.to_string(), suggestion }
     }
