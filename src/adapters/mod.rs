@@ -13,5 +13,7 @@ pub mod control;
 pub mod inventory;
 pub mod local;
 pub mod mattermost;
+pub mod inventory;
+pub mod local;
 pub mod ssh;
 pub mod store;

@@ -69,7 +69,7 @@ impl Live {
     }
 
     /// Sends a snapshot whenever something changed, at most twice a second. Never returns: it is raced with the run.
-    pub async fn report(&self, news: &mpsc::Sender<RunNews>) {
+    pub async fn report(&self, news: &mpsc::Sender<RunNews>) -> std::convert::Infallible {
         loop {
             self.changed.notified().await;
             // The receiver may be gone; the run goes on all the same.
@@ -78,39 +78,6 @@ impl Live {
         }
     }
 }
-
-/// Tells the readers of a command's output how the command stands.
-#[derive(Debug, Default)]
-pub struct Ended {
-    ended: CancellationToken,
-    abandoned: CancellationToken,
-}
-
-impl Ended {
-    /// The command has ended: read on only while something comes.
-    pub fn tell(&self) {
-        self.ended.cancel();
-    }
-
-    /// The command is left to itself: stop reading.
-    pub fn abandon(&self) {
-        self.abandoned.cancel();
-    }
-
-    /// Returns when the command has ended.
-    pub async fn told(&self) {
-        self.ended.cancelled().await;
-    }
-
-    /// Returns when the command is left to itself.
-    pub async fn abandoned(&self) {
-        self.abandoned.cancelled().await;
-    }
-}
-
-/// How long a stream may be silent after the command's end before it is left: a process that was left in the background may hold it open
-/// for ever.
-const SILENCE: Duration = Duration::from_secs(2);
 
 /// One stream of one host's command.
 pub struct Stream<'a> {
@@ -125,24 +92,19 @@ pub struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Reads to the end, or to silence once the command has `ended`.
-    pub async fn read(&self, from: impl AsyncRead, ended: &Ended) -> Captured {
+    /// Reads to the end of the stream, or until it is `abandoned`.
+    pub async fn read(&self, from: impl AsyncRead, abandoned: &CancellationToken) -> Captured {
         let mut from = pin!(from);
         let mut keeper = Keeper::new(self.blobs);
         let mut cutter = LineCutter::default();
         let mut chunk = vec![0; CHUNK];
         loop {
-            let silence = async {
-                ended.told().await;
-                tokio::time::sleep(SILENCE).await;
-            };
             let length = tokio::select! {
                 read = from.read(&mut chunk) => match read {
                     Ok(length) if length > 0 => length,
                     Ok(_) | Err(_) => break,
                 },
-                () = ended.abandoned() => break,
-                () = silence => break,
+                () = abandoned.cancelled() => break,
             };
             let bytes = &chunk[..length];
             self.live.note(self.host, bytes, cutter.push(bytes));

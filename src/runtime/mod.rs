@@ -20,3 +20,4 @@ pub mod intake;
 pub mod outbox;
 pub mod capture;
 pub mod ports;
+pub mod watch;

@@ -33,7 +33,9 @@ fn meaning(expression: &str, inventory: &Inventory) -> String {
                 HostError::UnknownHost { similar, .. } | HostError::UnknownGroup { similar, .. } => similar.join(" "),
                 _ => String::new(),
             };
-            format!("! {error} {}", if similar.is_empty() { similar } else { format!("({similar})") }).trim_end().to_owned()
+            format!("! {error} {}", if similar.is_empty() { similar } else { format!("({similar})") })
+                .trim_end()
+                .to_owned()
         }
     }
 }
@@ -104,7 +106,9 @@ fn what_is_wrong_with_the_lists_is_said_and_the_rest_stands() {
     let (inventory, problems) = Inventory::build(&["wn[01-03]".to_owned(), "-oProxy=x".to_owned()], &groups);
     let said: Vec<String> = problems
         .iter()
-        .map(|problem| format!("{}: {} {}", problem.key_path, problem.message, problem.suggestion.as_deref().unwrap_or("")))
+        .map(|problem| {
+            format!("{}: {} {}", problem.key_path, problem.message, problem.suggestion.as_deref().unwrap_or(""))
+        })
         .collect();
     let expected = [
         "hosts: `-oProxy=x` is not a host name or range: a name starts with a letter or a digit ",

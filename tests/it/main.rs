@@ -15,6 +15,7 @@ mod mattermost;
 mod mattermost_tls;
 mod messages;
 mod outbox;
+mod local;
 mod peers_ssh;
 mod sandbox_chat;
 mod sandbox_nodes;

@@ -1,1 +1,555 @@
-//! Against real sshd.
+//! The SSH adapter against OpenSSH's server. These tests run when `HALCYON_PEERS=1` is set (`./test.sh peers` sets it) and need `sshd` and,
+//! as root, `sudo`. Each starts servers of its own on 127.0.88.1 to .50, with its default configuration but for `MaxStartups`.
+
+use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
+use halcyon::adapters::ssh::{HostKeys, SshError, SshOptions, SshRunner};
+use halcyon::core::action::run::{
+    Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Secret, ShellCommand, Work,
+};
+use halcyon::core::action::wrapper::Standing;
+use halcyon::core::id::ExecutionId;
+use halcyon::runtime::ports::Runner;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How many addresses there are: `n01` to `n50`.
+const NODES: usize = 50;
+
+/// How many addresses one server listens on; sshd takes at most 16.
+const NODES_EACH: usize = 10;
+
+/// Whether these tests are to run; says so when not.
+fn asked_for() -> bool {
+    let asked = std::env::var_os("HALCYON_PEERS").is_some_and(|value| value == "1");
+    if !asked {
+        // Past the harness, which keeps the output of tests that pass to itself.
+        let _ = writeln!(std::io::stderr(), "peers_ssh: not run; it meets a real sshd when HALCYON_PEERS=1 is set");
+    }
+    asked
+}
+
+/// Servers with their keys, and what a client needs to reach it.
+struct Lab {
+    folder: tempfile::TempDir,
+    servers: Vec<Child>,
+    port: u16,
+    /// Takes connections as `hung` and never speaks.
+    _hung: TcpListener,
+}
+
+impl Lab {
+    fn start() -> Self {
+        // The server refuses keys in a folder that others can write to, so /tmp will not do.
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+        let folder = tempfile::Builder::new().prefix(".hp").tempdir_in(home).unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for key in ["host", "other_host", "client", "stranger"] {
+            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path(key)).status();
+            assert!(made.unwrap().success());
+        }
+        std::fs::copy(path("client.pub"), path("authorized_keys")).unwrap();
+        let hung = TcpListener::bind("127.0.88.51:0").unwrap();
+        let port = hung.local_addr().unwrap().port();
+        let root = rustix::process::geteuid().is_root();
+        let config = format!(
+            "HostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nMaxStartups 200\nUsePAM {pam}\n",
+            host = path("host").display(),
+            keys = path("authorized_keys").display(),
+            pam = if root { "yes" } else { "no" },
+        );
+        if root {
+            std::fs::create_dir_all("/run/sshd").unwrap();
+        }
+        let sshd = ["/usr/sbin/sshd", "/usr/lib/ssh/sshd"].into_iter().find(|path| Path::new(path).exists());
+        let sshd = sshd.expect("sshd is installed: apt-get install openssh-server");
+        let nodes: Vec<usize> = (1..=NODES).collect();
+        let mut servers = Vec::new();
+        for nodes in nodes.chunks(NODES_EACH) {
+            let mut config = config.clone();
+            for node in nodes {
+                writeln!(config, "ListenAddress 127.0.88.{node}:{port}").unwrap();
+            }
+            let file = path(&format!("sshd_config{}", nodes[0]));
+            std::fs::write(&file, config).unwrap();
+            let mut server = Command::new(sshd);
+            server.args(["-D", "-E"]).arg(path("sshd.log")).arg("-f").arg(file);
+            servers.push(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+        }
+        let lab = Self { folder, servers, port, _hung: hung };
+        lab.write_client_config("client", "host");
+        for node in 1..=NODES {
+            poll("sshd listens", || TcpStream::connect((format!("127.0.88.{node}").as_str(), port)).is_ok());
+        }
+        lab
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// ssh's configuration: with this key, expecting that host key.
+    fn write_client_config(&self, key: &str, host_key: &str) {
+        let mut config = String::new();
+        for node in 1..=NODES {
+            writeln!(config, "Host n{node:02}\n  HostName 127.0.88.{node}").unwrap();
+        }
+        let (key, known) = (self.path(key), self.path("known_hosts"));
+        writeln!(
+            config,
+            "Host hung\n  HostName 127.0.88.51\nHost closed\n  HostName 127.0.88.52\n\
+             Host *\n  Port {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  HostKeyAlias lab\n  GlobalKnownHostsFile /dev/null",
+            self.port,
+            key.display(),
+            known.display(),
+        )
+        .unwrap();
+        std::fs::write(self.path("ssh_config"), config).unwrap();
+        let known_key = match host_key {
+            "" => String::new(),
+            name => format!("lab {}", std::fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap()),
+        };
+        std::fs::write(known, known_key).unwrap();
+    }
+
+    fn options(&self) -> SshOptions {
+        let mut options = SshOptions::new(self.path("c"));
+        options.config_file = Some(self.path("ssh_config"));
+        // Fifty logins at once may take long on a busy machine that is client and servers at the same time.
+        options.connect_timeout = Duration::from_secs(20);
+        options
+    }
+
+    async fn runner(&self) -> (SshRunner, MemoryBlobs) {
+        let blobs = MemoryBlobs::default();
+        (SshRunner::open(self.options(), Arc::new(blobs.clone())).await.unwrap(), blobs)
+    }
+
+    /// Processes whose command line names something in the control directory: our masters.
+    fn masters(&self) -> Vec<u32> {
+        processes_with(&self.path("c").display().to_string())
+    }
+
+    /// The processes of the servers that belong to connections.
+    fn server_children(&self) -> Vec<u32> {
+        let parent = |pid: u32| -> Option<u32> {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+        };
+        let ours: Vec<Option<u32>> = self.servers.iter().map(|server| Some(server.id())).collect();
+        all_processes().filter(|&pid| ours.contains(&parent(pid))).collect()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for server in &mut self.servers {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+fn all_processes() -> impl Iterator<Item = u32> {
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn processes_with(text: &str) -> Vec<u32> {
+    let named = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(text)
+    };
+    all_processes().filter(named).collect()
+}
+
+fn signal(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+fn names(expression: &str) -> Vec<RemoteHost> {
+    halcyon::core::host::expand(expression, &halcyon::core::host::Inventory::default()).unwrap()
+}
+
+fn remote(hosts: &str, command: ShellCommand) -> RemoteCommand {
+    RemoteCommand { hosts: names(hosts), command, username: None, port: None, bastion: None, private_key: None }
+}
+
+/// A run with what it has reported so far.
+struct Watched {
+    news: mpsc::Receiver<RunNews>,
+    cancel: CancellationToken,
+    execution: ExecutionId,
+    began: Instant,
+    outcomes: BTreeMap<String, (HostOutcome, Duration)>,
+    started: usize,
+    progress: Vec<(Duration, halcyon::core::action::run::Progress)>,
+    finished: Option<Option<String>>,
+}
+
+impl Watched {
+    fn start(runner: &SshRunner, command: RemoteCommand) -> Self {
+        let (sender, news) = mpsc::channel(16);
+        let (cancel, execution) = (CancellationToken::new(), execution());
+        let run = Run { execution: execution.clone(), work: Work::Remote(command) };
+        let (runner, token) = (runner.clone(), cancel.clone());
+        tokio::spawn(async move { runner.run(run, sender, token).await });
+        let (outcomes, progress) = (BTreeMap::new(), Vec::new());
+        Self { news, cancel, execution, began: Instant::now(), outcomes, started: 0, progress, finished: None }
+    }
+
+    /// Takes news until `enough`.
+    async fn until(&mut self, enough: impl Fn(&Self) -> bool) {
+        while !enough(self) {
+            let news = tokio::time::timeout(Duration::from_secs(120), self.news.recv()).await.unwrap();
+            match news.expect("a run does not end before it has said so") {
+                RunNews::HostStarted { .. } => self.started += 1,
+                RunNews::Progress(progress) => self.progress.push((self.began.elapsed(), progress)),
+                RunNews::HostFinished { host, outcome } => {
+                    let before = self.outcomes.insert(host.to_string(), (outcome, self.began.elapsed()));
+                    assert!(before.is_none(), "{host} was reported twice");
+                }
+                RunNews::Finished { error } => self.finished = Some(error),
+            }
+        }
+    }
+
+    async fn end(mut self) -> Self {
+        self.until(|run| run.finished.is_some()).await;
+        assert!(self.news.recv().await.is_none(), "`Finished` is the last word");
+        self
+    }
+
+    /// Whether this line has been seen live.
+    fn shows(&self, text: &str) -> bool {
+        self.progress.last().is_some_and(|(_, progress)| progress.tail.iter().any(|line| line.text.contains(text)))
+    }
+
+    fn outcome(&self, host: &str) -> &HostOutcome {
+        &self.outcomes[host].0
+    }
+
+    fn why(&self, host: &str) -> &str {
+        match &self.outcome(host).exit {
+            Exit::Unreachable { why } | Exit::Unknown { why } => why,
+            other => panic!("{host}: {other:?}"),
+        }
+    }
+}
+
+async fn run(runner: &SshRunner, command: RemoteCommand) -> Watched {
+    Watched::start(runner, command).end().await
+}
+
+fn inline(text: &str) -> Captured {
+    Captured::Inline { text: text.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_nodes_of_which_one_hangs() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let mut walls = Vec::new();
+    for hosts in ["n[01-49]", "n[01-49],hung"] {
+        let (runner, _) = lab.runner().await;
+        for state in ["cold", "warm"] {
+            let mut watched = Watched::start(&runner, remote(hosts, shell("echo $SSH_CONNECTION | cut -d' ' -f3")));
+            watched.until(|run| run.outcomes.len() >= 49).await;
+            walls.push((state, watched.began.elapsed()));
+            let watched = watched.end().await;
+            for node in 1..=49 {
+                let outcome = watched.outcome(&format!("n{node:02}"));
+                assert_eq!(outcome.exit, Exit::Code { code: 0 });
+                assert_eq!(outcome.stdout, inline(&format!("127.0.88.{node}")));
+            }
+            assert_eq!(watched.started, 49);
+            if hosts.ends_with("hung") {
+                assert_eq!(watched.why("hung"), "it takes connections, but its SSH service does not speak");
+                let took = watched.outcomes["hung"].1;
+                assert!(took < Duration::from_secs(24), "the node that hangs took {took:?}");
+            }
+        }
+        runner.shutdown().await;
+        poll("the masters end", || lab.masters().is_empty());
+    }
+    let _ = writeln!(std::io::stderr(), "peers_ssh: 49 results without and with a node that hangs: {walls:?}");
+    for (without, with) in [(walls[0].1, walls[2].1), (walls[1].1, walls[3].1)] {
+        assert!(with.as_secs_f64() <= 1.5 * without.as_secs_f64(), "{without:?} became {with:?}");
+    }
+}
+
+/// A command that says its group, leaves children that do not want to go, and would take ten minutes.
+fn stubborn(sudo: bool) -> ShellCommand {
+    let mut command =
+        shell("echo group $$; sleep 600 & (trap '' TERM; sleep 601; sleep 602) & sleep 603; echo not reached");
+    command.sudo = sudo;
+    command
+}
+
+fn group_in(outcome: &HostOutcome) -> u32 {
+    let Captured::Inline { text } = &outcome.stdout else { panic!("{:?}", outcome.stdout) };
+    text.strip_prefix("group ").unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_stopped_leaves_no_process_also_under_sudo() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    for sudo in [false, true] {
+        let mut watched = Watched::start(&runner, remote("n[01-03]", stubborn(sudo)));
+        watched.until(|run| run.progress.last().is_some_and(|(_, progress)| progress.lines >= 3)).await;
+        watched.cancel.cancel();
+        let watched = watched.end().await;
+        for (outcome, _) in watched.outcomes.values() {
+            assert_eq!(outcome.exit, Exit::Canceled, "sudo: {sudo}");
+            assert!(!group_lives(group_in(outcome)), "sudo: {sudo}");
+        }
+
+        let mut command = stubborn(sudo);
+        command.timeout = Duration::from_secs(1);
+        let watched = run(&runner, remote("n[04-05]", command)).await;
+        for (outcome, took) in watched.outcomes.values() {
+            assert_eq!(outcome.exit, Exit::Timeout, "sudo: {sudo}");
+            assert!(!group_lives(group_in(outcome)), "sudo: {sudo}");
+            assert!(*took < Duration::from_secs(10), "{took:?}");
+            assert!(outcome.seconds >= 1.0);
+        }
+    }
+    // One that is stopped before it has started anywhere.
+    let watched = Watched::start(&runner, remote("hung", shell("true")));
+    watched.cancel.cancel();
+    assert_eq!(watched.end().await.outcome("hung").exit, Exit::Canceled);
+    runner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn output_of_any_length_arrives_and_is_shown_live() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, blobs) = lab.runner().await;
+    let script = "seq 1 700000; echo err >&2; exit 5";
+    let watched = run(&runner, remote("n01", shell(script))).await;
+    let expected: String = (1..=700_000).map(|number| format!("{number}\n")).collect();
+    let outcome = watched.outcome("n01");
+    assert_eq!((&outcome.exit, &outcome.stderr), (&Exit::Code { code: 5 }, &inline("err")));
+    let Captured::Blob { blob, bytes, lines, tail, dropped, .. } = &outcome.stdout else { panic!("it is long") };
+    assert_eq!((*bytes, *lines, *dropped), (expected.len() as u64, 700_000, 0));
+    assert!(blobs.get(blob) == expected.as_bytes(), "the blob holds every byte");
+    assert!(tail.ends_with("\n700000"));
+
+    let mut options = lab.options();
+    options.control_dir = lab.path("d");
+    options.output_limit = 1_000_000;
+    let limited = SshRunner::open(options, Arc::new(blobs.clone())).await.unwrap();
+    let watched = run(&limited, remote("n01", shell(script))).await;
+    let outcome = watched.outcome("n01");
+    assert_eq!(outcome.exit, Exit::Code { code: 5 });
+    let Captured::Blob { bytes, dropped, .. } = &outcome.stdout else { panic!("it is long") };
+    assert!(*bytes <= 1_000_000 && bytes + dropped == expected.len() as u64, "{bytes} and {dropped} dropped");
+    limited.shutdown().await;
+
+    let ticking = "for i in $(seq 1 15); do echo tick $i; printf 'e%s\\n' $i >&2; sleep 0.1; done";
+    let watched = run(&runner, remote("n[01-02]", shell(ticking))).await;
+    let times: Vec<Duration> = watched.progress.iter().map(|(time, _)| *time).collect();
+    assert!((2..=5).contains(&times.len()), "{times:?}");
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] > Duration::from_millis(400)), "{times:?}");
+    let last = &watched.progress.last().unwrap().1;
+    assert!(last.tail.len() == 10 && last.lines > 20, "{last:?}");
+
+    // What a command leaves in the background does not hold the run.
+    let watched = run(&runner, remote("n01", shell("sleep 20 & echo done"))).await;
+    assert_eq!(watched.outcome("n01").stdout, inline("done"));
+    assert!(watched.outcomes["n01"].1 < Duration::from_secs(8));
+    runner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_in_no_process_list() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    let secret = format!("s3cret{}", lab.port);
+    let mut command = shell(&format!("echo ready; : {secret}-script; sleep 600"));
+    command.env.insert("TOKEN".to_owned(), Secret::new(format!("{secret}-env")));
+    command.sudo_password = Some(Secret::new(format!("{secret}-password")));
+    for sudo in [false, true] {
+        command.sudo = sudo;
+        let mut watched = Watched::start(&runner, remote("n01", command.clone()));
+        watched.until(|run| run.shows("ready")).await;
+        assert_eq!(processes_with(&secret), Vec::<u32>::new(), "sudo: {sudo}");
+        assert!(!processes_with("halcyon-1").is_empty(), "the wrapper is in the list");
+        watched.cancel.cancel();
+        assert_eq!(watched.end().await.outcome("n01").exit, Exit::Canceled);
+    }
+    command.script = "echo \"$TOKEN\"; cat".to_owned();
+    let watched = run(&runner, remote("n01", command)).await;
+    assert_eq!(watched.outcome("n01").stdout, inline(&format!("{secret}-env")));
+    assert_eq!(watched.outcome("n01").stderr, Captured::empty());
+    runner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_node_cannot_be_reached_is_said_plainly() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    let watched = run(&runner, remote("closed,no-such-name.invalid,n01", shell("true"))).await;
+    assert_eq!(watched.why("closed"), format!("it refuses connections on port {}", lab.port));
+    assert_eq!(watched.why("no-such-name.invalid"), "no address is known for the name no-such-name.invalid");
+    assert_eq!(watched.outcome("n01").exit, Exit::Code { code: 0 });
+
+    lab.write_client_config("stranger", "host");
+    let watched = run(&runner, remote("n02", shell("true"))).await;
+    assert!(watched.why("n02").starts_with("the login as "), "{}", watched.why("n02"));
+    let mut command = remote("n02", shell("echo in"));
+    for key in [std::fs::read_to_string(lab.path("client")).unwrap(), lab.path("client").display().to_string()] {
+        command.private_key = Some(Secret::new(key));
+        assert_eq!(run(&runner, command.clone()).await.outcome("n02").stdout, inline("in"));
+    }
+    let keys = walk(&lab.path("c")).into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "key"));
+    assert_eq!(keys.count(), 0, "a private key stays only for the login");
+
+    lab.write_client_config("client", "other_host");
+    let watched = run(&runner, remote("n03", shell("true"))).await;
+    let known = lab.path("known_hosts");
+    let expected = format!("its host key has changed: it is not the ED25519 key in {} line 1", known.display());
+    assert!(watched.why("n03").starts_with(&expected), "{}", watched.why("n03"));
+
+    lab.write_client_config("client", "");
+    let watched = run(&runner, remote("n04", shell("true"))).await;
+    assert!(watched.why("n04").starts_with("its host key is not known"), "{}", watched.why("n04"));
+    assert_eq!(std::fs::read_to_string(&known).unwrap(), "", "nothing is believed in silence");
+    let mut options = lab.options();
+    options.control_dir = lab.path("d");
+    options.host_keys = HostKeys::AcceptNew;
+    let trusting = SshRunner::open(options, Arc::new(MemoryBlobs::default())).await.unwrap();
+    assert_eq!(run(&trusting, remote("n04", shell("true"))).await.outcome("n04").exit, Exit::Code { code: 0 });
+    trusting.shutdown().await;
+
+    for (user, bastion) in
+        [(Some("-oProxyCommand=x"), None), (Some("a;b"), None), (None, Some("-x")), (None, Some("a b"))]
+    {
+        let mut command = remote("n01", shell("true"));
+        (command.username, command.bastion) = (user.map(str::to_owned), bastion.map(str::to_owned));
+        let watched = run(&runner, command).await;
+        assert!(watched.finished.unwrap().unwrap().contains("cannot be a"));
+        assert!(watched.outcomes.is_empty());
+    }
+    runner.shutdown().await;
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().is_dir() { found.extend(walk(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_leaves_the_end_unknown_until_the_node_is_asked() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    let gate = lab.path("gate");
+    let script = format!("echo ready; until [ -e {} ]; do echo still; sleep 0.1; done; exit 9", gate.display());
+    let command = remote("n01", shell(&script));
+    let mut watched = Watched::start(&runner, command.clone());
+    watched.until(|run| run.shows("ready")).await;
+    for pid in lab.server_children() {
+        signal(pid);
+    }
+    let watched = watched.end().await;
+    assert!(matches!(watched.outcome("n01").exit, Exit::Unknown { .. }), "{:?}", watched.outcome("n01"));
+    assert!(
+        watched.why("n01").starts_with("the connection was lost while the command ran: "),
+        "{}",
+        watched.why("n01")
+    );
+    let machine = &command.hosts[0];
+    assert_eq!(runner.standing(&watched.execution, machine, &command).await, Ok(Standing::Running));
+    std::fs::write(gate, "").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while runner.standing(&watched.execution, machine, &command).await != Ok(Standing::Exited(9)) {
+        assert!(Instant::now() < deadline, "the command did not go on to its end");
+    }
+    assert_eq!(runner.standing(&execution(), machine, &command).await, Ok(Standing::Nothing));
+    runner.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_master_is_replaced_and_none_is_left_behind() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    let command = remote("n[01-04]", shell("echo here"));
+    let all_here = |watched: &Watched| watched.outcomes.values().all(|(outcome, _)| outcome.stdout == inline("here"));
+    assert!(all_here(&run(&runner, command.clone()).await));
+    let masters = lab.masters();
+    assert_eq!(masters.len(), 4);
+    assert!(all_here(&run(&runner, command.clone()).await));
+    assert_eq!(lab.masters(), masters, "connections are kept");
+    masters.iter().copied().for_each(signal);
+    poll("the masters are dead", || lab.masters().is_empty());
+    assert!(all_here(&run(&runner, command.clone()).await));
+    assert_eq!(lab.masters().len(), 4);
+    // Connections that die at the far end.
+    lab.server_children().into_iter().for_each(signal);
+    assert!(all_here(&run(&runner, command.clone()).await));
+
+    // More commands on one node at a time than its server takes sessions.
+    let many: Vec<Watched> =
+        (0..20).map(|_| Watched::start(&runner, remote("n01", shell("sleep 0.3; echo here")))).collect();
+    for watched in many {
+        assert!(all_here(&watched.end().await));
+    }
+
+    // A process that dies leaves its masters; the next one closes them, and not those of one that lives.
+    let (other, _) = lab.runner().await;
+    assert!(all_here(&run(&other, command.clone()).await));
+    let before = lab.masters().len();
+    drop(runner);
+    let (third, _) = lab.runner().await;
+    poll("the dead one's masters end", || lab.masters().len() == before - 4);
+    assert!(all_here(&run(&other, command.clone()).await));
+    other.shutdown().await;
+    third.shutdown().await;
+    poll("all masters end", || lab.masters().is_empty());
+    assert_eq!(walk(&lab.path("c")), Vec::<PathBuf>::new());
+    assert!(!all_here(&run(&other, remote("n01", shell("echo here"))).await), "it was shut down");
+
+    let mut options = lab.options();
+    options.control_dir = lab.path(&"long".repeat(20));
+    assert!(matches!(
+        SshRunner::open(options.clone(), Arc::new(MemoryBlobs::default())).await,
+        Err(SshError::TooLong { .. })
+    ));
+    options.control_dir = lab.path("open");
+    std::fs::create_dir(&options.control_dir).unwrap();
+    std::fs::set_permissions(&options.control_dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(matches!(SshRunner::open(options, Arc::new(MemoryBlobs::default())).await, Err(SshError::NotOurs { .. })));
+}

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use halcyon::adapters::ssh::reason::explain;
 use halcyon::core::action::capture::showable;
-use halcyon::core::action::run::{Captured, INLINE_OUTPUT, Secret, ShellCommand};
+use halcyon::core::action::run::{Captured, Exit, INLINE_OUTPUT, Secret, ShellCommand};
 use halcyon::core::action::wrapper::{self, Standing, Verb};
 use halcyon::core::id::{BlobId, ExecutionId, Host};
-use halcyon::runtime::capture::{Allowance, Ended, Live, Stream};
+use halcyon::runtime::capture::{Allowance, Live, Stream};
 use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -77,10 +77,9 @@ pub(crate) fn shell(script: &str) -> ShellCommand {
     }
 }
 
-pub(crate) fn execution(number: u64) -> ExecutionId {
-    // Ids are used once, ever, also over many runs of the tests.
-    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    ExecutionId::generate(jiff::Timestamp::now(), unique ^ (number << 56) ^ (u64::from(std::process::id()) << 32))
+/// An id that was never used, also not by an earlier run of the tests: nodes remember.
+pub(crate) fn execution() -> ExecutionId {
+    ExecutionId::generate(jiff::Timestamp::UNIX_EPOCH, getrandom::u64().unwrap())
 }
 
 /// Waits for something to become true.
@@ -147,7 +146,7 @@ fn nodes() -> Vec<Node> {
 }
 
 fn fresh_id() -> String {
-    wrapper::node_id(&execution(1), &Host::new("here"))
+    wrapper::node_id(&execution(), &Host::new("here"))
 }
 
 #[test]
@@ -160,7 +159,10 @@ fn the_wrapper_runs_once_and_remembers() {
         assert_eq!(node.standing(&id), Some(Standing::Exited(3)));
         let (code, stdout, stderr) = node.ask(Verb::Run, &id, &command);
         assert_eq!((code, stdout.as_str()), (125, ""));
-        assert!(wrapper::refusal(code, &stderr).unwrap().contains("was run before"), "{stderr}");
+        let Exit::Unreachable { why } = wrapper::exit(code, &Captured::Inline { text: stderr }) else {
+            panic!("it was run")
+        };
+        assert!(why.contains("was run before"), "{why}");
         assert_eq!(node.ask(Verb::Kill, &id, &command).0, 0);
         assert_eq!(node.ask(Verb::Forget, &id, &command).0, 0);
         assert_eq!(node.standing(&id), Some(Standing::Nothing));
@@ -170,7 +172,9 @@ fn the_wrapper_runs_once_and_remembers() {
 #[test]
 fn the_wrapper_takes_directory_environment_and_any_text() {
     for node in nodes() {
-        let mut command = shell("pwd; printf '%s|' \"$A\" \"$B_2\" 'it''s' \"\\\\\"; echo \"${0##*/} $#\"\ncat <<EOF\n$A\nEOF\n# the end");
+        let mut command = shell(
+            "pwd; printf '%s|' \"$A\" \"$B_2\" 'it''s' \"\\\\\"; echo \"${0##*/} $#\"\ncat <<EOF\n$A\nEOF\n# the end",
+        );
         command.cwd = Some("/usr/../tmp".to_owned());
         command.env.insert("A".to_owned(), Secret::new("quote ' double \" dollar $HOME `id` back \\ new\nline ü"));
         command.env.insert("B_2".to_owned(), Secret::new("-n"));
@@ -217,7 +221,10 @@ fn half_a_script_does_not_run() {
 #[test]
 fn a_kill_leaves_nobody_of_the_group() {
     for node in nodes() {
-        for script in ["sleep 600 & sleep 601; echo no", "trap '' TERM; (trap '' TERM; sleep 600; sleep 602) & sleep 603; sleep 604"] {
+        for script in [
+            "sleep 600 & sleep 601; echo no",
+            "trap '' TERM; (trap '' TERM; sleep 600; sleep 602) & sleep 603; sleep 604",
+        ] {
             let id = fresh_id();
             let command = shell(&format!("echo $$; {script}"));
             let mut run = node.request(Verb::Run, &id, &command).spawn().unwrap();
@@ -258,19 +265,30 @@ fn a_lost_connection_does_not_end_the_command() {
 fn what_is_left_in_the_background_does_not_hold_the_wrapper() {
     for node in nodes() {
         let id = fresh_id();
+        let gate = tempfile::tempdir().unwrap();
+        let (open, done) = (gate.path().join("open"), gate.path().join("done"));
+        let script = format!(
+            "(until [ -e {} ]; do sleep 0.1; done; echo more; echo more >&2; touch {}) & echo out; exit 4",
+            open.display(),
+            done.display()
+        );
         let began = Instant::now();
-        let mut run = node.request(Verb::Run, &id, &shell("")).spawn().unwrap();
-        let input = wrapper::input(Verb::Run, &id, &shell("sleep 8 & exit 0")).unwrap();
-        run.stdin.take().unwrap().write_all(input.reveal().as_bytes()).unwrap();
-        assert_eq!(run.wait().unwrap().code(), Some(0));
+        // Output is read to its end, which does not come before the wrapper lets go of it.
+        let (code, stdout, stderr) = node.ask(Verb::Run, &id, &shell(&script));
+        assert_eq!((code, stdout.as_str(), stderr.as_str()), (4, "out\n", ""), "{:?}", node.shell);
         assert!(began.elapsed() < Duration::from_secs(6), "{:?}", node.shell);
+        // It can write on without being killed for it.
+        std::fs::write(open, "").unwrap();
+        poll("what is in the background goes on", || done.exists());
     }
 }
 
 #[test]
 fn what_is_not_of_the_protocol_is_refused() {
     let node = Node { shell: vec!["sh"] };
-    for (id, verb, expected) in [("../x", Verb::Run, 125), ("", Verb::Kill, 2), (".x", Verb::Status, 2), ("a b", Verb::Forget, 2)] {
+    for (id, verb, expected) in
+        [("../x", Verb::Run, 125), ("", Verb::Kill, 2), (".x", Verb::Status, 2), ("a b", Verb::Forget, 2)]
+    {
         let (code, _, stderr) = node.ask(verb, id, &shell("echo no"));
         assert_eq!(code, expected, "{id}");
         assert!(stderr.starts_with("halcyon-1: "), "{stderr}");
@@ -334,7 +352,7 @@ fn live_lines_cannot_paint() {
 async fn capture(bytes: &[u8], allowed: u64, blobs: &dyn Blobs) -> Captured {
     let (host, live, allowance) = (Host::new("h"), Live::default(), Allowance::new(allowed));
     let stream = Stream { host: &host, blobs, allowance: &allowance, live: &live };
-    stream.read(bytes, &Ended::default()).await
+    stream.read(bytes, &tokio_util::sync::CancellationToken::new()).await
 }
 
 #[tokio::test]
@@ -356,7 +374,9 @@ async fn short_output_is_kept_inline_and_long_output_in_a_blob() {
     assert!(matches!(capture(&invalid, 1 << 20, &blobs).await, Captured::Blob { bytes: 4096, .. }));
 
     let lines: String = (1..=100_000).map(|number| format!("line {number}\n")).collect();
-    let Captured::Blob { blob, bytes, lines: count, head, tail, dropped } = capture(lines.as_bytes(), 1 << 30, &blobs).await else {
+    let Captured::Blob { blob, bytes, lines: count, head, tail, dropped } =
+        capture(lines.as_bytes(), 1 << 30, &blobs).await
+    else {
         panic!("it is long")
     };
     assert_eq!((bytes, count, dropped), (lines.len() as u64, 100_000, 0));
@@ -372,7 +392,9 @@ async fn short_output_is_kept_inline_and_long_output_in_a_blob() {
     assert!(tail.ends_with("line 100000"));
     assert!(matches!(capture(b"short", 2, &blobs).await, Captured::Blob { bytes: 2, dropped: 3, .. }));
 
-    let Captured::Inline { text } = capture(lines.as_bytes(), 1 << 30, &FullBlobs).await else { panic!("there is no blob") };
+    let Captured::Inline { text } = capture(lines.as_bytes(), 1 << 30, &FullBlobs).await else {
+        panic!("there is no blob")
+    };
     assert!(text.contains("could not be kept: the index of the store failed: no space left"));
     assert!(text.starts_with("line 1\n") && text.ends_with("line 100000") && text.len() <= INLINE_OUTPUT);
 }

@@ -57,12 +57,8 @@ impl SshRunner {
         let machine = &shared.command.hosts[at];
         let host = machine.host.clone();
         let one = HostCommand { pool: &self.pool, execution: &shared.execution, machine, command: &shared.command };
-        let around = Surroundings {
-            blobs: &*self.blobs,
-            live: &shared.live,
-            slots: &shared.slots,
-            cancel: &shared.cancel,
-        };
+        let around =
+            Surroundings { blobs: &*self.blobs, live: &shared.live, slots: &shared.slots, cancel: &shared.cancel };
         let started = async || {
             // A receiver that is gone does not stop the run.
             let _ = shared.news.send(RunNews::HostStarted { host: host.clone() }).await;
@@ -134,7 +130,7 @@ impl SshRunner {
         };
         tokio::select! {
             () = all => {}
-            () = shared.live.report(&shared.news) => {}
+            never = shared.live.report(&shared.news) => match never {},
         }
     }
 }

@@ -294,7 +294,8 @@ impl Drop for KeyFile {
 
 fn arguments(way: &Way, options: &SshOptions, socket: &Path, log: &Path, key: Option<&Path>) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = Vec::new();
-    let mut add = |words: &[&dyn AsRef<std::ffi::OsStr>]| arguments.extend(words.iter().map(|word| word.as_ref().to_owned()));
+    let mut add =
+        |words: &[&dyn AsRef<std::ffi::OsStr>]| arguments.extend(words.iter().map(|word| word.as_ref().to_owned()));
     add(&[&"-M", &"-N", &"-f", &"-T", &"-S", &socket, &"-E", &log]);
     let strict = match options.host_keys {
         HostKeys::Strict => "yes",

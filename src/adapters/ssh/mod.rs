@@ -109,7 +109,9 @@ pub enum SshError {
         most: usize,
     },
     /// Others could put sockets there.
-    #[error("the control directory {path} belongs to somebody else or is open to others (it must be ours, with mode 0700)")]
+    #[error(
+        "the control directory {path} belongs to somebody else or is open to others (it must be ours, with mode 0700)"
+    )]
     NotOurs {
         /// The directory.
         path: PathBuf,

@@ -79,7 +79,9 @@ impl Pool {
         let asked = Instant::now();
         let slot = {
             let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(ways.entry(way.clone()).or_insert_with(|| Arc::new(Slot { state: tokio::sync::Mutex::default() })))
+            Arc::clone(
+                ways.entry(way.clone()).or_insert_with(|| Arc::new(Slot { state: tokio::sync::Mutex::default() })),
+            )
         };
         let mut state = slot.state.lock().await;
         if let Some(link) = &state.link {
@@ -136,7 +138,8 @@ impl Pool {
     /// Closes all connections and makes no more.
     pub(super) async fn close(&self) {
         self.places.close();
-        let slots: Vec<_> = std::mem::take(&mut *self.ways.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect();
+        let slots: Vec<_> =
+            std::mem::take(&mut *self.ways.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect();
         let closing = slots.iter().map(|slot| async {
             // One that is being made ends by its own deadline, and its master by being idle.
             if let Ok(mut state) = slot.state.try_lock()

@@ -5,10 +5,10 @@ use super::pool::{Link, Pool};
 use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
 use crate::core::action::wrapper::{self, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
-use crate::runtime::capture::{Allowance, Ended, Live, Stream};
+use crate::runtime::capture::{Allowance, Live, Stream};
 use crate::runtime::ports::Blobs;
+use crate::runtime::watch::{Limits, watch};
 use openssh::{Child, ChildStdin, Session, Stdio};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -20,14 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// How long a question to the wrapper may take. A kill takes longest: two seconds of grace, three for the kernel.
 const ASKING: Duration = Duration::from_secs(15);
 
-/// How long a killed command's last output is waited for.
-const LAST_WORDS: Duration = Duration::from_secs(4);
-
 /// The longest answer of the wrapper that is read.
 const LONGEST_ANSWER: u64 = 2000;
-
-/// The wrapper's answer to a kill of what it does not know. It will not start it any more.
-const UNKNOWN_ID: i32 = 3;
 
 /// One host's share of a run.
 pub(super) struct HostCommand<'a> {
@@ -43,13 +37,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) live: &'a Live,
     pub(super) slots: &'a Semaphore,
     pub(super) cancel: &'a CancellationToken,
-}
-
-/// Why the command was ended before its time.
-#[derive(Clone, Copy)]
-enum Stop {
-    Timeout,
-    Cancel,
 }
 
 /// What the far side said about the end.
@@ -106,7 +93,8 @@ impl HostCommand<'_> {
         let slot = slots.acquire().await.map_err(|_| "the run has ended".to_owned())?;
         let mut replaced = false;
         loop {
-            let place = Arc::clone(&link.commands).acquire_owned().await.map_err(|_| "the connection was closed".to_owned())?;
+            let place =
+                Arc::clone(&link.commands).acquire_owned().await.map_err(|_| "the connection was closed".to_owned())?;
             match self.begin(&link, Verb::Run).await {
                 Ok((child, input)) => return Ok(Open { link, child, input, _places: (slot, place) }),
                 Err(why) if replaced => return Err(why),
@@ -137,65 +125,28 @@ impl HostCommand<'_> {
         let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
         let allowance = Allowance::new(self.pool.options.output_limit);
         let stream = Stream { host: self.host(), blobs: around.blobs, allowance: &allowance, live: around.live };
-        let ended = Ended::default();
+        let abandoned = CancellationToken::new();
         let sent = AtomicBool::new(false);
-        let waiting = async {
+        // The end is asked for after the output has ended: the crate closes the channel when it hears of the end, and what is still on
+        // its way would be lost. The wrapper sees to it that the output does end.
+        let hearing = async {
+            let (stdout, stderr) = tokio::join!(read(&stream, stdout, &abandoned), read(&stream, stderr, &abandoned));
             let end = tokio::select! {
                 end = end_of(child) => end,
-                () = ended.abandoned() => End::Lost("it did not end".to_owned()),
+                () = abandoned.cancelled() => End::Lost("it did not end".to_owned()),
             };
-            ended.tell();
-            end
+            (end, stdout, stderr)
         };
         let sending = async {
             tokio::select! {
                 () = self.send(Verb::Run, input, &sent) => {}
-                () = ended.told() => {}
+                () = abandoned.cancelled() => {}
             }
         };
-        let mut work = pin!(async {
-            tokio::join!(waiting, read(&stream, stdout, &ended), read(&stream, stderr, &ended), sending)
-        });
-
-        let stop = tokio::select! {
-            (end, stdout, stderr, ()) = &mut work => {
-                let exit = self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link);
-                return HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() };
-            }
-            () = tokio::time::sleep(self.command.command.timeout) => Stop::Timeout,
-            () = around.cancel.cancelled() => Stop::Cancel,
-        };
-
-        // Its output is read on while it is being killed.
-        let mut done = None;
-        let mut kill = pin!(self.kill(&link));
-        let killed = loop {
-            tokio::select! {
-                killed = &mut kill => break killed,
-                last = &mut work, if done.is_none() => done = Some(last),
-            }
-        };
-        if done.is_none() && killed.is_ok() {
-            done = timeout(LAST_WORDS, &mut work).await.ok();
-        }
-        let (_, stdout, stderr, ()) = match done {
-            Some(done) => done,
-            None => {
-                ended.abandon();
-                work.await
-            }
-        };
-        let exit = match (killed, stop) {
-            (Ok(()), Stop::Timeout) => Exit::Timeout,
-            (Ok(()), Stop::Cancel) => Exit::Canceled,
-            (Err(why), Stop::Timeout) => {
-                let seconds = self.command.command.timeout.as_secs();
-                Exit::Unknown { why: format!("its time of {seconds} s was over, but it could not be killed: {why}") }
-            }
-            (Err(why), Stop::Cancel) => {
-                Exit::Unknown { why: format!("it was to be stopped, but could not be killed: {why}") }
-            }
-        };
+        let work = async { tokio::join!(hearing, sending).0 };
+        let limits = Limits { timeout: self.command.command.timeout, cancel: around.cancel };
+        let ((end, stdout, stderr), stopped) = watch(work, self.kill(&link), &abandoned, &limits).await;
+        let exit = stopped.unwrap_or_else(|| self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link));
         HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
     }
 
@@ -215,13 +166,7 @@ impl HostCommand<'_> {
 
     fn exit_of(&self, end: End, stderr: &Captured, sent: bool, link: &Link) -> Exit {
         match end {
-            End::Code(code) => {
-                let text = if let Captured::Inline { text } = stderr { text } else { "" };
-                match wrapper::refusal(code, text) {
-                    Some(why) => Exit::Unreachable { why: why.to_owned() },
-                    None => Exit::Code { code },
-                }
-            }
+            End::Code(code) => wrapper::exit(code, stderr),
             End::Lost(how) => {
                 let how = link.master.why_lost().unwrap_or(how);
                 if sent {
@@ -236,13 +181,14 @@ impl HostCommand<'_> {
     /// Ends the command's process group, over the same connection where that still stands.
     async fn kill(&self, link: &Arc<Link>) -> Result<(), String> {
         let Answer { code, stderr, .. } = self.ask(Verb::Kill, Some(link)).await?;
-        if code == 0 || code == UNKNOWN_ID { Ok(()) } else { Err(format!("exit code {code}: {}", stderr.trim())) }
+        wrapper::killed(code, &stderr)
     }
 
     /// Asks the node how the command stands.
     pub(super) async fn standing(&self) -> Result<Standing, String> {
         let Answer { code, stdout, stderr } = self.ask(Verb::Status, None).await?;
-        let strange = || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
+        let strange =
+            || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
         Standing::parse(&stdout).ok_or_else(strange)
     }
 
@@ -263,9 +209,8 @@ impl HostCommand<'_> {
             };
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
             let sent = AtomicBool::new(false);
-            let (end, stdout, stderr, ()) =
-                tokio::join!(end_of(child), answer(stdout), answer(stderr), self.send(verb, input, &sent));
-            match end {
+            let (stdout, stderr, ()) = tokio::join!(answer(stdout), answer(stderr), self.send(verb, input, &sent));
+            match end_of(child).await {
                 End::Code(code) => Ok(Answer { code, stdout, stderr }),
                 End::Lost(how) => Err(how),
             }
@@ -283,9 +228,9 @@ async fn end_of(child: Child<Arc<Session>>) -> End {
     }
 }
 
-async fn read(stream: &Stream<'_>, from: Option<impl AsyncRead>, ended: &Ended) -> Captured {
+async fn read(stream: &Stream<'_>, from: Option<impl AsyncRead>, abandoned: &CancellationToken) -> Captured {
     match from {
-        Some(from) => stream.read(from, ended).await,
+        Some(from) => stream.read(from, abandoned).await,
         None => Captured::empty(),
     }
 }

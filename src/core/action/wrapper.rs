@@ -6,7 +6,8 @@
 //! **Nothing of a command is ever in a command line**: script, directory and environment go over standard input, after the password where
 //! `sudo` asks for one. **Half a script does not run**: two marks tell the wrapper that it has arrived whole.
 
-use crate::core::action::run::{Secret, ShellCommand};
+use crate::core::action::capture::showable;
+use crate::core::action::run::{Captured, Exit, Secret, ShellCommand};
 use crate::core::id::{ExecutionId, Host};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -16,6 +17,9 @@ const PROTOCOL: &str = "halcyon-1";
 
 /// The wrapper exits with this code, and a line that begins with `halcyon-1: `, when it has not run the command.
 const REFUSED: i32 = 125;
+
+/// The answer to a kill of what is not known. It will not be started any more.
+const UNKNOWN: i32 = 3;
 
 /// What can be asked of the wrapper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +81,8 @@ pub enum ScriptError {
 /// The id of a command on one machine. It follows from execution and host, so that the machine can be asked after a restart, and differs
 /// between hosts, so that two names of one machine do not meet.
 pub fn node_id(execution: &ExecutionId, host: &Host) -> String {
-    let digest = Sha256::new().chain_update(execution.as_str()).chain_update([0]).chain_update(host.as_str()).finalize();
+    let digest =
+        Sha256::new().chain_update(execution.as_str()).chain_update([0]).chain_update(host.as_str()).finalize();
     let mut id: String = execution.as_str().chars().filter(char::is_ascii_hexdigit).take(8).collect();
     for byte in &digest[..8] {
         write!(id, "{byte:02x}").expect("writing to a string does not fail");
@@ -149,10 +154,29 @@ fn script(id: &str, command: &ShellCommand) -> Result<String, ScriptError> {
     Ok(script)
 }
 
-/// When the wrapper says that it has not run the command: why.
-pub fn refusal(code: i32, stderr: &str) -> Option<&str> {
-    let why = stderr.strip_prefix(PROTOCOL)?.strip_prefix(": ")?;
-    (code == REFUSED).then(|| why.trim_end())
+/// What the exit code of a `run` means.
+pub fn exit(code: i32, stderr: &Captured) -> Exit {
+    let refusal = match stderr {
+        Captured::Inline { text } if code == REFUSED => {
+            text.strip_prefix(PROTOCOL).and_then(|rest| rest.strip_prefix(": "))
+        }
+        Captured::Inline { .. } | Captured::Blob { .. } => None,
+    };
+    match refusal {
+        Some(why) => Exit::Unreachable { why: why.trim_end().to_owned() },
+        None => Exit::Code { code },
+    }
+}
+
+/// What the exit code of a `kill` means.
+///
+/// # Errors
+/// Why the command may still run.
+pub fn killed(code: i32, stderr: &str) -> Result<(), String> {
+    match code {
+        0 | UNKNOWN => Ok(()),
+        _ => Err(format!("exit code {code}: {}", showable(stderr.trim()))),
+    }
 }
 
 /// The wrapper's text, without its comments.

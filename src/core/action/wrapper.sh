@@ -70,9 +70,17 @@ run)
   # Created by the first one only: an id runs once, ever.
   (set -C; true >"$base.run") 2>/dev/null || refuse "the id $id was run before, or $dir cannot be written; nothing was run" 125
   mkfifo "$base.out" "$base.err" || refuse "cannot make a pipe in $dir; nothing was run" 125
-  # The relays take the output on when the connection is lost, so that no signal of it reaches the command.
-  { cat || exec cat >/dev/null; } <"$base.out" 2>/dev/null &
-  { cat || exec cat >/dev/null; } <"$base.err" >&2 2>/dev/null &
+  # A relay takes the output on when the connection is lost, so that no signal of it reaches the command, and lets go of the channel
+  # when it is told to. It holds the pipe open all the time.
+  relay() {
+    cat <&3 3<&- &
+    trap "kill $!" USR1
+    wait $! || exec cat <&3 >/dev/null 3<&-
+  }
+  relay 3<"$base.out" 2>/dev/null &
+  relays=$!
+  relay 3<"$base.err" >&2 2>/dev/null &
+  relays="$relays $!"
   boot='halcyon=$1
 read -r stat </proc/$$/stat
 read -r booted </proc/sys/kernel/random/boot_id
@@ -98,6 +106,12 @@ EOT
     [ $code -gt 128 ] && kill -0 "$pid" 2>/dev/null || break
   done
   echo "$code" >"$base.exit"
+  # The end of the output comes before the end of the wrapper. Two seconds are for what was left in the background and holds it open.
+  trap : USR1
+  { sleep 2; kill -USR1 $relays $$; } >/dev/null 2>&1 &
+  watch=$!
+  wait $relays 2>/dev/null
+  kill $watch 2>/dev/null
   rm -f "$base.out" "$base.err" >/dev/null 2>&1 &
   # Notes of a week ago are of no use to anybody.
   set -- "$dir"/*.run
