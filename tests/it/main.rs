@@ -2,5 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod mattermost;
-mod mattermost_tls;
 mod outbox;
