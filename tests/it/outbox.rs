@@ -432,6 +432,22 @@ async fn a_refresh_that_failed_is_tried_again_with_the_newest_text() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refreshes_give_a_server_in_trouble_time() {
+    let mut world = World::new([("edit", vec![Mood::Later(None); 6])]);
+    let (channel, of) = (ChannelId::new("c1"), DeliveryId::new("d1"));
+    world.outbox.deliver(post("d1", "c1", "start"));
+    world.outcomes(1).await;
+    for step in 0..100 {
+        world.outbox.refresh(&channel, &of, step.to_string());
+        sleep(Duration::from_secs(1)).await;
+    }
+    let edits = world.times("edit");
+    let waits: Vec<u64> = edits.windows(2).take(6).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+    assert_eq!(waits, [1, 2, 4, 8, 16, 30]);
+    assert_eq!(world.posts()[0].text, "99");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pace_is_shared_fairly() {
     let options = OutboxOptions { per_second: 5.0, burst: 2, ..OutboxOptions::default() };
     let mut world = World::with([], options);

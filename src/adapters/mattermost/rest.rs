@@ -92,6 +92,11 @@ impl Rest {
         Ok(me)
     }
 
+    /// Forgets our own user, whose name may have changed.
+    pub(crate) fn forget_me(&self) {
+        *lock(&self.me) = None;
+    }
+
     /// The longest message in characters.
     pub(crate) async fn max_post(&self) -> usize {
         let known = *lock(&self.max_post);
@@ -248,8 +253,12 @@ pub(crate) fn chain(problem: &dyn std::error::Error) -> String {
     let mut line = problem.to_string();
     let mut cause = problem.source();
     while let Some(inner) = cause {
-        line.push_str(": ");
-        line.push_str(&inner.to_string());
+        // Some libraries repeat the cause in their own words.
+        let text = inner.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         cause = inner.source();
     }
     wire::shorten(&line)

@@ -267,6 +267,8 @@ impl Hearing<'_, '_> {
                 message = self.stream.next() => {
                     heard = Instant::now();
                     self.take(message)?;
+                    // After a pause there may be many in the buffer; whoever empties our queue gets a turn between them.
+                    tokio::task::yield_now().await;
                 }
                 () = sleep_until(greet_by), if self.since.is_none() => {
                     // A place that leads nowhere must not be tried for ever.
@@ -404,6 +406,9 @@ impl Hearing<'_, '_> {
             Event::Post(post) => self.enqueue(ChatEvent::Post(post)),
             Event::UserChanged(user) => {
                 chat.identities.forget(&user);
+                if user.as_str() == self.me.id {
+                    chat.rest.forget_me();
+                }
                 self.enqueue(ChatEvent::UserChanged(user))
             }
             Event::UsersChanged => {

@@ -54,6 +54,21 @@ struct Refresh {
     text: Option<String>,
     not_before: Instant,
     failures: u32,
+    /// A text is on its way to the server.
+    showing: bool,
+}
+
+impl Refresh {
+    fn new(not_before: Instant) -> Self {
+        Self { text: None, not_before, failures: 0, showing: false }
+    }
+}
+
+impl State {
+    /// Forgets posts that may be refreshed again and have nothing to show.
+    fn forget_shown(&mut self, now: Instant) {
+        self.refreshes.retain(|_, refresh| refresh.text.is_some() || refresh.showing || refresh.not_before > now);
+    }
 }
 
 enum Next {
@@ -84,13 +99,13 @@ impl Lane {
             return;
         }
         let now = Instant::now();
-        state.refreshes.retain(|_, refresh| refresh.text.is_some() || refresh.not_before > now);
+        state.forget_shown(now);
         if state.refreshes.len() >= MANY && !state.refreshes.contains_key(of) {
             let oldest = state.refreshes.iter().min_by_key(|(_, refresh)| refresh.not_before);
             let oldest = oldest.map(|(delivery, _)| delivery.clone());
             oldest.and_then(|delivery| state.refreshes.remove(&delivery));
         }
-        let refresh = state.refreshes.entry(of.clone()).or_insert(Refresh { text: None, not_before: now, failures: 0 });
+        let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(now));
         refresh.text = Some(text);
         self.said.notify_one();
     }
@@ -140,18 +155,23 @@ impl Lane {
         if !state.deliveries.is_empty() {
             return None;
         }
-        state.refreshes.get_mut(of)?.text.take()
+        let refresh = state.refreshes.get_mut(of)?;
+        refresh.showing = refresh.text.is_some();
+        refresh.text.take()
     }
 
     /// The post may be refreshed again after `pause`; with `text`, unless there is a newer one.
     fn shown(&self, of: &DeliveryId, pause: Duration, failed: Option<String>) {
         let mut state = lock(&self.state);
-        let not_before = Instant::now() + pause;
+        let now = Instant::now();
+        let not_before = now + pause;
+        state.forget_shown(now);
         let edits = |queued: &Queued| matches!(&queued.delivery.body, Body::Edit { of: edited, .. } if edited == of);
         if state.deliveries.iter().any(edits) {
             return;
         }
-        let refresh = state.refreshes.entry(of.clone()).or_insert(Refresh { text: None, not_before, failures: 0 });
+        let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(not_before));
+        refresh.showing = false;
         refresh.not_before = not_before;
         refresh.failures = if failed.is_some() { refresh.failures + 1 } else { 0 };
         if refresh.text.is_none() {
@@ -208,6 +228,7 @@ async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
     };
     let Some(Standing::Sent(post)) = outbox.ledger.look(of) else {
         outbox.bucket.put_back();
+        lane.shown(of, outbox.options.refresh_every, None);
         return;
     };
     let result = outbox.chat.edit(&post, &fit(&text, outbox.max_post(), "_The rest follows at the end._")).await;
