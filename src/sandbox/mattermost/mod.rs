@@ -1,6 +1,6 @@
 //! # A Mattermost server in one process
 //!
-//! One in-memory [`world::World`] behind one owner ([`shared::Shared`]); the REST API, the websocket, the web chat page and the Rust
+//! One in-memory world behind one owner (`shared::Shared`); the REST API, the websocket, the web chat page and the Rust
 //! interface of [`Server`] all go through it, so that what a test sees is what a client sees.
 //!
 //! ## Life cycle

@@ -198,18 +198,17 @@ impl World {
             .collect()
     }
 
-    /// Changes a post. The caller has checked who may.
+    /// Changes a post. The caller has checked who may. Props are replaced as they are given: even `from_bot` is lost when it is not among them.
     pub(crate) fn change_post(&mut self, id: &str, patch: Patch) -> Result<Post, Refusal> {
         let old = self.live_post(id).ok_or_else(Refusal::no_post)?.clone();
         let message = patch.message.unwrap_or_else(|| old.message.clone());
         let mut props = patch.props.unwrap_or_else(|| old.props.clone());
-        // Who wrote it stays visible, whatever the patch says.
-        if let Some(mark) = old.props.get("from_bot") {
-            props.insert("from_bot".into(), mark.clone());
-        }
         let file_ids = patch.file_ids.unwrap_or_else(|| old.file_ids.clone());
         self.check_size(&message, &props, &file_ids)?;
         attachment::complete(&mut props);
+        let edited = message != old.message
+            || file_ids != old.file_ids
+            || props.get("attachments") != old.props.get("attachments");
         let now = self.tick();
         let Some(post) = self.post_places.get(id).and_then(|place| self.posts.get_mut(*place)) else {
             return Err(Refusal::no_post());
@@ -217,7 +216,7 @@ impl World {
         if message != old.message || props != old.props {
             post.revisions.push(Revision { message: old.message.clone(), props: old.props, replaced_at: now });
         }
-        if message != old.message {
+        if edited {
             post.edit_at = now;
         }
         post.update_at = now;

@@ -89,7 +89,8 @@ async fn authenticate(
         let Message::Text(text) = message else { continue };
         let request: Request = serde_json::from_str(&text).ok()?;
         if request.action == "authentication_challenge" {
-            let token = request.data.get("token").and_then(Value::as_str).unwrap_or_default();
+            let data = request.data.unwrap_or_default();
+            let token = data.get("token").and_then(Value::as_str).unwrap_or_default();
             let mut world = shared.world();
             let user = world.session(token)?.user_id.clone();
             let (key, wake) = world.attach(&user, token, &ResumeWish::default(), gate, arrival)?;
@@ -151,8 +152,9 @@ struct Request {
     seq: i64,
     #[serde(default)]
     action: String,
+    /// Clients that have nothing to add send `null`.
     #[serde(default)]
-    data: Map<String, Value>,
+    data: Option<Map<String, Value>>,
 }
 
 fn not_authenticated() -> Refusal {
@@ -182,7 +184,8 @@ fn answer(shared: &Shared, key: u64, request: &Request) {
         world.reply(key, refusal(request.seq, &refused));
         return;
     }
-    let text = |name: &str| request.data.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let given = request.data.clone().unwrap_or_default();
+    let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let data = match request.action.as_str() {
         "ping" => json!({ "text": "pong", "version": "10.5.0", "server_time": now_ms(), "node_id": "" }),
         "user_typing" => {
@@ -200,7 +203,7 @@ fn answer(shared: &Shared, key: u64, request: &Request) {
         }
         "get_statuses" => world.users.values().map(|u| (u.id.clone(), json!(u.status))).collect::<Map<_, _>>().into(),
         "get_statuses_by_ids" => {
-            let ids = request.data.get("user_ids").and_then(Value::as_array).into_iter().flatten();
+            let ids = given.get("user_ids").and_then(Value::as_array).into_iter().flatten();
             let users = ids.filter_map(Value::as_str).filter_map(|id| world.users.get(id));
             users.map(|user| (user.id.clone(), json!(user.status))).collect::<Map<_, _>>().into()
         }

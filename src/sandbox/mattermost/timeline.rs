@@ -58,7 +58,7 @@ impl World {
                 .take(SINCE_LIMIT)
                 .collect(),
         };
-        let next = chosen.first().and_then(|newest| live().filter(|p| p.create_at > newest.create_at).last());
+        let next = chosen.first().and_then(|newest| live().rfind(|p| p.create_at > newest.create_at));
         let previous = chosen.last().and_then(|oldest| live().find(|p| p.create_at < oldest.create_at));
         self.post_list(&chosen, next, previous)
     }

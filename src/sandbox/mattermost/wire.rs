@@ -44,6 +44,13 @@ impl World {
         })
     }
 
+    pub(crate) fn team_member_json(&self, team_id: &str, user_id: &str) -> Value {
+        json!({
+            "team_id": team_id, "user_id": user_id, "roles": "team_user", "delete_at": 0, "scheme_guest": false,
+            "scheme_user": true, "scheme_admin": false, "explicit_roles": "",
+        })
+    }
+
     pub(crate) fn member_json(&self, channel_id: &str, user_id: &str) -> Value {
         json!({
             "channel_id": channel_id, "user_id": user_id, "roles": "channel_user", "last_viewed_at": 0, "msg_count": 0,

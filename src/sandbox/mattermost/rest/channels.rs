@@ -13,6 +13,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn visible_team<'a>(world: &World, team: Option<&'a Team>, caller: &Caller) -> Result<&'a Team, Refusal> {
@@ -62,7 +63,7 @@ pub(super) async fn team_member(
     if !world.in_team(team, &user) {
         return Err(Refusal::new(404, "app.team.get_member.missing.app_error", "No team member found."));
     }
-    Ok(Json(json!({ "team_id": team, "user_id": user, "roles": "team_user", "delete_at": 0 })))
+    Ok(Json(world.team_member_json(team, &user)))
 }
 
 /// A private channel of others is not known to exist.
@@ -117,6 +118,22 @@ pub(super) async fn one(
     Ok(Json(world.channel_json(channel)))
 }
 
+pub(super) async fn stats(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let channel = readable(&world, &channel, &caller)?;
+    let members = world.channel_members.get(&channel.id).map_or(0, BTreeSet::len);
+    let pinned = world.posts.iter().filter(|p| p.channel_id == channel.id && p.is_pinned && p.delete_at == 0).count();
+    let files = world.files.values().filter(|file| file.channel_id == channel.id && !file.post_id.is_empty()).count();
+    Ok(Json(json!({
+        "channel_id": channel.id, "member_count": members, "guest_count": 0, "pinnedpost_count": pinned,
+        "files_count": files,
+    })))
+}
+
 #[derive(Deserialize)]
 pub(super) struct Pages {
     #[serde(default)]
@@ -125,7 +142,7 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    fn window(&self) -> (usize, usize) {
+    pub(super) fn window(&self) -> (usize, usize) {
         let per_page = self.per_page.unwrap_or(60).clamp(1, 200);
         (self.page.saturating_mul(per_page), per_page)
     }

@@ -28,7 +28,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let api = Router::new()
         .route("/system/ping", get(system::ping))
         .route("/config/client", get(system::config))
+        .route("/users", get(users::list))
         .route("/users/login", post(users::login))
+        .route("/users/logout", post(users::logout))
         .route("/users/ids", post(users::by_ids))
         .route("/users/usernames", post(users::by_names))
         .route("/users/username/{name}", get(users::by_name))
@@ -37,8 +39,11 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/users/{user_id}/status", get(users::status).put(users::put_status))
         .route("/users/{user_id}/typing", post(users::typing))
         .route("/users/{user_id}/teams", get(users::teams))
+        .route("/users/{user_id}/teams/members", get(users::team_memberships))
         .route("/users/{user_id}/channels", get(users::channels))
+        .route("/users/{user_id}/preferences", get(users::preferences))
         .route("/users/{user_id}/teams/{team_id}/channels", get(users::team_channels))
+        .route("/users/{user_id}/teams/{team_id}/channels/members", get(users::channel_memberships))
         .route("/users/{user_id}/posts/{post_id}/reactions/{emoji}", delete(posts::unreact))
         .route("/teams/name/{team}", get(channels::team_by_name))
         .route("/teams/name/{team}/channels/name/{channel}", get(channels::by_names))
@@ -51,6 +56,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/channels/{channel_id}", get(channels::one))
         .route("/channels/{channel_id}/members", get(channels::members).post(channels::add_member))
         .route("/channels/{channel_id}/members/{user_id}", get(channels::member).delete(channels::remove_member))
+        .route("/channels/{channel_id}/stats", get(channels::stats))
         .route("/channels/{channel_id}/pinned", get(posts::pinned))
         .route("/channels/{channel_id}/posts", get(posts::timeline))
         .route("/posts", post(posts::create))
@@ -156,6 +162,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<String> {
 /// Who asks. A request without a good token does not reach the handler.
 pub(crate) struct Caller {
     pub(crate) user_id: String,
+    token: String,
 }
 
 impl FromRequestParts<Arc<Shared>> for Caller {
@@ -165,7 +172,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let token = bearer(&parts.headers).ok_or_else(Refusal::session_expired)?;
         let world = shared.world();
         let session = world.session(&token).ok_or_else(Refusal::session_expired)?;
-        Ok(Self { user_id: session.user_id.clone() })
+        Ok(Self { user_id: session.user_id.clone(), token: token.clone() })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::sandbox::mattermost::shared::Shared;
 use crate::sandbox::mattermost::world::World;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -56,6 +56,40 @@ pub(super) async fn login(
         headers.insert(HeaderName::from_static("token"), value);
     }
     Ok((headers, Json(world.user_json(&user))))
+}
+
+/// The token is not valid any more.
+pub(super) async fn logout(State(shared): State<Arc<Shared>>, caller: Caller) -> Json<Value> {
+    shared.world().sessions.remove(&caller.token);
+    Json(json!({ "status": "OK" }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Among {
+    #[serde(default)]
+    in_channel: String,
+    #[serde(default)]
+    in_team: String,
+}
+
+/// All users, or those of a channel or a team.
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Query(among): Query<Among>,
+    Query(pages): Query<super::channels::Pages>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    if !among.in_channel.is_empty() {
+        super::channels::readable(&world, &among.in_channel, &caller)?;
+    }
+    let (skip, take) = pages.window();
+    let users = world
+        .users
+        .values()
+        .filter(|user| among.in_channel.is_empty() || world.in_channel(&among.in_channel, &user.id))
+        .filter(|user| among.in_team.is_empty() || world.in_team(&among.in_team, &user.id));
+    Ok(many(&world, users.skip(skip).take(take)))
 }
 
 pub(super) async fn one(
@@ -199,6 +233,23 @@ pub(super) async fn teams(
     Ok(Json(teams.map(|team| world.team_json(team)).collect()))
 }
 
+pub(super) async fn team_memberships(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(user): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let user = caller.own(&user)?;
+    let world = shared.world();
+    let teams = world.teams.keys().filter(|team| world.in_team(team, &user));
+    Ok(Json(teams.map(|team| world.team_member_json(team, &user)).collect()))
+}
+
+/// Nobody has changed any.
+pub(super) async fn preferences(caller: Caller, Path(user): Path<String>) -> Result<Json<Value>, Refusal> {
+    caller.own(&user)?;
+    Ok(Json(json!([])))
+}
+
 pub(super) async fn channels(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
@@ -228,4 +279,20 @@ pub(super) async fn team_channels(
         .filter(|channel| channel.team_id == team || channel.team_id.is_empty())
         .filter(|channel| world.in_channel(&channel.id, &user));
     Ok(Json(channels.map(|channel| world.channel_json(channel)).collect()))
+}
+
+pub(super) async fn channel_memberships(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((user, team)): Path<(String, String)>,
+) -> Result<Json<Value>, Refusal> {
+    let user = caller.own(&user)?;
+    let team = id(&team, "team_id")?;
+    let world = shared.world();
+    let channels = world
+        .channels
+        .values()
+        .filter(|channel| channel.team_id == team || channel.team_id.is_empty())
+        .filter(|channel| world.in_channel(&channel.id, &user));
+    Ok(Json(channels.map(|channel| world.member_json(&channel.id, &user)).collect()))
 }
