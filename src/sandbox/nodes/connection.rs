@@ -161,7 +161,13 @@ struct Login {
     client: PublicKey,
     line: Arc<Line>,
     user: String,
-    channels: BTreeMap<ChannelId, (Channel<Msg>, Vec<(String, String)>)>,
+    channels: BTreeMap<ChannelId, Opened>,
+}
+
+/// A channel that has not been asked for anything yet, and the environment it was given.
+struct Opened {
+    channel: Channel<Msg>,
+    environment: Vec<(String, String)>,
 }
 
 impl Login {
@@ -191,7 +197,7 @@ impl Handler for Login {
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), Self::Error> {
-        self.channels.insert(channel.id(), (channel, Vec::new()));
+        self.channels.insert(channel.id(), Opened { channel, environment: Vec::new() });
         reply.accept().await;
         Ok(())
     }
@@ -206,10 +212,10 @@ impl Handler for Login {
         // What a default sshd accepts.
         if (name == "LANG" || name.starts_with("LC_"))
             && value.len() < 200
-            && let Some((_, environment)) = self.channels.get_mut(&channel)
-            && environment.len() < 20
+            && let Some(opened) = self.channels.get_mut(&channel)
+            && opened.environment.len() < 20
         {
-            environment.push((name.to_owned(), value.to_owned()));
+            opened.environment.push((name.to_owned(), value.to_owned()));
         }
         Ok(())
     }
@@ -230,7 +236,7 @@ impl Handler for Login {
 
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         session.channel_success(channel)?;
-        if let Some((channel, _)) = self.channels.remove(&channel) {
+        if let Some(Opened { channel, .. }) = self.channels.remove(&channel) {
             tokio::spawn(async move {
                 let _ = channel.data_bytes(NO_SHELL).await;
                 let _ = channel.exit_status(1).await;
@@ -252,7 +258,9 @@ impl Handler for Login {
     }
 
     async fn exec_request(&mut self, id: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Self::Error> {
-        let Some((channel, environment)) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        let Some(Opened { channel, environment }) = self.channels.remove(&id) else {
+            return session.channel_failure(id);
+        };
         let (read, write) = channel.split();
         if self.machine.fault() == Some(Fault::HangAfterLogin) {
             tokio::spawn(drain(read));

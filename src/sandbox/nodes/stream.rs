@@ -9,7 +9,7 @@ use super::group::Group;
 use super::machine::Machine;
 
 /// How much one command substitution or one tool may hold in memory.
-pub(crate) const HELD: usize = 16 << 20;
+pub(crate) const HELD: usize = 8 << 20;
 
 /// Which of the channel's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,11 +142,15 @@ impl Source {
         }
     }
 
-    /// All that is left, up to what one command may hold.
-    pub(crate) async fn rest(&self) -> Vec<u8> {
+    /// All that is left; none when it is more than one command may hold.
+    pub(crate) async fn rest(&self) -> Option<Vec<u8>> {
         let mut reader = self.0.lock().await;
-        while reader.held.len() <= HELD && reader.fill().await {}
-        reader.held.split().to_vec()
+        while reader.fill().await {
+            if reader.held.len() > HELD {
+                return None;
+            }
+        }
+        Some(reader.held.split().to_vec())
     }
 }
 

@@ -125,7 +125,10 @@ impl Request {
     }
 
     async fn run(self, id: String) -> u8 {
-        let script = self.input.rest().await;
+        let Some(script) = self.input.rest().await else {
+            self.complain("the script is too large").await;
+            return 125;
+        };
         if !self.input_complete.load(Ordering::SeqCst) {
             return 125;
         }

@@ -214,7 +214,10 @@ impl Shell {
                 }
             }
             (None, []) => {
-                let data = self.streams.input.rest().await;
+                let Some(data) = self.streams.input.rest().await else {
+                    self.complain("script too large for this sandbox node").await;
+                    return Ok(2);
+                };
                 String::from_utf8_lossy(&data).into_owned()
             }
         };
@@ -291,7 +294,11 @@ impl Shell {
             }
         }
         let command = if rest.is_empty() { vec!["echo".to_owned()] } else { rest.to_vec() };
-        let input = String::from_utf8_lossy(&self.streams.input.rest().await).into_owned();
+        let Some(input) = self.streams.input.rest().await else {
+            self.complain("xargs: memory exhausted on this sandbox node").await;
+            return Ok(1);
+        };
+        let input = String::from_utf8_lossy(&input).into_owned();
         let mut code = 0;
         if let Some(mark) = replace {
             for line in input.lines().filter(|line| !line.trim().is_empty()) {

@@ -215,16 +215,26 @@ impl Call<'_> {
         operands
     }
 
-    /// Pieces of the operands' files, or of standard input when there are none; false after a problem that was said.
-    async fn input(&self, files: &[&str]) -> (Vec<u8>, bool) {
-        if files.is_empty() {
-            return (self.streams.input.rest().await, true);
+    /// All of standard input; none when it is too much to hold, which has been said.
+    async fn held_input(&self) -> Option<Vec<u8>> {
+        let held = self.streams.input.rest().await;
+        if held.is_none() {
+            let _ = self.fail(1, "memory exhausted on this sandbox node").await;
         }
+        held
+    }
+
+    /// What is in the operands' files, or on standard input when there are none; false after a problem that was said.
+    async fn input(&self, files: &[&str]) -> (Vec<u8>, bool) {
         let mut data = Vec::new();
         let mut fine = true;
-        for file in files {
+        let inputs = if files.is_empty() { &["-"] } else { files };
+        for file in inputs {
             if *file == "-" {
-                data.extend(self.streams.input.rest().await);
+                match self.held_input().await {
+                    Some(held) => data.extend(held),
+                    None => fine = false,
+                }
                 continue;
             }
             match read_file(self.machine, &self.path(file)) {

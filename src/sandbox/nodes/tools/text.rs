@@ -289,9 +289,16 @@ async fn sort(call: &Call<'_>) -> Ran {
         value * scale
     };
     if numeric || sizes {
-        lines.sort_by(|a, b| number(&part(a)).total_cmp(&number(&part(b))).then_with(|| a.cmp(b)));
+        // Keys are made once: comparing is what a long input does most.
+        let mut keyed: Vec<(f64, &str)> = lines.iter().map(|line| (number(&part(line)), *line)).collect();
+        keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(b.1)));
+        lines = keyed.into_iter().map(|(_, line)| line).collect();
+    } else if key.is_some() {
+        let mut keyed: Vec<(String, &str)> = lines.iter().map(|line| (part(line), *line)).collect();
+        keyed.sort();
+        lines = keyed.into_iter().map(|(_, line)| line).collect();
     } else {
-        lines.sort_by(|a, b| part(a).cmp(&part(b)).then_with(|| a.cmp(b)));
+        lines.sort_unstable();
     }
     if backwards {
         lines.reverse();
@@ -395,7 +402,8 @@ async fn tr(call: &Call<'_>) -> Ran {
     let from = characters(first);
     let to = sets.get(1).map(|set| characters(set)).unwrap_or_default();
     let complement = call.has('c') || call.has('C');
-    let text = text_of(&call.streams.input.rest().await);
+    let Some(data) = call.held_input().await else { return Ok(1) };
+    let text = text_of(&data);
     let squeezed = if sets.len() > 1 && !call.has('d') { &to } else { &from };
     let mut changed = String::with_capacity(text.len());
     let mut last = None;
@@ -461,7 +469,10 @@ async fn digest(call: &Call<'_>) -> Ran {
     let inputs: Vec<&str> = if files.is_empty() { vec!["-"] } else { files };
     for file in inputs {
         let data = match file {
-            "-" => call.streams.input.rest().await,
+            "-" => match call.held_input().await {
+                Some(data) => data,
+                None => return Ok(1),
+            },
             file => match read_file(call.machine, &call.path(file)) {
                 Ok(data) => data,
                 Err(error) => {
