@@ -42,7 +42,7 @@ pub enum Origin {
         /// The number of facts that it had to take in.
         behind: u64,
     },
-    /// There was none, so it was derived from all facts.
+    /// There was none, or nothing was in it, so it was derived from all facts. A crash soon after the store was made leaves it like that.
     Made,
     /// The one that was there could not be used; it was derived again from all facts.
     Rebuilt {
@@ -95,9 +95,7 @@ impl Index {
     /// Opens the index of a store whose newest fact has this number and this checksum, and lets it catch up.
     pub(crate) fn open(store: &Path, newest: u64, checksum: u32) -> Result<(Self, Origin), StoreError> {
         let mut index = Index { store: store.to_owned(), db: None, applied: 0, noted: 0, failure: String::new() };
-        let existed = index.directory().exists();
         let origin = match index.attach() {
-            Ok(None) if existed && newest > 0 => Origin::Rebuilt { why: "it was empty".to_owned() },
             Ok(None) => Origin::Made,
             Ok(Some((known, _))) if known > newest => Origin::Ahead { known, stored: newest },
             Ok(Some((known, seen))) if index.agrees(known, seen, newest, checksum)? => {
