@@ -13,7 +13,5 @@ pub mod control;
 pub mod inventory;
 pub mod local;
 pub mod mattermost;
-pub mod inventory;
-pub mod local;
 pub mod ssh;
 pub mod store;

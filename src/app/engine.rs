@@ -23,6 +23,7 @@ use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, Store};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +76,7 @@ impl Engine {
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
 
         take_in_content(config, &inputs).await;
-        let first = take_in_inventory(config, &inputs, &stop, &mut tasks).await;
-        inputs.send(Input::Inventory(Arc::new(first))).await?;
+        take_in_inventory(config, &inputs, &stop, &mut tasks).await;
         inputs.send(Input::Started).await?;
         let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
 
@@ -161,41 +161,41 @@ async fn take_in_content(config: &Config, inputs: &mpsc::Sender<Input>) {
     let _ = inputs.send(input).await;
 }
 
-async fn take_in_inventory(
-    config: &Config,
-    inputs: &mpsc::Sender<Input>,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) -> Inventory {
-    let options = InventoryOptions {
-        hosts: config.inventory.hosts.clone(),
-        groups: config.inventory.groups.iter().map(|(name, source)| (name.clone(), group(source))).collect(),
-    };
-    let first = inventory::read(&options).await;
-    if options.changes() {
-        let (changes, mut changed) = mpsc::channel(1);
-        let stop = stop.clone();
-        let known = first.clone();
-        tasks.spawn(async move { inventory::watch(options, known, changes, stop).await });
-        let inputs = inputs.clone();
-        tasks.spawn(async move {
-            while let Some(inventory) = changed.recv().await {
-                if inputs.send(Input::Inventory(Arc::new(inventory))).await.is_err() {
-                    break;
-                }
+/// Gives what the configuration says of hosts at once; what commands say comes when they have said it.
+async fn take_in_inventory(config: &Config, inputs: &mpsc::Sender<Input>, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    let section = &config.inventory;
+    let mut options = InventoryOptions { hosts: section.hosts.clone(), ..InventoryOptions::default() };
+    let mut known = BTreeMap::new();
+    for (name, source) in &section.groups {
+        let source = match source {
+            GroupSource::Members(members) => {
+                known.insert(name.clone(), Ok(members.clone()));
+                inventory::GroupSource::Static(members.clone())
             }
-        });
+            GroupSource::Command { command, refresh } => {
+                known.insert(name.clone(), Err("its command has not answered yet".to_owned()));
+                options.refresh = options.refresh.min(*refresh);
+                inventory::GroupSource::Shell(command.clone())
+            }
+        };
+        options.groups.insert(name.clone(), source);
     }
-    first
-}
-
-fn group(source: &GroupSource) -> inventory::GroupSource {
-    match source {
-        GroupSource::Members(members) => inventory::GroupSource::Members(members.clone()),
-        GroupSource::Command { command, refresh } => {
-            inventory::GroupSource::Command { command: command.clone(), refresh: *refresh }
+    let (first, _) = Inventory::build(&section.hosts, &known);
+    // The queue is empty and its reader is not turning yet, so this neither waits nor fails.
+    let _ = inputs.send(Input::Inventory(Arc::new(first))).await;
+    let (changes, mut changed) = mpsc::channel(1);
+    tasks.spawn(inventory::keep(options, changes, stop.clone()));
+    let inputs = inputs.clone();
+    tasks.spawn(async move {
+        while let Some((inventory, problems)) = changed.recv().await {
+            for problem in problems {
+                tracing::warn!("inventory: {}: {}", problem.key_path, problem.message);
+            }
+            if inputs.send(Input::Inventory(Arc::new(inventory))).await.is_err() {
+                break;
+            }
         }
-    }
+    });
 }
 
 /// Listens on the control socket and, where the site has one, on the HTTP address.

@@ -2,6 +2,7 @@
 
 use super::{Failure, Surroundings};
 use crate::app;
+use crate::adapters::mattermost::LOG_LIMITS;
 use crate::config::{Config, Log, LogFormat};
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +32,10 @@ pub(crate) fn demo(demo: super::arguments::Demo, surroundings: &mut Surroundings
 
 /// Starts the log of this process. A second start in one process changes nothing.
 fn log(log: &Log) {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    for limit in LOG_LIMITS {
+        filter = filter.add_directive(limit.parse().expect("a constant of ours that is a directive"));
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),

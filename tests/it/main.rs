@@ -11,17 +11,17 @@ mod control;
 mod docs;
 mod execution;
 mod host;
+mod local;
 mod mattermost;
 mod mattermost_tls;
 mod messages;
 mod outbox;
-mod local;
+mod params;
 mod peers_ssh;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;
 mod store;
-mod params;
 mod template;
 mod tidy;
 
@@ -40,4 +40,3 @@ fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(expected == text, "{} differs; look at it with HALCYON_UPDATE=1 and git diff:\n{text}", path.display());
 }
-#[cfg(feature = "sandbox")]
