@@ -8,17 +8,17 @@
 //! <path>/blobs/ab/cdef…                     outputs, named by the SHA-256 of their bytes
 //! ```
 //!
-//! Life of a batch of facts: [`DiskStore`] encodes it → the writer's thread takes whatever batches wait ([`disk`]) → they are written behind
-//! each other and synced once ([`log`]) → the index takes them in ([`index`]) → the callers hear of it.
+//! Life of a batch of facts: [`DiskStore`] encodes it → the writer's thread takes whatever batches wait (`disk.rs`) → they are written behind
+//! each other and synced once (`log.rs`) → the index takes them in (`index.rs`) → the callers hear of it.
 //!
-//! At the start: take the lock → check every record, cut a torn tail ([`log`]) → open the index, or build it again → let it catch up.
+//! At the start: take the lock → check every record, cut a torn tail (`log.rs`) → open the index, or build it again → let it catch up.
 //!
 //! **The log is the only copy of a promise.** `append` returns after `fdatasync`. sled's `flush` is no sync, so what is in sled can be
 //! missing, behind or broken after a crash, and is then derived again.
 //!
 //! **A batch is there whole or not at all**, whatever instant the machine dies at.
 //!
-//! **Only what was never acknowledged is cut**: every record says with which write it came ([`record`]). Where a later write than the bad
+//! **Only what was never acknowledged is cut**: every record says with which write it came (`record.rs`). Where a later write than the bad
 //! one's exists, the bad one had been synced, so it is damage, and damage stops the start.
 //!
 //! **A full disk loses nothing**: the write that failed is taken back, the caller is told, and the next one may succeed.

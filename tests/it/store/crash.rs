@@ -50,8 +50,8 @@ fn with_room(log: &[u8]) -> Vec<u8> {
 /// What became of a store: its facts and whether something was cut off, or that it is damaged.
 type Found = Option<(Vec<Dated>, bool)>;
 
-/// Opens a store whose log is these bytes, and sees that its facts stay what they are when more are appended.
-async fn reopened(bytes: Vec<u8>) -> Found {
+/// Opens a store whose log is these bytes. When it is to `go_on`, its facts must stay what they are when more are appended.
+async fn reopened(bytes: Vec<u8>, go_on: bool) -> Found {
     let directory = directory();
     fs::create_dir(directory.path().join("log")).unwrap();
     let file = directory.path().join("log").join("00000000000000000001.facts");
@@ -68,24 +68,29 @@ async fn reopened(bytes: Vec<u8>) -> Found {
     };
     let facts = store.replay().await.unwrap();
     assert_eq!(exported.unwrap().len(), facts.len());
+    let found = Some((facts.clone(), opened.cut.is_some()));
+    if !go_on {
+        return found;
+    }
     store.append(vec![taken(1), taken(2)]).await.unwrap();
     drop(store);
     let (store, again) = open(directory.path()).await;
     assert_eq!(again.cut, None, "the cut has not been made good");
     let more: Vec<_> = facts.iter().cloned().chain([taken(1), taken(2)]).collect();
     assert_eq!(store.replay().await.unwrap(), more);
-    Some((facts, opened.cut.is_some()))
+    found
 }
 
 /// Opens a store for each case, some at a time, and compares what became of it with one of the outcomes allowed.
 async fn check(cases: Vec<(String, Vec<u8>, Vec<Found>)>) {
     let mut running = tokio::task::JoinSet::new();
-    for (name, bytes, allowed) in cases {
+    for (number, (name, bytes, allowed)) in cases.into_iter().enumerate() {
         if running.len() >= 16 {
             running.join_next().await.unwrap().unwrap();
         }
         running.spawn(async move {
-            let found = reopened(bytes).await;
+            // A prime, so that all kinds of cases are among those that go on.
+            let found = reopened(bytes, number % 5 == 0).await;
             assert!(allowed.contains(&found), "{name}: {found:#?} instead of {allowed:#?}");
         });
     }
