@@ -8,12 +8,12 @@ mod cli;
 mod config;
 mod content;
 mod control;
+mod conversation;
 mod docs;
 mod execution;
 mod host;
 mod local;
 mod mattermost;
-mod mattermost_tls;
 mod messages;
 mod outbox;
 mod params;
@@ -24,6 +24,7 @@ mod ssh;
 mod store;
 mod template;
 mod tidy;
+mod world;
 
 /// A file under `tests/data`.
 fn data(name: &str) -> PathBuf {
