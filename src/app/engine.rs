@@ -44,7 +44,19 @@ pub struct Engine {
     turning: JoinHandle<anyhow::Result<()>>,
     tasks: JoinSet<()>,
     remote: Arc<SshRunner>,
+    outbox: Option<OutboxHandle>,
     stop: CancellationToken,
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.turning.abort();
+        self.tasks.abort_all();
+        if let Some(outbox) = &self.outbox {
+            outbox.stop();
+        }
+    }
 }
 
 impl Engine {
@@ -72,7 +84,7 @@ impl Engine {
         let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, &inputs, &mut tasks));
         let callers = Callers::default();
         let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
-        let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone());
+        let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
 
         take_in_content(config, &inputs).await;
@@ -81,10 +93,10 @@ impl Engine {
         let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
 
         answer_calls(config, own_uid, callers, &inputs, &stop, &mut tasks).await?;
-        if let (Some(chat), Some(outbox)) = (chat, outbox) {
+        if let (Some(chat), Some(outbox)) = (chat, outbox.clone()) {
             hear(chat, outbox, settings, &inputs, &stop, &mut tasks);
         }
-        Ok(Self { inputs, turning, tasks, remote, stop })
+        Ok(Self { inputs, turning, tasks, remote, outbox, stop })
     }
 
     /// Whether the loop has ended by itself.
@@ -96,12 +108,12 @@ impl Engine {
     ///
     /// # Errors
     /// What made the loop end before its time.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         // The loop may have ended already; its own answer says why.
         let _ = self.inputs.send(Input::Stop).await;
-        let ended = self.turning.await.context("the loop panicked")?;
+        let ended = self.ended().await;
         self.stop.cancel();
-        drop(self.tasks);
+        self.tasks.shutdown().await;
         self.remote.shutdown().await;
         ended
     }

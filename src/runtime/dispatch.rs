@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How many pieces of news of one run may wait for the loop before its runner has to.
 const NEWS: usize = 64;
@@ -26,6 +27,7 @@ pub struct Dispatch {
     outbox: Option<OutboxHandle>,
     running: Arc<Mutex<BTreeMap<ExecutionId, CancellationToken>>>,
     callers: Callers,
+    stop: CancellationToken,
 }
 
 /// What [`Dispatch`] is made of.
@@ -39,10 +41,17 @@ pub struct Hands {
 }
 
 impl Dispatch {
-    /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go.
-    pub fn new(inputs: &mpsc::Sender<Input>, store: Arc<dyn Store>, hands: Hands, callers: Callers) -> Self {
+    /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go. When `stop` fires, runs are let
+    /// go of where they stand: their commands go on, and the next process finds them unknown.
+    pub fn new(
+        inputs: &mpsc::Sender<Input>,
+        store: Arc<dyn Store>,
+        hands: Hands,
+        callers: Callers,
+        stop: CancellationToken,
+    ) -> Self {
         let Hands { local, remote, outbox } = hands;
-        Self { inputs: inputs.downgrade(), store, local, remote, outbox, running: Arc::default(), callers }
+        Self { inputs: inputs.downgrade(), store, local, remote, outbox, running: Arc::default(), callers, stop }
     }
 
     /// Hands the outbox what was promised before the restart.
@@ -102,23 +111,11 @@ impl Dispatch {
         let running = Arc::clone(&self.running);
         running.lock().unwrap_or_else(PoisonError::into_inner).insert(execution.clone(), cancel.clone());
         tracing::info!(%execution, "run starts");
+        let stop = self.stop.clone();
         tokio::spawn(async move {
-            let (news, mut heard) = mpsc::channel(NEWS);
-            let work = tokio::spawn(async move { runner.run(run, news, cancel).await });
-            let mut finished = false;
-            while let Some(news) = heard.recv().await {
-                finished |= matches!(news, RunNews::Finished { .. });
-                if inputs.send(Input::Run { execution: execution.clone(), news }).await.is_err() {
-                    return;
-                }
-            }
-            // A runner that ended without its last word has a bug; the execution must end all the same.
-            let ended = work.await;
-            if !finished {
-                let why = ended.err().map_or_else(|| "it ended without a word".to_owned(), |problem| problem.to_string());
-                tracing::error!(%execution, why, "a runner broke its promise");
-                let news = RunNews::Finished { error: Some(format!("my runner failed (a bug of mine): {why}")) };
-                let _ = inputs.send(Input::Run { execution: execution.clone(), news }).await;
+            tokio::select! {
+                () = follow(runner, run, cancel, inputs) => {}
+                () = stop.cancelled() => {}
             }
             running.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution);
             tracing::info!(%execution, "run ended");
@@ -135,6 +132,29 @@ impl Dispatch {
             });
             let _ = inputs.send(Input::Found { ticket, executions }).await;
         });
+    }
+}
+
+/// Carries a run out and hands its news on, the last word above all.
+async fn follow(runner: Arc<dyn Runner>, run: Run, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
+    let execution = run.execution.clone();
+    let (news, mut heard) = mpsc::channel(NEWS);
+    let work = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(run, news, cancel).await }));
+    let mut finished = false;
+    while let Some(news) = heard.recv().await {
+        finished |= matches!(news, RunNews::Finished { .. });
+        if inputs.send(Input::Run { execution: execution.clone(), news }).await.is_err() {
+            return;
+        }
+    }
+    // A runner that ended without its last word has a bug; the execution must end all the same.
+    let ended = work.await;
+    if !finished {
+        let why = ended.err().map_or_else(|| "it ended without a word".to_owned(), |problem| problem.to_string());
+        tracing::error!(%execution, why, "a runner broke its promise");
+        let news = RunNews::Finished { error: Some(format!("my runner failed (a bug of mine): {why}")) };
+        // Without a loop there is nobody left to tell.
+        let _ = inputs.send(Input::Run { execution, news }).await;
     }
 }
 

@@ -47,7 +47,15 @@ impl World {
 
     pub(crate) async fn start_bot(&mut self) {
         let before = self.greetings();
-        self.engine = Some(Engine::start(&self.config).await.unwrap());
+        // A bot that was killed lets go of its store a moment later.
+        let end = tokio::time::Instant::now() + PATIENCE;
+        self.engine = loop {
+            match Engine::start(&self.config).await {
+                Ok(engine) => break Some(engine),
+                Err(problem) => assert!(tokio::time::Instant::now() < end, "{problem:#}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
         let greeted = self.chat.wait_for(CHANNEL, |post| post.message.contains("I am here"), PATIENCE).await;
         greeted.unwrap();
         while self.greetings() == before {
