@@ -85,7 +85,7 @@ impl Site {
     fn load() -> Self {
         let data: Value = serde_json::from_str(include_str!("../data/alias/site.json")).unwrap();
         let all = data["aliases"].as_array().unwrap();
-        let forbidden = all.iter().filter(|alias| alias["forbidden"] == true).map(|alias| name(alias)).collect();
+        let forbidden = all.iter().filter(|alias| alias["forbidden"] == true).map(name).collect();
         Self { aliases: all.iter().map(alias).collect(), forbidden, data }
     }
 

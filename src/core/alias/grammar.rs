@@ -79,9 +79,9 @@ pub struct Reading {
 
 #[derive(Debug)]
 enum Engine {
-    /// Words and parameters only. Such an expression always compiles, so that is put off until a line needs it: a large site has
-    /// thousands of formats and uses dozens.
-    Plain(OnceLock<Option<regex::Regex>>),
+    /// Words, parameters and groups of them. Such an expression compiles when its syntax is right, so that is put off until a line needs
+    /// it: a large site has thousands of formats and uses dozens.
+    Light(OnceLock<Option<regex::Regex>>),
     Linear(regex::Regex),
     Counting(Box<fancy_regex::Regex>),
 }
@@ -114,8 +114,10 @@ impl Format {
             let mut builder = fancy_regex::RegexBuilder::new(&expression);
             builder.backtrack_limit(MOST_STEPS);
             Engine::Counting(Box::new(builder.build().map_err(|error| FormatError::Expression(one_line(&error)))?))
-        } else if read.plain {
-            Engine::Plain(OnceLock::new())
+        } else if read.light {
+            let syntax = regex_syntax::ast::parse::Parser::new().parse(&expression);
+            syntax.map_err(|error| FormatError::Expression(one_line(&error)))?;
+            Engine::Light(OnceLock::new())
         } else {
             Engine::Linear(linear(&expression).map_err(|error| FormatError::Expression(one_line(&error)))?)
         };
@@ -214,7 +216,7 @@ impl Format {
                 }));
             }
             Engine::Linear(expression) => expression,
-            Engine::Plain(cell) => match cell.get_or_init(|| linear(&self.expression).ok()) {
+            Engine::Light(cell) => match cell.get_or_init(|| linear(&self.expression).ok()) {
                 Some(expression) => expression,
                 None => return Ok(None),
             },
@@ -251,7 +253,7 @@ struct Reader {
     sketch: Sketch,
     depth: usize,
     hard: bool,
-    plain: bool,
+    light: bool,
     case_sensitive: bool,
     multiline: bool,
 }
@@ -281,7 +283,7 @@ impl Reader {
             sketch: Sketch::default(),
             depth: 0,
             hard: false,
-            plain: true,
+            light: true,
             case_sensitive: false,
             multiline: false,
         }
@@ -333,10 +335,16 @@ impl Reader {
         Ok(self)
     }
 
-    /// Something of the expression language, so that the whole has to be tried before it is promised to compile.
+    /// Something of the expression language.
     fn raw(&mut self, text: &str) {
-        self.plain = false;
         self.out.push_str(text);
+    }
+
+    /// Something that may grow large when compiled, so that it has to be tried before it is promised to work.
+    fn heavy(&mut self, text: &str) {
+        self.light = false;
+        self.out.push_str(text);
+        self.sketch.expression();
     }
 
     /// A character that stands for itself.
@@ -374,6 +382,7 @@ impl Reader {
         self.rest = whole.into_iter().peekable();
         if let Some((written, length)) = self.counted_repeat() {
             self.rest.by_ref().take(length).for_each(drop);
+            self.light = false;
             self.raw(&written);
             self.sketch.repeated(true);
             self.possessive();
@@ -501,8 +510,7 @@ impl Reader {
             }
             'b' | 'B' => self.raw(&format!("\\{character}")),
             'd' | 'D' | 'S' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' => {
-                self.raw(&format!("\\{character}"));
-                self.sketch.expression();
+                self.heavy(&format!("\\{character}"));
             }
             'x' | 'u' | 'U' => self.code(character)?,
             'A' => self.raw(r"\A\s*"),
@@ -573,10 +581,9 @@ impl Reader {
             first = false;
         }
         // A dash that is not between two characters is itself; two in a row would be a set operation.
-        let written = written.replace("--", r"\--");
-        self.raw(&written);
-        self.raw("]");
-        self.sketch.expression();
+        let mut written = written.replace("--", r"\--");
+        written.push(']');
+        self.heavy(&written);
         Ok(())
     }
 
