@@ -179,6 +179,7 @@ fn reports_lines_that_mean_two_aliases() {
                 "first": short(&ambiguity.first.0.reference),
                 "second": short(&ambiguity.second.0.reference),
                 "example": ambiguity.example,
+                "far_fetched": ambiguity.far_fetched,
             })
         })
         .collect();
