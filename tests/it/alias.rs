@@ -64,6 +64,23 @@ fn reads_formats_as_documented() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
+/// What a format reads is found through the index too, whatever the format begins with.
+#[test]
+fn the_index_loses_nothing() {
+    let mut cases: Vec<Value> = serde_json::from_str(include_str!("../data/alias/formats.json")).unwrap();
+    let recorded: Vec<Value> = serde_json::from_str(include_str!("../data/alias/st2_cases.json")).unwrap();
+    cases.extend(recorded);
+    for case in &cases {
+        let format = case["format"].as_str().unwrap();
+        let line = case["line"].as_str().or(case["text"].as_str()).unwrap();
+        let known: Option<Vec<String>> = serde_json::from_value(case["known"].clone()).unwrap();
+        let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": [format]}));
+        let (matcher, _) = Matcher::new(&[one], &|_| known.clone());
+        let found = matcher.matches(line).first().map(|hit| serde_json::to_value(&hit.parameters).unwrap());
+        assert_eq!(found.unwrap_or_default(), case["params"], "`{format}` on `{line}`");
+    }
+}
+
 #[test]
 fn says_what_is_wrong_with_a_format() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("../data/alias/bad_formats.json")).unwrap();
@@ -85,7 +102,7 @@ impl Site {
     fn load() -> Self {
         let data: Value = serde_json::from_str(include_str!("../data/alias/site.json")).unwrap();
         let all = data["aliases"].as_array().unwrap();
-        let forbidden = all.iter().filter(|alias| alias["forbidden"] == true).map(|alias| name(alias)).collect();
+        let forbidden = all.iter().filter(|alias| alias["forbidden"] == true).map(name).collect();
         Self { aliases: all.iter().map(alias).collect(), forbidden, data }
     }
 
@@ -179,6 +196,7 @@ fn reports_lines_that_mean_two_aliases() {
                 "first": short(&ambiguity.first.0.reference),
                 "second": short(&ambiguity.second.0.reference),
                 "example": ambiguity.example,
+                "far_fetched": ambiguity.far_fetched,
             })
         })
         .collect();

@@ -21,6 +21,8 @@ pub struct Ambiguity {
     pub second: (Arc<Alias>, Arc<str>),
     /// A line that means both, tried. Words in capitals stand for parameters.
     pub example: String,
+    /// It takes words of each format for a value of the other (`service X restart on status on Y`): true, but nobody says such a thing.
+    pub far_fetched: bool,
 }
 
 impl Matcher {
@@ -38,9 +40,9 @@ impl Matcher {
 
     fn ambiguity(&self, first: usize, second: usize) -> Option<Ambiguity> {
         let (first, second) = (self.entries.get(first)?, self.entries.get(second)?);
-        let mut lines: Vec<String> = examples(first.format.outlines(), second.format.outlines()).collect();
-        lines.sort_by_key(String::len);
-        let example = lines.into_iter().find(|example| {
+        let mut lines: Vec<(bool, String)> = examples(first.format.outlines(), second.format.outlines()).collect();
+        lines.sort_by_key(|(far_fetched, line)| (*far_fetched, line.len()));
+        let (far_fetched, example) = lines.into_iter().find(|(_, example)| {
             let Selection::Ambiguous(hits) = self.select(example) else { return false };
             [&first.alias, &second.alias]
                 .iter()
@@ -50,6 +52,7 @@ impl Matcher {
             first: (first.alias.clone(), first.representation.clone()),
             second: (second.alias.clone(), second.representation.clone()),
             example,
+            far_fetched,
         })
     }
 
@@ -93,13 +96,17 @@ impl Matcher {
 /// The most rows of two formats that are walked together.
 const MOST_WALKS: usize = 256;
 
-/// Lines that two formats may have in common.
-fn examples<'o>(one: &'o [Outline], other: &'o [Outline]) -> impl Iterator<Item = String> + 'o {
+/// Lines that two formats may have in common, each with whether it is far-fetched.
+fn examples<'o>(one: &'o [Outline], other: &'o [Outline]) -> impl Iterator<Item = (bool, String)> + 'o {
     let rows = one.iter().flat_map(move |one| other.iter().map(move |other| (one, other)));
     rows.take(MOST_WALKS).filter_map(|(one, other)| match (one.plain(), other.plain()) {
-        (true, true) => common(one, other),
-        (true, false) => Some(sample(one)),
-        (false, true) => Some(sample(other)),
+        (true, true) => {
+            let natural = common(one, other, [true, false]).or_else(|| common(one, other, [false, true]));
+            let natural = natural.map(|line| (false, line));
+            natural.or_else(|| common(one, other, [true, true]).map(|line| (true, line)))
+        }
+        (true, false) => Some((false, sample(one))),
+        (false, true) => Some((false, sample(other))),
         (false, false) => None,
     })
 }
@@ -140,8 +147,8 @@ fn ends(outline: &Outline, (next, _): Stand) -> bool {
     outline.places.iter().skip(next).all(|place| matches!(place, Place::Parameter { optional: true, .. }))
 }
 
-/// The shortest line that two plain outlines have in common.
-fn common(one: &Outline, other: &Outline) -> Option<String> {
+/// The shortest line that two plain outlines have in common. `takes` tells whose parameters may take words of the other.
+fn common(one: &Outline, other: &Outline, takes: [bool; 2]) -> Option<String> {
     let start = ((0, false), (0, false));
     let mut before: BTreeMap<(Stand, Stand), ((Stand, Stand), String)> = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
@@ -161,7 +168,9 @@ fn common(one: &Outline, other: &Outline) -> Option<String> {
                 let word = match (&step, &other_step) {
                     (Step::Word(word), Step::Word(other)) if word == other => (*word).to_owned(),
                     (Step::Word(_), Step::Word(_)) => continue,
-                    (Step::Word(word), Step::Any(_)) | (Step::Any(_), Step::Word(word)) => (*word).to_owned(),
+                    (Step::Any(_), Step::Word(word)) if takes[0] => (*word).to_owned(),
+                    (Step::Word(word), Step::Any(_)) if takes[1] => (*word).to_owned(),
+                    (Step::Any(_), Step::Word(_)) | (Step::Word(_), Step::Any(_)) => continue,
                     (Step::Any(name), Step::Any(_)) => name.to_uppercase(),
                 };
                 let next = (to, other_to);

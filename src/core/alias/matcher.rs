@@ -95,6 +95,8 @@ struct Index {
     one: BTreeMap<String, Vec<usize>>,
     /// By a word that stands anywhere.
     anywhere: BTreeMap<String, Vec<usize>>,
+    /// A bit for each length that those words have in bytes, so that most words of a long line need no look-up; the last for all longer.
+    lengths: u64,
     /// Nothing is known of these.
     rest: Vec<usize>,
 }
@@ -286,6 +288,7 @@ impl Index {
             }
         }
         index.rest.dedup();
+        index.lengths = index.anywhere.keys().fold(0, |lengths, word| lengths | length_bit(word));
         index
     }
 
@@ -301,7 +304,7 @@ impl Index {
             }
         }
         if !self.anywhere.is_empty() {
-            for word in lower.split_whitespace() {
+            for word in lower.split_whitespace().filter(|word| self.lengths & length_bit(word) != 0) {
                 found.extend(self.anywhere.get(word).into_iter().flatten());
             }
         }
@@ -309,6 +312,10 @@ impl Index {
         found.dedup();
         found
     }
+}
+
+fn length_bit(word: &str) -> u64 {
+    1 << word.len().min(63)
 }
 
 /// The one or two words that a format begins with.

@@ -22,5 +22,6 @@ pub mod help;
 pub mod matcher;
 mod outline;
 mod pairs;
+mod reader;
 pub mod spec;
 pub mod suggest;

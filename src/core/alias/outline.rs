@@ -52,21 +52,34 @@ impl Outline {
     }
 
     fn of(pieces: &[Piece]) -> Self {
-        let places = pieces.split(|piece| matches!(piece, Piece::Space)).filter_map(|chunk| match chunk {
-            [] => None,
-            [Piece::Parameter { name, optional }] => Some(Place::Parameter { name: name.clone(), optional: *optional }),
-            characters => {
-                let word: Option<String> = characters
-                    .iter()
-                    .map(|piece| match piece {
-                        Piece::Character(character) => Some(*character),
-                        _ => None,
-                    })
-                    .collect();
-                Some(word.map_or(Place::Other, |word| Place::Word(word.to_lowercase())))
+        let mut places: Vec<Place> = Vec::new();
+        for chunk in pieces.split(|piece| matches!(piece, Piece::Space)) {
+            match chunk {
+                [] => {}
+                [Piece::Parameter { name, optional }] => {
+                    places.push(Place::Parameter { name: name.clone(), optional: *optional });
+                }
+                [Piece::Parameter { optional: true, .. }, ..] => {
+                    // Left out, it takes the white space before it along, and what follows touches what went before.
+                    while matches!(places.last(), Some(Place::Parameter { optional: true, .. })) {
+                        places.pop();
+                    }
+                    places.pop();
+                    places.push(Place::Other);
+                }
+                characters => {
+                    let word: Option<String> = characters
+                        .iter()
+                        .map(|piece| match piece {
+                            Piece::Character(character) => Some(*character),
+                            _ => None,
+                        })
+                        .collect();
+                    places.push(word.map_or(Place::Other, |word| Place::Word(word.to_lowercase())));
+                }
             }
-        });
-        Self { places: places.collect() }
+        }
+        Self { places }
     }
 }
 

@@ -44,8 +44,9 @@ impl Tail {
                 counts[place] = true;
                 continue;
             }
-            let following = lines.skip_blank[span.end];
-            if following == span.end {
+            let blank = line[span.end..].len() - line[span.end..].trim_start().len();
+            let following = span.end + blank;
+            if blank == 0 {
                 continue;
             }
             if let Ok(next) = lines.candidates.binary_search_by_key(&following, |other| other.start)
@@ -87,14 +88,10 @@ struct Candidate {
 /// What one pass over the line finds out, so that no value has to be searched for twice.
 struct Landmarks {
     candidates: Vec<Candidate>,
-    /// For each byte: the next place that is not blank.
-    skip_blank: Vec<usize>,
-    /// For each byte: the next blank place.
-    skip_word: Vec<usize>,
-    /// For each byte of an opening brace: the byte after the brace that closes it; zero when nothing does.
-    brace_end: Vec<usize>,
-    /// For each byte: the next quote of each kind from there on.
-    next_quote: [Vec<usize>; 3],
+    /// Opening braces in order, each with the byte after the brace that closes it, or nothing.
+    braces: Vec<(usize, Option<usize>)>,
+    /// The closing quotes of each kind in order.
+    closing: [Vec<usize>; 3],
 }
 
 /// Opening and closing quotes; the last pair is what telephones make of the first.
@@ -102,39 +99,28 @@ pub(crate) const QUOTES: [(char, char); 3] = [('"', '"'), ('\'', '\''), ('\u{201
 
 impl Landmarks {
     fn of(line: &str) -> Self {
-        let length = line.len();
-        let mut skip_blank = vec![length; length + 1];
-        let mut skip_word = vec![length; length + 1];
-        let mut next_quote = [vec![usize::MAX; length + 1], vec![usize::MAX; length + 1], vec![usize::MAX; length + 1]];
-        for (at, character) in line.char_indices().rev() {
-            let after = at + character.len_utf8();
-            for byte in at..after {
-                if character.is_whitespace() {
-                    skip_blank[byte] = skip_blank[after];
-                    skip_word[byte] = at;
-                } else {
-                    skip_blank[byte] = at;
-                    skip_word[byte] = skip_word[after];
-                }
-                for (kind, (_, closing)) in QUOTES.iter().enumerate() {
-                    next_quote[kind][byte] = if character == *closing { at } else { next_quote[kind][after] };
-                }
-            }
-        }
         let mut candidates = Vec::new();
-        let mut brace_end = vec![0; length + 1];
+        let mut braces = Vec::new();
         let mut open = Vec::new();
+        let mut closing = [Vec::new(), Vec::new(), Vec::new()];
         let mut word: Option<usize> = None;
         let mut before_blank = true;
         for (at, character) in line.char_indices() {
             match character {
-                '{' => open.push(at),
+                '{' => {
+                    open.push(braces.len());
+                    braces.push((at, None));
+                }
                 '}' => {
-                    if let Some(opening) = open.pop() {
-                        brace_end[opening] = at + 1;
+                    if let Some((_, end)) = open.pop().and_then(|opening: usize| braces.get_mut(opening)) {
+                        *end = Some(at + 1);
                     }
                 }
-                _ => {}
+                _ => {
+                    if let Some(kind) = QUOTES.iter().position(|(_, closing)| *closing == character) {
+                        closing[kind].push(at);
+                    }
+                }
             }
             if character == '=' {
                 if let Some(start) = word {
@@ -148,7 +134,7 @@ impl Landmarks {
             }
             before_blank = character.is_whitespace();
         }
-        Self { candidates, skip_blank, skip_word, brace_end, next_quote }
+        Self { candidates, braces, closing }
     }
 
     fn value(&self, line: &str, start: usize, end: usize) -> Option<Span> {
@@ -156,23 +142,19 @@ impl Landmarks {
         for (kind, (opening, closing)) in QUOTES.iter().enumerate() {
             if first == *opening {
                 let inside = start + opening.len_utf8();
-                let close = self.next_quote[kind][inside];
-                if close >= end {
-                    return None;
-                }
+                let marks = &self.closing[kind];
+                let close = *marks.get(marks.partition_point(|mark| *mark < inside))?;
                 return Some(Span { value: inside..close, end: close + closing.len_utf8() });
             }
         }
         if first == '{' {
             // Braces inside quotes may not balance; then the value can only be what is left of the line.
-            let close = match self.brace_end[start] {
-                0 => end,
-                close => close,
-            };
+            let brace = self.braces.binary_search_by_key(&start, |(opening, _)| *opening).ok();
+            let close = brace.and_then(|brace| self.braces[brace].1).unwrap_or(end);
             return line[start..close].ends_with('}').then_some(Span { value: start..close, end: close });
         }
-        let close = self.skip_word[start].min(end);
-        let word = &line[start..close];
+        let word = line[start..end].split(char::is_whitespace).next()?;
+        let close = start + word.len();
         let last = word.chars().next_back()?;
         let opened_elsewhere = QUOTES.iter().any(|(opening, closing)| {
             last == *closing && {

@@ -29,7 +29,7 @@ const MOST_FORMATS: usize = 64;
 const TOO_FAR: u32 = 18;
 
 /// What costs so much more than the best is not shown beside it.
-const MUCH_WORSE: u32 = 8;
+const MUCH_WORSE: u32 = 3;
 
 const MISSING_WORD: u32 = 10;
 const MISSING_SMALL_WORD: u32 = 6;
@@ -53,15 +53,12 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
         return Vec::new();
     }
     let hosts = Hosts { known: hosts };
-    let mut found: BTreeSet<(u32, String)> = BTreeSet::new();
+    let mut aligned: Vec<(u32, String)> = Vec::new();
     for at in nearby(&words, matcher) {
         let Some(entry) = matcher.entries.get(at).filter(|entry| may(&entry.alias)) else { continue };
         let rows = entry.format.outlines().iter().filter_map(|outline| align(&words, outline, &hosts));
         // Of rows at one price the author's first is taken.
-        let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price).filter(|(price, _)| *price <= TOO_FAR)
-        else {
-            continue;
-        };
+        let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price) else { continue };
         if !pairs.trim().is_empty() {
             corrected.push(' ');
             corrected.push_str(pairs.trim());
@@ -70,12 +67,25 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
             && let Selection::One(_) = matcher.select_among(&corrected, may)
         {
             found.insert((price, corrected));
+        if price <= TOO_FAR && corrected != line.trim() {
+            aligned.push((price, corrected));
         }
     }
-    let mut seen = BTreeSet::new();
-    let best = found.first().map_or(0, |(price, _)| *price);
-    found.retain(|(price, _)| *price <= best + MUCH_WORSE);
-    found.into_iter().map(|(_, line)| line).filter(|line| seen.insert(line.clone())).take(MOST_SUGGESTIONS).collect()
+    aligned.sort();
+    aligned.dedup_by(|one, other| one.1 == other.1);
+    let mut found: Vec<(u32, String)> = Vec::new();
+    for (price, corrected) in aligned {
+        let worse = found.first().is_some_and(|(best, _)| price > best + MUCH_WORSE);
+        if worse || found.len() == MOST_SUGGESTIONS {
+            break;
+        }
+        if let Selection::One(hit) = matcher.select(&corrected)
+            && may(&hit.alias)
+        {
+            found.push((price, corrected));
+        }
+    }
+    found.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Words, where text in quotes is one.
