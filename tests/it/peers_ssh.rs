@@ -61,8 +61,9 @@ impl Lab {
         let hung = TcpListener::bind("127.0.88.51:0").unwrap();
         let port = hung.local_addr().unwrap().port();
         let root = rustix::process::geteuid().is_root();
+        // With that environment bash leaves the .bashrc of whoever runs the tests alone, which may take longer than all the rest.
         let config = format!(
-            "HostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nMaxStartups 200\nUsePAM {pam}\n",
+            "HostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nMaxStartups 200\nUsePAM {pam}\nSetEnv SHLVL=1\n",
             host = path("host").display(),
             keys = path("authorized_keys").display(),
             pam = if root { "yes" } else { "no" },
@@ -254,39 +255,58 @@ fn inline(text: &str) -> Captured {
     Captured::Inline { text: text.to_owned() }
 }
 
+/// The time until 49 nodes have answered, checked, with connections that stand or that have to be made; the rest is cancelled.
+async fn time_of_49(runner: &SshRunner, hosts: &str) -> Duration {
+    let mut watched = Watched::start(runner, remote(hosts, shell("echo $SSH_CONNECTION | cut -d' ' -f3")));
+    watched.until(|run| run.outcomes.len() >= 49).await;
+    let time = watched.began.elapsed();
+    watched.cancel.cancel();
+    let watched = watched.end().await;
+    for node in 1..=49 {
+        let outcome = watched.outcome(&format!("n{node:02}"));
+        assert_eq!(outcome.exit, Exit::Code { code: 0 });
+        assert_eq!(outcome.stdout, inline(&format!("127.0.88.{node}")));
+    }
+    assert_eq!(watched.started, 49);
+    time
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_nodes_of_which_one_hangs() {
     if !asked_for() {
         return;
     }
     let lab = Lab::start();
-    let mut walls = Vec::new();
-    for hosts in ["n[01-49]", "n[01-49],hung"] {
-        let (runner, _) = lab.runner().await;
-        for state in ["cold", "warm"] {
-            let mut watched = Watched::start(&runner, remote(hosts, shell("echo $SSH_CONNECTION | cut -d' ' -f3")));
-            watched.until(|run| run.outcomes.len() >= 49).await;
-            walls.push((state, watched.began.elapsed()));
-            let watched = watched.end().await;
-            for node in 1..=49 {
-                let outcome = watched.outcome(&format!("n{node:02}"));
-                assert_eq!(outcome.exit, Exit::Code { code: 0 });
-                assert_eq!(outcome.stdout, inline(&format!("127.0.88.{node}")));
-            }
-            assert_eq!(watched.started, 49);
-            if hosts.ends_with("hung") {
-                assert_eq!(watched.why("hung"), "it takes connections, but its SSH service does not speak");
-                let took = watched.outcomes["hung"].1;
-                assert!(took < Duration::from_secs(24), "the node that hangs took {took:?}");
-            }
+    let [without, with] = ["n[01-49]", "n[01-49],hung"];
+    // In turn, and the best of each: the machine may have other things to do.
+    let [mut cold, mut warm] = [[Duration::MAX; 2], [Duration::MAX; 2]];
+    for _ in 0..2 {
+        for (at, hosts) in [without, with].into_iter().enumerate() {
+            let (runner, _) = lab.runner().await;
+            cold[at] = cold[at].min(time_of_49(&runner, hosts).await);
+            runner.shutdown().await;
+            poll("the masters end", || lab.masters().is_empty());
         }
-        runner.shutdown().await;
-        poll("the masters end", || lab.masters().is_empty());
     }
-    let _ = writeln!(std::io::stderr(), "peers_ssh: 49 results without and with a node that hangs: {walls:?}");
-    for (without, with) in [(walls[0].1, walls[2].1), (walls[1].1, walls[3].1)] {
+    let (runner, _) = lab.runner().await;
+    time_of_49(&runner, without).await;
+    for _ in 0..4 {
+        for (at, hosts) in [without, with].into_iter().enumerate() {
+            warm[at] = warm[at].min(time_of_49(&runner, hosts).await);
+        }
+    }
+    let _ = writeln!(
+        std::io::stderr(),
+        "peers_ssh: 49 results without and with a node that hangs: {cold:?} cold, {warm:?} warm"
+    );
+    for [without, with] in [cold, warm] {
         assert!(with.as_secs_f64() <= 1.5 * without.as_secs_f64(), "{without:?} became {with:?}");
     }
+    let watched = run(&runner, remote("hung", shell("true"))).await;
+    assert_eq!(watched.why("hung"), "it takes connections, but its SSH service does not speak");
+    let took = watched.outcomes["hung"].1;
+    assert!(took < Duration::from_secs(24), "the node that hangs took {took:?}");
+    runner.shutdown().await;
 }
 
 /// A command that says its group, leaves children that do not want to go, and would take ten minutes.
