@@ -1,6 +1,6 @@
 //! Text to syntax tree, with a bound on nesting.
 
-use brush_parser::word::{self, WordPiece, WordPieceWithSource};
+use brush_parser::word::{self, WordPieceWithSource};
 use brush_parser::{Parser, ParserOptions, ast};
 
 /// Bytes that a script may have.
@@ -63,44 +63,4 @@ pub(super) fn guard(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The words of a command line that is one simple command of constant words: none when it is anything else.
-pub(crate) fn split_words(line: &str) -> Option<Vec<String>> {
-    let program = program(line).ok()?;
-    let [list] = program.complete_commands.as_slice() else { return None };
-    let [ast::CompoundListItem(and_or, ast::SeparatorOperator::Sequence)] = list.0.as_slice() else { return None };
-    let ([ast::Command::Simple(simple)], true) = (and_or.first.seq.as_slice(), and_or.additional.is_empty()) else {
-        return None;
-    };
-    if simple.prefix.is_some() || and_or.first.bang {
-        return None;
-    }
-    let mut words = vec![constant(&simple.word_or_name.as_ref()?.value)?];
-    for item in simple.suffix.iter().flat_map(|suffix| &suffix.0) {
-        match item {
-            ast::CommandPrefixOrSuffixItem::Word(word) => words.push(constant(&word.value)?),
-            ast::CommandPrefixOrSuffixItem::AssignmentWord(_, word) => words.push(constant(&word.value)?),
-            _ => return None,
-        }
-    }
-    Some(words)
-}
-
-fn constant(text: &str) -> Option<String> {
-    let mut value = String::new();
-    constant_pieces(&pieces(text).ok()?, &mut value)?;
-    Some(value)
-}
-
-fn constant_pieces(pieces: &[WordPieceWithSource], value: &mut String) -> Option<()> {
-    for piece in pieces {
-        match &piece.piece {
-            WordPiece::Text(text) | WordPiece::SingleQuotedText(text) => value.push_str(text),
-            WordPiece::EscapeSequence(text) => value.push_str(text.strip_prefix('\\').unwrap_or(text)),
-            WordPiece::DoubleQuotedSequence(inner) => constant_pieces(inner, value)?,
-            _ => return None,
-        }
-    }
-    Some(())
 }
