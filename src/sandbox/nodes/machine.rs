@@ -329,23 +329,29 @@ impl Machine {
         cut.cancel();
     }
 
+    /// Ends all that runs.
+    pub(crate) fn halt(&self) {
+        let groups: Vec<Arc<Group>> =
+            self.state().processes.values().filter_map(|process| process.group.clone()).collect();
+        for group in groups {
+            group.signal(KILL);
+        }
+    }
+
     /// Ends all that runs, is away for a while and comes back with a new boot id and the newest kernel.
     pub(crate) fn reboot(self: &Arc<Machine>) {
-        let (groups, entries): (Vec<Arc<Group>>, Vec<usize>) = {
+        let entries: Vec<usize> = {
             let mut state = self.state();
-            let groups = state.processes.values().filter_map(|process| process.group.clone()).collect();
             state.kept.clear();
             state.barred.clear();
             let open = state.ledger.iter().enumerate().filter(|(_, entry)| entry.ended.is_none());
-            (groups, open.map(|(at, _)| at).collect())
+            open.map(|(at, _)| at).collect()
         };
         for at in entries {
             self.close_entry(at, None, true);
         }
         self.set_open(false);
-        for group in groups {
-            group.signal(KILL);
-        }
+        self.halt();
         let machine = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(machine.paced(6.0)).await;

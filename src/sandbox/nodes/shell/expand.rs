@@ -309,10 +309,13 @@ impl Shell {
 
 /// The words that a word with braces stands for; none when it has none.
 fn braces(word: &str) -> Option<Vec<String>> {
-    if !word.contains('{') || parse::guard(word).is_err() {
+    if !word.contains('{') {
         return None;
     }
-    let parsed = std::panic::catch_unwind(|| parse_brace_expansions(word, &ParserOptions::default())).ok()?.ok()??;
+    let parsed = parse::within_stack(word, || {
+        parse_brace_expansions(word, &ParserOptions::default()).map_err(|error| error.to_string())
+    });
+    let parsed = parsed.ok()??;
     let words = combine(&parsed);
     (words.len() <= FIELDS).then_some(words)
 }
