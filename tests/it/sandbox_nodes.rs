@@ -66,7 +66,7 @@ impl Cluster {
 
     /// One verb of the wrapper.
     async fn wrapped(&self, node: &str, verb: &str, id: &str, script: &str) -> Seen {
-        self.ask_with(node, &wrapper_line("", verb, id), script.as_bytes()).await
+        self.ask_with(node, &wrapper_line("", verb, id), framed(id, script).as_bytes()).await
     }
 
     /// Waits until a node's ledger is as wanted.
@@ -86,6 +86,11 @@ impl Cluster {
 fn wrapper_line(before: &str, verb: &str, id: &str) -> String {
     // The text of the wrapper does not matter to the sandbox; this one has what is hard to quote.
     format!("{before}sh -c 'case $1 in run) echo \"it'\\''s $2\" ;; esac' halcyon-1 {verb} {id}")
+}
+
+/// A script between the marks that tell the node that it has arrived whole.
+fn framed(id: &str, script: &str) -> String {
+    format!("# halcyon-1 begin {id}\n{script}\n# halcyon-1 end {id}\n")
 }
 
 async fn finish(command: &mut Command, input: &[u8]) -> Seen {
@@ -366,10 +371,35 @@ async fn the_wrapper_keeps_its_word() {
     assert_eq!((entry.killed, entry.code, entry.script.as_str()), (true, Some(143), long));
 
     // Another account knows nothing of an id.
-    let rooted = cluster.ask_with(node, &wrapper_line("sudo -n -- ", "run", "c1"), b"whoami; echo $HOME").await;
+    let rooted = cluster
+        .ask_with(node, &wrapper_line("sudo -E -H -n -- ", "run", "c1"), framed("c1", "whoami; echo $HOME").as_bytes())
+        .await;
     assert_eq!(rooted, seen(0, "root\n/root\n"));
     assert_eq!(cluster.wrapped(node, "status", "c1", "").await, seen(0, "none\n"));
     assert_eq!(cluster.ask(node, &wrapper_line("sudo -n -- ", "status", "c1")).await, seen(0, "exited 0\n"));
+
+    // Half a script is none; what stands before it is a password that sudo did not want.
+    let whole = framed("d1", "echo whole");
+    for cut in ["", "echo bare", &whole[..whole.len() - 4], &whole[6..]] {
+        let half = cluster.ask_with(node, &wrapper_line("", "run", "d1"), cut.as_bytes()).await;
+        assert_eq!((half.code, half.out.as_str()), (125, ""), "{cut:?}");
+    }
+    let early = format!("password\n{whole}");
+    assert_eq!(
+        cluster.ask_with(node, &wrapper_line("sudo -S -- ", "run", "d1"), early.as_bytes()).await,
+        seen(0, "whole\n")
+    );
+
+    // Who is killed before the start does not start.
+    assert_eq!(cluster.wrapped(node, "kill", "e1", "").await, seen(3, ""));
+    assert_eq!(cluster.wrapped(node, "run", "e1", "echo never").await.code, 125);
+
+    // What is left in the background does not hold the answer, and is killed with its group.
+    let left = cluster.wrapped(node, "run", "f1", "(sleep 45; echo late) & echo early").await;
+    assert_eq!(left, seen(0, "early\n"));
+    assert_eq!(cluster.ask(node, "pgrep -c -f 'sleep 45'").await.code, 0);
+    assert_eq!(cluster.wrapped(node, "kill", "f1", "").await, seen(0, ""));
+    assert_eq!(cluster.ask(node, "ps -eo args= | grep -c '^sleep 45'").await.out, "0\n");
 
     // Malformed requests run nothing.
     let before = cluster.nodes.ledger(node).len();
@@ -387,9 +417,21 @@ async fn the_wrapper_keeps_its_word() {
 async fn sudo_takes_the_password_from_the_first_line() {
     let cluster = Cluster::start_with(1, |options| options.sudo_password = Some("open sesame".to_owned())).await;
     let line = wrapper_line("sudo -S -p '' -- ", "run", "s1");
-    let seen = cluster.ask_with("wn001", &line, b"open sesame\nread line; echo \"[$line]\"; id -un").await;
+    let seen = cluster
+        .ask_with(
+            "wn001",
+            &line,
+            format!("open sesame\n{}", framed("s1", "read line; echo \"[$line]\"; id -un")).as_bytes(),
+        )
+        .await;
     assert_eq!((seen.code, seen.out.as_str()), (0, "[]\nroot\n"), "{seen:?}");
-    let wrong = cluster.ask_with("wn001", &wrapper_line("sudo -S -- ", "run", "s2"), b"guess\nid").await;
+    let wrong = cluster
+        .ask_with(
+            "wn001",
+            &wrapper_line("sudo -S -- ", "run", "s2"),
+            format!("guess\n{}", framed("s2", "id")).as_bytes(),
+        )
+        .await;
     assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
     assert!(wrong.err.contains("incorrect password"), "{wrong:?}");
     let none = cluster.ask("wn001", "sudo -n id").await;
@@ -539,7 +581,7 @@ fn odd_scripts() -> Vec<String> {
         format!("echo {}", "{".repeat(2_000)),
         format!("x={}; echo $x", "y".repeat(200_000)),
     ];
-    for depth in [8, 20, 24, 25, 5_000] {
+    for depth in [8, 16, 17, 40, 110, 5_000] {
         scripts.push(nested("(", "echo deep", ")", depth));
         scripts.push(nested("( ", "echo deep", " )", depth));
         scripts.push(nested("{ ", "echo deep;", " };", depth));
@@ -594,7 +636,7 @@ async fn odd_scripts_never_end_the_server() {
             wrong.push(format!("{shown}: {ran:?}"));
         }
         // 134 is the code of a script whose interpreter fell over.
-        if ran.is_ok_and(|seen| seen.code == 134) || began.elapsed() > Duration::from_secs(5) {
+        if ran.is_ok_and(|seen| seen.code == 134) || began.elapsed() > PATIENCE / 2 {
             wrong.push(format!("{shown}: fell over or took {:?}", began.elapsed()));
         }
     }
@@ -624,4 +666,45 @@ async fn the_openssh_crate_shares_one_connection() {
     }
     assert!(best < Duration::from_millis(25), "a warm command took {best:?}");
     session.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_is_private_and_goes_whole() {
+    use std::os::unix::fs::PermissionsExt;
+    let cluster = Cluster::start(2).await;
+    let directory = cluster.nodes.ssh_config().parent().unwrap();
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(directory), 0o700);
+    for name in ["id_ed25519", "known_hosts", "ssh_config"] {
+        assert_eq!(mode(&directory.join(name)), 0o600, "{name}");
+    }
+    let address = cluster.nodes.address("wn002").unwrap();
+    assert!(address.ip().is_loopback());
+
+    // Another key is no key.
+    let other = Cluster::start(1).await;
+    let stranger = other.nodes.ssh_config().with_file_name("id_ed25519");
+    let own = directory.join("id_ed25519");
+    let config = std::fs::read_to_string(cluster.nodes.ssh_config()).unwrap();
+    std::fs::write(cluster.nodes.ssh_config(), config.replace(own.to_str().unwrap(), stranger.to_str().unwrap()))
+        .unwrap();
+    assert!(refused(&cluster, "wn001", &[]).await.err.contains("Permission denied"));
+    std::fs::write(cluster.nodes.ssh_config(), config).unwrap();
+
+    let wrong = Options::new(["wn001", "wn001"], directory);
+    assert!(Nodes::start(wrong).await.is_err_and(|error| error.to_string().contains("used once")));
+
+    let ran = tokio::spawn(finish_owned(cluster.ssh("wn001", &[]), "sleep 60"));
+    cluster.ledger_until("wn001", |ledger| ledger.len() == 1).await;
+    drop(cluster);
+    assert_eq!(ran.await.unwrap().code, 255);
+    let until = Instant::now() + PATIENCE;
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        assert!(Instant::now() < until, "the port stayed open");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn finish_owned(mut command: Command, line: &'static str) -> Seen {
+    finish(command.arg(line), b"").await
 }

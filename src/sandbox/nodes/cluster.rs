@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ pub enum StartError {
     Key(String),
 }
 
-/// A running cluster. Dropping it closes everything.
+/// A running cluster. Dropping it closes all ports and ends all that runs on the nodes.
 pub struct Nodes {
     nodes: BTreeMap<String, Node>,
     ssh_config: PathBuf,
@@ -197,6 +198,9 @@ impl Nodes {
 impl Drop for Nodes {
     fn drop(&mut self) {
         self.stop.cancel();
+        for node in self.nodes.values() {
+            node.machine.halt();
+        }
     }
 }
 
@@ -259,7 +263,7 @@ fn write_files(
 ) -> Result<PathBuf, StartError> {
     let directory = &options.directory;
     let at = |path: &Path, error| StartError::Directory { path: path.to_owned(), error };
-    std::fs::create_dir_all(directory).map_err(|error| at(directory, error))?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| at(directory, error))?;
     // ssh reads the files from its own working directory, so that their names must be absolute.
     let directory = std::fs::canonicalize(directory).map_err(|error| at(directory, error))?;
     let (key_file, hosts_file, config_file) =
@@ -291,7 +295,6 @@ fn quoted(path: &Path) -> String {
 
 fn write_private(path: &Path, data: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
     // A file that is there already may be readable by others; a new one is not.
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -269,8 +269,7 @@ impl Handler for Login {
         session.channel_success(id)?;
         let closed = self.line.gone.child_token();
         let (input_sender, input) = mpsc::unbounded_channel();
-        let input_complete = Arc::new(AtomicBool::new(false));
-        tokio::spawn(take_input(read, input_sender, input_complete.clone(), closed.clone()));
+        tokio::spawn(take_input(read, input_sender, closed.clone()));
         let (sender, output) = mpsc::channel(32);
         let request = Request {
             machine: self.machine.clone(),
@@ -278,7 +277,6 @@ impl Handler for Login {
             line: String::from_utf8_lossy(data).into_owned(),
             environment,
             input: Source::client(input),
-            input_complete,
             sender,
         };
         tokio::spawn(execute(request, write, output, self.line.clone(), closed));
@@ -296,12 +294,7 @@ async fn drain(mut read: ChannelReadHalf) {
 }
 
 /// Hands the client's input over until its end; a command that does not read it holds nobody up.
-async fn take_input(
-    mut read: ChannelReadHalf,
-    sender: mpsc::UnboundedSender<Bytes>,
-    complete: Arc<AtomicBool>,
-    closed: CancellationToken,
-) {
+async fn take_input(mut read: ChannelReadHalf, sender: mpsc::UnboundedSender<Bytes>, closed: CancellationToken) {
     let mut sender = Some(sender);
     let mut taken = 0;
     loop {
@@ -318,10 +311,7 @@ async fn take_input(
                     sender = None;
                 }
             }
-            Some(ChannelMsg::Eof) => {
-                complete.store(true, Ordering::SeqCst);
-                sender = None;
-            }
+            Some(ChannelMsg::Eof) => sender = None,
             Some(ChannelMsg::Close) | None => {
                 closed.cancel();
                 break;
@@ -357,9 +347,26 @@ async fn execute(
         Some(Fault::DropAfterBytes(bytes)) => Some(*bytes),
         _ => None,
     };
-    let running = tokio::spawn(request.play());
+    let mut running = tokio::spawn(request.play());
     let sending = async {
-        while let Some((lane, mut data)) = output.recv().await {
+        let mut code = None;
+        let until_let_go = tokio::time::sleep(Duration::MAX);
+        tokio::pin!(until_let_go);
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = output.recv() => piece,
+                ended = &mut running, if code.is_none() => {
+                    let Ok(ended) = ended else { return };
+                    code = Some(ended.code);
+                    if let Some(lingering) = ended.lingering {
+                        until_let_go.as_mut().reset(tokio::time::Instant::now() + lingering);
+                    }
+                    continue;
+                }
+                () = &mut until_let_go => None,
+            };
+            let Some((lane, mut data)) = piece else { break };
             let before = line.written.fetch_add(data.len() as u64, Ordering::SeqCst);
             let over = cut_at.is_some_and(|limit| before + data.len() as u64 > limit);
             if let Some(limit) = cut_at.filter(|_| over) {
@@ -378,7 +385,11 @@ async fn execute(
                 return;
             }
         }
-        if let Ok(code) = running.await {
+        let code = match code {
+            Some(code) => Some(code),
+            None => running.await.ok().map(|ended| ended.code),
+        };
+        if let Some(code) = code {
             let _ = write.exit_status(u32::from(code)).await;
             let _ = write.eof().await;
             let _ = write.close().await;

@@ -87,7 +87,7 @@ pub(crate) fn first_state(machine: &Machine) -> State {
     }
     state.processes = first_processes(&state, boot);
     plant_files(machine, &mut state);
-    state.journal = first_journal(machine, boot);
+    state.journal = first_journal(machine, &state.services, boot);
     state
 }
 
@@ -155,7 +155,8 @@ fn plant_files(machine: &Machine, state: &mut State) {
     files.plant("/proc/cpuinfo", &cpu);
 }
 
-fn first_journal(machine: &Machine, boot: i64) -> Vec<String> {
+fn first_journal(machine: &Machine, services: &BTreeMap<String, Service>, boot: i64) -> Vec<String> {
+    let pid = |name: &str| services.get(name).map_or(1, |service| service.pid);
     let mut lines = Vec::new();
     let mut put = |second: i64, unit: &str, message: &str| {
         let time = jiff::Timestamp::from_second(second).unwrap_or_default();
@@ -165,7 +166,7 @@ fn first_journal(machine: &Machine, boot: i64) -> Vec<String> {
     for (place, (name, description)) in SERVICES.iter().enumerate() {
         let at = boot + 12 + place as i64;
         put(at, "systemd[1]", &format!("Starting {description}..."));
-        put(at, &format!("{name}[{}]", 900 + place), "starting up");
+        put(at, &format!("{name}[{}]", pid(name)), "starting up");
         put(at, "systemd[1]", &format!("Started {description}."));
     }
     let hour = wall_clock().as_second() - 3_600;
@@ -173,14 +174,14 @@ fn first_journal(machine: &Machine, boot: i64) -> Vec<String> {
         let job = 48_000 + machine.draw(&format!("job {minute}"), 0, 900);
         put(
             hour + minute * 60,
-            "slurmd[1190]",
+            &format!("slurmd[{}]", pid("slurmd")),
             &format!("launch task StepId={job}.0 request from UID:1000 GID:1000 HOST:10.42.0.2"),
         );
         if minute % 10 == 0 {
             put(hour + minute * 60 + 1, "CROND[20110]", "(root) CMD (/usr/lib64/sa/sa1 1 1)");
         }
         if minute % 15 == 0 {
-            put(hour + minute * 60 + 2, "chronyd[931]", "Selected source 10.42.0.2");
+            put(hour + minute * 60 + 2, &format!("chronyd[{}]", pid("chronyd")), "Selected source 10.42.0.2");
         }
     }
     lines

@@ -1,6 +1,6 @@
 //! The model of a node: what its tools report and change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) reboots: u32,
     files: FileSystem,
     kept: BTreeMap<(String, String), Kept>,
+    /// Ids that were killed before they were run.
+    barred: BTreeSet<(String, String)>,
     ledger: Vec<LedgerEntry>,
     /// Ends when all open connections must.
     connections: CancellationToken,
@@ -227,15 +229,29 @@ impl Machine {
 
     // What the wrapper keeps.
 
-    /// Takes an id for a command that starts; false when it is taken already.
-    pub(crate) fn keep(&self, user: &str, id: &str, kept: Kept) -> bool {
+    /// Takes an id for a command that starts; an error says why it cannot be had.
+    pub(crate) fn keep(&self, user: &str, id: &str, kept: Kept) -> Result<(), &'static str> {
         let mut state = self.state();
         let key = (user.to_owned(), id.to_owned());
+        if state.barred.contains(&key) {
+            return Err("killed before it was run");
+        }
         if state.kept.contains_key(&key) {
-            return false;
+            return Err("the id was run before; nothing was run");
         }
         state.kept.insert(key, kept);
-        true
+        Ok(())
+    }
+
+    /// What is kept of an id. One that is not known is barred: a run that is still on its way will not start.
+    pub(crate) fn kept_or_barred(&self, user: &str, id: &str) -> Option<Kept> {
+        let mut state = self.state();
+        let key = (user.to_owned(), id.to_owned());
+        let kept = state.kept.get(&key).cloned();
+        if kept.is_none() {
+            state.barred.insert(key);
+        }
+        kept
     }
 
     pub(crate) fn kept(&self, user: &str, id: &str) -> Option<Kept> {
@@ -243,7 +259,10 @@ impl Machine {
     }
 
     pub(crate) fn forget(&self, user: &str, id: &str) {
-        self.state().kept.remove(&(user.to_owned(), id.to_owned()));
+        let mut state = self.state();
+        let key = (user.to_owned(), id.to_owned());
+        state.kept.remove(&key);
+        state.barred.remove(&key);
     }
 
     // The ledger.
@@ -310,22 +329,29 @@ impl Machine {
         cut.cancel();
     }
 
+    /// Ends all that runs.
+    pub(crate) fn halt(&self) {
+        let groups: Vec<Arc<Group>> =
+            self.state().processes.values().filter_map(|process| process.group.clone()).collect();
+        for group in groups {
+            group.signal(KILL);
+        }
+    }
+
     /// Ends all that runs, is away for a while and comes back with a new boot id and the newest kernel.
     pub(crate) fn reboot(self: &Arc<Machine>) {
-        let (groups, entries): (Vec<Arc<Group>>, Vec<usize>) = {
+        let entries: Vec<usize> = {
             let mut state = self.state();
-            let groups = state.processes.values().filter_map(|process| process.group.clone()).collect();
             state.kept.clear();
+            state.barred.clear();
             let open = state.ledger.iter().enumerate().filter(|(_, entry)| entry.ended.is_none());
-            (groups, open.map(|(at, _)| at).collect())
+            open.map(|(at, _)| at).collect()
         };
         for at in entries {
             self.close_entry(at, None, true);
         }
         self.set_open(false);
-        for group in groups {
-            group.signal(KILL);
-        }
+        self.halt();
         let machine = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(machine.paced(6.0)).await;
@@ -367,6 +393,7 @@ impl State {
             reboots: 0,
             files: FileSystem::default(),
             kept: BTreeMap::new(),
+            barred: BTreeSet::new(),
             ledger: Vec::new(),
             connections: CancellationToken::new(),
         }

@@ -6,7 +6,7 @@
 //!
 //! ## Life cycle
 //! [`Nodes::start`] binds the addresses and writes a client key, `known_hosts` and an `ssh_config` into a private directory.
-//! A [`Fault`] can be set and healed on a node at any time. [`Nodes::close_all`] closes the ports; dropping [`Nodes`] does too.
+//! A [`Fault`] can be set and healed on a node at any time. [`Nodes::close_all`] closes the ports; dropping [`Nodes`] also ends what runs.
 //! A node that is told to `reboot` drops its connections, is away for a while and comes back with a new boot id.
 //!
 //! ## Invariants

@@ -3,7 +3,7 @@
 //! The script of the wrapper is not read here: its marker says what is meant, and the verbs act on the node's model.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::fault::Fault;
 use super::group::{Group, TERM};
 use super::machine::{Kept, Machine};
-use super::shell::{Shell, Sudo, split_words};
+use super::shell::{Shell, Sudo};
 use super::stream::{Lane, Sink, Source, Streams};
 
 /// The wrapper's `$0`.
@@ -26,16 +26,65 @@ pub(crate) struct Request {
     pub(crate) line: String,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) input: Source,
-    /// Whether the input came to its end, other than by a lost connection.
-    pub(crate) input_complete: Arc<AtomicBool>,
     pub(crate) sender: mpsc::Sender<(Lane, Bytes)>,
 }
+
+/// How a request ended.
+pub(crate) struct Ended {
+    pub(crate) code: u8,
+    /// How long what is left in the background may go on writing to the channel; none is until it ends by itself.
+    pub(crate) lingering: Option<Duration>,
+}
+
+/// For how long a wrapped command's background may hold the channel open.
+const LINGERING: Duration = Duration::from_secs(2);
 
 /// What a command line asks for.
 enum Asked {
     Bare,
     Wrapped { sudo: Option<Sudo>, verb: String, id: String },
     Malformed(String),
+}
+
+/// The words of a line that is one command of constant words: none when a shell would do more than split it.
+fn split_words(line: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut rest = line.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            ' ' | '\t' => words.extend(word.take()),
+            '\'' => {
+                let open = word.get_or_insert_default();
+                loop {
+                    match rest.next()? {
+                        '\'' => break,
+                        quoted => open.push(quoted),
+                    }
+                }
+            }
+            '"' => {
+                let open = word.get_or_insert_default();
+                loop {
+                    match rest.next()? {
+                        '"' => break,
+                        '$' | '`' => return None,
+                        '\\' => match rest.next()? {
+                            escaped @ ('"' | '\\' | '$' | '`') => open.push(escaped),
+                            '\n' => {}
+                            other => open.extend(['\\', other]),
+                        },
+                        quoted => open.push(quoted),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(rest.next()?),
+            '\n' | ';' | '|' | '&' | '<' | '>' | '(' | ')' | '$' | '`' | '*' | '?' | '[' | '#' => return None,
+            plain => word.get_or_insert_default().push(plain),
+        }
+    }
+    words.extend(word.take());
+    Some(words)
 }
 
 fn understand(line: &str) -> Asked {
@@ -70,17 +119,25 @@ fn is_id(text: &str) -> bool {
         && text.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '.' | '_' | '-'))
 }
 
+/// The script between its two marks; none when one is missing.
+fn between_marks<'a>(text: &'a str, id: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(&format!("# {MARKER} begin {id}\n"))?;
+    rest.trim_end_matches('\n').strip_suffix(&format!("\n# {MARKER} end {id}"))
+}
+
 impl Request {
-    /// Plays the request to its exit code.
-    pub(crate) async fn play(self) -> u8 {
+    /// Plays the request to its end.
+    pub(crate) async fn play(self) -> Ended {
         match understand(&self.line) {
-            Asked::Bare => self.bare().await,
+            Asked::Bare => Ended { code: self.bare().await, lingering: None },
             Asked::Malformed(problem) => {
                 self.complain(&problem).await;
                 let run = split_words(&self.line).is_some_and(|words| words.iter().any(|word| word == "run"));
-                if run { 125 } else { 2 }
+                Ended { code: if run { 125 } else { 2 }, lingering: Some(LINGERING) }
             }
-            Asked::Wrapped { sudo, verb, id } => self.wrapped(sudo, &verb, id).await,
+            Asked::Wrapped { sudo, verb, id } => {
+                Ended { code: self.wrapped(sudo, &verb, id).await, lingering: Some(LINGERING) }
+            }
         }
     }
 
@@ -129,14 +186,16 @@ impl Request {
             self.complain("the script is too large").await;
             return 125;
         };
-        if !self.input_complete.load(Ordering::SeqCst) {
+        let text = String::from_utf8_lossy(&script);
+        let Some(script) = between_marks(&text, &id) else {
+            self.complain("the script did not arrive whole; nothing was run").await;
             return 125;
-        }
-        let script = String::from_utf8_lossy(&script).into_owned();
+        };
+        let script = script.to_owned();
         let group = Arc::new(Group::default());
         let (done, code) = watch::channel(None);
-        if !self.machine.keep(&self.user, &id, Kept { group: group.clone(), code }) {
-            self.complain(&format!("the id {id} was used before, nothing was started")).await;
+        if let Err(problem) = self.machine.keep(&self.user, &id, Kept { group: group.clone(), code }) {
+            self.complain(problem).await;
             return 125;
         }
         let input = Source::empty();
@@ -144,7 +203,7 @@ impl Request {
     }
 
     async fn kill(&self, id: &str) -> u8 {
-        let Some(mut kept) = self.machine.kept(&self.user, id) else { return 3 };
+        let Some(mut kept) = self.machine.kept_or_barred(&self.user, id) else { return 3 };
         kept.group.signal(TERM);
         kept.group.emptied().await;
         let _ = kept.code.wait_for(Option::is_some).await;

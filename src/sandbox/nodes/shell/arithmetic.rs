@@ -25,11 +25,9 @@ impl Shell {
         if text.len() > LENGTH || level > LEVELS {
             return Err(format!("{}: expression recursion level exceeded", text.chars().take(40).collect::<String>()));
         }
-        parse::guard(text)?;
-        let expression = std::panic::catch_unwind(|| brush_parser::arithmetic::parse(text))
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| format!("{text}: syntax error: operand expected"))?;
+        let expression = parse::within_stack(text, || {
+            brush_parser::arithmetic::parse(text).map_err(|_| format!("{text}: syntax error: operand expected"))
+        })?;
         self.evaluate(&expression, level)
     }
 

@@ -64,7 +64,9 @@ impl Sudo {
 
     /// Takes the password from the input if it is there, and checks it; an error is what `sudo` would say.
     pub(crate) async fn admit(&self, user: &str, password: Option<&str>, input: &Source) -> Result<(), String> {
-        let given = match self.password_on_input {
+        // Sudo reads a password only where it wants one.
+        let asks = password.is_some() && user != "root";
+        let given = match asks && self.password_on_input {
             true => input.line().await.map(|(line, _)| String::from_utf8_lossy(&line).into_owned()),
             false => None,
         };

@@ -11,6 +11,7 @@ mod builtin;
 mod condition;
 mod expand;
 mod launch;
+mod parameter;
 mod parse;
 mod pattern;
 mod redirect;
@@ -27,7 +28,6 @@ use super::machine::Machine;
 use super::stream::Streams;
 
 pub(crate) use launch::Sudo;
-pub(crate) use parse::split_words;
 pub(crate) use pattern::matches as fits;
 
 /// Nested calls, substitutions and groups that a script may have.

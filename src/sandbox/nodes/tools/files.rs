@@ -173,7 +173,9 @@ fn long_line(call: &Call<'_>, path: &str, name: &str) -> String {
     let (directory, size) = call.machine.files(|files| (files.is_directory(path), files.size(path).unwrap_or(0)));
     let mode = if directory { "drwxr-xr-x" } else { "-rw-r--r--" };
     let owner = if path.starts_with("/home/") || path.starts_with("/tmp/") { call.user } else { "root" };
-    let time = wall_clock().to_zoned(TimeZone::UTC).strftime("%b %e %H:%M").to_string();
+    let up = call.machine.up().as_secs() as i64;
+    let time = jiff::Timestamp::from_second(wall_clock().as_second() - up).unwrap_or_default();
+    let time = time.to_zoned(TimeZone::UTC).strftime("%b %e %H:%M").to_string();
     format!("{mode} {} {owner:<8} {owner:<8} {size:>8} {time} {name}", if directory { 2 } else { 1 })
 }
 

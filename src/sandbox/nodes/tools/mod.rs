@@ -7,6 +7,7 @@ mod files;
 mod packages;
 mod print;
 mod process;
+mod program;
 mod service;
 mod system;
 mod text;
@@ -131,8 +132,9 @@ pub(crate) async fn run(call: &Call<'_>) -> i32 {
         "echo" | "printf" | "seq" | "yes" | "date" | "true" | "false" | "basename" | "dirname" => {
             print::run(call).await
         }
-        "head" | "tail" | "grep" | "egrep" | "wc" | "sort" | "uniq" | "cut" | "tr" | "tee" | "tac" | "rev" | "sed"
-        | "awk" | "sha256sum" => text::run(call).await,
+        "head" | "tail" | "grep" | "egrep" | "wc" | "sort" | "uniq" | "cut" | "tr" | "tee" | "tac" | "rev"
+        | "sha256sum" => text::run(call).await,
+        "sed" | "awk" => program::run(call).await,
         "cat" | "ls" | "touch" | "mkdir" | "rmdir" | "rm" | "cp" | "mv" | "ln" | "stat" | "du" | "chmod" | "chown"
         | "mktemp" | "realpath" | "find" => files::run(call).await,
         "ps" | "kill" | "pkill" | "pgrep" | "sleep" | "sync" => process::run(call).await,
