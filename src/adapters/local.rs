@@ -195,7 +195,9 @@ impl Runner for LocalRunner {
                             outcome = self.carry_out(&switch, &id, command, &news, &cancel, &live) => outcome,
                             never = live.report(&news) => match never {},
                         };
-                        let _ = news.send(RunNews::HostFinished { host: Host::new(LOCALHOST), outcome }).await;
+                        let _ = news
+                            .send(RunNews::HostFinished { host: Host::new(LOCALHOST), outcome: Box::new(outcome) })
+                            .await;
                         None
                     }
                 }

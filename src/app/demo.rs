@@ -34,10 +34,15 @@ const CHANNEL: &str = "cluster";
 /// When it cannot start.
 pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
     in_runtime(async move {
-        let directory = tempfile::Builder::new().prefix("halcyon-demo-").tempdir().context("cannot make a directory")?;
+        let directory =
+            tempfile::Builder::new().prefix("halcyon-demo-").tempdir().context("cannot make a directory")?;
         let stage = Stage::set(&options, directory.path()).await?;
         let stage_url = stage.chat.page_url();
-        writeln!(out, "A chat server and {} nodes run in this process, and the real bot between them.\n", options.nodes)?;
+        writeln!(
+            out,
+            "A chat server and {} nodes run in this process, and the real bot between them.\n",
+            options.nodes
+        )?;
         writeln!(out, "    {stage_url}\n")?;
         writeln!(out, "That page is the channel: write there as operator, lead or guest.\n")?;
         let well = stage.tour(&options, out).await?;
@@ -80,7 +85,11 @@ impl Stage {
     async fn set(options: &DemoOptions, directory: &Path) -> anyhow::Result<Self> {
         let names: Vec<String> = (1..=options.nodes).map(|number| format!("wn{number:03}")).collect();
         // An update of packages takes half its time, or the tour would be long.
-        let cluster = nodes::Options { user: "root".to_owned(), pace: 0.5, ..nodes::Options::new(names, directory.join("nodes")) };
+        let cluster = nodes::Options {
+            user: "root".to_owned(),
+            pace: 0.5,
+            ..nodes::Options::new(names, directory.join("nodes"))
+        };
         let nodes = Nodes::start(cluster).await?;
         if options.nodes_down {
             nodes.close_all().await;
@@ -131,7 +140,13 @@ impl Stage {
                 expect: "Did you mean".to_owned(),
                 live: false,
             },
-            Scene { what: "A number picks it.", who: "operator", line: "1".to_owned(), expect: "done on wn001".to_owned(), live: false },
+            Scene {
+                what: "A number picks it.",
+                who: "operator",
+                line: "1".to_owned(),
+                expect: "done on wn001".to_owned(),
+                live: false,
+            },
             Scene {
                 what: "wn002 has closed its port: it delays nobody.",
                 who: "operator",
@@ -167,7 +182,10 @@ impl Stage {
     async fn play(&self, scene: &Scene, out: &mut dyn Write) -> anyhow::Result<bool> {
         writeln!(out, "{}\n  {:<9} {}", scene.what, scene.who, scene.line)?;
         out.flush()?;
-        let asked = self.chat.post_as(scene.who, CHANNEL, &scene.line, None).map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let asked = self
+            .chat
+            .post_as(scene.who, CHANNEL, &scene.line, None)
+            .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         let asked_at = self.chat.post(&asked).map_or(0, |post| post.create_at);
         let bot = self.chat.user_id("halcyon").map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         let mut shown = String::new();
@@ -283,7 +301,10 @@ grants = ["admin:*"]
 fn site_pack() -> anyhow::Result<PathBuf> {
     let here = std::env::current_dir().context("there is no current directory")?;
     if !here.join("pack.yaml").is_file() {
-        bail!("there is no pack.yaml in {}: run the demo in the root of Halcyon's repository, or in a pack of your own", here.display());
+        bail!(
+            "there is no pack.yaml in {}: run the demo in the root of Halcyon's repository, or in a pack of your own",
+            here.display()
+        );
     }
     Ok(here)
 }

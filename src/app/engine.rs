@@ -138,7 +138,12 @@ fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
     Ok(Some(Arc::new(Mattermost::new(options)?)))
 }
 
-fn outbox(chat: &Arc<dyn Chat>, blobs: &Arc<dyn Blobs>, inputs: &mpsc::Sender<Input>, tasks: &mut JoinSet<()>) -> OutboxHandle {
+fn outbox(
+    chat: &Arc<dyn Chat>,
+    blobs: &Arc<dyn Blobs>,
+    inputs: &mpsc::Sender<Input>,
+    tasks: &mut JoinSet<()>,
+) -> OutboxHandle {
     let (done, mut outcomes) = mpsc::channel(INPUTS);
     let inputs = inputs.clone();
     tasks.spawn(async move {
@@ -174,7 +179,12 @@ async fn take_in_content(config: &Config, inputs: &mpsc::Sender<Input>) {
 }
 
 /// Gives what the configuration says of hosts at once; what commands say comes when they have said it.
-async fn take_in_inventory(config: &Config, inputs: &mpsc::Sender<Input>, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+async fn take_in_inventory(
+    config: &Config,
+    inputs: &mpsc::Sender<Input>,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) {
     let section = &config.inventory;
     let mut options = InventoryOptions { hosts: section.hosts.clone(), ..InventoryOptions::default() };
     let mut known = BTreeMap::new();
@@ -263,6 +273,10 @@ fn control_dir(store: &Path) -> PathBuf {
     if inside.as_os_str().len() <= LONGEST_CONTROL_DIR {
         return inside;
     }
-    let name: String = Sha256::digest(inside.as_os_str().as_encoded_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let name: String = Sha256::digest(inside.as_os_str().as_encoded_bytes())
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     std::env::temp_dir().join(format!("halcyon-{}-{name}", rustix::process::getuid().as_raw()))
 }

@@ -1,8 +1,8 @@
 //! `serve` and `demo`: handed on to [`crate::app`] with a log that goes to standard error.
 
 use super::{Failure, Surroundings};
-use crate::app;
 use crate::adapters::mattermost::LOG_LIMITS;
+use crate::app;
 use crate::config::{Config, Log, LogFormat};
 use tracing_subscriber::EnvFilter;
 

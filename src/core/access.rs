@@ -73,8 +73,11 @@ fn has_role(asker: Asker<'_>, role: &Role, directory: &Directory) -> bool {
                 return false;
             }
             let named = role.users.iter().any(|name| directory.users.get(name) == Some(&identity.id));
-            let member =
-                role.channels.iter().filter_map(|name| directory.channels.get(name)).any(|id| identity.member_of.contains(id));
+            let member = role
+                .channels
+                .iter()
+                .filter_map(|name| directory.channels.get(name))
+                .any(|id| identity.member_of.contains(id));
             named || member
         }
         Asker::Local { name, .. } => role.unix_users.iter().any(|user| user == name),

@@ -1,8 +1,8 @@
 //! Everything that can happen to the bot. One page; nothing else ever reaches the core.
 
+use crate::core::access::Rights;
 use crate::core::action::execution::Execution;
 use crate::core::action::run::RunNews;
-use crate::core::access::Rights;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::host::Inventory;

@@ -129,13 +129,18 @@ impl Names {
     fn of(settings: &Settings) -> Self {
         let users = settings.roles.iter().flat_map(|role| role.users.iter().cloned());
         let role_channels: Vec<String> = settings.roles.iter().flat_map(|role| role.channels.iter().cloned()).collect();
-        let channels = settings.channels.iter().chain(&settings.admin_channel).cloned().chain(role_channels.iter().cloned());
+        let channels =
+            settings.channels.iter().chain(&settings.admin_channel).cloned().chain(role_channels.iter().cloned());
         let unique = |mut names: Vec<String>| {
             names.sort();
             names.dedup();
             names
         };
-        Self { users: unique(users.collect()), channels: unique(channels.collect()), role_channels: unique(role_channels) }
+        Self {
+            users: unique(users.collect()),
+            channels: unique(channels.collect()),
+            role_channels: unique(role_channels),
+        }
     }
 
     fn role_channels(&self, directory: &Directory) -> Vec<ChannelId> {

@@ -14,10 +14,10 @@
 //! - **Nothing is said or done before the fact behind it is durable.**
 //! - **State changes in one place, without awaiting**: whatever takes time is a task that comes back as an input.
 
+pub mod capture;
 pub mod dispatch;
 pub mod event_loop;
 pub mod intake;
 pub mod outbox;
-pub mod capture;
 pub mod ports;
 pub mod watch;

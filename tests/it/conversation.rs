@@ -13,14 +13,19 @@ use std::collections::BTreeMap;
 async fn check(world: &World, user: &str, line: &str, expected: &[&str]) {
     let answer = world.say(user, line).await;
     for text in expected {
-        assert!(answer.message.contains(text), "{line:?} should be answered with {text:?}, not with:\n{}", answer.message);
+        assert!(
+            answer.message.contains(text),
+            "{line:?} should be answered with {text:?}, not with:\n{}",
+            answer.message
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_are_answered() {
     let world = World::start().await;
-    check(&world, "operator", "@halcyon uptime on wn[001-006]", &["done on all 6 hosts", "wn001:", "load average"]).await;
+    check(&world, "operator", "@halcyon uptime on wn[001-006]", &["done on all 6 hosts", "wn001:", "load average"])
+        .await;
     check(&world, "operator", "!uptime on @workers", &["done on all 3 hosts"]).await;
     check(&world, "operator", "@halcyon", &["Yes?"]).await;
     check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "whoami"]).await;
@@ -29,7 +34,8 @@ async fn lines_are_answered() {
     check(&world, "operator", "!whoami", &["You are **operator**", "run:site.*"]).await;
     check(&world, "guest", "!whoami", &["no role"]).await;
     check(&world, "operator", "!status", &["Everything I need is working", "connected as halcyon"]).await;
-    check(&world, "operator", "!uptime on wn009", &["there is no host `wn009`", "Did you mean", "1. `uptime on wn00"]).await;
+    check(&world, "operator", "!uptime on wn009", &["there is no host `wn009`", "Did you mean", "1. `uptime on wn00"])
+        .await;
     check(&world, "operator", "!uptime on @worker", &["there is no group", "uptime on @workers"]).await;
     check(&world, "operator", "!hlep", &["1. `help`"]).await;
     check(&world, "operator", "!make coffee", &["I do not know what `make coffee` means"]).await;
@@ -61,7 +67,8 @@ async fn who_may_not_gets_one_sentence_and_nothing_runs() {
 async fn only_a_persons_own_words_start_anything() {
     let world = World::start().await;
     let line = "!uptime on wn001";
-    let draft = |user: &str| Draft { user: user.into(), channel: CHANNEL.into(), message: line.into(), ..Draft::default() };
+    let draft =
+        |user: &str| Draft { user: user.into(), channel: CHANNEL.into(), message: line.into(), ..Draft::default() };
     world.chat.post_as_webhook("lead", CHANNEL, line, "lead").unwrap();
     for prop in ["from_bot", "from_plugin", "from_oauth_app", "from_webhook", "override_username"] {
         let mut marked = draft("lead");
@@ -85,7 +92,13 @@ async fn only_a_persons_own_words_start_anything() {
     world.write("lead", "!!");
     world.settle().await;
     assert_eq!(world.started(), 0);
-    let answers: Vec<String> = world.chat.posts(CHANNEL).into_iter().filter(|post| post.user_id == world.bot).map(|post| post.message).collect();
+    let answers: Vec<String> = world
+        .chat
+        .posts(CHANNEL)
+        .into_iter()
+        .filter(|post| post.user_id == world.bot)
+        .map(|post| post.message)
+        .collect();
     assert_eq!(answers.len(), 3, "the greeting, what was injected in its name, and the last answer: {answers:#?}");
 }
 
@@ -108,7 +121,11 @@ async fn a_run_is_told_in_one_post_that_is_edited() {
 async fn a_long_output_is_shown_by_its_ends_and_attached_whole() {
     let world = World::start().await;
     let answer = world.say("operator", "!count to 20000 on wn001").await;
-    assert!(answer.message.contains("[...]") && answer.message.contains("lines are not shown here"), "{}", answer.message);
+    assert!(
+        answer.message.contains("[...]") && answer.message.contains("lines are not shown here"),
+        "{}",
+        answer.message
+    );
     assert!(answer.message.chars().count() < 4_000);
     let reply = world.reply(&answer.id, |reply| !reply.file_ids.is_empty()).await;
     let file = world.chat.files(&reply.id).pop().unwrap();
@@ -229,7 +246,9 @@ async fn the_control_socket_runs_and_shows() {
     let Answer::Started { id } = world.ask(run).await else { panic!("not started") };
     let end = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let Answer::Execution { execution, .. } = world.ask(Ask::Execution { id: id.to_string() }).await else { panic!("not found") };
+        let Answer::Execution { execution, .. } = world.ask(Ask::Execution { id: id.to_string() }).await else {
+            panic!("not found")
+        };
         if execution.status.is_final() {
             assert_eq!(execution.status, Status::Succeeded);
             break;
@@ -253,7 +272,9 @@ async fn a_local_command_runs_as_it_is_configured() {
     let Answer::Started { id } = world.ask(run).await else { panic!("not started") };
     let end = tokio::time::Instant::now() + PATIENCE;
     let outcome = loop {
-        let Answer::Execution { execution, .. } = world.ask(Ask::Execution { id: id.to_string() }).await else { panic!("not found") };
+        let Answer::Execution { execution, .. } = world.ask(Ask::Execution { id: id.to_string() }).await else {
+            panic!("not found")
+        };
         if execution.status.is_final() {
             break execution;
         }

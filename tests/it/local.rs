@@ -58,7 +58,7 @@ impl Watched {
                     assert!(outcome.replace(ended).is_none());
                 }
                 RunNews::Finished { error: Some(why) } => return Err(why),
-                RunNews::Finished { error: None } => return Ok(outcome.unwrap()),
+                RunNews::Finished { error: None } => return Ok(*outcome.unwrap()),
                 RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
             }
         }

@@ -19,7 +19,6 @@ mod outbox;
 mod params;
 mod peers_ssh;
 mod sandbox_chat;
-#[cfg(feature = "sandbox")]
 mod sandbox_nodes;
 mod ssh;
 mod store;

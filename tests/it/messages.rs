@@ -15,7 +15,9 @@ use std::time::Duration;
 
 fn numbered(lines: &[&str]) -> Vec<Numbered> {
     let lines = lines.iter().enumerate();
-    lines.map(|(place, line)| Numbered { number: place + 1, line: (*line).into(), description: String::new() }).collect()
+    lines
+        .map(|(place, line)| Numbered { number: place + 1, line: (*line).into(), description: String::new() })
+        .collect()
 }
 
 fn outcome(exit: Exit, stdout: &str, stderr: &str) -> HostOutcome {
@@ -29,7 +31,8 @@ fn hosts(names: &[&str]) -> Vec<Host> {
 
 fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) -> Ended {
     let names: Vec<Host> = outcomes.iter().map(|(name, _)| Host::new(*name)).collect();
-    let outcomes: BTreeMap<Host, HostOutcome> = outcomes.iter().map(|(name, outcome)| (Host::new(*name), outcome.clone())).collect();
+    let outcomes: BTreeMap<Host, HostOutcome> =
+        outcomes.iter().map(|(name, outcome)| (Host::new(*name), outcome.clone())).collect();
     let outputs = output::outputs(&names, &outcomes);
     Ended {
         mark,
@@ -68,19 +71,49 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("an execution under way", Card::Running(running.clone())),
         (
             "one without hosts that is being stopped",
-            Card::Running(Running { count: 0, done: 0, failed: vec![], running: String::new(), waiting: String::new(), tail: String::new(), canceling: true, ..running }),
+            Card::Running(Running {
+                count: 0,
+                done: 0,
+                failed: vec![],
+                running: String::new(),
+                waiting: String::new(),
+                tail: String::new(),
+                canceling: true,
+                ..running
+            }),
         ),
-        ("one-line outputs", Card::Ended(ended("done on all 3 hosts", "white_check_mark", &[("wn001", ok("up 3 days")), ("wn002", ok("up 3 days")), ("wn003", ok("up 1 day"))]))),
+        (
+            "one-line outputs",
+            Card::Ended(ended(
+                "done on all 3 hosts",
+                "white_check_mark",
+                &[("wn001", ok("up 3 days")), ("wn002", ok("up 3 days")), ("wn003", ok("up 1 day"))],
+            )),
+        ),
         (
             "a failure among successes",
             Card::Ended(ended(
                 "failed on 1 of 3 hosts (wn003)",
                 "x",
-                &[("wn001", ok("a\nb")), ("wn002", ok("a\nb")), ("wn003", outcome(Exit::Code { code: 3 }, "partial", "df: cannot read table\nof mounted file systems"))],
+                &[
+                    ("wn001", ok("a\nb")),
+                    ("wn002", ok("a\nb")),
+                    (
+                        "wn003",
+                        outcome(Exit::Code { code: 3 }, "partial", "df: cannot read table\nof mounted file systems"),
+                    ),
+                ],
             )),
         ),
         ("no output at all", Card::Ended(ended("done on wn001", "white_check_mark", &[("wn001", ok(""))]))),
-        ("an unreachable host", Card::Ended(ended("failed on wn001", "x", &[("wn001", outcome(Exit::Unreachable { why: "connection refused".into() }, "", ""))]))),
+        (
+            "an unreachable host",
+            Card::Ended(ended(
+                "failed on wn001",
+                "x",
+                &[("wn001", outcome(Exit::Unreachable { why: "connection refused".into() }, "", ""))],
+            )),
+        ),
         ("a long output", Card::Ended(ended("done on wn001", "white_check_mark", &[("wn001", ok(&long_text()))]))),
         (
             "an output in a blob, cut at its limit",
@@ -91,7 +124,14 @@ fn cards() -> Vec<(&'static str, Card)> {
                     "wn001",
                     HostOutcome {
                         exit: Exit::Code { code: 0 },
-                        stdout: Captured::Blob { blob: BlobId::new("b"), bytes: 9_000_000, lines: 100_000, head: "first\nsecond".into(), tail: "last but one\nlast".into(), dropped: 512 },
+                        stdout: Captured::Blob {
+                            blob: BlobId::new("b"),
+                            bytes: 9_000_000,
+                            lines: 100_000,
+                            head: "first\nsecond".into(),
+                            tail: "last but one\nlast".into(),
+                            dropped: 512,
+                        },
                         stderr: Captured::empty(),
                         seconds: 1.0,
                     },
@@ -103,31 +143,86 @@ fn cards() -> Vec<(&'static str, Card)> {
             Card::Ended(Ended {
                 unknown: true,
                 error: "I was restarted while it was running".into(),
-                ..ended("outcome unknown on wn001", "question", &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))])
+                ..ended(
+                    "outcome unknown on wn001",
+                    "question",
+                    &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))],
+                )
             }),
         ),
-        ("calling the one who asked", Card::Told(Told { who: markdown::mention("operator"), mark: "white_check_mark", line: markdown::code("reboot wn001"), verdict: "done on wn001".into(), took: "3 min 20 s".into(), attached: false })),
-        ("with a file, calling nobody", Card::Told(Told { who: String::new(), mark: "white_check_mark", line: markdown::code("log sshd on wn001"), verdict: "done on wn001".into(), took: "0.4 s".into(), attached: true })),
+        (
+            "calling the one who asked",
+            Card::Told(Told {
+                who: markdown::mention("operator"),
+                mark: "white_check_mark",
+                line: markdown::code("reboot wn001"),
+                verdict: "done on wn001".into(),
+                took: "3 min 20 s".into(),
+                attached: false,
+            }),
+        ),
+        (
+            "with a file, calling nobody",
+            Card::Told(Told {
+                who: String::new(),
+                mark: "white_check_mark",
+                line: markdown::code("log sshd on wn001"),
+                verdict: "done on wn001".into(),
+                took: "0.4 s".into(),
+                attached: true,
+            }),
+        ),
         ("no role", Card::NoRole),
         ("not identified", Card::NotIdentified),
-        ("not understood, with corrections", Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001"]) }),
-        ("not understood, with two corrections", Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001", "mount on wn001"]) }),
+        (
+            "not understood, with corrections",
+            Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001"]) },
+        ),
+        (
+            "not understood, with two corrections",
+            Card::NotUnderstood {
+                line: "uptme on wn001".into(),
+                suggestions: numbered(&["uptime on wn001", "mount on wn001"]),
+            },
+        ),
         ("not understood at all", Card::NotUnderstood { line: "what `is` *this* @all".into(), suggestions: vec![] }),
         (
             "ambiguous",
             Card::Ambiguous {
                 line: "load on wn001".into(),
                 choices: vec![
-                    Numbered { number: 1, line: "load on {{hosts}}".into(), description: "Load of the last minutes".into() },
+                    Numbered {
+                        number: 1,
+                        line: "load on {{hosts}}".into(),
+                        description: "Load of the last minutes".into(),
+                    },
                     Numbered { number: 2, line: "load {{what}}".into(), description: String::new() },
                 ],
             },
         ),
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
         ("no choice", Card::NoChoice),
-        ("bad parameters", Card::BadParameters { line: "log sshd on wn001 many".into(), problems: vec![markdown::prose("`lines` must be a whole number, not `many`")] }),
-        ("an unknown host", Card::BadHosts { problem: markdown::prose("there is no host `wn0001`"), suggestions: numbered(&["uptime on wn001"]) }),
-        ("a host expression that means nothing", Card::BadHosts { problem: markdown::prose("`wn[1-` is not a host name or range: the bracket is not closed"), suggestions: vec![] }),
+        (
+            "bad parameters",
+            Card::BadParameters {
+                line: "log sshd on wn001 many".into(),
+                problems: vec![markdown::prose("`lines` must be a whole number, not `many`")],
+            },
+        ),
+        (
+            "an unknown host",
+            Card::BadHosts {
+                problem: markdown::prose("there is no host `wn0001`"),
+                suggestions: numbered(&["uptime on wn001"]),
+            },
+        ),
+        (
+            "a host expression that means nothing",
+            Card::BadHosts {
+                problem: markdown::prose("`wn[1-` is not a host name or range: the bracket is not closed"),
+                suggestions: vec![],
+            },
+        ),
         ("disabled", Card::Disabled { action: "site.reboot".into() }),
         ("elsewhere", Card::Elsewhere { channels: vec!["cluster".into(), "storage".into()] }),
         ("late", Card::Late { line: "reboot wn001".into(), ago: span(Duration::from_secs(400)) }),
@@ -139,22 +234,52 @@ fn cards() -> Vec<(&'static str, Card)> {
                 address: "@halcyon".into(),
                 packs: vec![HelpPack {
                     name: "site".into(),
-                    lines: vec![HelpLine { display: "uptime on {{hosts}}".into(), description: "How long the machines have been up".into() }],
+                    lines: vec![HelpLine {
+                        display: "uptime on {{hosts}}".into(),
+                        description: "How long the machines have been up".into(),
+                    }],
                 }],
-                own: vec![HelpLine { display: "whoami".into(), description: "how I know you and what you may do".into() }],
+                own: vec![HelpLine {
+                    display: "whoami".into(),
+                    description: "how I know you and what you may do".into(),
+                }],
                 nothing: false,
             }),
         ),
-        ("help that finds nothing", Card::Help(Help { query: "kernel".into(), address: "@halcyon".into(), packs: vec![], own: vec![], nothing: true })),
-        ("whoami", Card::WhoAmI { name: "operator".into(), id: "u1".into(), roles: vec!["operator".into()], grants: vec!["view:*".into(), "run:site.*".into()] }),
-        ("whoami without a role", Card::WhoAmI { name: "guest".into(), id: "u2".into(), roles: vec![], grants: vec![] }),
+        (
+            "help that finds nothing",
+            Card::Help(Help {
+                query: "kernel".into(),
+                address: "@halcyon".into(),
+                packs: vec![],
+                own: vec![],
+                nothing: true,
+            }),
+        ),
+        (
+            "whoami",
+            Card::WhoAmI {
+                name: "operator".into(),
+                id: "u1".into(),
+                roles: vec!["operator".into()],
+                grants: vec!["view:*".into(), "run:site.*".into()],
+            },
+        ),
+        (
+            "whoami without a role",
+            Card::WhoAmI { name: "guest".into(), id: "u2".into(), roles: vec![], grants: vec![] },
+        ),
         (
             "status",
             Card::Status {
                 healthy: false,
                 parts: vec![
                     StatusPart { name: "chat".into(), works: true, says: "connected as halcyon".into() },
-                    StatusPart { name: "inventory".into(), works: false, says: "the members of @idle are not known: sinfo: command not found".into() },
+                    StatusPart {
+                        name: "inventory".into(),
+                        works: false,
+                        says: "the members of @idle are not known: sinfo: command not found".into(),
+                    },
                 ],
                 running: 2,
             },
@@ -162,7 +287,14 @@ fn cards() -> Vec<(&'static str, Card)> {
         (
             "list",
             Card::List {
-                rows: vec![ListRow { mark: "white_check_mark", id: "5c61ab".into(), line: markdown::code("uptime on wn001"), who: "operator".into(), ago: "12 s".into(), verdict: "done on wn001".into() }],
+                rows: vec![ListRow {
+                    mark: "white_check_mark",
+                    id: "5c61ab".into(),
+                    line: markdown::code("uptime on wn001"),
+                    who: "operator".into(),
+                    ago: "12 s".into(),
+                    verdict: "done on wn001".into(),
+                }],
             },
         ),
         ("an empty list", Card::List { rows: vec![] }),
@@ -172,7 +304,13 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("already ended", Card::AlreadyEnded { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         ("secrets gone", Card::SecretsGone { id: "5c61ab".into(), names: vec!["password".into()] }),
         ("stopping", Card::Stopping),
-        ("started", Card::Started { version: "0.1.0".into(), remarks: vec![markdown::code("aliases/uptime.yaml:3: formts: unknown key")] }),
+        (
+            "started",
+            Card::Started {
+                version: "0.1.0".into(),
+                remarks: vec![markdown::code("aliases/uptime.yaml:3: formts: unknown key")],
+            },
+        ),
     ]
 }
 
@@ -210,7 +348,8 @@ fn outside_text_is_harmless() {
 
 #[test]
 fn output_cannot_leave_its_fence() {
-    let check = |text: &str, inner: &str| assert_eq!(markdown::fence(text), format!("```text\n{inner}\n```"), "{text:?}");
+    let check =
+        |text: &str, inner: &str| assert_eq!(markdown::fence(text), format!("```text\n{inner}\n```"), "{text:?}");
     check("one\ntwo\n", "one\ntwo");
     check("```\n@all", "``\u{200b}`\n@all");
     check("``````", "``\u{200b}``\u{200b}``");

@@ -216,7 +216,7 @@ impl Watched {
                 RunNews::HostStarted { .. } => self.started += 1,
                 RunNews::Progress(progress) => self.progress.push((self.began.elapsed(), progress)),
                 RunNews::HostFinished { host, outcome } => {
-                    let before = self.outcomes.insert(host.to_string(), (outcome, self.began.elapsed()));
+                    let before = self.outcomes.insert(host.to_string(), (*outcome, self.began.elapsed()));
                     assert!(before.is_none(), "{host} was reported twice");
                 }
                 RunNews::Finished { error } => self.finished = Some(error),

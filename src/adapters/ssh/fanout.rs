@@ -125,7 +125,7 @@ impl SshRunner {
                         (shared.command.hosts[at].host.clone(), outcome)
                     }
                 };
-                let _ = shared.news.send(RunNews::HostFinished { host, outcome }).await;
+                let _ = shared.news.send(RunNews::HostFinished { host, outcome: Box::new(outcome) }).await;
             }
         };
         tokio::select! {

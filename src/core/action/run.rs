@@ -107,7 +107,7 @@ pub enum RunNews {
         /// Where.
         host: Host,
         /// How.
-        outcome: HostOutcome,
+        outcome: Box<HostOutcome>,
     },
     /// Nothing of this run is left running.
     Finished {

@@ -63,10 +63,6 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
             corrected.push(' ');
             corrected.push_str(pairs.trim());
         }
-        if corrected != line.trim()
-            && let Selection::One(_) = matcher.select_among(&corrected, may)
-        {
-            found.insert((price, corrected));
         if price <= TOO_FAR && corrected != line.trim() {
             aligned.push((price, corrected));
         }
@@ -79,9 +75,7 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
         if worse || found.len() == MOST_SUGGESTIONS {
             break;
         }
-        if let Selection::One(hit) = matcher.select(&corrected)
-            && may(&hit.alias)
-        {
+        if matches!(matcher.select_among(&corrected, may), Selection::One(_)) {
             found.push((price, corrected));
         }
     }

@@ -53,7 +53,9 @@ impl Bot {
             Ok(())
         };
         match ask {
-            Ask::Run { action, parameters } => self.asked_to_run(step, moment, request, from, &rights, &action, parameters),
+            Ask::Run { action, parameters } => {
+                self.asked_to_run(step, moment, request, from, &rights, &action, parameters)
+            }
             Ask::Executions { limit } => look_up(Query::Newest(limit), limit.to_string(), Purpose::List),
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
@@ -80,12 +82,14 @@ impl Bot {
         let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
         let Some(action) = known else {
             let similar = self.similar_actions(action, rights);
-            let hint = if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
+            let hint =
+                if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
             answer(step, request, Answer::Refused { text: format!("there is no action `{action}`{hint}") });
             return Ok(());
         };
         let back = Back::Request { request };
-        let wish = Wish { action, given, by, back, line: String::new(), alias: None, rerun_of: None };
+        let wish =
+            Wish { action, given, by, back, line: String::new(), alias: None, trusted: Vec::new(), rerun_of: None };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
             Err(declined) => Answer::Refused { text: self.sentences.say(&declined.card) },
@@ -136,7 +140,13 @@ impl Bot {
         }
     }
 
-    fn list(&mut self, step: &mut Step, moment: &Moment, back: &Back, executions: Vec<Execution>) -> Result<(), Contradiction> {
+    fn list(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        back: &Back,
+        executions: Vec<Execution>,
+    ) -> Result<(), Contradiction> {
         if let Back::Request { request } = back {
             answer(step, *request, Answer::Executions { executions });
             return Ok(());
@@ -153,7 +163,13 @@ impl Bot {
         self.say(step, moment, back, &card)
     }
 
-    fn show(&mut self, step: &mut Step, moment: &Moment, back: &Back, execution: Execution) -> Result<(), Contradiction> {
+    fn show(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        back: &Back,
+        execution: Execution,
+    ) -> Result<(), Contradiction> {
         let id = execution.request.id.clone();
         let (channel, root, post) = match back {
             Back::Request { request } => {
@@ -168,7 +184,8 @@ impl Bot {
             let places = execution.places();
             let outputs = output::outputs(&places, &execution.outcomes);
             let name = format!("{}-{}.txt", execution.request.action.name(), id.short());
-            let files = if outputs.attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
+            let files =
+                if outputs.attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
             let card = Card::Ended(Ended {
                 mark: mark(execution.status),
                 line: shown_line(&execution),
@@ -188,7 +205,13 @@ impl Bot {
         self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{post}-show")), channel, body })
     }
 
-    fn cancel(&mut self, step: &mut Step, moment: &Moment, ticket: Ticket, execution: &Execution) -> Result<(), Contradiction> {
+    fn cancel(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        ticket: Ticket,
+        execution: &Execution,
+    ) -> Result<(), Contradiction> {
         let id = execution.request.id.clone();
         let short = id.short().to_owned();
         if execution.status.is_final() {
@@ -211,7 +234,13 @@ impl Bot {
         self.say(step, moment, &ticket.back, &card)
     }
 
-    fn rerun(&mut self, step: &mut Step, moment: &mut Moment, ticket: Ticket, execution: &Execution) -> Result<(), Contradiction> {
+    fn rerun(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        ticket: Ticket,
+        execution: &Execution,
+    ) -> Result<(), Contradiction> {
         let request = &execution.request;
         if !request.secrets.is_empty() {
             let card = Card::SecretsGone { id: request.id.short().to_owned(), names: request.secrets.clone() };
@@ -237,6 +266,7 @@ impl Bot {
             back: ticket.back.clone(),
             line: request.line.clone(),
             alias: request.alias.clone(),
+            trusted: Vec::new(),
             rerun_of: Some(request.id.clone()),
         };
         let started = self.start(step, moment, wish)?;
@@ -255,7 +285,10 @@ impl Bot {
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.executions.len(),
-            parts: parts.into_iter().map(|part| StatusPart { name: part.name, works: part.works, says: part.says }).collect(),
+            parts: parts
+                .into_iter()
+                .map(|part| StatusPart { name: part.name, works: part.works, says: part.says })
+                .collect(),
         }
     }
 

@@ -141,7 +141,12 @@ impl Bot {
                     name: speaker.identity.username.clone(),
                     id: speaker.identity.id.to_string(),
                     roles: speaker.rights.roles.clone(),
-                    grants: speaker.rights.grants.iter().map(|grant| format!("{}:{}", grant.verb.word(), grant.on)).collect(),
+                    grants: speaker
+                        .rights
+                        .grants
+                        .iter()
+                        .map(|grant| format!("{}:{}", grant.verb.word(), grant.on))
+                        .collect(),
                 };
                 self.say(step, moment, &speaker.back, &card)
             }
@@ -184,8 +189,12 @@ impl Bot {
         match catalog.matcher.select_among(line, &wanted) {
             Selection::One(found) => self.run_alias(step, moment, speaker, line, &found),
             Selection::Undecided(formats) => {
-                let names = formats.iter().map(|format| format!("`{}` of {}", format.representation, format.alias.reference));
-                let card = Card::Undecided { line: line.to_owned(), formats: names.map(|name| markdown::prose(&name)).collect() };
+                let names =
+                    formats.iter().map(|format| format!("`{}` of {}", format.representation, format.alias.reference));
+                let card = Card::Undecided {
+                    line: line.to_owned(),
+                    formats: names.map(|name| markdown::prose(&name)).collect(),
+                };
                 self.not_done(step, speaker, "question");
                 self.say(step, moment, &speaker.back, &card)
             }
@@ -198,7 +207,9 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Selection::Ambiguous(found) => {
-                let choices = found.iter().map(|found| Choice { line: line.to_owned(), alias: Some(found.alias.reference.clone()) });
+                let choices = found
+                    .iter()
+                    .map(|found| Choice { line: line.to_owned(), alias: Some(found.alias.reference.clone()) });
                 let choices: Vec<Choice> = choices.collect();
                 let shown = found.iter().enumerate().map(|(place, found)| Numbered {
                     number: place + 1,
@@ -230,10 +241,12 @@ impl Bot {
             found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
         if !fixed.is_empty() {
-            let problems = fixed.iter().map(|name| format!("`{name}` is set by this command and cannot be given")).collect();
+            let problems =
+                fixed.iter().map(|name| format!("`{name}` is set by this command and cannot be given")).collect();
             let card = Card::BadParameters { line: line.to_owned(), problems };
             return self.say(step, moment, &speaker.back, &card);
         }
+        let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
         given.extend(alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
         let wish = Wish {
             action,
@@ -242,9 +255,11 @@ impl Bot {
             back: speaker.back.clone(),
             line: line.to_owned(),
             alias: Some(alias.reference.clone()),
+            trusted,
             rerun_of: None,
         };
-        if let Err(Declined { card, offered }) = self.start(step, moment, wish)? {
+        if let Err(declined) = self.start(step, moment, wish)? {
+            let Declined { card, offered } = *declined;
             let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
             self.offer(step, moment, speaker, choices)?;
             self.not_done(step, speaker, "question");
@@ -263,12 +278,22 @@ impl Bot {
     }
 
     /// Remembers that the next number of this user in this channel picks one of these lines.
-    fn offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>, lines: Vec<Choice>) -> Result<(), Contradiction> {
+    fn offer(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        lines: Vec<Choice>,
+    ) -> Result<(), Contradiction> {
         if lines.is_empty() {
             return self.close_offer(step, moment, speaker);
         }
         let until = moment.at.saturating_add(OFFER).unwrap_or(moment.at);
-        self.note(step, moment, Fact::ChoiceOffered { user: speaker.identity.id.clone(), back: speaker.back.clone(), lines, until })
+        self.note(
+            step,
+            moment,
+            Fact::ChoiceOffered { user: speaker.identity.id.clone(), back: speaker.back.clone(), lines, until },
+        )
     }
 
     /// Replaces the first sign by one that says that nothing was done.
@@ -294,7 +319,9 @@ impl Bot {
         let words = query.as_deref().unwrap_or_default().to_lowercase();
         let own: Vec<HelpLine> = COMMANDS
             .iter()
-            .filter(|(name, description)| words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word)))
+            .filter(|(name, description)| {
+                words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
+            })
             .map(|(name, description)| HelpLine { display: (*name).to_owned(), description: (*description).to_owned() })
             .collect();
         Card::Help(Help {
@@ -308,7 +335,12 @@ impl Bot {
 }
 
 fn look_up(step: &mut Step, speaker: &Speaker<'_>, query: Query, asked: String, purpose: Purpose) {
-    let ticket =
-        Ticket { from: speaker.principal(), rights: speaker.rights.clone(), back: speaker.back.clone(), asked, purpose };
+    let ticket = Ticket {
+        from: speaker.principal(),
+        rights: speaker.rights.clone(),
+        back: speaker.back.clone(),
+        asked,
+        purpose,
+    };
     step.effects.push(Effect::Find { query, ticket });
 }

@@ -159,7 +159,8 @@ impl Bot {
         let pauses = pauses.map(|at| (at, "a pause ends"));
         let refreshes = self.watches.iter().filter_map(|(id, watch)| {
             let execution = self.memory.executions.get(id)?;
-            matches!(execution.request.back, Back::Chat { .. }).then(|| (watch.due(execution.started), "a post is to be brought up to date"))
+            matches!(execution.request.back, Back::Chat { .. })
+                .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)
     }

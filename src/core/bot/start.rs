@@ -29,6 +29,8 @@ pub(super) struct Wish {
     pub(super) back: Back,
     pub(super) line: String,
     pub(super) alias: Option<AliasRef>,
+    /// Names of given parameters whose values are the pack's own words, not the asker's.
+    pub(super) trusted: Vec<String>,
     pub(super) rerun_of: Option<ExecutionId>,
 }
 
@@ -44,14 +46,21 @@ impl Bot {
     ///
     /// # Errors
     /// The outer result is a contradiction in the memory; the inner one says why nothing was started.
-    pub(super) fn start(&mut self, step: &mut Step, moment: &mut Moment, wish: Wish) -> Result<Result<ExecutionId, Declined>, Contradiction> {
+    pub(super) fn start(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        wish: Wish,
+    ) -> Result<Result<ExecutionId, Box<Declined>>, Contradiction> {
         let (resolved, plan) = match self.prepare(&wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
         };
         let id = ExecutionId::generate(moment.at, moment.bits());
         let (hosts, ends_at) = match &plan {
-            Plan::Run(Work::Remote(remote)) => (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None),
+            Plan::Run(Work::Remote(remote)) => {
+                (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None)
+            }
             Plan::Run(Work::Local(_)) => (Vec::new(), None),
             Plan::Noop => (Vec::new(), Some(moment.at)),
             Plan::Pause(time) => (Vec::new(), Some(moment.at.saturating_add(*time).unwrap_or(moment.at))),
@@ -86,22 +95,26 @@ impl Bot {
         Ok(Ok(id))
     }
 
-    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Declined> {
+    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
-        let declined = |card| Declined { card, offered: Vec::new() };
+        let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
             return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
-        let resolved = params::resolve(&wish.action, &wish.given).map_err(|problems| {
-            declined(Card::BadParameters { line: line.clone(), problems: problems.iter().map(|problem| said(problem)).collect() })
+        let mut resolved = params::resolve(&wish.action, &wish.given).map_err(|problems| {
+            declined(Card::BadParameters {
+                line: line.clone(),
+                problems: problems.iter().map(|problem| said(problem)).collect(),
+            })
         })?;
+        resolved.trust(wish.trusted.iter().cloned());
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),
             Err(PlanProblem::Hosts(problem)) => {
                 let offered = corrected_lines(&wish.line, &problem);
                 let suggestions = numbered(&offered);
-                Err(Declined { card: Card::BadHosts { problem: said(&problem), suggestions }, offered })
+                Err(Box::new(Declined { card: Card::BadHosts { problem: said(&problem), suggestions }, offered }))
             }
             Err(problem) => Err(declined(Card::BadParameters { line, problems: vec![said(&problem)] })),
         }
@@ -113,7 +126,9 @@ fn corrected_lines(line: &str, problem: &HostError) -> Vec<String> {
     let (wrong, sigil, similar) = match problem {
         HostError::UnknownHost { name, similar } => (name.clone(), "", similar),
         HostError::UnknownGroup { name, similar } => (format!("@{name}"), "@", similar),
-        HostError::Malformed { .. } | HostError::BrokenGroup { .. } | HostError::TooMany | HostError::Empty(_) => return Vec::new(),
+        HostError::Malformed { .. } | HostError::BrokenGroup { .. } | HostError::TooMany | HostError::Empty(_) => {
+            return Vec::new();
+        }
     };
     let right = similar.iter().take(3).map(|name| line.replace(&wrong, &format!("{sigil}{name}")));
     right.filter(|corrected| corrected != line).collect()

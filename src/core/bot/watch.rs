@@ -67,7 +67,13 @@ impl Watch {
 }
 
 impl Bot {
-    pub(super) fn watch(&mut self, step: &mut Step, moment: &Moment, id: &ExecutionId, news: RunNews) -> Result<(), Contradiction> {
+    pub(super) fn watch(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        id: &ExecutionId,
+        news: RunNews,
+    ) -> Result<(), Contradiction> {
         // A run that ended in our books may have a last word on its way; the books stand.
         if !self.memory.executions.contains_key(id) {
             return Ok(());
@@ -87,7 +93,7 @@ impl Bot {
             RunNews::HostFinished { host, outcome } => {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
-                self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
+                self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome: *outcome })
             }
             RunNews::Finished { error } => {
                 let Some(execution) = self.memory.executions.get(id) else { return Ok(()) };
@@ -210,7 +216,9 @@ fn running_card(execution: &Execution, watch: &Watch, now: Timestamp) -> Card {
         .outcomes
         .iter()
         .filter(|(_, outcome)| !outcome.exit.succeeded())
-        .map(|(host, outcome)| format!("{}: {}", markdown::code(host.as_str()), markdown::escape(&output::ended(&outcome.exit))))
+        .map(|(host, outcome)| {
+            format!("{}: {}", markdown::code(host.as_str()), markdown::escape(&output::ended(&outcome.exit)))
+        })
         .collect();
     let mut failed: Vec<String> = failures.iter().take(NAMED_FAILURES).cloned().collect();
     if failures.len() > NAMED_FAILURES {
@@ -274,7 +282,8 @@ pub(super) fn mark(status: Status) -> &'static str {
 pub(super) fn verdict(execution: &Execution) -> String {
     let hosts = &execution.request.hosts;
     let such = |wanted: fn(&Exit) -> bool| -> Vec<Host> {
-        let found = hosts.iter().filter(|host| execution.outcomes.get(*host).is_some_and(|outcome| wanted(&outcome.exit)));
+        let found =
+            hosts.iter().filter(|host| execution.outcomes.get(*host).is_some_and(|outcome| wanted(&outcome.exit)));
         found.cloned().collect()
     };
     let on = |hit: &[Host]| match (hosts.len(), hit.len()) {
@@ -294,7 +303,8 @@ pub(super) fn verdict(execution: &Execution) -> String {
             None => "stopped".to_owned(),
         },
         Status::Unknown => {
-            let lost: Vec<Host> = hosts.iter().filter(|host| !execution.outcomes.get(*host).is_some_and(known)).cloned().collect();
+            let lost: Vec<Host> =
+                hosts.iter().filter(|host| !execution.outcomes.get(*host).is_some_and(known)).cloned().collect();
             format!("outcome unknown{}", on(&lost))
         }
     }

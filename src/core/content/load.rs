@@ -71,7 +71,9 @@ fn catalog(
     let names = |action: &ActionRef| Some(actions.get(action)?.parameters.keys().cloned().collect());
     let (matcher, problems) = Matcher::new(&aliases, &names);
     diagnostics.extend(problems.into_iter().map(|problem| problem.diagnostic));
-    diagnostics.extend(matcher.ambiguities().iter().map(ambiguity));
+    // A line that nobody would write is asked about when somebody does.
+    let likely = matcher.ambiguities();
+    diagnostics.extend(likely.iter().filter(|found| !found.far_fetched).map(ambiguity));
     Catalog {
         packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
@@ -82,7 +84,7 @@ fn catalog(
 
 /// Two formats that one line can mean both: not wrong, but whoever writes that line will be asked which one is meant.
 fn ambiguity(found: &Ambiguity) -> Diagnostic {
-    let Ambiguity { first: (first, format), second: (second, other), example } = found;
+    let Ambiguity { first: (first, format), second: (second, other), example, .. } = found;
     let place = second.formats.iter().flat_map(|format| &format.representations).find(|at| *at.text == **other);
     Diagnostic {
         file: second.file.clone(),

@@ -2,11 +2,11 @@
 //!
 //! Every sentence that the bot says. Data goes in as a typed [`card::Card`], a Handlebars template of `templates/` turns it into the text of a post.
 //!
-//! - [`card`]: what can be said, each with the data it needs;
-//! - [`sentences`]: the templates and the words they may use;
-//! - [`output`]: what many hosts wrote, folded so that a person grasps it;
-//! - [`markdown`]: escaping;
-//! - [`span`]: lengths of time.
+//! - [`card`] is what can be said, each with the data it needs;
+//! - [`sentences`] holds the templates and the words they may use;
+//! - [`output`] folds what many hosts wrote, so that a person grasps it;
+//! - [`markdown`] escapes;
+//! - [`span`] tells lengths of time.
 //!
 //! - **Nothing that came from outside can act**: `{{value}}` escapes Markdown and defuses mentions; output goes into a fence that it cannot leave.
 //! - **Nothing is silently cut**: what does not fit is counted in the text and attached as a file.

@@ -191,7 +191,8 @@ fn shown(outcome: &HostOutcome, budget: usize) -> Shown {
         (true, false) => stderr.text,
         (false, false) => format!("{}\n--- stderr ---\n{}", stdout.text, stderr.text),
     };
-    let left_out = [stdout.left_out, stderr.left_out].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    let left_out =
+        [stdout.left_out, stderr.left_out].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
     Shown { text, left_out }
 }
 

@@ -37,7 +37,11 @@ impl World {
     pub(crate) async fn without_bot(more: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
-        let options = nodes::Options { user: "root".into(), pace: 0.0, ..nodes::Options::new(names, directory.path().join("nodes")) };
+        let options = nodes::Options {
+            user: "root".into(),
+            pace: 0.0,
+            ..nodes::Options::new(names, directory.path().join("nodes"))
+        };
         let nodes = Nodes::start(options).await.unwrap();
         let chat = Server::start(Options::default()).await.unwrap();
         let config = config(&chat, nodes.ssh_config(), directory.path(), more);
@@ -99,7 +103,8 @@ impl World {
         let asked = self.chat.post(post).unwrap();
         let bot = self.bot.clone();
         let answers = |answer: &Post| {
-            let thread = if asked.root_id.is_empty() { answer.root_id.is_empty() } else { answer.root_id == asked.root_id };
+            let thread =
+                if asked.root_id.is_empty() { answer.root_id.is_empty() } else { answer.root_id == asked.root_id };
             answer.user_id == bot && answer.create_at > asked.create_at && thread && wanted(answer)
         };
         self.chat.wait_for(&asked.channel_id, answers, PATIENCE).await.unwrap()
@@ -109,7 +114,10 @@ impl World {
     pub(crate) async fn reply(&self, root: &str, wanted: impl Fn(&Post) -> bool + Send + Sync) -> Post {
         let channel = self.chat.post(root).unwrap().channel_id;
         let bot = self.bot.clone();
-        self.chat.wait_for(&channel, |post| post.root_id == root && post.user_id == bot && wanted(post), PATIENCE).await.unwrap()
+        self.chat
+            .wait_for(&channel, |post| post.root_id == root && post.user_id == bot && wanted(post), PATIENCE)
+            .await
+            .unwrap()
     }
 
     /// Waits until the bot has put this emoji on a post.
