@@ -40,10 +40,13 @@ impl Watched {
         tokio::time::timeout(Duration::from_secs(60), self.news.recv()).await.unwrap().unwrap()
     }
 
-    async fn progress(&mut self) -> Progress {
+    /// The first progress with so many lines.
+    async fn progress(&mut self, lines: u64) -> Progress {
         loop {
-            if let RunNews::Progress(progress) = self.next().await {
-                return progress;
+            match self.next().await {
+                RunNews::Progress(progress) if progress.lines >= lines => return progress,
+                RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
+                other => panic!("it has not written {lines} lines: {other:?}"),
             }
         }
     }
@@ -118,7 +121,7 @@ async fn what_is_stopped_leaves_no_process() {
     let runner = runner(None);
     let stubborn = "echo $$; sleep 600 & (trap '' TERM; sleep 601; sleep 602) & sleep 603";
     let mut watched = Watched::start(&runner, shell(stubborn));
-    let group = watched.progress().await.tail[0].text.parse().unwrap();
+    let group = watched.progress(1).await.tail[0].text.parse().unwrap();
     assert!(group_lives(group));
     let execution = watched.execution.clone();
     assert_eq!(runner.standing(&execution, &shell("")).await, Ok(Standing::Running));
@@ -141,7 +144,7 @@ async fn a_command_runs_as_the_account_that_the_site_has_named() {
     let script = "id -un; env | grep -c CARGO; echo $$; exec sleep 600";
     if rustix::process::geteuid().is_root() {
         let mut watched = Watched::start(&runner(Some("nobody")), shell(script));
-        let tail = watched.progress().await.tail;
+        let tail = watched.progress(3).await.tail;
         assert_eq!((tail[0].text.as_str(), tail[1].text.as_str()), ("nobody", "0"));
         let group = tail[2].text.parse().unwrap();
         assert!(group_lives(group));

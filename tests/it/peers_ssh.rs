@@ -153,6 +153,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        // A test that fails leaves connections.
+        self.masters().into_iter().chain(self.server_children()).for_each(signal);
         for server in &mut self.servers {
             let _ = server.kill();
             let _ = server.wait();

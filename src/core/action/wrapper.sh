@@ -107,15 +107,21 @@ EOT
   done
   echo "$code" >"$base.exit"
   # The end of the output comes before the end of the wrapper. Two seconds are for what was left in the background and holds it open.
-  trap : USR1
-  { sleep 2; kill -USR1 $relays $$; } >/dev/null 2>&1 &
-  watch=$!
-  wait $relays 2>/dev/null
-  kill $watch 2>/dev/null
-  rm -f "$base.out" "$base.err" >/dev/null 2>&1 &
-  # Notes of a week ago are of no use to anybody.
-  set -- "$dir"/*.run
-  [ $# -gt 500 ] && find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 &
+  # (While rm is waited for, relays that have ended are too; mostly there is nothing to watch.)
+  rm -f "$base.out" "$base.err" 2>/dev/null
+  watch=
+  for relay in $relays; do
+    kill -0 $relay 2>/dev/null && watch=yes
+  done
+  if [ "$watch" ]; then
+    trap : USR1
+    { sleep 2; kill -USR1 $relays $$; } >/dev/null 2>&1 &
+    watch=$!
+    wait $relays 2>/dev/null
+    kill $watch 2>/dev/null
+  fi
+  # Notes of a week ago are of no use to anybody. Every hundredth command or so looks for them.
+  case $id in *00) find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & ;; esac
   exit "$code"
   ;;
 kill)
