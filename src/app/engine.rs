@@ -99,6 +99,14 @@ impl Engine {
         Ok(Self { inputs, turning, tasks, remote, outbox, stop })
     }
 
+    /// The same without chat and HTTP, for a command that finds no bot running.
+    ///
+    /// # Errors
+    /// What keeps it from starting.
+    pub async fn start_alone(config: &Config) -> anyhow::Result<Self> {
+        Self::start(&Config { mattermost: None, http: None, ..config.clone() }).await
+    }
+
     /// Whether the loop has ended by itself.
     pub fn has_ended(&self) -> bool {
         self.turning.is_finished()

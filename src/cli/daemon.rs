@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::adapters::control::{self, ControlError};
 use crate::app;
+use crate::app::engine::Engine;
 use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::effect::{Answer, Query};
@@ -13,25 +14,46 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The word that stands for the newest execution.
-const LAST: &str = "last";
+pub(crate) const LAST: &str = "last";
 
 /// A way to the bot.
 pub(crate) struct Daemon<'c> {
     config: &'c Config,
     socket: PathBuf,
     runtime: Runtime,
+    alone: Option<Engine>,
+}
+
+impl Drop for Daemon<'_> {
+    fn drop(&mut self) {
+        if let Some(engine) = self.alone.take() {
+            // What was asked for has ended and was told; a trouble in ending concerns nobody any more.
+            let _ = self.runtime.block_on(engine.stop());
+        }
+    }
 }
 
 impl<'c> Daemon<'c> {
     pub(crate) fn new(config: &'c Config) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
-        Ok(Self { config, socket: config.control.socket.clone(), runtime })
+        Ok(Self { config, socket: config.control.socket.clone(), runtime, alone: None })
     }
 
     /// Asks; a refusal is a failure.
     pub(crate) fn ask(&self, ask: &Ask) -> Result<Answer, Failure> {
         told(self.runtime.block_on(control::call(&self.socket, ask))?)
+    }
+
+    /// The same; where no bot runs, this process is the bot for as long as the command takes, without chat.
+    pub(crate) fn ask_or_be_the_bot(&mut self, ask: &Ask) -> Result<Answer, Failure> {
+        match self.runtime.block_on(control::call(&self.socket, ask)) {
+            Err(ControlError::NotRunning { .. }) => {
+                self.alone = Some(self.runtime.block_on(Engine::start_alone(self.config))?);
+                self.ask(ask)
+            }
+            answer => told(answer?),
+        }
     }
 
     /// Asks the bot, or without one the store.
@@ -76,7 +98,8 @@ impl<'c> Daemon<'c> {
         }
     }
 
-    fn last(&self) -> Result<String, Failure> {
+    /// The id of the newest execution.
+    pub(crate) fn last(&self) -> Result<String, Failure> {
         match self.newest(1)?.first() {
             Some(execution) => Ok(execution.request.id.to_string()),
             None => Err(Failure::Wrong("there is no execution yet".to_owned())),
@@ -85,7 +108,7 @@ impl<'c> Daemon<'c> {
 
     /// Waits for a moment between two questions.
     pub(crate) fn pause(&self, moment: Duration) {
-        self.runtime.block_on(tokio::time::sleep(moment));
+        self.runtime.block_on(async { tokio::time::sleep(moment).await });
     }
 }
 

@@ -1,7 +1,7 @@
 //! `run` and `execution list|get|cancel|rerun`.
 
 use super::arguments::Run;
-use super::daemon::{Daemon, odd};
+use super::daemon::{Daemon, LAST, odd};
 use super::look::{self, harmless};
 use super::{Failure, Surroundings};
 use crate::config::Config;
@@ -21,7 +21,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 pub(crate) fn run(config: &Config, run: Run, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     let parameters = parameters(&run.parameters)?;
     let ask = Ask::Run { action: ActionRef::new(run.action), parameters };
-    start(&Daemon::new(config)?, &ask, run.detach, run.json, surroundings)
+    start(config, &ask, run.detach, run.json, surroundings)
 }
 
 pub(crate) fn rerun(
@@ -31,7 +31,8 @@ pub(crate) fn rerun(
     as_json: bool,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
-    start(&Daemon::new(config)?, &Ask::Rerun { id }, detach, as_json, surroundings)
+    let id = if id == LAST { Daemon::new(config)?.last()? } else { id };
+    start(config, &Ask::Rerun { id }, detach, as_json, surroundings)
 }
 
 pub(crate) fn list(
@@ -81,13 +82,16 @@ pub(crate) fn cancel(
 
 /// Asks for an execution and sees it to its end.
 fn start(
-    daemon: &Daemon<'_>,
+    config: &Config,
     ask: &Ask,
     detach: bool,
     as_json: bool,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
-    let id = match daemon.ask(ask)? {
+    let mut daemon = Daemon::new(config)?;
+    // What shall outlive this command needs a bot that does too.
+    let answer = if detach { daemon.ask(ask)? } else { daemon.ask_or_be_the_bot(ask)? };
+    let id = match answer {
         Answer::Started { id } => id,
         other => return Err(odd(&other)),
     };
@@ -96,7 +100,7 @@ fn start(
         writeln!(surroundings.out, "{text}")?;
         return Ok(());
     }
-    let status = wait(daemon, &id, as_json, surroundings).map_err(|failure| match failure {
+    let status = wait(&daemon, &id, as_json, surroundings).map_err(|failure| match failure {
         Failure::Failed(why) => {
             Failure::Failed(format!("{why}\n{id} was started; `halcyon execution get {id}` tells how it ended"))
         }

@@ -269,13 +269,33 @@ fn without_a_bot_that_is_said() {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("config.toml");
     std::fs::write(&config, "[store]\npath = \"store\"").unwrap();
-    let ended = halcyon(&["--config", config.to_str().unwrap(), "run", "core.local", "cmd=date"]);
+    let ended = halcyon(&["--config", config.to_str().unwrap(), "run", "--detach", "core.local", "cmd=date"]);
     assert_eq!(ended.code, 1);
     let expected = format!(
         "halcyon: the bot is not running (nobody listens on {}/store/control.sock); start it with `halcyon serve`\n",
         directory.path().display()
     );
     assert_eq!(ended.err, expected);
+}
+
+#[test]
+fn without_a_bot_a_command_is_the_bot() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    std::fs::write(&config, "[store]\npath = \"store\"").unwrap();
+    let config = config.to_str().unwrap();
+    let ended = halcyon(&["--config", config, "run", "core.echo", "message=one two"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    assert!(ended.out.contains("stdout: one two"), "{}", ended.out);
+    let ended = halcyon(&["--config", config, "execution", "list"]);
+    assert!(ended.out.contains("core.echo"), "{}", ended.out);
+    let ended = halcyon(&["--config", config, "execution", "rerun", "last"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let ended = halcyon(&["--config", config, "run", "core.local", "cmd=exit 3"]);
+    assert_eq!(ended.code, 1, "{}", ended.out);
+    let ended = halcyon(&["--config", config, "run", "core.lcal", "cmd=date"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("did you mean core.local?"), "{}", ended.err);
 }
 
 #[test]
@@ -332,7 +352,7 @@ fn check_tells_everything_and_how_it_stands() {
     let doubtful = data().with_file_name("config").join("warnings.toml");
     let ended = halcyon(&["--config", doubtful.to_str().unwrap(), "check"]);
     assert_eq!(ended.code, 0, "{}", ended.out);
-    assert!(ended.out.ends_with("10 warnings\n"), "{}", ended.out);
+    assert!(ended.out.ends_with("9 warnings\n"), "{}", ended.out);
 
     let ended = halcyon(&["check", env!("CARGO_MANIFEST_DIR")]);
     assert_eq!(ended.code, 0, "{}", ended.out);

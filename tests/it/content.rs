@@ -240,9 +240,8 @@ fn a_file_that_is_wrong_from_end_to_end_is_not_told_from_end_to_end() {
 #[test]
 fn every_mistake_of_a_pack_is_told_at_once() {
     let loaded = load(&read_packs(&[Path::new(DATA).join("mistakes")]));
-    let expected = fs::read_to_string(Path::new(DATA).join("mistakes.txt")).unwrap();
     let got = said(&loaded).replace(&format!("{DATA}/mistakes/"), "");
-    assert_eq!(format!("{got}\n--- in force\n{}\n", in_force(&loaded.catalog)), expected);
+    crate::golden("content/mistakes.txt", &format!("{got}\n--- in force\n{}\n", in_force(&loaded.catalog)));
     assert!(loaded.diagnostics.len() >= 30);
 }
 
@@ -251,8 +250,7 @@ fn the_site_pack_and_core_load_without_a_word() {
     let loaded = load(&read_packs(&[PathBuf::from(".")]));
     assert_eq!(said(&loaded), "");
     assert_eq!(loaded.catalog.packs.keys().collect::<Vec<_>>(), ["core", "site"]);
-    let expected = fs::read_to_string(Path::new(DATA).join("site.txt")).unwrap();
-    assert_eq!(format!("{}\n", in_force(&loaded.catalog)), expected);
+    crate::golden("content/site.txt", &format!("{}\n", in_force(&loaded.catalog)));
     for action in loaded.catalog.actions.values() {
         assert!(!action.description.is_empty(), "{} says nothing for itself", action.reference);
         assert_eq!(action.content.len(), 64);

@@ -373,7 +373,7 @@ fn mentions_are_made_of_user_names_only() {
 #[test]
 fn times_are_said_as_people_say_them() {
     let check = |seconds: f64, said: &str| assert_eq!(span(Duration::from_secs_f64(seconds)), said);
-    check(0.0, "0.0 s");
+    check(0.0, "0.1 s");
     check(1.26, "1.3 s");
     check(10.9, "10 s");
     check(60.0, "1 min");

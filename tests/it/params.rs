@@ -115,7 +115,7 @@ fn shell(command: &ShellCommand) -> Map<String, Value> {
 fn drawn(plan: &Plan) -> Map<String, Value> {
     match plan {
         Plan::Noop => json!({"noop": true}).as_object().unwrap().clone(),
-        Plan::Pause(time) => json!({"pause": time.as_secs()}).as_object().unwrap().clone(),
+        Plan::Pause { longest, .. } => json!({"pause": longest.as_secs()}).as_object().unwrap().clone(),
         Plan::Run(Work::Local(command)) => shell(command),
         Plan::Run(Work::Remote(remote)) => {
             let host = |host: &halcyon::core::action::run::RemoteHost| match host.port {

@@ -23,8 +23,13 @@ pub enum Plan {
     Run(Work),
     /// Nothing, successfully.
     Noop,
-    /// Wait.
-    Pause(Duration),
+    /// Wait so long, or a random time up to it.
+    Pause {
+        /// The longest wait.
+        longest: Duration,
+        /// Any time up to it will do.
+        random: bool,
+    },
 }
 
 /// Why there is nothing to do. Each is a sentence for whoever asked.
@@ -106,7 +111,8 @@ impl Planner<'_> {
     fn pause(&self) -> Result<Plan, PlanProblem> {
         let seconds = self.resolved.values.get("max_pause").and_then(Value::as_u64);
         let seconds = seconds.ok_or_else(|| unusable("max_pause", "must be a number of seconds"))?;
-        Ok(Plan::Pause(Duration::from_secs(seconds)))
+        let random = self.resolved.values.get("random").and_then(Value::as_bool).unwrap_or(false);
+        Ok(Plan::Pause { longest: Duration::from_secs(seconds), random })
     }
 
     fn local(&self) -> Result<Plan, PlanProblem> {

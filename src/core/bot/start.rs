@@ -19,6 +19,7 @@ use crate::core::message::markdown;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -63,7 +64,10 @@ impl Bot {
             }
             Plan::Run(Work::Local(_)) => (Vec::new(), None),
             Plan::Noop => (Vec::new(), Some(moment.at)),
-            Plan::Pause(time) => (Vec::new(), Some(moment.at.saturating_add(*time).unwrap_or(moment.at))),
+            Plan::Pause { longest, random } => {
+                let time = if *random { share(*longest, moment.bits()) } else { *longest };
+                (Vec::new(), Some(moment.at.saturating_add(time).unwrap_or(moment.at)))
+            }
         };
         let request = Requested {
             id: id.clone(),
@@ -132,6 +136,12 @@ fn corrected_lines(line: &str, problem: &HostError) -> Vec<String> {
     };
     let right = similar.iter().take(3).map(|name| line.replace(&wrong, &format!("{sigil}{name}")));
     right.filter(|corrected| corrected != line).collect()
+}
+
+/// A random part of a time.
+fn share(longest: Duration, bits: u64) -> Duration {
+    let milliseconds = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX - 1);
+    Duration::from_millis(bits % (milliseconds + 1))
 }
 
 /// Numbers lines from 1.

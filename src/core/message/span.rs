@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 days 4 h`.
+/// `0.1 s` (or less), `0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`, `3 days 4 h`.
 pub fn span(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
-        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        0..10 => format!("{:.1} s", time.as_secs_f64().max(0.1)),
         10..60 => format!("{seconds} s"),
         60..3_600 => two(seconds / 60, "min", seconds % 60, "s"),
         3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),

@@ -152,8 +152,8 @@ pub(crate) fn under_way(post: &Post) -> bool {
 
 /// The six digits by which an execution's post names it.
 pub(crate) fn id_of(post: &Post) -> String {
-    let line = post.message.lines().next().unwrap();
-    line.rsplit('`').nth(1).unwrap().to_owned()
+    let place = if under_way(post) { post.message.lines().last() } else { post.message.lines().next() };
+    place.unwrap().rsplit('`').nth(1).unwrap().trim_start_matches("cancel ").to_owned()
 }
 
 fn config(chat: &Server, ssh_config: &Path, directory: &Path, more: &str) -> Config {

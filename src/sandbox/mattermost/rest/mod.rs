@@ -1,4 +1,6 @@
-//! The REST API: the only place that knows paths. Handlers check who asks, then call the world.
+//! # REST API
+//!
+//! The only place that knows paths. Handlers check who asks, then call the world.
 
 mod channels;
 mod files;
