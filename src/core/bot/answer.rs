@@ -5,6 +5,7 @@ use super::watch::{mark, shown_line, verdict};
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
+use crate::core::alias::suggest::nearest;
 use crate::core::content::diagnostic::Severity;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
 use crate::core::fact::Fact;
@@ -81,7 +82,7 @@ impl Bot {
         }
         let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
         let Some(action) = known else {
-            let similar = self.similar_actions(action, rights);
+            let similar = self.similar_action(action, rights);
             let hint =
                 if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
             answer(step, request, Answer::Refused { text: format!("there is no action `{action}`{hint}") });
@@ -98,13 +99,9 @@ impl Bot {
         Ok(())
     }
 
-    fn similar_actions(&self, wanted: &ActionRef, rights: &Rights) -> Vec<String> {
+    fn similar_action(&self, wanted: &ActionRef, rights: &Rights) -> Option<String> {
         let known = self.catalog.actions.keys().filter(|known| rights.may(Verb::Run, known));
-        let mut ranked: Vec<(f64, String)> =
-            known.map(|known| (strsim::jaro_winkler(known.as_str(), wanted.as_str()), known.to_string())).collect();
-        ranked.retain(|(likeness, _)| *likeness > 0.85);
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        ranked.into_iter().take(3).map(|(_, name)| name).collect()
+        nearest(wanted.as_str(), known.map(ActionRef::as_str)).map(str::to_owned)
     }
 
     pub(super) fn found(
