@@ -83,8 +83,7 @@ impl Bot {
         let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
         let Some(action) = known else {
             let similar = self.similar_action(action, rights);
-            let hint =
-                if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(", ")) };
+            let hint = similar.map_or_else(String::new, |similar| format!("; did you mean {similar}?"));
             answer(step, request, Answer::Refused { text: format!("there is no action `{action}`{hint}") });
             return Ok(());
         };
