@@ -129,6 +129,7 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let command = Command::read(line);
         if !speaker.rights.any() && command != Some(Command::WhoAmI) {
+            self.not_done(step, speaker, "no_entry");
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }
         match command {

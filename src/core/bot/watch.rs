@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 const SHORTEST_REFRESH: SignedDuration = SignedDuration::from_secs(1);
 /// How many failed hosts a post names one by one while the run goes on.
 const NAMED_FAILURES: usize = 5;
+/// How many lines of live output a card shows.
+const SHOWN_TAIL: usize = 6;
 /// How many characters of a line of chat a card repeats.
 const SHOWN_LINE: usize = 120;
 
@@ -225,10 +227,10 @@ fn running_card(execution: &Execution, watch: &Watch, now: Timestamp) -> Card {
         failed.push(format!("and {} more", failures.len() - NAMED_FAILURES));
     }
     let one_host = execution.places().len() == 1;
-    let tail: Vec<String> = watch
-        .progress
-        .tail
+    let tail = &watch.progress.tail;
+    let tail: Vec<String> = tail
         .iter()
+        .skip(tail.len().saturating_sub(SHOWN_TAIL))
         .map(|line| if one_host { line.text.clone() } else { format!("{}: {}", line.host, line.text) })
         .collect();
     Card::Running(Running {

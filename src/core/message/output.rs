@@ -14,7 +14,7 @@ pub const SHOWN: usize = 2_400;
 /// How many groups of equal output one post shows.
 const SHOWN_GROUPS: usize = 12;
 /// How many lines of one output a post shows at its head, and as many at its tail.
-const SHOWN_LINES: usize = 12;
+const SHOWN_LINES: usize = 8;
 /// How many rows a block of one-line outputs has.
 const SHOWN_ROWS: usize = 40;
 

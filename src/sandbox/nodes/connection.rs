@@ -347,6 +347,8 @@ async fn execute(
         Some(Fault::DropAfterBytes(bytes)) => Some(*bytes),
         _ => None,
     };
+    // A node that goes down cuts its connections before it ends what runs: nobody hears how that ended.
+    let standing = machine.connections();
     let mut running = tokio::spawn(request.play());
     let sending = async {
         let mut code = None;
@@ -389,7 +391,7 @@ async fn execute(
             Some(code) => Some(code),
             None => running.await.ok().map(|ended| ended.code),
         };
-        if let Some(code) = code {
+        if let Some(code) = code.filter(|_| !standing.is_cancelled()) {
             let _ = write.exit_status(u32::from(code)).await;
             let _ = write.eof().await;
             let _ = write.close().await;
