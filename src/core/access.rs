@@ -9,6 +9,7 @@
 //! - **Rights hang on user ids**, never on names: a name in the settings is resolved once by the directory.
 //! - **Bots and deactivated users have no role**, whatever the settings say.
 
+use crate::core::content::glob::covers;
 use crate::core::id::ActionRef;
 use crate::core::input::{Directory, Identity};
 use crate::core::settings::{Grant, Role, Settings, Verb};
@@ -62,7 +63,7 @@ impl Rights {
 
     /// Whether `verb` is granted on the action. `admin` includes every verb, `run` and `approve` include `view`.
     pub fn may(&self, verb: Verb, action: &ActionRef) -> bool {
-        self.grants.iter().any(|grant| includes(grant.verb, verb) && glob(&grant.on, action.as_str()))
+        self.grants.iter().any(|grant| includes(grant.verb, verb) && covers(&grant.on, action.as_str()))
     }
 }
 
@@ -90,18 +91,4 @@ fn includes(granted: Verb, wanted: Verb) -> bool {
         Verb::Run | Verb::Approve => wanted == granted || wanted == Verb::View,
         Verb::View => wanted == Verb::View,
     }
-}
-
-/// Whether the text is of the pattern, where `*` stands for any text, also none. Linear in text times stars, whatever the pattern.
-pub fn glob(pattern: &str, text: &str) -> bool {
-    let mut pieces = pattern.split('*');
-    let Some(first) = pieces.next() else { return false };
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut pieces: Vec<&str> = pieces.collect();
-    let Some(last) = pieces.pop() else { return rest.is_empty() };
-    for piece in pieces {
-        let Some(found) = rest.find(piece) else { return false };
-        rest = rest.get(found + piece.len()..).unwrap_or_default();
-    }
-    rest.ends_with(last)
 }

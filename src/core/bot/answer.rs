@@ -13,6 +13,7 @@ use crate::core::id::{ActionRef, DeliveryId, RequestId};
 use crate::core::input::{Ask, Back, Connection, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
+use crate::core::message::markdown;
 use crate::core::message::output;
 use crate::core::message::span::span;
 use crate::core::settings::Verb;
@@ -92,7 +93,7 @@ impl Bot {
             Wish { action, given, by, back, line: String::new(), alias: None, trusted: Vec::new(), rerun_of: None };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
-            Err(declined) => Answer::Refused { text: self.sentences.say(&declined.card) },
+            Err(declined) => Answer::Refused { text: markdown::bare(&self.sentences.say(&declined.card)) },
         };
         answer(step, request, told);
         Ok(())
@@ -224,7 +225,7 @@ impl Bot {
         }
         let card = Card::Canceling { id: short, line: shown_line(execution) };
         if let Back::Request { request } = ticket.back {
-            answer(step, request, Answer::Done { text: self.sentences.say(&card) });
+            answer(step, request, Answer::Done { text: markdown::bare(&self.sentences.say(&card)) });
             return Ok(());
         }
         self.say(step, moment, &ticket.back, &card)

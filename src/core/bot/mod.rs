@@ -196,7 +196,7 @@ impl Bot {
                 self.deliver(step, moment, delivery)
             }
             Back::Request { request } => {
-                let answer = Box::new(Answer::Refused { text: self.sentences.say(card) });
+                let answer = Box::new(Answer::Refused { text: markdown::bare(&self.sentences.say(card)) });
                 step.effects.push(Effect::Answer { request: *request, answer });
                 Ok(())
             }

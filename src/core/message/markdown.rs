@@ -136,3 +136,16 @@ pub fn prose(sentence: &str) -> String {
     }
     text
 }
+
+/// What a terminal shows of a post: escapes and invisible characters taken away. For callers that are not a chat.
+pub fn bare(text: &str) -> String {
+    let mut bare = String::with_capacity(text.len());
+    let mut characters = text.chars().filter(|character| *character != ZERO_WIDTH_SPACE);
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => bare.extend(characters.next()),
+            character => bare.push(character),
+        }
+    }
+    bare
+}
