@@ -8,7 +8,8 @@ use halcyon::core::message::card::{
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
-use halcyon::core::message::sentences::{Sentences, TEMPLATES};
+use halcyon::core::message::phrase::Phrase;
+use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES};
 use halcyon::core::message::span::span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,7 +34,7 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
     let names: Vec<Host> = outcomes.iter().map(|(name, _)| Host::new(*name)).collect();
     let outcomes: BTreeMap<Host, HostOutcome> =
         outcomes.iter().map(|(name, outcome)| (Host::new(*name), outcome.clone())).collect();
-    let outputs = output::outputs(&names, &outcomes);
+    let outputs = output::outputs(&names, &outcomes, &Sentences::new());
     Ended {
         mark,
         line: markdown::code("uptime on wn[001-003]"),
@@ -304,11 +305,14 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("already ended", Card::AlreadyEnded { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         ("secrets gone", Card::SecretsGone { id: "5c61ab".into(), names: vec!["password".into()] }),
         ("stopping", Card::Stopping),
+        ("started quietly", Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0 }),
         (
             "started",
             Card::Started {
                 version: "0.1.0".into(),
-                remarks: vec![markdown::code("aliases/uptime.yaml:3: formts: unknown key")],
+                interrupted: 2,
+                problems: vec!["aliases/uptime.yaml:3: formts: unknown key".into()],
+                more: 3,
             },
         ),
     ]
@@ -325,6 +329,64 @@ fn every_sentence_is_in_the_golden_file() {
         text.push_str(&format!("\n## {title}\n\n{said}\n"));
     }
     golden("messages/all.md", &text);
+}
+
+#[test]
+fn phrases_are_said_as_they_should_be() {
+    let sentences = Sentences::new();
+    let mut used = BTreeSet::new();
+    let mut check = |phrase: Phrase<'_>, said: &str| {
+        used.insert(phrase.template());
+        assert_eq!(sentences.phrase(&phrase), said, "{phrase:?}");
+    };
+    let verdict = |status, all, some, hosts: &str, by| Phrase::Verdict { status, all, some, hosts: hosts.into(), by };
+    check(verdict("succeeded", 0, 0, "", ""), "done");
+    check(verdict("succeeded", 1, 1, "wn001", ""), "done on wn001");
+    check(verdict("succeeded", 24, 24, "wn[001-024]", ""), "done on all 24 hosts");
+    check(verdict("failed", 24, 2, "wn[002-003]", ""), "failed on 2 of 24 hosts (wn[002-003])");
+    check(verdict("failed", 0, 0, "", ""), "failed");
+    check(verdict("timeout", 3, 3, "wn[001-003]", ""), "ran out of time on all 3 hosts");
+    check(verdict("canceled", 3, 0, "", "lead"), "stopped by lead");
+    check(verdict("canceled", 3, 0, "", ""), "stopped");
+    check(verdict("unknown", 2, 1, "wn001", ""), "outcome unknown on 1 of 2 hosts (wn001)");
+    check(verdict("running", 2, 0, "", ""), "running");
+    check(verdict("canceling", 2, 0, "", ""), "being stopped");
+    check(Phrase::Exit(&Exit::Code { code: 0 }), "");
+    check(Phrase::Exit(&Exit::Code { code: 3 }), "exit code 3");
+    check(Phrase::Exit(&Exit::Timeout), "ran out of time and was killed");
+    check(Phrase::Exit(&Exit::Canceled), "was stopped");
+    check(Phrase::Exit(&Exit::Unreachable { why: "no <answer>".into() }), "could not be reached: no <answer>");
+    check(Phrase::Exit(&Exit::Unknown { why: "gone".into() }), "nobody knows how it ended: gone");
+    check(Phrase::LeftOut { lines: 1, dropped: 0 }, "1 line is not shown here");
+    check(Phrase::LeftOut { lines: 0, dropped: 0 }, "part of a long line is not shown here");
+    check(
+        Phrase::LeftOut { lines: 9, dropped: 7 },
+        "9 lines are not shown here, and 7 bytes beyond the limit were not kept",
+    );
+    check(Phrase::NoOutput, "no output");
+    check(Phrase::Interrupted, "I was restarted while it was running");
+    check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
+    check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
+    check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");
+    check(
+        Phrase::NoLocalRole { name: "guest" },
+        "guest has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml",
+    );
+    check(Phrase::HealthChat { username: "halcyon" }, "connected as halcyon");
+    check(Phrase::HealthOutbox { waiting: 0 }, "nothing is waiting");
+    check(Phrase::HealthOutbox { waiting: 2 }, "2 deliveries are waiting");
+    check(Phrase::HealthContent { aliases: 1, actions: 2, packs: 2, problems: 0 }, "1 alias, 2 actions in 2 packs");
+    check(
+        Phrase::HealthContent { aliases: 3, actions: 2, packs: 2, problems: 1 },
+        "3 aliases, 2 actions in 2 packs; 1 problem in files, see `halcyon check`",
+    );
+    check(Phrase::HealthInventory { hosts: 200, groups: 1, broken: "", why: "" }, "200 hosts, 1 group");
+    check(
+        Phrase::HealthInventory { hosts: 200, groups: 1, broken: "idle", why: "sinfo failed" },
+        "the members of @idle are not known: sinfo failed",
+    );
+    let known: BTreeSet<&str> = PHRASES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(used, known);
 }
 
 #[test]
@@ -392,10 +454,14 @@ fn a_crowd_of_equal_outputs_is_told_once() {
         order.iter().map(|host| (host.clone(), outcome(Exit::Code { code: 0 }, "5.14.0-503", ""))).collect();
     outcomes.insert(Host::new("wn007"), outcome(Exit::Unreachable { why: "no answer within 10 s".into() }, "", ""));
     outcomes.insert(Host::new("wn042"), outcome(Exit::Code { code: 0 }, "5.14.0-427", ""));
-    let folded = output::outputs(&order, &outcomes);
+    let folded = output::outputs(&order, &outcomes, &Sentences::new());
     let expected = "```text\nwn007: could not be reached: no answer within 10 s\nwn[001-006,008-041,043-150]: 5.14.0-503\nwn042: 5.14.0-427\n```";
     assert_eq!(folded.rows, expected);
     assert!(!folded.attach);
     let lines: Vec<Host> = hosts(&["a", "b"]);
-    assert_eq!(output::outputs(&lines, &BTreeMap::new()).groups, vec![], "no outcomes, nothing to show");
+    assert_eq!(
+        output::outputs(&lines, &BTreeMap::new(), &Sentences::new()).groups,
+        vec![],
+        "no outcomes, nothing to show"
+    );
 }

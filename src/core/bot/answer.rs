@@ -1,12 +1,10 @@
 //! Somebody asked about executions or health, or asked over the control socket to run something.
 
 use super::start::Wish;
-use super::watch::{mark, shown_line, verdict};
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
 use crate::core::alias::suggest::nearest;
-use crate::core::content::diagnostic::Severity;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, DeliveryId, RequestId};
@@ -15,12 +13,17 @@ use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
 use crate::core::message::markdown;
 use crate::core::message::output;
+use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
+use crate::core::message::verdict::{mark, shown_line, verdict};
 use crate::core::settings::Verb;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// So many deliveries waiting mean that the way out is blocked.
+const MANY_WAITING: usize = 100;
 
 impl Bot {
     pub(super) fn asked(
@@ -42,9 +45,7 @@ impl Bot {
         }
         if !rights.any() {
             let (Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. }) = &from;
-            let text = format!(
-                "{name} has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml"
-            );
+            let text = self.sentences.phrase(&Phrase::NoLocalRole { name });
             answer(step, request, Answer::Refused { text });
             return Ok(());
         }
@@ -84,8 +85,9 @@ impl Bot {
         let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
         let Some(action) = known else {
             let similar = self.similar_action(action, rights);
-            let hint = similar.map_or_else(String::new, |similar| format!("; did you mean {similar}?"));
-            answer(step, request, Answer::Refused { text: format!("there is no action `{action}`{hint}") });
+            let similar = similar.unwrap_or_default();
+            let text = self.sentences.phrase(&Phrase::NoAction { action: action.as_str(), similar: &similar });
+            answer(step, request, Answer::Refused { text });
             return Ok(());
         };
         let back = Back::Request { request };
@@ -154,7 +156,7 @@ impl Bot {
             line: shown_line(execution).replace('|', "\\|"),
             who: name_of(&execution.request.by).to_owned(),
             ago: ago(execution.started, moment.at),
-            verdict: verdict(execution),
+            verdict: verdict(execution, &self.sentences),
         });
         let card = Card::List { rows: rows.collect() };
         self.say(step, moment, back, &card)
@@ -179,15 +181,18 @@ impl Bot {
         };
         let (text, files) = if execution.status.is_final() {
             let places = execution.places();
-            let outputs = output::outputs(&places, &execution.outcomes);
+            let outputs = output::outputs(&places, &execution.outcomes, &self.sentences);
             let name = format!("{}-{}.txt", execution.request.action.name(), id.short());
-            let files =
-                if outputs.attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
+            let files = if outputs.attach {
+                vec![output::attachment(&name, &places, &execution.outcomes, &self.sentences)]
+            } else {
+                Vec::new()
+            };
             let card = Card::Ended(Ended {
                 mark: mark(execution.status),
                 line: shown_line(&execution),
                 id: id.short().to_owned(),
-                verdict: verdict(&execution),
+                verdict: verdict(&execution, &self.sentences),
                 took: format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at)),
                 error: execution.error.clone().unwrap_or_default(),
                 outputs,
@@ -212,7 +217,7 @@ impl Bot {
         let id = execution.request.id.clone();
         let short = id.short().to_owned();
         if execution.status.is_final() {
-            let card = Card::AlreadyEnded { id: short, verdict: verdict(execution) };
+            let card = Card::AlreadyEnded { id: short, verdict: verdict(execution, &self.sentences) };
             return self.say(step, moment, &ticket.back, &card);
         }
         if execution.status == Status::Running {
@@ -293,26 +298,29 @@ impl Bot {
     fn health(&self) -> Vec<HealthPart> {
         let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
         let chat = match &self.connection {
-            Connection::Up { username, .. } => part("chat", true, format!("connected as {username}")),
+            Connection::Up { username, .. } => {
+                part("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
+            }
             Connection::Down { why } => part("chat", false, why.clone()),
         };
         let waiting = self.memory.unsent.len();
-        let outbox = part("outbox", waiting < 100, format!("{waiting} deliveries waiting"));
-        let wrong = self.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-        let said = format!(
-            "{} aliases, {} actions in {} packs{}",
-            self.catalog.aliases.len(),
-            self.catalog.actions.len(),
-            self.catalog.packs.len(),
-            if wrong == 0 { String::new() } else { format!("; {wrong} problems in files, see `halcyon check`") }
-        );
-        let content = part("content", !self.catalog.aliases.is_empty(), said);
-        let broken = &self.inventory.broken;
-        let said = match broken.iter().next() {
-            None => format!("{} hosts, {} groups", self.inventory.hosts.len(), self.inventory.groups.len()),
-            Some((name, why)) => format!("the members of @{name} are not known: {why}"),
+        let outbox = part("outbox", waiting < MANY_WAITING, self.sentences.phrase(&Phrase::HealthOutbox { waiting }));
+        let content = Phrase::HealthContent {
+            aliases: self.catalog.aliases.len(),
+            actions: self.catalog.actions.len(),
+            packs: self.catalog.packs.len(),
+            problems: self.errors().count(),
         };
-        vec![chat, outbox, content, part("inventory", broken.is_empty(), said)]
+        let content = part("content", !self.catalog.aliases.is_empty(), self.sentences.phrase(&content));
+        let broken = self.inventory.broken.iter().next();
+        let (group, why) = broken.map_or(("", ""), |(name, why)| (name.as_str(), why.as_str()));
+        let hosts = Phrase::HealthInventory {
+            hosts: self.inventory.hosts.len(),
+            groups: self.inventory.groups.len(),
+            broken: group,
+            why,
+        };
+        vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))]
     }
 }
 

@@ -17,6 +17,7 @@ use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purp
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
 use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
@@ -242,8 +243,11 @@ impl Bot {
             found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
         if !fixed.is_empty() {
-            let problems =
-                fixed.iter().map(|name| format!("`{name}` is set by this command and cannot be given")).collect();
+            let problems = fixed
+                .iter()
+                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
+                .map(|said| markdown::prose(&said))
+                .collect();
             let card = Card::BadParameters { line: line.to_owned(), problems };
             return self.say(step, moment, &speaker.back, &card);
         }

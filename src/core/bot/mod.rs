@@ -41,6 +41,9 @@ pub use watch::Watch;
 /// The version that the bot calls itself by.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// How many problems in files the admin channel is told at the start.
+const TOLD_PROBLEMS: usize = 10;
+
 /// The whole bot.
 #[derive(Debug)]
 pub struct Bot {
@@ -54,7 +57,8 @@ pub struct Bot {
     connection: Connection,
     sentences: Sentences,
     /// What the admin channel is to hear once it is known; said once.
-    announcement: Option<Vec<String>>,
+    /// The number says how many executions were interrupted.
+    announcement: Option<usize>,
     stopping: bool,
 }
 
@@ -221,17 +225,23 @@ impl Bot {
         self.settings.channels.iter().any(|name| self.directory.channels.get(name) == Some(channel))
     }
 
+    /// What keeps files, or parts of them, out of force.
+    fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
         let Some(name) = &self.settings.admin_channel else { return Ok(()) };
         let Some(channel) = self.directory.channels.get(name).cloned() else { return Ok(()) };
-        let Some(mut remarks) = self.announcement.take() else { return Ok(()) };
-        let wrong = self.problems.iter().filter(|problem| problem.severity == Severity::Error);
-        remarks.extend(wrong.clone().take(10).map(|problem| markdown::code(&problem.to_string())));
-        if wrong.count() > 10 {
-            remarks.push("and more: `halcyon check` shows them all".to_owned());
-        }
-        let card = Card::Started { version: VERSION.to_owned(), remarks };
+        let Some(interrupted) = self.announcement.take() else { return Ok(()) };
+        let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
+        let card = Card::Started {
+            version: VERSION.to_owned(),
+            interrupted,
+            more: wrong.len().saturating_sub(TOLD_PROBLEMS),
+            problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),
+        };
         let text = self.sentences.say(&card);
         let id = DeliveryId::new(format!("started-{:016x}", moment.bits()));
         self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })

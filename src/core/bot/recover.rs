@@ -8,6 +8,7 @@ use super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
 use crate::core::id::ExecutionId;
 use crate::core::memory::Contradiction;
+use crate::core::message::phrase::Phrase;
 
 impl Bot {
     pub(super) fn recover(&mut self, step: &mut Step, moment: &Moment) -> Result<(), Contradiction> {
@@ -22,15 +23,11 @@ impl Bot {
             if pausing {
                 self.watches.insert(id, super::Watch::new(&[], moment.at));
             } else {
-                let why = "I was restarted while it was running".to_owned();
+                let why = self.sentences.phrase(&Phrase::Interrupted);
                 self.finish(step, moment, &id, Status::Unknown, Some(why))?;
             }
         }
-        let mut remarks = Vec::new();
-        if interrupted > 0 {
-            remarks.push(format!("Interrupted by my restart: {interrupted}. I asked nobody to repeat them; their posts say what is known."));
-        }
-        self.announcement = Some(remarks);
+        self.announcement = Some(interrupted);
         Ok(())
     }
 }

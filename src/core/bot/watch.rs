@@ -2,17 +2,19 @@
 
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::action::execution::{Execution, Status};
-use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
+use crate::core::action::run::{Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
-use crate::core::host::fold;
 use crate::core::id::{DeliveryId, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Ended, Running, Told};
 use crate::core::message::markdown;
 use crate::core::message::output;
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
+use crate::core::message::verdict::{mark, shown_hosts, shown_line, verdict};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -22,8 +24,6 @@ const SHORTEST_REFRESH: SignedDuration = SignedDuration::from_secs(1);
 const NAMED_FAILURES: usize = 5;
 /// How many lines of live output a card shows.
 const SHOWN_TAIL: usize = 6;
-/// How many characters of a line of chat a card repeats.
-const SHOWN_LINE: usize = 120;
 
 /// What is known of a run in the making. Lost without harm: the facts know what ended.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Bot {
             }
             watch.refreshed = moment.at;
             watch.changed = false;
-            let text = self.sentences.say(&running_card(execution, watch, moment.at));
+            let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
             step.effects.push(Effect::Refresh { channel: channel.clone(), of: card_of(id), text });
         }
         Ok(())
@@ -134,7 +134,7 @@ impl Bot {
     /// The first text of an execution's post.
     pub(super) fn first_card(&self, id: &ExecutionId, now: Timestamp) -> String {
         match (self.memory.executions.get(id), self.watches.get(id)) {
-            (Some(execution), Some(watch)) => self.sentences.say(&running_card(execution, watch, now)),
+            (Some(execution), Some(watch)) => self.sentences.say(&running_card(execution, watch, now, &self.sentences)),
             _ => String::new(),
         }
     }
@@ -169,10 +169,11 @@ impl Bot {
         let request = &execution.request;
         let Back::Chat { channel, root, .. } = &request.back else { return Vec::new() };
         let places = execution.places();
-        let outputs = output::outputs(&places, &execution.outcomes);
+        let outputs = output::outputs(&places, &execution.outcomes, &self.sentences);
         let attach = outputs.attach;
         let took = execution.elapsed(now);
-        let (line, verdict, mark) = (shown_line(execution), verdict(execution), mark(execution.status));
+        let (line, verdict, mark) =
+            (shown_line(execution), verdict(execution, &self.sentences), mark(execution.status));
         let card = Card::Ended(Ended {
             mark,
             line: line.clone(),
@@ -198,7 +199,11 @@ impl Bot {
             };
             let card = Card::Told(Told { who, mark, line, verdict, took: span(took), attached: attach });
             let name = format!("{}-{}.txt", request.action.name(), request.id.short());
-            let files = if attach { vec![output::attachment(&name, &places, &execution.outcomes)] } else { Vec::new() };
+            let files = if attach {
+                vec![output::attachment(&name, &places, &execution.outcomes, &self.sentences)]
+            } else {
+                Vec::new()
+            };
             let root = match root {
                 Some(post) => Thread::Post { post: post.clone() },
                 None => Thread::Delivery { of: card_of(&request.id) },
@@ -213,13 +218,17 @@ impl Bot {
     }
 }
 
-fn running_card(execution: &Execution, watch: &Watch, now: Timestamp) -> Card {
+fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences: &Sentences) -> Card {
     let failures: Vec<String> = execution
         .outcomes
         .iter()
         .filter(|(_, outcome)| !outcome.exit.succeeded())
         .map(|(host, outcome)| {
-            format!("{}: {}", markdown::code(host.as_str()), markdown::escape(&output::ended(&outcome.exit)))
+            format!(
+                "{}: {}",
+                markdown::code(host.as_str()),
+                markdown::escape(&sentences.phrase(&Phrase::Exit(&outcome.exit)))
+            )
         })
         .collect();
     let mut failed: Vec<String> = failures.iter().take(NAMED_FAILURES).cloned().collect();
@@ -239,79 +248,11 @@ fn running_card(execution: &Execution, watch: &Watch, now: Timestamp) -> Card {
         count: execution.request.hosts.len(),
         done: execution.outcomes.len(),
         failed,
-        running: shown_hosts(&watch.running),
-        waiting: shown_hosts(&watch.waiting),
+        running: shown_hosts(&watch.running.iter().cloned().collect::<Vec<Host>>()),
+        waiting: shown_hosts(&watch.waiting.iter().cloned().collect::<Vec<Host>>()),
         elapsed: span(execution.elapsed(now)),
         tail: if tail.is_empty() { String::new() } else { markdown::fence(&tail.join("\n")) },
         lines: watch.progress.lines,
         canceling: execution.status == Status::Canceling,
     })
-}
-
-fn shown_hosts(hosts: &BTreeSet<Host>) -> String {
-    let hosts: Vec<Host> = hosts.iter().cloned().collect();
-    markdown::code(&shorten(&fold(&hosts), SHOWN_LINE))
-}
-
-/// The line that an execution came from, or its action when there was none, as inline code.
-pub(super) fn shown_line(execution: &Execution) -> String {
-    let request = &execution.request;
-    let line = if request.line.is_empty() { request.action.as_str() } else { &request.line };
-    markdown::code(&shorten(line, SHOWN_LINE))
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most).collect();
-    format!("{kept}…")
-}
-
-/// The emoji for a status.
-pub(super) fn mark(status: Status) -> &'static str {
-    match status {
-        Status::Running | Status::Canceling => "hourglass_flowing_sand",
-        Status::Succeeded => "white_check_mark",
-        Status::Failed => "x",
-        Status::Timeout => "alarm_clock",
-        Status::Canceled => "no_entry",
-        Status::Unknown => "question",
-    }
-}
-
-/// How an execution ended or stands, in a few words.
-pub(super) fn verdict(execution: &Execution) -> String {
-    let hosts = &execution.request.hosts;
-    let such = |wanted: fn(&Exit) -> bool| -> Vec<Host> {
-        let found =
-            hosts.iter().filter(|host| execution.outcomes.get(*host).is_some_and(|outcome| wanted(&outcome.exit)));
-        found.cloned().collect()
-    };
-    let on = |hit: &[Host]| match (hosts.len(), hit.len()) {
-        (0, _) | (_, 0) => String::new(),
-        (1, _) => format!(" on {}", fold(hosts)),
-        (all, some) if all == some => format!(" on all {all} hosts"),
-        (all, some) => format!(" on {some} of {all} hosts ({})", shorten(&fold(hit), 60)),
-    };
-    match execution.status {
-        Status::Running => "running".to_owned(),
-        Status::Canceling => "being stopped".to_owned(),
-        Status::Succeeded => format!("done{}", on(hosts)),
-        Status::Failed => format!("failed{}", on(&such(|exit| !exit.succeeded()))),
-        Status::Timeout => format!("ran out of time{}", on(&such(|exit| matches!(exit, Exit::Timeout)))),
-        Status::Canceled => match &execution.canceled_by {
-            Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => format!("stopped by {name}"),
-            None => "stopped".to_owned(),
-        },
-        Status::Unknown => {
-            let lost: Vec<Host> =
-                hosts.iter().filter(|host| !execution.outcomes.get(*host).is_some_and(known)).cloned().collect();
-            format!("outcome unknown{}", on(&lost))
-        }
-    }
-}
-
-fn known(outcome: &HostOutcome) -> bool {
-    !matches!(outcome.exit, Exit::Unknown { .. })
 }

@@ -137,8 +137,12 @@ pub enum Card {
     Started {
         /// Its version.
         version: String,
-        /// Lines about what it found: content problems, interrupted executions.
-        remarks: Vec<String>,
+        /// Executions that were under way when it ended.
+        interrupted: usize,
+        /// What is wrong with the files, the first of it.
+        problems: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
     },
 }
 

@@ -6,6 +6,7 @@
 //! - [`sentences`] holds the templates and the words they may use;
 //! - [`output`] folds what many hosts wrote, so that a person grasps it;
 //! - [`markdown`] escapes;
+//! - [`phrase`] holds the pieces of sentences that cards are made of, [`verdict`] how an execution ended or stands;
 //! - [`span`] tells lengths of time.
 //!
 //! - **Nothing that came from outside can act**: `{{value}}` escapes Markdown and defuses mentions; output goes into a fence that it cannot leave.
@@ -14,5 +15,7 @@
 pub mod card;
 pub mod markdown;
 pub mod output;
+pub mod phrase;
 pub mod sentences;
 pub mod span;
+pub mod verdict;

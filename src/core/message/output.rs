@@ -1,11 +1,13 @@
 //! What hosts wrote, so that a person grasps it: equal outputs are told once, one-line outputs stand in one block, long ones are shown by
 //! their head and tail and attached whole.
 
-use crate::core::action::run::{Captured, Exit, HostOutcome};
+use crate::core::action::run::{Captured, HostOutcome};
 use crate::core::effect::{Upload, UploadPart};
 use crate::core::host::fold;
 use crate::core::id::Host;
 use crate::core::message::markdown::{fence, plain};
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -47,23 +49,11 @@ pub struct Outputs {
     pub attach: bool,
 }
 
-/// A sentence for how a command ended on a host; empty for success.
-pub fn ended(exit: &Exit) -> String {
-    match exit {
-        Exit::Code { code: 0 } => String::new(),
-        Exit::Code { code } => format!("exit code {code}"),
-        Exit::Timeout => "ran out of time and was killed".to_owned(),
-        Exit::Canceled => "was stopped".to_owned(),
-        Exit::Unreachable { why } => format!("could not be reached: {why}"),
-        Exit::Unknown { why } => format!("nobody knows how it ended: {why}"),
-    }
-}
-
 /// Folds outcomes for a post. `hosts` gives the order.
-pub fn outputs(hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>) -> Outputs {
+pub fn outputs(hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>, sentences: &Sentences) -> Outputs {
     let folded = folded(hosts, outcomes);
     if folded.len() > 1 && folded.iter().all(|(_, outcome)| is_one_line(outcome)) {
-        return rows(&folded);
+        return rows(&folded, sentences);
     }
     let alone = folded.len() == 1;
     let budget = (SHOWN / folded.len().clamp(1, SHOWN_GROUPS)).max(200);
@@ -72,12 +62,12 @@ pub fn outputs(hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>) -> Output
         .iter()
         .take(SHOWN_GROUPS)
         .map(|(hosts, outcome)| {
-            let shown = shown(outcome, budget);
+            let shown = shown(outcome, budget, sentences);
             attach |= !shown.left_out.is_empty();
             Group {
                 hosts: if alone && hosts.len() == 1 { String::new() } else { fold(hosts) },
                 count: hosts.len(),
-                ended: ended(&outcome.exit),
+                ended: sentences.phrase(&Phrase::Exit(&outcome.exit)),
                 block: if shown.text.is_empty() { String::new() } else { fence(&shown.text) },
                 left_out: shown.left_out,
             }
@@ -88,10 +78,10 @@ pub fn outputs(hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>) -> Output
 }
 
 /// All outputs as one file, a heading a group, for what a post cannot show.
-pub fn attachment(name: &str, hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>) -> Upload {
+pub fn attachment(name: &str, hosts: &[Host], outcomes: &BTreeMap<Host, HostOutcome>, sentences: &Sentences) -> Upload {
     let mut parts = Vec::new();
     for (hosts, outcome) in folded(hosts, outcomes) {
-        let how = ended(&outcome.exit);
+        let how = sentences.phrase(&Phrase::Exit(&outcome.exit));
         let how = if how.is_empty() { "exit code 0".to_owned() } else { how };
         let mut heading = format!("===== {} ({how}) =====\n", fold(&hosts));
         for (label, captured) in [("", &outcome.stdout), ("----- stderr -----\n", &outcome.stderr)] {
@@ -146,7 +136,8 @@ fn is_one_line(outcome: &HostOutcome) -> bool {
     line(&outcome.stdout) && line(&outcome.stderr) && !both
 }
 
-fn rows(folded: &[(Vec<Host>, &HostOutcome)]) -> Outputs {
+fn rows(folded: &[(Vec<Host>, &HostOutcome)], sentences: &Sentences) -> Outputs {
+    let silent = sentences.phrase(&Phrase::NoOutput);
     let mut text = String::new();
     let mut shown = 0;
     for (hosts, outcome) in folded {
@@ -158,9 +149,9 @@ fn rows(folded: &[(Vec<Host>, &HostOutcome)]) -> Outputs {
             })
             .next()
             .unwrap_or_default();
-        let how = ended(&outcome.exit);
+        let how = sentences.phrase(&Phrase::Exit(&outcome.exit));
         let row = match (how.is_empty(), said.is_empty()) {
-            (true, true) => format!("{}: (no output)\n", fold(hosts)),
+            (true, true) => format!("{}: ({silent})\n", fold(hosts)),
             (true, false) => format!("{}: {said}\n", fold(hosts)),
             (false, true) => format!("{}: {how}\n", fold(hosts)),
             (false, false) => format!("{}: {how}: {said}\n", fold(hosts)),
@@ -181,11 +172,11 @@ struct Shown {
 }
 
 /// The text of one outcome within a budget: standard output, then standard error under a heading of its own.
-fn shown(outcome: &HostOutcome, budget: usize) -> Shown {
+fn shown(outcome: &HostOutcome, budget: usize, sentences: &Sentences) -> Shown {
     let both = !outcome.stdout.is_empty() && !outcome.stderr.is_empty();
     let share = if both { budget / 2 } else { budget };
-    let stdout = excerpt(&outcome.stdout, share);
-    let stderr = excerpt(&outcome.stderr, share);
+    let stdout = excerpt(&outcome.stdout, share, sentences);
+    let stderr = excerpt(&outcome.stderr, share, sentences);
     let text = match (stdout.text.is_empty(), stderr.text.is_empty()) {
         (_, true) => stdout.text,
         (true, false) => stderr.text,
@@ -196,7 +187,7 @@ fn shown(outcome: &HostOutcome, budget: usize) -> Shown {
     Shown { text, left_out }
 }
 
-fn excerpt(captured: &Captured, budget: usize) -> Shown {
+fn excerpt(captured: &Captured, budget: usize, sentences: &Sentences) -> Shown {
     match captured {
         Captured::Inline { text } => {
             let text = plain(text);
@@ -207,25 +198,22 @@ fn excerpt(captured: &Captured, budget: usize) -> Shown {
             let lines = text.lines().count();
             let (head, tail) = (first_lines(text, budget / 2), last_lines(text, budget / 2));
             let gone = lines.saturating_sub(head.lines().count() + tail.lines().count());
-            Shown { text: format!("{head}\n[...]\n{tail}"), left_out: left_out(gone, 0) }
+            Shown {
+                text: format!("{head}\n[...]\n{tail}"),
+                left_out: sentences.phrase(&Phrase::LeftOut { lines: gone, dropped: 0 }),
+            }
         }
         Captured::Blob { lines, head, tail, dropped, .. } => {
             let (head, tail) = (plain(head), plain(tail));
             let (head, tail) = (first_lines(head.trim_end(), budget / 2), last_lines(tail.trim_end(), budget / 2));
             let shown = head.lines().count() + tail.lines().count();
             let gone = usize::try_from(*lines).unwrap_or(usize::MAX).saturating_sub(shown);
-            Shown { text: format!("{head}\n[...]\n{tail}"), left_out: left_out(gone, *dropped) }
+            Shown {
+                text: format!("{head}\n[...]\n{tail}"),
+                left_out: sentences.phrase(&Phrase::LeftOut { lines: gone, dropped: *dropped }),
+            }
         }
     }
-}
-
-fn left_out(lines: usize, dropped: u64) -> String {
-    let shown = match lines {
-        0 => "part of a long line is not shown here".to_owned(),
-        1 => "1 line is not shown here".to_owned(),
-        lines => format!("{lines} lines are not shown here"),
-    };
-    if dropped == 0 { shown } else { format!("{shown}, and {dropped} bytes beyond the limit were not kept") }
 }
 
 /// Whole lines from the start within a budget; at least a piece of the first.

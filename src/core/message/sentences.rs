@@ -5,6 +5,7 @@
 
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
 use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::Value;
 
@@ -68,10 +69,27 @@ pub const TEMPLATES: [(&str, &str); 26] = [
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 
+/// Name and text of every phrase, as they are in `templates/phrases/`.
+pub const PHRASES: [(&str, &str); 12] = [
+    ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
+    ("exit", include_str!("../../../templates/phrases/exit.hbs")),
+    ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
+    ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
+    ("interrupted", include_str!("../../../templates/phrases/interrupted.hbs")),
+    ("fixed_parameter", include_str!("../../../templates/phrases/fixed_parameter.hbs")),
+    ("no_local_role", include_str!("../../../templates/phrases/no_local_role.hbs")),
+    ("no_action", include_str!("../../../templates/phrases/no_action.hbs")),
+    ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
+    ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
+    ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
+    ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
+];
+
 /// The bot's voice.
 #[derive(Debug)]
 pub struct Sentences {
-    registry: Handlebars<'static>,
+    cards: Handlebars<'static>,
+    phrases: Handlebars<'static>,
 }
 
 impl Default for Sentences {
@@ -83,20 +101,25 @@ impl Default for Sentences {
 impl Sentences {
     /// The sentences that come with the program.
     pub fn new() -> Self {
-        let mut registry = Handlebars::new();
-        registry.set_strict_mode(true);
-        registry.register_escape_fn(markdown::escape);
-        registry.register_helper("plural", Box::new(plural));
-        registry.register_helper("code", Box::new(code));
-        for (name, text) in TEMPLATES {
-            registry.register_template_string(name, text).expect("a test renders every template that is compiled in");
+        let mut cards = registry(&TEMPLATES);
+        cards.register_escape_fn(markdown::escape);
+        cards.register_helper("code", Box::new(code));
+        let mut phrases = registry(&PHRASES);
+        phrases.register_escape_fn(handlebars::no_escape);
+        Self { cards, phrases }
+    }
+
+    /// Says a phrase, as plain text on one line.
+    pub fn phrase(&self, phrase: &Phrase<'_>) -> String {
+        match self.phrases.render(phrase.template(), phrase) {
+            Ok(text) => text.trim().to_owned(),
+            Err(problem) => format!("(the template phrases/{} is broken: {problem})", phrase.template()),
         }
-        Self { registry }
     }
 
     /// Says a card. A template that fails says so by its name instead of leaving somebody without an answer.
     pub fn say(&self, card: &Card) -> String {
-        match self.registry.render(card.template(), card) {
+        match self.cards.render(card.template(), card) {
             Ok(text) => text.trim().to_owned(),
             Err(problem) => {
                 let problem = markdown::code(&problem.to_string());
@@ -104,4 +127,14 @@ impl Sentences {
             }
         }
     }
+}
+
+fn registry(templates: &[(&str, &str)]) -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_helper("plural", Box::new(plural));
+    for (name, text) in templates {
+        registry.register_template_string(name, text).expect("a test renders every template that is compiled in");
+    }
+    registry
 }

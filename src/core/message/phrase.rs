@@ -1,0 +1,105 @@
+//! Pieces of sentences that cards are made of. A phrase is plain text, without Markdown; whoever puts it into a card escapes it or fences it.
+
+use crate::core::action::run::Exit;
+use serde::Serialize;
+
+/// The pieces; each has a template of its name in `templates/phrases/`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "phrase")]
+pub enum Phrase<'a> {
+    /// How an execution ended or stands, and where.
+    Verdict {
+        /// StackStorm's word.
+        status: &'static str,
+        /// How many hosts take part.
+        all: usize,
+        /// How many of them this is about; 0 leaves the place out.
+        some: usize,
+        /// Those, written the short way.
+        hosts: String,
+        /// Who stopped it; empty when nobody did.
+        by: &'a str,
+    },
+    /// How a command ended on a host; empty when it succeeded.
+    Exit(&'a Exit),
+    /// What an excerpt leaves out.
+    LeftOut {
+        /// Whole lines; 0 when it is part of one.
+        lines: usize,
+        /// Bytes that were never kept.
+        dropped: u64,
+    },
+    /// A command wrote nothing.
+    NoOutput,
+    /// What the error of an execution is that was under way when the bot ended.
+    Interrupted,
+    /// A parameter that an alias sets was given.
+    FixedParameter {
+        /// Which.
+        name: &'a str,
+    },
+    /// A local user without a role.
+    NoLocalRole {
+        /// The user.
+        name: &'a str,
+    },
+    /// No action has this name, as far as the asker may know.
+    NoAction {
+        /// The name as given.
+        action: &'a str,
+        /// The name that was probably meant; empty when none is near.
+        similar: &'a str,
+    },
+    /// The chat connection stands.
+    HealthChat {
+        /// The bot's name.
+        username: &'a str,
+    },
+    /// What waits to be said.
+    HealthOutbox {
+        /// How many deliveries.
+        waiting: usize,
+    },
+    /// What the packs hold.
+    HealthContent {
+        /// Aliases.
+        aliases: usize,
+        /// Actions.
+        actions: usize,
+        /// Packs.
+        packs: usize,
+        /// Files' mistakes.
+        problems: usize,
+    },
+    /// What is known of machines.
+    HealthInventory {
+        /// Hosts.
+        hosts: usize,
+        /// Groups.
+        groups: usize,
+        /// A group whose list could not be had; empty when all could.
+        broken: &'a str,
+        /// Why not.
+        why: &'a str,
+    },
+}
+
+impl Phrase<'_> {
+    /// The name of its template.
+    pub fn template(&self) -> &'static str {
+        match self {
+            Phrase::Verdict { .. } => "verdict",
+            Phrase::Exit(_) => "exit",
+            Phrase::LeftOut { .. } => "left_out",
+            Phrase::NoOutput => "no_output",
+            Phrase::Interrupted => "interrupted",
+            Phrase::FixedParameter { .. } => "fixed_parameter",
+            Phrase::NoLocalRole { .. } => "no_local_role",
+            Phrase::NoAction { .. } => "no_action",
+            Phrase::HealthChat { .. } => "health_chat",
+            Phrase::HealthOutbox { .. } => "health_outbox",
+            Phrase::HealthContent { .. } => "health_content",
+            Phrase::HealthInventory { .. } => "health_inventory",
+        }
+    }
+}

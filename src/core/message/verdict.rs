@@ -1,0 +1,74 @@
+//! How an execution ended or stands, at a glance and in a few words.
+
+use crate::core::action::execution::{Execution, Status};
+use crate::core::action::run::Exit;
+use crate::core::host::fold;
+use crate::core::id::Host;
+use crate::core::input::Principal;
+use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
+
+/// How many characters of a line of chat, or of a list of hosts, a card repeats.
+const SHOWN_LINE: usize = 120;
+/// How many characters of a list of hosts a verdict repeats.
+const SHOWN_HOSTS: usize = 60;
+
+/// The line that an execution came from, or its action when there was none, as inline code.
+pub fn shown_line(execution: &Execution) -> String {
+    let request = &execution.request;
+    let line = if request.line.is_empty() { request.action.as_str() } else { &request.line };
+    markdown::code(&shorten(line, SHOWN_LINE))
+}
+
+/// Hosts the short way as inline code, cut where there are very many pieces.
+pub fn shown_hosts(hosts: &[Host]) -> String {
+    markdown::code(&shorten(&fold(hosts), SHOWN_LINE))
+}
+
+fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most).collect();
+    format!("{kept}…")
+}
+
+/// The emoji for a status.
+pub fn mark(status: Status) -> &'static str {
+    match status {
+        Status::Running | Status::Canceling => "hourglass_flowing_sand",
+        Status::Succeeded => "white_check_mark",
+        Status::Failed => "x",
+        Status::Timeout => "alarm_clock",
+        Status::Canceled => "no_entry",
+        Status::Unknown => "question",
+    }
+}
+
+/// How an execution ended or stands, in a few words.
+pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
+    let hosts = &execution.request.hosts;
+    let about = |wanted: &dyn Fn(Option<&Exit>) -> bool| -> Vec<Host> {
+        let exit = |host: &Host| execution.outcomes.get(host).map(|outcome| &outcome.exit);
+        hosts.iter().filter(|host| wanted(exit(host))).cloned().collect()
+    };
+    let concerned = match execution.status {
+        Status::Running | Status::Canceling | Status::Canceled => Vec::new(),
+        Status::Succeeded => hosts.clone(),
+        Status::Failed => about(&|exit| exit.is_some_and(|exit| !exit.succeeded())),
+        Status::Timeout => about(&|exit| matches!(exit, Some(Exit::Timeout))),
+        Status::Unknown => about(&|exit| matches!(exit, None | Some(Exit::Unknown { .. }))),
+    };
+    let by = match &execution.canceled_by {
+        Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => name.as_str(),
+        None => "",
+    };
+    sentences.phrase(&Phrase::Verdict {
+        status: execution.status.word(),
+        all: hosts.len(),
+        some: concerned.len(),
+        hosts: shorten(&fold(&concerned), SHOWN_HOSTS),
+        by,
+    })
+}
