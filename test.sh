@@ -79,7 +79,7 @@ everything() {
 
     section "documentation"
     # The specifications of folders speak of what is private in them.
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked --document-private-items
+    RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --locked --document-private-items
 }
 
 peers() {
