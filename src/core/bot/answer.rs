@@ -6,6 +6,7 @@ use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
 use crate::core::alias::suggest::nearest;
+use crate::core::chat::command::LONGEST_LIST;
 use crate::core::content::diagnostic::Severity;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
 use crate::core::fact::Fact;
@@ -49,7 +50,8 @@ impl Bot {
         }
         let back = Back::Request { request };
         let mut look_up = |query, asked, purpose| {
-            let ticket = Ticket { from: from.clone(), rights: rights.clone(), back: back.clone(), asked, purpose };
+            let (from, rights, back) = (from.clone(), rights.clone(), back.clone());
+            let ticket = Ticket { from, rights, back, asked, purpose, again: false };
             step.effects.push(Effect::Find { query, ticket });
             Ok(())
         };
@@ -108,8 +110,19 @@ impl Bot {
         step: &mut Step,
         moment: &mut Moment,
         ticket: Ticket,
-        executions: Vec<Execution>,
+        mut executions: Vec<Execution>,
     ) -> Result<(), Contradiction> {
+        // One that ended while the store was being asked still goes on in this answer. The next answer knows better: by then the end is
+        // on disk. Taking this one for true would stop what is not there, which the memory does not forgive.
+        let live = &self.memory.executions;
+        let overtaken = |found: &Execution| !found.status.is_final() && !live.contains_key(&found.request.id);
+        if executions.iter().any(overtaken) {
+            if !ticket.again {
+                step.effects.push(Effect::Find { query: query(&ticket), ticket: Ticket { again: true, ..ticket } });
+                return Ok(());
+            }
+            executions.retain(|found| !overtaken(found));
+        }
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::List => Verb::View,
             Purpose::Cancel | Purpose::Rerun => Verb::Run,
@@ -312,6 +325,14 @@ impl Bot {
             Some((name, why)) => format!("the members of @{name} are not known: {why}"),
         };
         vec![chat, outbox, content, part("inventory", broken.is_empty(), said)]
+    }
+}
+
+/// The question that a ticket went with.
+fn query(ticket: &Ticket) -> Query {
+    match ticket.purpose {
+        Purpose::List => Query::Newest(ticket.asked.parse().unwrap_or(LONGEST_LIST)),
+        Purpose::Show | Purpose::Cancel | Purpose::Rerun => Query::ById(ticket.asked.clone()),
     }
 }
 

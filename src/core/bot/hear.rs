@@ -341,6 +341,7 @@ fn look_up(step: &mut Step, speaker: &Speaker<'_>, query: Query, asked: String, 
         back: speaker.back.clone(),
         asked,
         purpose,
+        again: false,
     };
     step.effects.push(Effect::Find { query, ticket });
 }

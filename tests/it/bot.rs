@@ -1,0 +1,163 @@
+//! The bot as one machine, without a runtime: what it decides when things happen in an order that only chance brings about.
+
+use halcyon::adapters::content::read_packs;
+use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews};
+use halcyon::core::bot::{Bot, Step};
+use halcyon::core::content::load::load;
+use halcyon::core::effect::{Body, Effect, Query};
+use halcyon::core::fact::{Dated, Fact};
+use halcyon::core::host::Inventory;
+use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, UserId};
+use halcyon::core::input::{ChannelKind, Connection, Directory, Event, HeardPost, Identity, Input, PostMarks};
+use halcyon::core::settings::{Address, Grant, Role, Settings, Verb};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const CHANNEL: &str = "c1";
+
+/// A bot that is connected, with all that it ever remembered and all that it was told to do.
+struct Machine {
+    bot: Bot,
+    now: Timestamp,
+    turn: u64,
+    facts: Vec<Dated>,
+}
+
+fn settings() -> Arc<Settings> {
+    let grant = |verb| Grant { verb, on: "*".into() };
+    Arc::new(Settings {
+        channels: vec!["cluster".into()],
+        admin_channel: Some("cluster".into()),
+        address: vec![Address::Mention, Address::Prefix],
+        prefix: "!".into(),
+        roles: vec![Role {
+            name: "operator".into(),
+            users: vec!["operator".into()],
+            channels: Vec::new(),
+            unix_users: Vec::new(),
+            grants: vec![grant(Verb::Run)],
+        }],
+        mention_after: Duration::from_secs(10),
+        own_uid: 1000,
+    })
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self::over(Vec::new(), Timestamp::from_second(1_700_000_000).unwrap())
+    }
+
+    /// A process that starts on these facts.
+    fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
+        let bot = Bot::remember(&facts, settings()).unwrap();
+        let mut machine = Self { bot, now, turn: 0, facts };
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
+        machine.take(Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) });
+        let (inventory, _) = Inventory::build(&["wn[001-006]".to_owned()], &BTreeMap::new());
+        machine.take(Input::Inventory(Arc::new(inventory)));
+        machine.take(Input::Started);
+        machine.take(Input::Connection(Connection::Up {
+            me: UserId::new("bot"),
+            username: "halcyon".into(),
+            max_post: 16_383,
+        }));
+        let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
+        let channels = BTreeMap::from([("cluster".to_owned(), ChannelId::new(CHANNEL))]);
+        machine.take(Input::Directory(Directory { users, channels }));
+        machine
+    }
+
+    fn take(&mut self, input: Input) -> Step {
+        self.turn += 1;
+        let event = Event { at: self.now, entropy: self.turn.wrapping_mul(0x9e37_79b9), input };
+        let step = self.bot.handle(event).expect("no input may contradict what is remembered");
+        self.facts.extend(step.facts.iter().cloned());
+        step
+    }
+
+    /// The operator writes a line, in a thread or not.
+    fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
+        let author = UserId::new("u1");
+        let identity = Identity {
+            id: author.clone(),
+            username: "operator".into(),
+            is_bot: false,
+            active: true,
+            member_of: BTreeSet::new(),
+            as_of: self.now,
+        };
+        self.take(Input::Post(HeardPost {
+            id: PostId::new(format!("p{}", self.turn)),
+            channel: ChannelId::new(CHANNEL),
+            channel_kind: ChannelKind::Public,
+            root: root.map(PostId::new),
+            author,
+            identity: Some(identity),
+            message: line.to_owned(),
+            created: self.now,
+            marks: PostMarks::default(),
+        }))
+    }
+
+    fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
+        self.take(Input::Run { execution: id.clone(), news })
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
+    }
+}
+
+/// All that a step says, posts and edits.
+fn said(step: &Step) -> String {
+    let texts = step.effects.iter().filter_map(|effect| match effect {
+        Effect::Deliver(delivery) => match &delivery.body {
+            Body::Post { text, .. } | Body::Edit { text, .. } => Some(text.as_str()),
+        },
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
+}
+
+fn started(step: &Step) -> Option<ExecutionId> {
+    step.facts.iter().find_map(|dated| match &dated.fact {
+        Fact::ExecutionStarted(request) => Some(request.id.clone()),
+        _ => None,
+    })
+}
+
+fn ok(text: &str) -> Box<HostOutcome> {
+    let stdout = Captured::Inline { text: text.to_owned() };
+    Box::new(HostOutcome { exit: Exit::Code { code: 0 }, stdout, stderr: Captured::empty(), seconds: 0.1 })
+}
+
+#[test]
+fn an_end_that_overtakes_a_look_up_is_noticed() {
+    for (line, answered) in [("show", "done"), ("cancel", "has already ended"), ("list", "done")] {
+        let mut machine = Machine::new();
+        let id = started(&machine.hear("!greet you on wn001", None)).unwrap();
+        let going = machine.bot.memory().executions[&id].clone();
+        let asked = if line == "list" { "!list".to_owned() } else { format!("!{line} {}", id.short()) };
+        let step = machine.hear(&asked, None);
+        let Some(Effect::Find { ticket, .. }) = step.effects.last() else { panic!("{line}: {:?}", step.effects) };
+        machine.news(&id, RunNews::HostFinished { host: Host::new("wn001"), outcome: ok("hello") });
+        machine.news(&id, RunNews::Finished { error: None });
+        let mut ended = going.clone();
+        for dated in machine.facts.iter().filter(|dated| dated.fact.execution() == Some(&id)).skip(1) {
+            ended.apply(dated.at, &dated.fact).unwrap();
+        }
+        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going.clone()] });
+        let Some(Effect::Find { query, ticket }) = step.effects.last() else { panic!("{line}: {:?}", step.effects) };
+        let expected = if line == "list" { Query::Newest(10) } else { Query::ById(id.short().to_owned()) };
+        assert_eq!(query, &expected);
+        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![ended] });
+        assert!(said(&step).contains(answered), "{line}: {}", said(&step));
+        // A store that never learns it is no reason to fall over either.
+        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going] });
+        assert!(!said(&step).is_empty(), "{line}");
+    }
+}
