@@ -161,3 +161,29 @@ fn an_end_that_overtakes_a_look_up_is_noticed() {
         assert!(!said(&step).is_empty(), "{line}");
     }
 }
+
+#[test]
+fn a_number_answers_where_it_was_asked_for() {
+    // (where the question was asked, the answer, where that was given, whether it counts)
+    let cases = [
+        (None, "1", None, true),
+        (None, "!1", None, true),
+        (None, "@halcyon 1", None, true),
+        (None, "1", Some("the bot's own post"), true),
+        (None, "2", None, false),
+        (Some("t1"), "1", Some("t1"), true),
+        (Some("t1"), "1", None, false),
+        (Some("t1"), "@halcyon 1", Some("t2"), false),
+    ];
+    for (asked, answer, given, counts) in cases {
+        let mut machine = Machine::new();
+        let step = machine.hear("!uptme on wn001", asked);
+        assert!(said(&step).contains("1. `uptime on wn001`"), "{}", said(&step));
+        let step = machine.hear(answer, given);
+        assert_eq!(started(&step).is_some(), counts, "{answer} in {given:?} after a question in {asked:?}");
+    }
+    let mut machine = Machine::new();
+    machine.hear("!uptme on wn001", None);
+    machine.wait(601);
+    assert!(started(&machine.hear("1", None)).is_none(), "an offer lapses");
+}

@@ -12,7 +12,7 @@ use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
-use crate::core::id::{AliasRef, ChannelId, UserId};
+use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
@@ -52,10 +52,11 @@ impl Bot {
             return Ok(());
         }
         let direct = post.channel_kind == ChannelKind::Direct;
-        let chosen = self.chosen(&post.author, &post.channel, &post.message, moment.at);
         let found = addressed(&post.message, username, direct, &self.settings);
+        let words = found.map_or(post.message.trim(), |(_, line)| line);
+        let chosen = self.chosen(post, words, moment.at);
         let (meant, line) = match (&chosen, found) {
-            (Some(_), _) => (Meant::Surely, post.message.trim()),
+            (Some(_), _) => (Meant::Surely, words),
             (None, Some(found)) => found,
             (None, None) => return Ok(()),
         };
@@ -97,11 +98,16 @@ impl Bot {
         self.obey(step, moment, &speaker, &line, None)
     }
 
-    /// The line that a bare number picks from an open offer.
-    fn chosen(&self, user: &UserId, channel: &ChannelId, message: &str, now: Timestamp) -> Option<Choice> {
-        let Some(Command::Choose(number)) = Command::read(message) else { return None };
-        let offer = self.memory.choices.get(&(user.clone(), channel.clone()))?;
-        (now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
+    /// The line that a number picks from an open offer. What was offered in a thread is answered there: elsewhere a number is more
+    /// likely part of another talk.
+    fn chosen(&self, post: &HeardPost, words: &str, now: Timestamp) -> Option<Choice> {
+        let Some(Command::Choose(number)) = Command::read(words) else { return None };
+        let offer = self.memory.choices.get(&(post.author.clone(), post.channel.clone()))?;
+        let thread = match &offer.back {
+            Back::Chat { root, .. } => root.is_none() || *root == post.root,
+            Back::Request { .. } => false,
+        };
+        (thread && now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
     }
 
     /// Whether a bare line means something to the bot.
