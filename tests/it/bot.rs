@@ -1,7 +1,7 @@
 //! The bot as one machine, without a runtime: what it decides when things happen in an order that only chance brings about.
 
 use halcyon::adapters::content::read_packs;
-use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews};
+use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
 use halcyon::core::bot::{Bot, Step};
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Body, Effect, Query};
@@ -186,4 +186,50 @@ fn a_number_answers_where_it_was_asked_for() {
     machine.hear("!uptme on wn001", None);
     machine.wait(601);
     assert!(started(&machine.hear("1", None)).is_none(), "an offer lapses");
+}
+
+/// All that would be on disk.
+fn stored(machine: &Machine) -> String {
+    machine.facts.iter().map(|dated| serde_json::to_string(dated).unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_secret_is_remembered_in_no_form() {
+    for line in [
+        "!login with s3cr3t on wn001",
+        "!login with s3cr3t on wn009",
+        "!login with s3cr3t on wn001 timeout=soon",
+        "!unlock with 73551 on wn001",
+        "!unlock with 73551 on wn009",
+    ] {
+        let mut machine = Machine::new();
+        let step = machine.hear(line, None);
+        assert!(!step.facts.is_empty());
+        for secret in ["s3cr3t", "73551"] {
+            assert!(!stored(&machine).contains(secret), "{line}: {}", stored(&machine));
+        }
+    }
+}
+
+#[test]
+fn a_rerun_runs_what_ran() {
+    // The action has a secret of its own that nobody gave, and a command made of it.
+    let mut machine = Machine::new();
+    let step = machine.hear("!knock at wn001", None);
+    let id = started(&step).unwrap();
+    let script = |step: &Step| {
+        step.effects.iter().find_map(|effect| match effect {
+            Effect::Run(run) => match &run.work {
+                Work::Remote(remote) => Some(remote.command.script.clone()),
+                Work::Local(_) => None,
+            },
+            _ => None,
+        })
+    };
+    let first = script(&step).unwrap();
+    let going = machine.bot.memory().executions[&id].clone();
+    let step = machine.hear(&format!("!rerun {}", id.short()), None);
+    let Some(Effect::Find { ticket, .. }) = step.effects.last() else { panic!("{:?}", step.effects) };
+    let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going] });
+    assert_eq!(script(&step).as_ref(), Some(&first), "{}", said(&step));
 }

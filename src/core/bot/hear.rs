@@ -1,6 +1,6 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
-use super::start::{Declined, Wish, numbered};
+use super::start::{Declined, Wish, hide, numbered};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::alias::help;
@@ -249,7 +249,7 @@ impl Bot {
         if !fixed.is_empty() {
             let problems =
                 fixed.iter().map(|name| format!("`{name}` is set by this command and cannot be given")).collect();
-            let card = Card::BadParameters { line: line.to_owned(), problems };
+            let card = Card::BadParameters { line: hide(line, &action, &given), problems };
             return self.say(step, moment, &speaker.back, &card);
         }
         let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
