@@ -5,6 +5,7 @@ use super::watch::{mark, shown_line, verdict};
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
+use crate::core::action::params::MASK;
 use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
 use crate::core::content::diagnostic::Severity;
@@ -265,7 +266,8 @@ impl Bot {
             let parameter = action.parameters.get(*name);
             let fixed = parameter.is_some_and(|parameter| parameter.immutable || parameter.secret);
             let defaulted = parameter.is_some_and(|parameter| parameter.default.as_ref() == Some(*value));
-            !fixed && !defaulted
+            // A default that a secret was put into is remembered as stars, and has to be rendered again.
+            !fixed && !defaulted && value.as_str() != Some(MASK)
         });
         let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
         let wish = Wish {
