@@ -270,6 +270,10 @@ impl Bot {
             !fixed && !defaulted && value.as_str() != Some(MASK)
         });
         let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
+        let fixed = alias.into_iter().flat_map(|alias| &alias.immutable_parameters);
+        let fixed = fixed.filter(|(name, value)| request.parameters.get(*name) == Some(*value));
+        let trusted = fixed.map(|(name, _)| name.clone()).collect();
         let wish = Wish {
             action,
             given,
@@ -277,7 +281,7 @@ impl Bot {
             back: ticket.back.clone(),
             line: request.line.clone(),
             alias: request.alias.clone(),
-            trusted: Vec::new(),
+            trusted,
             rerun_of: Some(request.id.clone()),
         };
         let started = self.start(step, moment, wish)?;
@@ -287,7 +291,14 @@ impl Bot {
                 Ok(())
             }
             (Ok(_), Back::Chat { .. }) => Ok(()),
-            (Err(declined), back) => self.say(step, moment, back, &declined.card),
+            (Err(declined), back) => {
+                let mut card = declined.card;
+                // No number can be answered to this: what was asked for is not a line.
+                if let Card::BadHosts { suggestions, .. } = &mut card {
+                    suggestions.clear();
+                }
+                self.say(step, moment, back, &card)
+            }
         }
     }
 
