@@ -1,17 +1,21 @@
 //! The bot as one machine, without a runtime: what it decides when things happen in an order that only chance brings about.
 
 use halcyon::adapters::content::read_packs;
-use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
+use halcyon::core::action::execution::Execution;
+use halcyon::core::action::run::{Captured, Exit, HostOutcome, Progress, RunNews, Work};
 use halcyon::core::bot::{Bot, Step};
 use halcyon::core::content::load::load;
-use halcyon::core::effect::{Body, Effect, Query};
+use halcyon::core::effect::{Body, Delivery, Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::host::Inventory;
 use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, UserId};
-use halcyon::core::input::{ChannelKind, Connection, Directory, Event, HeardPost, Identity, Input, PostMarks};
+use halcyon::core::input::{
+    ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identity, Input, PostMarks,
+};
+use halcyon::core::memory::Memory;
 use halcyon::core::settings::{Address, Grant, Role, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,4 +236,150 @@ fn a_rerun_runs_what_ran() {
     let Some(Effect::Find { ticket, .. }) = step.effects.last() else { panic!("{:?}", step.effects) };
     let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going] });
     assert_eq!(script(&step).as_ref(), Some(&first), "{}", said(&step));
+}
+
+/// Fresh numbers from a seed (splitmix64).
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((bits ^ (bits >> 31)) % end as u64).unwrap()
+    }
+}
+
+/// What the world still owes the machine: news of runs in their order, answers of the store as of when it was asked, outcomes.
+#[derive(Default)]
+struct World {
+    runs: BTreeMap<ExecutionId, VecDeque<RunNews>>,
+    others: Vec<Input>,
+    store: BTreeMap<ExecutionId, Execution>,
+}
+
+impl World {
+    fn carry_out(&mut self, step: &Step, chance: &mut Chance) {
+        for dated in &step.facts {
+            match &dated.fact {
+                Fact::ExecutionStarted(request) => {
+                    self.store.insert(request.id.clone(), Execution::start(dated.at, (**request).clone()));
+                }
+                fact => {
+                    if let Some(id) = fact.execution() {
+                        self.store.get_mut(id).unwrap().apply(dated.at, fact).unwrap();
+                    }
+                }
+            }
+        }
+        for effect in &step.effects {
+            match effect {
+                Effect::Run(run) => {
+                    let mut news = VecDeque::new();
+                    if let Work::Remote(remote) = &run.work {
+                        for machine in &remote.hosts {
+                            news.push_back(RunNews::HostStarted { host: machine.host.clone() });
+                            news.push_back(RunNews::Progress(Progress::default()));
+                            news.push_back(RunNews::HostFinished { host: machine.host.clone(), outcome: ok("x") });
+                        }
+                    }
+                    let error = (chance.below(8) == 0).then(|| "it broke".to_owned());
+                    news.push_back(RunNews::Finished { error });
+                    self.runs.insert(run.execution.clone(), news);
+                }
+                Effect::Find { query, ticket } => {
+                    let newest = self.store.values().rev();
+                    let executions = match query {
+                        Query::ById(end) => {
+                            newest.filter(|one| one.request.id.as_str().ends_with(end)).cloned().collect()
+                        }
+                        Query::Newest(most) => newest.take(*most).cloned().collect(),
+                    };
+                    self.others.push(Input::Found { ticket: ticket.clone(), executions });
+                }
+                Effect::Deliver(delivery) => {
+                    let outcome = if chance.below(10) == 0 {
+                        DeliveryOutcome::Refused { why: "no".into() }
+                    } else {
+                        DeliveryOutcome::Sent { post: PostId::new(format!("post-{}", delivery.id)) }
+                    };
+                    self.others.push(Input::Delivered { delivery: delivery.id.clone(), outcome });
+                }
+                Effect::Refresh { .. } | Effect::React { .. } | Effect::Cancel(_) | Effect::Answer { .. } => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn no_order_of_events_contradicts_the_memory() {
+    let lines = [
+        "!greet you on wn[001-003]",
+        "!wait 5 on wn001",
+        "!rest max_pause=3",
+        "!rest max_pause=0",
+        "!uptme on wn001",
+        "1",
+        "!2",
+        "!login with s3cr3t on wn002",
+        "!list",
+        "!knock at wn004",
+        "@halcyon",
+        "!status",
+        "!greet officer on wn001 word=x",
+        "!help",
+    ];
+    for seed in 0..60 {
+        let mut chance = Chance(seed);
+        let mut machine = Machine::new();
+        let mut world = World::default();
+        for _ in 0..150 {
+            let step = match chance.below(10) {
+                0 | 1 => machine.hear(lines[chance.below(lines.len())], None),
+                2 | 3 if !world.store.is_empty() => {
+                    let id = world.store.keys().nth(chance.below(world.store.len())).unwrap().short().to_owned();
+                    let verb = ["cancel", "cancel", "show", "rerun"][chance.below(4)];
+                    machine.hear(&format!("!{verb} {id}"), None)
+                }
+                4..=6 if !world.runs.is_empty() => {
+                    let id = world.runs.keys().nth(chance.below(world.runs.len())).unwrap().clone();
+                    match world.runs.get_mut(&id).and_then(VecDeque::pop_front) {
+                        Some(news) => machine.news(&id, news),
+                        None => {
+                            world.runs.remove(&id);
+                            continue;
+                        }
+                    }
+                }
+                7 | 8 if !world.others.is_empty() => {
+                    let input = world.others.remove(chance.below(world.others.len()));
+                    machine.take(input)
+                }
+                9 if chance.below(6) == 0 => {
+                    // The process dies: what was on its way is lost, and news of what ran never comes.
+                    let mut promised = Memory::default();
+                    machine.facts.iter().for_each(|dated| promised.apply(dated).unwrap());
+                    assert_eq!(&promised, machine.bot.memory(), "the memory is the fold of the facts");
+                    let known = machine.facts.len();
+                    machine = Machine::over(machine.facts, machine.now);
+                    world.runs.clear();
+                    world.others.clear();
+                    let facts = machine.facts[known..].to_vec();
+                    Step { facts, effects: Vec::new() }
+                }
+                _ => {
+                    machine.wait(1);
+                    machine.take(Input::Deadline)
+                }
+            };
+            world.carry_out(&step, &mut chance);
+            for id in machine.bot.memory().executions.keys() {
+                let execution = &machine.bot.memory().executions[id];
+                assert!(execution.request.ends_at.is_some() || world.runs.contains_key(id), "{id} can never end");
+            }
+            assert!(said(&step).lines().all(|line| !line.contains("is broken")), "{}", said(&step));
+            assert!(step.effects.iter().all(|effect| !matches!(effect, Effect::Deliver(Delivery { body: Body::Post { text, .. } | Body::Edit { text, .. }, .. }) if text.is_empty())));
+        }
+    }
 }
