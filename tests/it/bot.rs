@@ -383,3 +383,20 @@ fn no_order_of_events_contradicts_the_memory() {
         }
     }
 }
+
+#[test]
+fn what_may_not_be_given_with_a_line() {
+    for (line, runs) in [
+        ("!uptime on wn001", true),
+        ("!uptime on wn001 timeout=5", true),
+        ("!uptime on wn001 env={\"PATH\":\"/opt/elsewhere\"}", false),
+        ("!uptime on wn001 cmd=reboot", false),
+        ("!knock at wn001 cmd=date env={\"LANG\":\"C\"}", true),
+        ("@halcyon. uptime on wn001", true),
+        ("@halcyon.second uptime on wn001", false),
+    ] {
+        let mut machine = Machine::new();
+        let step = machine.hear(line, None);
+        assert_eq!(started(&step).is_some(), runs, "{line}: {}", said(&step));
+    }
+}
