@@ -260,6 +260,8 @@ pub struct Ticket {
     pub asked: String,
     /// What to do with what is found.
     pub purpose: Purpose,
+    /// It is asked a second time, since the first answer was overtaken by an end.
+    pub again: bool,
 }
 
 /// Where an answer goes.

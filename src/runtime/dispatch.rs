@@ -10,7 +10,6 @@ use crate::runtime::ports::{Runner, Store};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -90,11 +89,17 @@ impl Dispatch {
         }
     }
 
-    /// Waits until the outbox has said what it can say, and stops what still runs here without a word.
-    pub(crate) async fn close(&self, patience: Duration) {
+    /// Whether there is a chat to speak in.
+    pub(crate) fn speaks(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// Stops the outbox where it is.
+    pub(crate) fn close(&self) {
         if let Some(outbox) = &self.outbox {
-            if !outbox.drain(patience).await {
-                tracing::warn!("the outbox could not say everything; it will after the next start");
+            let waiting = outbox.status().queued;
+            if waiting > 0 {
+                tracing::warn!(waiting, "the outbox could not say everything; it will after the next start");
             }
             outbox.stop();
         }

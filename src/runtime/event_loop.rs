@@ -20,6 +20,9 @@ const MOST_INPUTS: usize = 256;
 /// How long to wait before a refused flush is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
+/// How long the end waits for what was promised to be said, once nothing runs any more.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
 /// Why the loop ended.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopError {
@@ -60,7 +63,8 @@ impl EventLoop {
         Ok(Self { bot, store, clock, inputs, dispatch, last })
     }
 
-    /// Turns until the stop has been asked for and nothing runs any more, or `grace` after the stop, or until all senders are gone.
+    /// Turns until the stop has been asked for, nothing runs any more and everything is said, or `grace` after the stop, or until all senders
+    /// are gone.
     ///
     /// # Errors
     /// A decision contradicted what is remembered: a bug of ours. What is on disk is sound; start again.
@@ -79,12 +83,23 @@ impl EventLoop {
                 stop_at = Some(tokio::time::Instant::now() + grace);
             }
             self.turn(&mut batch).await?;
-            if stop_at.is_some() && self.bot.memory().executions.is_empty() {
-                break;
+            if let Some(end) = stop_at
+                && !self.is_running()
+            {
+                if !self.dispatch.speaks() || self.bot.memory().unsent.is_empty() {
+                    break;
+                }
+                // What is said now is still noted, so that the next process need not look for it.
+                stop_at = Some(end.min(tokio::time::Instant::now() + LAST_WORDS));
             }
         }
-        self.dispatch.close(Duration::from_secs(5)).await;
+        self.dispatch.close();
         Ok(())
+    }
+
+    /// Whether something would be lost by ending now. A pause would not: its end is stored.
+    fn is_running(&self) -> bool {
+        self.bot.memory().executions.values().any(|execution| execution.request.ends_at.is_none())
     }
 
     /// One turn: decide about every input, make the facts durable, then act.

@@ -1,13 +1,17 @@
 //! Conversations: the whole program through its real interfaces.
 
 use crate::world::{CHANNEL, PATIENCE, World, id_of, under_way};
+use halcyon::adapters::store::DiskStore;
 use halcyon::core::action::execution::Status;
 use halcyon::core::effect::Answer;
 use halcyon::core::id::ActionRef;
 use halcyon::core::input::Ask;
+use halcyon::core::memory::Memory;
+use halcyon::runtime::ports::Store;
 use halcyon::sandbox::mattermost::Draft;
 use halcyon::sandbox::nodes::Fault;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Checks that a line is answered with a text that contains all of these.
 async fn check(world: &World, user: &str, line: &str, expected: &[&str]) {
@@ -289,7 +293,18 @@ async fn an_orderly_stop_lets_a_run_end_and_takes_nothing_new() {
     let mut world = World::start().await;
     let asked = world.write("operator", "!wait 1 on wn001");
     world.answer_that(&asked, |post| post.message.contains("waiting")).await;
+    let pause = world.write("operator", "!rest");
+    world.answer_that(&pause, under_way).await;
+    let before = tokio::time::Instant::now();
     world.stop_bot().await;
+    assert!(before.elapsed() < Duration::from_secs(15), "a pause is not waited for");
     let answer = world.answer(&asked).await;
     assert!(answer.message.contains("done on wn001"), "{}", answer.message);
+    let (store, _) = DiskStore::open(world.directory.path().join("store")).await.unwrap();
+    let mut memory = Memory::default();
+    for dated in store.replay().await.unwrap() {
+        memory.apply(&dated).unwrap();
+    }
+    assert!(memory.unsent.is_empty(), "said and not noted: {:?}", memory.unsent);
+    assert_eq!(memory.executions.len(), 1, "the pause goes on after the next start");
 }

@@ -2,8 +2,8 @@
 //!
 //! Here hosts become machines, and here is the door between what people type and a shell: **a value that a person gave and that a template
 //! puts into the command may hold nothing that a shell acts on**, however many filters and other parameters it goes through. Putting quotes
-//! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), values in
-//! the environment are data, and host names have been checked one by one.
+//! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), and with it
+//! its environment; values that the pack puts into the environment are data, and host names have been checked one by one.
 
 use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
@@ -168,11 +168,15 @@ impl Planner<'_> {
         if self.action.raw {
             return Ok(());
         }
+        let from_a_person = |name: &str| self.resolved.given.contains(name) && !self.resolved.trusted.contains(name);
+        // `PATH`, `LD_PRELOAD` or `BASH_ENV` would make another command of the pack's own. Whoever may give the command may give them too.
+        if from_a_person("env") && !self.resolved.given.contains("cmd") {
+            return Err(unusable("env", "cannot be given: it could change what the action's own command does"));
+        }
         // What a checked value was made of does not reach the command by way of it.
         let ends = self.resolved.given.iter().cloned().chain(checked.iter().map(|name| (*name).to_owned())).collect();
         for name in params::sources(self.action, "cmd", &ends) {
-            let from_a_person = self.resolved.given.contains(&name) && !self.resolved.trusted.contains(&name);
-            if !from_a_person || checked.contains(&name.as_str()) {
+            if !from_a_person(&name) || checked.contains(&name.as_str()) {
                 continue;
             }
             let mut characters = BTreeSet::new();

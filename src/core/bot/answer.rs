@@ -4,7 +4,9 @@ use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
+use crate::core::action::params::MASK;
 use crate::core::alias::suggest::nearest;
+use crate::core::chat::command::LONGEST_LIST;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, DeliveryId, RequestId};
@@ -51,7 +53,8 @@ impl Bot {
         }
         let back = Back::Request { request };
         let mut look_up = |query, asked, purpose| {
-            let ticket = Ticket { from: from.clone(), rights: rights.clone(), back: back.clone(), asked, purpose };
+            let (from, rights, back) = (from.clone(), rights.clone(), back.clone());
+            let ticket = Ticket { from, rights, back, asked, purpose, again: false };
             step.effects.push(Effect::Find { query, ticket });
             Ok(())
         };
@@ -111,8 +114,19 @@ impl Bot {
         step: &mut Step,
         moment: &mut Moment,
         ticket: Ticket,
-        executions: Vec<Execution>,
+        mut executions: Vec<Execution>,
     ) -> Result<(), Contradiction> {
+        // One that ended while the store was being asked still goes on in this answer. The next answer knows better: by then the end is
+        // on disk. Taking this one for true would stop what is not there, which the memory does not forgive.
+        let live = &self.memory.executions;
+        let overtaken = |found: &Execution| !found.status.is_final() && !live.contains_key(&found.request.id);
+        if executions.iter().any(overtaken) {
+            if !ticket.again {
+                step.effects.push(Effect::Find { query: query(&ticket), ticket: Ticket { again: true, ..ticket } });
+                return Ok(());
+            }
+            executions.retain(|found| !overtaken(found));
+        }
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::List => Verb::View,
             Purpose::Cancel | Purpose::Rerun => Verb::Run,
@@ -258,9 +272,14 @@ impl Bot {
             let parameter = action.parameters.get(*name);
             let fixed = parameter.is_some_and(|parameter| parameter.immutable || parameter.secret);
             let defaulted = parameter.is_some_and(|parameter| parameter.default.as_ref() == Some(*value));
-            !fixed && !defaulted
+            // A default that a secret was put into is remembered as stars, and has to be rendered again.
+            !fixed && !defaulted && value.as_str() != Some(MASK)
         });
         let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
+        let fixed = alias.into_iter().flat_map(|alias| &alias.immutable_parameters);
+        let fixed = fixed.filter(|(name, value)| request.parameters.get(*name) == Some(*value));
+        let trusted = fixed.map(|(name, _)| name.clone()).collect();
         let wish = Wish {
             action,
             given,
@@ -268,7 +287,7 @@ impl Bot {
             back: ticket.back.clone(),
             line: request.line.clone(),
             alias: request.alias.clone(),
-            trusted: Vec::new(),
+            trusted,
             rerun_of: Some(request.id.clone()),
         };
         let started = self.start(step, moment, wish)?;
@@ -278,7 +297,14 @@ impl Bot {
                 Ok(())
             }
             (Ok(_), Back::Chat { .. }) => Ok(()),
-            (Err(declined), back) => self.say(step, moment, back, &declined.card),
+            (Err(declined), back) => {
+                let mut card = declined.card;
+                // No number can be answered to this: what was asked for is not a line.
+                if let Card::BadHosts { suggestions, .. } = &mut card {
+                    suggestions.clear();
+                }
+                self.say(step, moment, back, &card)
+            }
         }
     }
 
@@ -321,6 +347,14 @@ impl Bot {
             why,
         };
         vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))]
+    }
+}
+
+/// The question that a ticket went with.
+fn query(ticket: &Ticket) -> Query {
+    match ticket.purpose {
+        Purpose::List => Query::Newest(ticket.asked.parse().unwrap_or(LONGEST_LIST)),
+        Purpose::Show | Purpose::Cancel | Purpose::Rerun => Query::ById(ticket.asked.clone()),
     }
 }
 

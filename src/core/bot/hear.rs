@@ -1,6 +1,6 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
-use super::start::{Declined, Wish, numbered};
+use super::start::{Declined, Wish, hide, numbered};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::alias::help;
@@ -12,7 +12,7 @@ use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
-use crate::core::id::{AliasRef, ChannelId, UserId};
+use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
@@ -53,10 +53,11 @@ impl Bot {
             return Ok(());
         }
         let direct = post.channel_kind == ChannelKind::Direct;
-        let chosen = self.chosen(&post.author, &post.channel, &post.message, moment.at);
         let found = addressed(&post.message, username, direct, &self.settings);
+        let words = found.map_or(post.message.trim(), |(_, line)| line);
+        let chosen = self.chosen(post, words, moment.at);
         let (meant, line) = match (&chosen, found) {
-            (Some(_), _) => (Meant::Surely, post.message.trim()),
+            (Some(_), _) => (Meant::Surely, words),
             (None, Some(found)) => found,
             (None, None) => return Ok(()),
         };
@@ -98,11 +99,16 @@ impl Bot {
         self.obey(step, moment, &speaker, &line, None)
     }
 
-    /// The line that a bare number picks from an open offer.
-    fn chosen(&self, user: &UserId, channel: &ChannelId, message: &str, now: Timestamp) -> Option<Choice> {
-        let Some(Command::Choose(number)) = Command::read(message) else { return None };
-        let offer = self.memory.choices.get(&(user.clone(), channel.clone()))?;
-        (now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
+    /// The line that a number picks from an open offer. What was offered in a thread is answered there: elsewhere a number is more
+    /// likely part of another talk.
+    fn chosen(&self, post: &HeardPost, words: &str, now: Timestamp) -> Option<Choice> {
+        let Some(Command::Choose(number)) = Command::read(words) else { return None };
+        let offer = self.memory.choices.get(&(post.author.clone(), post.channel.clone()))?;
+        let thread = match &offer.back {
+            Back::Chat { root, .. } => root.is_none() || *root == post.root,
+            Back::Request { .. } => false,
+        };
+        (thread && now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
     }
 
     /// Whether a bare line means something to the bot.
@@ -248,7 +254,7 @@ impl Bot {
                 .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
                 .map(|said| markdown::prose(&said))
                 .collect();
-            let card = Card::BadParameters { line: line.to_owned(), problems };
+            let card = Card::BadParameters { line: hide(line, &action, &given), problems };
             return self.say(step, moment, &speaker.back, &card);
         }
         let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
@@ -290,8 +296,9 @@ impl Bot {
         speaker: &Speaker<'_>,
         lines: Vec<Choice>,
     ) -> Result<(), Contradiction> {
+        // What offers nothing leaves an older offer as it stands.
         if lines.is_empty() {
-            return self.close_offer(step, moment, speaker);
+            return Ok(());
         }
         let until = moment.at.saturating_add(OFFER).unwrap_or(moment.at);
         self.note(
@@ -346,6 +353,7 @@ fn look_up(step: &mut Step, speaker: &Speaker<'_>, query: Query, asked: String, 
         back: speaker.back.clone(),
         asked,
         purpose,
+        again: false,
     };
     step.effects.push(Effect::Find { query, ticket });
 }

@@ -16,6 +16,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
 use crate::core::message::markdown;
+use crate::core::template::value::written;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +79,7 @@ impl Bot {
             secrets: resolved.secrets.iter().filter(|name| resolved.given.contains(*name)).cloned().collect(),
             by: wish.by,
             back: wish.back.clone(),
-            line: hide(&wish.line, &resolved),
+            line: hide(&wish.line, &wish.action, &wish.given),
             hosts: hosts.clone(),
             ends_at,
             alias: wish.alias,
@@ -100,7 +101,8 @@ impl Bot {
     }
 
     fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
-        let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
+        let hidden = hide(&wish.line, &wish.action, &wish.given);
+        let line = if hidden.is_empty() { wish.action.reference.to_string() } else { hidden.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
             return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
@@ -116,7 +118,8 @@ impl Bot {
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),
             Err(PlanProblem::Hosts(problem)) => {
-                let offered = corrected_lines(&wish.line, &problem);
+                // What is offered is remembered, so a line with a secret in it is not.
+                let offered = if hidden == wish.line { corrected_lines(&wish.line, &problem) } else { Vec::new() };
                 let suggestions = numbered(&offered);
                 Err(Box::new(Declined { card: Card::BadHosts { problem: said(&problem), suggestions }, offered }))
             }
@@ -150,16 +153,19 @@ pub(super) fn numbered(lines: &[String]) -> Vec<Numbered> {
     lines.map(|(place, line)| Numbered { number: place + 1, line: line.clone(), description: String::new() }).collect()
 }
 
-/// The line with every secret that was given in it masked.
-fn hide(line: &str, resolved: &Resolved) -> String {
+/// The line with every secret that was given in it masked, as it was written there: before it is cast to its type.
+pub(super) fn hide(line: &str, action: &Action, given: &BTreeMap<String, Value>) -> String {
+    let secret = |name: &String| action.parameters.get(name).is_some_and(|parameter| parameter.secret);
+    let mut secrets: Vec<String> = given
+        .iter()
+        .filter(|(name, value)| secret(name) && !value.is_null())
+        .map(|(_, value)| written(value))
+        .collect();
+    // The longest first: one that is part of another would leave the rest of it.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut hidden = line.to_owned();
-    for name in &resolved.secrets {
-        if let Some(Value::String(secret)) = resolved.values.get(name)
-            && resolved.given.contains(name)
-            && !secret.is_empty()
-        {
-            hidden = hidden.replace(secret.as_str(), MASK);
-        }
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        hidden = hidden.replace(secret.as_str(), MASK);
     }
     hidden
 }

@@ -44,7 +44,7 @@ fn strip_mention<'a>(message: &'a str, username: &str) -> Option<&'a str> {
         return None;
     }
     let rest = rest.get(username.len()..)?;
-    let after = rest.trim_start_matches([':', ',']);
+    let after = rest.trim_start_matches([':', ',', '.']);
     let ends = after.is_empty() || after.starts_with(char::is_whitespace);
     ends.then(|| after.trim())
 }

@@ -1,6 +1,6 @@
 //! A policy file: what is said about actions from outside of them.
 //!
-//! [`action.effect`](Policy::Effect) is in force. The others are StackStorm's, or ours and not built yet, and are only checked; but
+//! `action.effect` is in force. The others are StackStorm's, or ours and not built yet, and are only checked; but
 //! **an approval that is not enforced takes the actions it covers out of service**, because a guarded action that runs unguarded is
 //! worse than one that does not run. For the same reason a policy file that cannot be understood is searched for signs of an approval.
 
