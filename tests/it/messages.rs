@@ -42,6 +42,7 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         verdict: verdict.into(),
         took: span(Duration::from_millis(1_234)),
         error: String::new(),
+        silent: "no output".into(),
         attached: outputs.attach,
         outputs,
         unknown: false,

@@ -358,14 +358,34 @@ async fn an_edit_that_came_before_its_post_does_not_block_the_channel() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_post_that_waited_is_made_with_its_newest_text() {
+    let mut world = World::new([("create", vec![Mood::Takes(5)])]);
+    let channel = ChannelId::new("c1");
+    world.outbox.deliver(post("d1", "c1", "first"));
+    // While the first is being made, the others wait, and what they say grows old.
+    tokio::task::yield_now().await;
+    for id in ["d2", "d3"] {
+        world.outbox.deliver(post(id, "c1", "running"));
+        world.outbox.refresh(&channel, &DeliveryId::new(id), format!("{id} goes on"));
+    }
+    world.outbox.deliver(edit("e3", "c1", "d3", "d3 ended"));
+    assert_eq!(world.outcomes(4).await, ["d1=p1", "d2=p2", "d3=p3", "e3=p3"]);
+    let texts: Vec<String> = world.posts().into_iter().map(|post| post.text).collect();
+    assert_eq!(texts, ["first", "d2 goes on", "d3 ended"]);
+    let calls = world.chat.server.lock().unwrap().calls.iter().filter(|(_, call)| call.starts_with("edit ")).count();
+    assert_eq!(calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_edit_that_cannot_be_made_is_said_as_a_post() {
     use Mood::{DoesNotKnow, Refuses};
     let limit = "status 400, api.post.update_post.permissions_time_limit.app_error";
     for (moods, root) in [(vec![Refuses(limit)], Some("p1")), (vec![DoesNotKnow], None)] {
         let mut world = World::new([("edit", moods)]);
         world.outbox.deliver(post("d1", "c1", "running"));
+        assert_eq!(world.outcomes(1).await, ["d1=p1"]);
         world.outbox.deliver(edit("e1", "c1", "d1", "ended"));
-        assert_eq!(world.outcomes(2).await, ["d1=p1", "e1=p2"]);
+        assert_eq!(world.outcomes(1).await, ["e1=p2"]);
         assert_eq!(world.posts()[1].text, "ended");
         assert_eq!(world.posts()[1].root.as_deref(), root);
     }
@@ -576,10 +596,11 @@ async fn what_is_too_long_is_cut_with_a_remark_and_attached_whole() {
             world.outbox.set_max_post(told);
         }
         world.outbox.deliver(post("d1", "c1", &long));
+        assert_eq!(world.outcomes(1).await, ["d1=p1"]);
         world.outbox.deliver(edit("e1", "c1", "d1", &long));
         world.outbox.deliver(post("d2", "c1", "short"));
+        assert_eq!(world.outcomes(2).await, ["e1=p1", "d2=p3"]);
         world.outbox.refresh(&ChannelId::new("c1"), &DeliveryId::new("d2"), long.clone());
-        assert_eq!(world.outcomes(3).await, ["d1=p1", "e1=p1", "d2=p3"]);
         let posts = world.posts();
         let whole = |name: &str| {
             let server = world.chat.server.lock().unwrap();

@@ -6,7 +6,7 @@
 //!
 //! **Every suggestion has been matched**: sent as it stands it means exactly one alias, and one that its reader may use.
 
-use crate::core::alias::matcher::{Matcher, Selection};
+use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::outline::{Outline, Place};
 use crate::core::alias::pairs::{QUOTES, Tail};
 use crate::core::alias::spec::Alias;
@@ -75,11 +75,21 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
         if worse || found.len() == MOST_SUGGESTIONS {
             break;
         }
-        if matches!(matcher.select_among(&corrected, may), Selection::One(_)) {
+        if let Selection::One(hit) = matcher.select_among(&corrected, may)
+            && !swallows_a_word(&hit, &corrected)
+        {
             found.push((price, corrected));
         }
     }
     found.into_iter().map(|(_, line)| line).collect()
+}
+
+/// Whether a value of the line is nothing but the word of the format beside it: `run on on wn001`. That was a missing value, not a meant one.
+fn swallows_a_word(hit: &Match, line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let twice = |value: &str| words.windows(2).any(|pair| pair[0] == pair[1] && pair[0] == value);
+    hit.parameters.values().any(|value| twice(&value.to_lowercase()))
 }
 
 /// Words, where text in quotes is one.

@@ -209,6 +209,7 @@ impl Bot {
                 verdict: verdict(&execution, &self.sentences),
                 took: format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at)),
                 error: execution.error.clone().unwrap_or_default(),
+                silent: self.sentences.phrase(&Phrase::NoOutput),
                 outputs,
                 attached: false,
                 unknown: execution.status == Status::Unknown,

@@ -12,6 +12,7 @@ use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
+use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
@@ -64,7 +65,9 @@ impl Bot {
         let line = line.to_owned();
         let called_by_name = post.message.trim_start().starts_with('@');
         let elsewhere = !direct && !self.hears(&post.channel);
-        if (elsewhere && !called_by_name) || (meant == Meant::Perhaps && !self.understands(&line)) {
+        if (elsewhere && !called_by_name)
+            || (meant == Meant::Perhaps && !self.understands(&line, post.identity.as_ref()))
+        {
             return Ok(());
         }
 
@@ -111,10 +114,15 @@ impl Bot {
         (thread && now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
     }
 
-    /// Whether a bare line means something to the bot.
-    fn understands(&self, line: &str) -> bool {
-        let own = matches!(Command::read(line), Some(command) if !matches!(command, Command::Choose(_)));
-        own || !self.catalog.matcher.matches(line).is_empty()
+    /// Whether a bare line means something to the bot, said by this person.
+    fn understands(&self, line: &str, identity: Option<&Identity>) -> bool {
+        if let Some(command) = Command::read(line) {
+            return !matches!(command, Command::Choose(_));
+        }
+        let Some(identity) = identity else { return false };
+        let rights = self.rights(Asker::Chat(identity));
+        let may = |alias: &Alias| rights.may(Verb::Run, &alias.action);
+        !matches!(self.catalog.matcher.select_among(line, &may), Selection::None)
     }
 
     fn close_offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>) -> Result<(), Contradiction> {
@@ -282,6 +290,14 @@ impl Bot {
     /// Corrections of a line: of the bot's own commands, and of what the asker may run.
     fn suggest(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<String> {
         let mut lines = suggest::suggest(line, &self.catalog.matcher, may, &self.inventory.hosts);
+        // A line that would only be refused for its hosts is no help.
+        lines.retain(|line| match self.catalog.matcher.select_among(line, may) {
+            Selection::One(found) => {
+                let hosts = found.parameters.get("hosts");
+                hosts.is_none_or(|hosts| expand(hosts, &self.inventory).is_ok())
+            }
+            Selection::None | Selection::Ambiguous(_) | Selection::Undecided(_) => false,
+        });
         if lines.is_empty() {
             lines.extend(command::correct(line));
         }

@@ -181,6 +181,7 @@ impl Bot {
             verdict: verdict.clone(),
             took: span(took),
             error: execution.error.clone().unwrap_or_default(),
+            silent: self.sentences.phrase(&Phrase::NoOutput),
             outputs,
             attached: attach,
             unknown: execution.status == Status::Unknown,

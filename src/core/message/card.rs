@@ -190,6 +190,8 @@ pub struct Ended {
     pub error: String,
     /// What the hosts wrote.
     pub outputs: Outputs,
+    /// What is said of a command that wrote nothing.
+    pub silent: String,
     /// The whole output is attached to a reply.
     pub attached: bool,
     /// Nobody knows whether it ran to its end.

@@ -33,19 +33,29 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// Text as inline code. Backticks inside become a look-alike, since Mattermost's parsers disagree about longer delimiters.
+/// Text as inline code, a line break shown as ⏎. Backticks inside become a look-alike, since Mattermost's parsers disagree about longer delimiters.
 pub fn code(text: &str) -> String {
     let inner: String = text
         .chars()
         .map(|character| match character {
             '`' => '\u{2cb}',
-            '\n' | '\r' | '\t' => ' ',
+            '\n' => '⏎',
+            '\r' | '\t' => ' ',
             character if character.is_control() => '\u{fffd}',
             character => character,
         })
         .collect();
     let inner = inner.trim();
     if inner.is_empty() { String::new() } else { format!("`{inner}`") }
+}
+
+/// Text cut to so many characters, an ellipsis saying so.
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most).collect();
+    format!("{kept}…")
 }
 
 /// Text as a fenced block that it cannot leave. Control characters and colour sequences are taken out.

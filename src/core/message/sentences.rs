@@ -9,6 +9,9 @@ use crate::core::message::phrase::Phrase;
 use handlebars::{Handlebars, RenderErrorReason};
 use serde_json::Value;
 
+/// A longer piece of inline code is cut: what somebody wrote is repeated to be recognised, not to be read.
+const LONGEST_CODE: usize = 300;
+
 fn plural(
     helper: &handlebars::Helper<'_>,
     _: &Handlebars<'_>,
@@ -36,7 +39,7 @@ fn code(
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    Ok(out.write(&markdown::code(&text))?)
+    Ok(out.write(&markdown::code(&markdown::shorten(&text, LONGEST_CODE)))?)
 }
 
 /// Name and text of every template, as they are in `templates/`.

@@ -5,12 +5,12 @@ use crate::core::action::run::Exit;
 use crate::core::host::fold;
 use crate::core::id::Host;
 use crate::core::input::Principal;
-use crate::core::message::markdown;
+use crate::core::message::markdown::{self, shorten};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 
 /// How many characters of a line of chat, or of a list of hosts, a card repeats.
-const SHOWN_LINE: usize = 120;
+pub const SHOWN_LINE: usize = 120;
 /// How many characters of a list of hosts a verdict repeats.
 const SHOWN_HOSTS: usize = 60;
 
@@ -24,14 +24,6 @@ pub fn shown_line(execution: &Execution) -> String {
 /// Hosts the short way as inline code, cut where there are very many pieces.
 pub fn shown_hosts(hosts: &[Host]) -> String {
     markdown::code(&shorten(&fold(hosts), SHOWN_LINE))
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most).collect();
-    format!("{kept}…")
 }
 
 /// The emoji for a status.

@@ -40,6 +40,8 @@ pub(crate) struct Queued {
     pub(crate) delivery: Delivery,
     /// It may stand already: look before making it.
     pub(crate) look: bool,
+    /// What it would say stands already, in this post: the post was made with its final text.
+    stands: Option<PostId>,
     since: Instant,
 }
 
@@ -88,7 +90,7 @@ impl Lane {
         if let Body::Edit { of, .. } = &delivery.body {
             state.refreshes.remove(of);
         }
-        state.deliveries.push_back(Queued { delivery, look, since: Instant::now() });
+        state.deliveries.push_back(Queued { delivery, look, stands: None, since: Instant::now() });
         self.said.notify_one();
     }
 
@@ -145,6 +147,25 @@ impl Lane {
         }
     }
 
+    /// The newest text for a post that is about to be made: its final one where that is promised already, or what a refresh would show.
+    pub(crate) fn newest_text(&self, of: &DeliveryId) -> Option<String> {
+        let mut state = lock(&self.state);
+        let last = state.deliveries.iter().find_map(|queued| match &queued.delivery.body {
+            Body::Edit { of: edited, text } if edited == of => Some(text.clone()),
+            Body::Edit { .. } | Body::Post { .. } => None,
+        });
+        last.or_else(|| state.refreshes.get_mut(of)?.text.take())
+    }
+
+    /// A post was made with this text: the promise of an edit to the same text is kept with it.
+    pub(crate) fn made_with(&self, of: &DeliveryId, text: &str, post: &PostId) {
+        for queued in &mut lock(&self.state).deliveries {
+            if matches!(&queued.delivery.body, Body::Edit { of: edited, text: last } if edited == of && last == text) {
+                queued.stands = Some(post.clone());
+            }
+        }
+    }
+
     fn finished(&self) {
         lock(&self.state).deliveries.pop_front();
     }
@@ -196,7 +217,10 @@ pub(crate) async fn speak(outbox: &Outbox, lane: &Lane) {
                 }
             }
             Next::Delivery(queued) => {
-                let outcome = outbox.carry_out(lane, &queued).await;
+                let outcome = match queued.stands.clone() {
+                    Some(post) => DeliveryOutcome::Sent { post },
+                    None => outbox.carry_out(lane, &queued).await,
+                };
                 let id = queued.delivery.id;
                 let standing = match &outcome {
                     DeliveryOutcome::Sent { post } => Standing::Sent(post.clone()),

@@ -68,8 +68,8 @@ pub struct OutboxOptions {
 impl Default for OutboxOptions {
     fn default() -> Self {
         Self {
-            per_second: 5.0,
-            burst: 20,
+            per_second: 10.0,
+            burst: 40,
             refresh_every: Duration::from_secs(1),
             file_limit: 20 << 20,
             soonest: Duration::from_secs(1),

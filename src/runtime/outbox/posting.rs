@@ -53,7 +53,16 @@ impl Outbox {
                     Some(Thread::Delivery { of }) => self.post_of(channel, of).await,
                     None => None,
                 };
-                self.make(Making::new(id, channel, root, text, self.max_post(), queued.look).with(files)).await
+                // The post may have waited long: what it is made with is what is newest now.
+                let newest = lane.newest_text(id);
+                let text = newest.as_ref().unwrap_or(text);
+                let making = Making::new(id, channel, root, text, self.max_post(), queued.look).with(files);
+                let outcome = self.make(making).await;
+                // One that may have stood already may stand with another text.
+                if let (DeliveryOutcome::Sent { post }, false) = (&outcome, queued.look) {
+                    lane.made_with(id, text, post);
+                }
+                outcome
             }
             Body::Edit { of, text } => {
                 let outcome = match self.post_of(channel, of).await {
