@@ -12,6 +12,7 @@ use crate::core::input::Ask;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The word that stands for the newest execution.
 pub(crate) const LAST: &str = "last";
@@ -104,6 +105,27 @@ impl<'c> Daemon<'c> {
             Some(execution) => Ok(execution.request.id.to_string()),
             None => Err(Failure::Wrong("there is no execution yet".to_owned())),
         }
+    }
+
+    /// Whether this process is the bot itself, so that what it runs ends with it.
+    pub(crate) fn is_the_bot(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// Waits for a moment between two questions; true when the command was told to stop meanwhile (SIGINT, SIGTERM).
+    pub(crate) fn interrupted_within(&self, moment: Duration) -> bool {
+        self.runtime.block_on(async {
+            let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+            let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+                tokio::time::sleep(moment).await;
+                return false;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(moment) => false,
+                _ = interrupt.recv() => true,
+                _ = terminate.recv() => true,
+            }
+        })
     }
 
     /// Waits for a moment between two questions.

@@ -126,7 +126,15 @@ fn wait(
             show(&look::stackstorm(&execution), as_json, surroundings)?;
             return Ok(execution.status);
         }
-        daemon.pause(pause);
+        if daemon.interrupted_within(pause) {
+            if !daemon.is_the_bot() {
+                let id = &execution.request.id;
+                let sentence = format!("{id} goes on; `halcyon execution cancel {id}` stops it");
+                return Err(Failure::Failed(sentence));
+            }
+            writeln!(surroundings.err, "halcyon: stopping {}", execution.request.id)?;
+            daemon.ask(&Ask::Cancel { id: id.to_string() })?;
+        }
         pause = (pause * 2).min(LONGEST_LOOK);
     }
 }

@@ -102,6 +102,9 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
     }
 }
 
+/// The runner's parameters that say as whom a command runs.
+const WHO_RUNS: [&str; 4] = ["sudo", "username", "private_key", "bastion_host"];
+
 struct Planner<'a> {
     action: &'a Action,
     resolved: &'a Resolved,
@@ -169,9 +172,18 @@ impl Planner<'_> {
             return Ok(());
         }
         let from_a_person = |name: &str| self.resolved.given.contains(name) && !self.resolved.trusted.contains(name);
-        // `PATH`, `LD_PRELOAD` or `BASH_ENV` would make another command of the pack's own. Whoever may give the command may give them too.
-        if from_a_person("env") && !self.resolved.given.contains("cmd") {
-            return Err(unusable("env", "cannot be given: it could change what the action's own command does"));
+        // `PATH`, `LD_PRELOAD` or `BASH_ENV` would make another command of the pack's own, and as whom it runs is the pack's to say, too.
+        // Whoever may give the command may give these with it.
+        if !self.resolved.given.contains("cmd") {
+            if from_a_person("env") {
+                return Err(unusable("env", "cannot be given: it could change what the action's own command does"));
+            }
+            if let Some(name) = WHO_RUNS.iter().find(|name| from_a_person(name)) {
+                return Err(unusable(
+                    name,
+                    "cannot be given: as whom the action's own command runs is not the asker's to say",
+                ));
+            }
         }
         // What a checked value was made of does not reach the command by way of it.
         let ends = self.resolved.given.iter().cloned().chain(checked.iter().map(|name| (*name).to_owned())).collect();
