@@ -178,16 +178,32 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("not identified", Card::NotIdentified),
         (
             "not understood, with corrections",
-            Card::NotUnderstood { line: "uptme on wn001".into(), suggestions: numbered(&["uptime on wn001"]) },
+            Card::NotUnderstood {
+                line: "uptme on wn001".into(),
+                suggestions: numbered(&["uptime on wn001"]),
+                alike: vec![],
+            },
         ),
         (
             "not understood, with two corrections",
             Card::NotUnderstood {
                 line: "uptme on wn001".into(),
                 suggestions: numbered(&["uptime on wn001", "mount on wn001"]),
+                alike: vec![],
             },
         ),
-        ("not understood at all", Card::NotUnderstood { line: "what `is` *this* @all".into(), suggestions: vec![] }),
+        (
+            "not understood at all",
+            Card::NotUnderstood { line: "what `is` *this* @all".into(), suggestions: vec![], alike: vec![] },
+        ),
+        (
+            "not understood, something missing",
+            Card::NotUnderstood {
+                line: "reboot".into(),
+                suggestions: vec![],
+                alike: vec![HelpLine { display: "reboot {{hosts}}".into(), description: "reboot the machines".into() }],
+            },
+        ),
         (
             "ambiguous",
             Card::Ambiguous {

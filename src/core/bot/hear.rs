@@ -29,6 +29,8 @@ use std::time::Duration;
 
 /// A line older than this when it is heard was written while the bot was away; it is not run.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
+/// How many commands that begin alike are shown to somebody who left something out.
+const MOST_ALIKE: usize = 5;
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
 
@@ -216,7 +218,8 @@ impl Bot {
             }
             Selection::None => {
                 let offered = self.suggest(line, &may);
-                let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered) };
+                let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
+                let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered), alike };
                 let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
                 self.offer(step, moment, speaker, choices)?;
                 self.not_done(step, speaker, "question");
@@ -332,11 +335,30 @@ impl Bot {
         }
     }
 
+    /// Help for what was asked about; where all of its words together find nothing, for what the first of them find.
     fn help(&self, speaker: &Speaker<'_>, query: Option<String>) -> Card {
+        let whole = query.unwrap_or_default();
+        let mut words: Vec<&str> = whole.split_whitespace().collect();
+        let (mut packs, mut own) = self.help_about(speaker, &words.join(" "));
+        while packs.is_empty() && own.is_empty() && words.len() > 1 {
+            words.pop();
+            (packs, own) = self.help_about(speaker, &words.join(" "));
+        }
+        let nothing = packs.is_empty() && own.is_empty();
+        Card::Help(Help {
+            nothing,
+            query: if nothing { whole.clone() } else { words.join(" ") },
+            address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
+            packs,
+            own,
+        })
+    }
+
+    /// What this person may ask for and has to do with these words: aliases by pack, and the bot's own commands.
+    fn help_about(&self, speaker: &Speaker<'_>, words: &str) -> (Vec<HelpPack>, Vec<HelpLine>) {
         let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
-        let found = help::help(query.as_deref(), &self.catalog.aliases, &may);
         let mut packs: Vec<HelpPack> = Vec::new();
-        for entry in found {
+        for entry in help::help(Some(words), &self.catalog.aliases, &may) {
             let pack = entry.pack().to_owned();
             let line = HelpLine { display: entry.display, description: entry.description };
             match packs.last_mut() {
@@ -344,21 +366,27 @@ impl Bot {
                 _ => packs.push(HelpPack { name: pack, lines: vec![line] }),
             }
         }
-        let words = query.as_deref().unwrap_or_default().to_lowercase();
-        let own: Vec<HelpLine> = COMMANDS
-            .iter()
-            .filter(|(name, description)| {
-                words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
-            })
-            .map(|(name, description)| HelpLine { display: (*name).to_owned(), description: (*description).to_owned() })
-            .collect();
-        Card::Help(Help {
-            nothing: packs.is_empty() && own.is_empty(),
-            query: query.unwrap_or_default(),
-            address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
-            packs,
-            own,
-        })
+        let words = words.to_lowercase();
+        let concerned = |name: &str, description: &str| {
+            words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
+        };
+        let own = COMMANDS.iter().filter(|(name, description)| concerned(name, description));
+        let line = |(name, description): &(&str, &str)| HelpLine {
+            display: (*name).to_owned(),
+            description: (*description).to_owned(),
+        };
+        (packs, own.map(line).collect())
+    }
+
+    /// Commands that begin with the first word of a line: their author may have left something out.
+    fn beginning_alike(&self, speaker: &Speaker<'_>, line: &str) -> Vec<HelpLine> {
+        let Some(first) = line.split_whitespace().next().map(str::to_lowercase) else { return Vec::new() };
+        let (packs, own) = self.help_about(speaker, &first);
+        let escaped = |line: HelpLine| HelpLine { description: markdown::escape(&line.description), ..line };
+        let lines = packs.into_iter().flat_map(|pack| pack.lines).map(escaped).chain(own);
+        let begins =
+            |line: &HelpLine| line.display.split_whitespace().next().is_some_and(|word| word.to_lowercase() == first);
+        lines.filter(begins).take(MOST_ALIKE).collect()
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Card {
         line: String,
         /// Numbered corrections.
         suggestions: Vec<Numbered>,
+        /// Commands that begin alike, where there is no correction; their descriptions are Markdown.
+        alike: Vec<HelpLine>,
     },
     /// Several aliases match.
     Ambiguous {
