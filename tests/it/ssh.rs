@@ -9,7 +9,7 @@ use halcyon::core::id::{BlobId, ExecutionId, Host};
 use halcyon::runtime::capture::{Allowance, Live, Stream};
 use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -222,22 +222,25 @@ fn half_a_script_does_not_run() {
 fn a_kill_leaves_nobody_of_the_group() {
     for node in nodes() {
         for script in [
-            "sleep 600 & sleep 601; echo no",
-            "trap '' TERM; (trap '' TERM; sleep 600; sleep 602) & sleep 603; sleep 604",
+            "sleep 600 & echo $$; sleep 601; echo no",
+            "trap '' TERM; (trap '' TERM; sleep 600; sleep 602) & echo $$; sleep 603; sleep 604",
         ] {
             let id = fresh_id();
-            let command = shell(&format!("echo $$; {script}"));
+            let command = shell(script);
             let mut run = node.request(Verb::Run, &id, &command).spawn().unwrap();
             let input = wrapper::input(Verb::Run, &id, &command).unwrap();
             run.stdin.take().unwrap().write_all(input.reveal().as_bytes()).unwrap();
-            poll("the command runs", || node.standing(&id) == Some(Standing::Running));
+            // Its first line says that the group is complete.
+            let mut said = BufReader::new(run.stdout.take().unwrap());
+            let mut group = String::new();
+            said.read_line(&mut group).unwrap();
+            assert_eq!(node.standing(&id), Some(Standing::Running));
             let (code, _, stderr) = node.ask(Verb::Kill, &id, &command);
             assert_eq!((code, stderr.as_str()), (0, ""), "{:?}", node.shell);
-            let output = run.wait_with_output().unwrap();
-            let group = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
-            assert!(!group_lives(group), "{:?}", node.shell);
+            let ended = run.wait().unwrap();
+            assert!(!group_lives(group.trim().parse().unwrap()), "{:?}", node.shell);
             let code = if script.starts_with("trap") { 137 } else { 143 };
-            assert_eq!(output.status.code(), Some(code), "{:?}", node.shell);
+            assert_eq!(ended.code(), Some(code), "{:?}", node.shell);
             assert_eq!(node.standing(&id), Some(Standing::Exited(code)));
         }
         // A kill that overtakes its run keeps it from starting.
