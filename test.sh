@@ -2,7 +2,7 @@
 # Everything that must pass before a change is taken.
 #
 #   ./test.sh          format, lints, all tests but those with real peers, documentation
-#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Chromium
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo
 #
 # What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
 # talk to loopback.
@@ -87,7 +87,6 @@ peers() {
     basics
     need sshd openssh-server
     need sudo sudo
-    need chromium chromium
     install_missing
     fetch
 
