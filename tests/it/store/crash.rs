@@ -1,6 +1,6 @@
 //! Every way in which a file of the log can be cut or damaged, and processes that are killed.
 
-use super::{SMALL, check_index, directory, filled, life, log_files, open, taken};
+use super::{SMALL, check_index, directory, filled, life, log_files, open, taken, try_open};
 use crate::execution::at;
 use halcyon::adapters::store::{DiskStore, Origin, export};
 use halcyon::core::fact::{Dated, Fact};
@@ -168,8 +168,7 @@ async fn all_files_of_the_log_must_be_there_and_whole() {
             assert!(files.len() > 4, "{files:?}");
             spoil(&files);
             let exported: Result<Vec<_>, _> = export(directory.path()).collect();
-            let opened =
-                DiskStore::open_with(directory.path(), SMALL).await.map(|(store, opened)| (store.newest(), opened));
+            let opened = try_open(directory.path(), SMALL).await.map(|(store, opened)| (store.newest(), opened));
             (exported.map(|lines| lines.len()), opened)
         }
     };
