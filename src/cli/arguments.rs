@@ -1,6 +1,6 @@
 //! The command line as it is written.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// A ChatOps bot for Mattermost with an automation engine inside.
@@ -88,6 +88,17 @@ pub struct Run {
     pub json: bool,
 }
 
+/// What can be said of an execution that ended as unknown.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Settlement {
+    /// It ran
+    Ran,
+    /// It did not run
+    NotRun,
+    /// It shall be run again there
+    Again,
+}
+
 /// `alias …`
 #[derive(Debug, Subcommand)]
 pub enum AliasCommand {
@@ -136,6 +147,16 @@ pub enum ExecutionCommand {
         /// Their ids or the last digits of them
         #[arg(required = true)]
         ids: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what became of an execution that ended as unknown
+    Settle {
+        /// Its id or the last digits of it
+        id: String,
+        /// Whether it ran, or shall be run again on the hosts in question
+        judgement: Settlement,
         /// Print JSON
         #[arg(long)]
         json: bool,

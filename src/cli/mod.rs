@@ -89,6 +89,9 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
                 ExecutionCommand::Get { id, json } => execution::get(&config, &id, json, surroundings),
                 ExecutionCommand::Tail { id, json } => tail::tail(&config, &id, json, surroundings),
                 ExecutionCommand::Cancel { ids, json } => execution::cancel(&config, &ids, json, surroundings),
+                ExecutionCommand::Settle { id, judgement, json } => {
+                    execution::settle(&config, &id, judgement, json, surroundings)
+                }
                 ExecutionCommand::Rerun { id, detach, json } => {
                     execution::rerun(&config, id, detach, json, surroundings)
                 }

@@ -3,7 +3,7 @@
 //! **A fact carries results**: rendered texts, resolved host lists, outcomes. Folding never parses, renders or looks at the catalog, so a
 //! log means the same whatever the content says today. **A fact never carries a secret.**
 
-use crate::core::action::execution::{Requested, Status};
+use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::effect::Delivery;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
@@ -43,6 +43,28 @@ pub enum Fact {
         host: Host,
         /// How it ended there.
         outcome: HostOutcome,
+    },
+    /// A command of which its host knows nothing, or not how it ended, is run there again; it cannot start under its old id any more.
+    HostAgain {
+        /// The execution.
+        id: ExecutionId,
+        /// The host.
+        host: Host,
+        /// The number of the new try; it is part of the id under which the host knows it.
+        attempt: u32,
+        /// Whether the try before certainly never began.
+        never_began: bool,
+    },
+    /// A person said what became of an execution that had ended as unknown.
+    Judged {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+        /// What.
+        judgement: Judgement,
+        /// The execution that repeats it, where it was to be run again.
+        repeated_as: Option<ExecutionId>,
     },
     /// Somebody stopped an execution; it ends when its processes are gone.
     CancelAsked {
@@ -101,9 +123,11 @@ impl Fact {
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {
             Fact::ExecutionStarted(request) => Some(&request.id),
-            Fact::HostFinished { id, .. } | Fact::CancelAsked { id, .. } | Fact::ExecutionFinished { id, .. } => {
-                Some(id)
-            }
+            Fact::HostFinished { id, .. }
+            | Fact::HostAgain { id, .. }
+            | Fact::Judged { id, .. }
+            | Fact::CancelAsked { id, .. }
+            | Fact::ExecutionFinished { id, .. } => Some(id),
             Fact::PostTaken { .. }
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }

@@ -1,7 +1,7 @@
 //! Everything that can happen to the bot. One page; nothing else ever reaches the core.
 
 use crate::core::access::Rights;
-use crate::core::action::execution::Execution;
+use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
@@ -243,6 +243,13 @@ pub enum Ask {
         /// The id or its last digits.
         id: String,
     },
+    /// Say what became of an execution that ended as unknown.
+    Settle {
+        /// The id or its last digits.
+        id: String,
+        /// What.
+        judgement: Judgement,
+    },
     /// Whether the path from chat to nodes works.
     Health,
 }
@@ -295,4 +302,6 @@ pub enum Purpose {
     Cancel,
     /// Run one again.
     Rerun,
+    /// Judge one that ended as unknown.
+    Settle(Judgement),
 }

@@ -7,12 +7,12 @@
 //! - **Folding decides nothing**: it parses nothing, renders nothing and looks at no catalog.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
-use crate::core::action::execution::{Execution, IllegalFact};
+use crate::core::action::execution::{Execution, IllegalFact, Status};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::Back;
+use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,9 @@ pub enum Contradiction {
     /// There is no such execution under way.
     #[error("execution {0} is not under way, and a fact says what happened to it")]
     NotLive(ExecutionId),
+    /// Nobody was asked about it.
+    #[error("execution {0} does not wait for a judgement, and a fact gives one")]
+    NoQuestion(ExecutionId),
 }
 
 /// The fold of the facts.
@@ -39,9 +42,24 @@ pub struct Memory {
     pub unsent: Vec<Delivery>,
     /// Posts that were made and may still be edited or answered: those of live executions and of deliveries that are still promised.
     pub posts: BTreeMap<DeliveryId, PostId>,
+    /// Executions that ended as unknown and wait for a person's judgement.
+    pub questions: BTreeMap<ExecutionId, Question>,
     /// Choices offered, the newest for each user and channel.
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
     taken: BTreeMap<ChannelId, Taken>,
+}
+
+/// Where it was asked what became of an execution.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Question {
+    /// Whose execution it is; nobody's in chat when it was asked for elsewhere.
+    pub user: Option<UserId>,
+    /// The channel of the question; absent while it has not been asked.
+    pub channel: Option<ChannelId>,
+    /// The thread in which a number answers it, once the post that begins it stands.
+    pub thread: Option<PostId>,
+    /// The execution, while the question has not been asked.
+    pub unasked: Option<Box<Execution>>,
 }
 
 /// Choices that somebody was given.
@@ -78,17 +96,37 @@ impl Memory {
                 }
                 self.executions.insert(request.id.clone(), execution);
             }
-            fact @ (Fact::HostFinished { id, .. } | Fact::CancelAsked { id, .. }) => {
+            fact @ (Fact::HostFinished { id, .. } | Fact::HostAgain { id, .. } | Fact::CancelAsked { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
             }
-            fact @ Fact::ExecutionFinished { id, .. } => {
+            fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
-                self.executions.remove(id);
+                let ended = self.executions.remove(id);
+                if let (Status::Unknown, Some(execution)) = (status, ended) {
+                    self.questions.insert(id.clone(), self.question(&execution));
+                }
                 self.forget_posts();
             }
-            Fact::DeliveryIntended(delivery) => self.unsent.push(delivery.clone()),
+            Fact::Judged { id, .. } => {
+                self.questions.remove(id).ok_or_else(|| Contradiction::NoQuestion(id.clone()))?;
+                self.forget_posts();
+            }
+            Fact::DeliveryIntended(delivery) => {
+                for (id, question) in &mut self.questions {
+                    if question.channel.is_none() && delivery.id == question_of(id) {
+                        question.channel = Some(delivery.channel.clone());
+                        question.unasked = None;
+                    }
+                }
+                self.unsent.push(delivery.clone());
+            }
             Fact::DeliverySent { delivery, post } => {
                 self.unsent.retain(|known| known.id != *delivery);
+                for (id, question) in &mut self.questions {
+                    if question.thread.is_none() && (*delivery == card_of(id) || *delivery == question_of(id)) {
+                        question.thread = Some(post.clone());
+                    }
+                }
                 self.posts.insert(delivery.clone(), post.clone());
                 self.forget_posts();
             }
@@ -127,13 +165,33 @@ impl Memory {
         }
     }
 
+    /// The question that comes with the end of an execution in chat: in the thread where it was asked for, or else in that of its post. What
+    /// was asked for elsewhere is asked about by a post of its own.
+    fn question(&self, execution: &Execution) -> Question {
+        let user = match &execution.request.by {
+            Principal::ChatUser { id, .. } => Some(id.clone()),
+            Principal::LocalUser { .. } => None,
+        };
+        match &execution.request.back {
+            Back::Chat { channel, root, .. } => {
+                let post = self.posts.get(&card_of(&execution.request.id));
+                let thread = root.as_ref().or(post).cloned();
+                Question { user, channel: Some(channel.clone()), thread, unasked: None }
+            }
+            Back::Request { .. } => {
+                Question { user, channel: None, thread: None, unasked: Some(Box::new(execution.clone())) }
+            }
+        }
+    }
+
     fn live(&mut self, id: &ExecutionId) -> Result<&mut Execution, Contradiction> {
         self.executions.get_mut(id).ok_or_else(|| Contradiction::NotLive(id.clone()))
     }
 
-    /// Keeps the posts that something may still refer to: cards of live executions, and posts named by deliveries that are still promised.
+    /// Keeps the posts that something may still refer to: cards of executions that are live or to be judged, and posts named by deliveries that are still promised.
     fn forget_posts(&mut self) {
-        let mut wanted: BTreeSet<DeliveryId> = self.executions.keys().map(card_of).collect();
+        let mut wanted: BTreeSet<DeliveryId> =
+            self.executions.keys().chain(self.questions.keys()).map(card_of).collect();
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {
@@ -152,4 +210,9 @@ impl Memory {
 /// The delivery that makes an execution's post.
 pub fn card_of(id: &ExecutionId) -> DeliveryId {
     DeliveryId::new(format!("{id}-card"))
+}
+
+/// The delivery that asks what became of an execution.
+pub fn question_of(id: &ExecutionId) -> DeliveryId {
+    DeliveryId::new(format!("{id}-question"))
 }

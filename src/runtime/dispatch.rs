@@ -1,6 +1,6 @@
 //! Effects are carried out here, each in a task of its own; what comes of them returns as an input.
 
-use crate::core::action::run::{Run, RunNews, Work};
+use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::id::{ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
@@ -24,9 +24,38 @@ pub struct Dispatch {
     local: Arc<dyn Runner>,
     remote: Arc<dyn Runner>,
     outbox: Option<OutboxHandle>,
-    running: Arc<Mutex<BTreeMap<ExecutionId, CancellationToken>>>,
+    running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
     stop: CancellationToken,
+}
+
+/// The runs of one execution: the first, and one for each host where it is tried again.
+#[derive(Debug, Default)]
+struct Going {
+    cancel: CancellationToken,
+    runs: usize,
+}
+
+/// What a runner is given.
+enum Task {
+    Run(Run),
+    Attach(Attach),
+}
+
+impl Task {
+    fn execution(&self) -> &ExecutionId {
+        match self {
+            Task::Run(run) => &run.execution,
+            Task::Attach(attach) => &attach.execution,
+        }
+    }
+
+    fn work(&self) -> &Work {
+        match self {
+            Task::Run(run) => &run.work,
+            Task::Attach(attach) => &attach.work,
+        }
+    }
 }
 
 /// What [`Dispatch`] is made of.
@@ -41,7 +70,7 @@ pub struct Hands {
 
 impl Dispatch {
     /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go. When `stop` fires, runs are let
-    /// go of where they stand: their commands go on, and the next process finds them unknown.
+    /// go of where they stand: their commands go on, and the next process asks what became of them.
     pub fn new(
         inputs: &mpsc::Sender<Input>,
         store: Arc<dyn Store>,
@@ -78,10 +107,11 @@ impl Dispatch {
                     outbox.react(&channel, post, emoji, remove);
                 }
             }
-            Effect::Run(run) => self.start(*run),
+            Effect::Run(run) => self.start(Task::Run(*run)),
+            Effect::Attach(attach) => self.start(Task::Attach(*attach)),
             Effect::Cancel(execution) => {
-                if let Some(cancel) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&execution) {
-                    cancel.cancel();
+                if let Some(going) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&execution) {
+                    going.cancel.cancel();
                 }
             }
             Effect::Find { query, ticket } => self.find(query, ticket),
@@ -105,24 +135,34 @@ impl Dispatch {
         }
     }
 
-    fn start(&self, run: Run) {
+    fn start(&self, task: Task) {
         let Some(inputs) = self.inputs.upgrade() else { return };
-        let runner = match &run.work {
+        let runner = match task.work() {
             Work::Local(_) => Arc::clone(&self.local),
             Work::Remote(_) => Arc::clone(&self.remote),
         };
-        let execution = run.execution.clone();
-        let cancel = CancellationToken::new();
+        let execution = task.execution().clone();
         let running = Arc::clone(&self.running);
-        running.lock().unwrap_or_else(PoisonError::into_inner).insert(execution.clone(), cancel.clone());
-        tracing::info!(%execution, "run starts");
+        let cancel = {
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            let going = running.entry(execution.clone()).or_default();
+            going.runs += 1;
+            going.cancel.clone()
+        };
+        tracing::info!(%execution, again = matches!(task, Task::Attach(_)), "run starts");
         let stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = follow(runner, run, cancel, inputs) => {}
+                () = follow(runner, task, cancel, inputs) => {}
                 () = stop.cancelled() => {}
             }
-            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution);
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(going) = running.get_mut(&execution) {
+                going.runs -= 1;
+                if going.runs == 0 {
+                    running.remove(&execution);
+                }
+            }
             tracing::info!(%execution, "run ended");
         });
     }
@@ -141,10 +181,15 @@ impl Dispatch {
 }
 
 /// Carries a run out and hands its news on, the last word above all.
-async fn follow(runner: Arc<dyn Runner>, run: Run, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
-    let execution = run.execution.clone();
+async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
+    let execution = task.execution().clone();
     let (news, mut heard) = mpsc::channel(NEWS);
-    let work = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(run, news, cancel).await }));
+    let work = AbortOnDropHandle::new(tokio::spawn(async move {
+        match task {
+            Task::Run(run) => runner.run(run, news, cancel).await,
+            Task::Attach(attach) => runner.attach(attach, news, cancel).await,
+        }
+    }));
     let mut finished = false;
     while let Some(news) = heard.recv().await {
         finished |= matches!(news, RunNews::Finished { .. });

@@ -5,6 +5,7 @@
 //! - [`ports`]: what the world must be able to do;
 //! - [`event_loop`]: waits for inputs or the next deadline, asks the core, makes its facts durable, hands its effects on;
 //! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
+//! - [`attend`]: asks a machine what has become of a command that was lost sight of;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
 //! - [`outbox`]: the one way out to the chat server.
 //!
@@ -14,6 +15,7 @@
 //! - **Nothing is said or done before the fact behind it is durable.**
 //! - **State changes in one place, without awaiting**: whatever takes time is a task that comes back as an input.
 
+pub mod attend;
 pub mod capture;
 pub mod dispatch;
 pub mod event_loop;

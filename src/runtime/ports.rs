@@ -1,7 +1,7 @@
 //! What the runtime needs from the world, and no more. Adapters implement these; nothing here knows an adapter by name.
 
 use crate::core::action::execution::Execution;
-use crate::core::action::run::{Run, RunNews};
+use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Run, RunNews};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
@@ -104,6 +104,20 @@ pub trait Runner: Send + Sync {
     /// Carries the run out to its end and reports; returns after sending `Finished`. When `cancel` fires it kills the process group on every
     /// host, reports those hosts as canceled, and finishes. Never panics, whatever the far side does.
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
+    /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does. One whose commands leave
+    /// no trace has nobody to ask.
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
+        // There is nothing to stop.
+        drop(cancel);
+        for host in attach.begun.into_keys() {
+            let exit = Exit::Unknown { why: "there is nobody to ask what became of it".to_owned() };
+            let (stdout, stderr) = (Captured::empty(), Captured::empty());
+            let outcome = Box::new(HostOutcome { exit, stdout, stderr, seconds: 0.0 });
+            // A receiver that is gone does not want to know.
+            let _ = news.send(RunNews::HostFinished { host, outcome }).await;
+        }
+        let _ = news.send(RunNews::Finished { error: None }).await;
+    }
 }
 
 /// Keeps the truth: an append-only sequence of facts, and what is derived from it.

@@ -4,7 +4,7 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Running, StatusPart, Told,
+    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, Told,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -45,6 +45,7 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         silent: "no output".into(),
         attached: outputs.attach,
         outputs,
+        remarks: vec![],
         unknown: false,
     }
 }
@@ -68,9 +69,30 @@ fn cards() -> Vec<(&'static str, Card)> {
         tail: markdown::fence("wn005: (12/40): kernel-core\nwn006: (13/40): glibc"),
         lines: 120,
         canceling: false,
+        restarted: false,
+        remarks: vec![],
+    };
+    let question = Question {
+        who: markdown::mention("operator"),
+        mark: "question",
+        line: markdown::code("reboot wn[001-002]"),
+        id: "5c61ab".into(),
+        verdict: "outcome unknown on wn001, waiting for a judgement".into(),
+        took: "12 s".into(),
+        hosts: markdown::code("wn001"),
+        attached: false,
     };
     vec![
         ("an execution under way", Card::Running(running.clone())),
+        (
+            "one that a restart has interrupted",
+            Card::Running(Running {
+                restarted: true,
+                remarks: vec!["I was interrupted before it began on wn004, so I began it afterwards.".into()],
+                tail: String::new(),
+                ..running.clone()
+            }),
+        ),
         (
             "one without hosts that is being stopped",
             Card::Running(Running {
@@ -144,14 +166,25 @@ fn cards() -> Vec<(&'static str, Card)> {
             "nobody knows",
             Card::Ended(Ended {
                 unknown: true,
-                error: "I was restarted while it was running".into(),
+                remarks: vec!["I lost sight of it on wn001 and ran it there once more, since it may be repeated without harm.".into()],
                 ..ended(
-                    "outcome unknown on wn001",
+                    "outcome unknown on wn001, waiting for a judgement",
                     "question",
                     &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))],
                 )
             }),
         ),
+        ("a question", Card::Question(question.clone())),
+        (
+            "a question about something without hosts, to nobody in particular",
+            Card::Question(Question { who: String::new(), hosts: String::new(), attached: true, ..question }),
+        ),
+        (
+            "settled",
+            Card::Settled { id: "5c61ab".into(), line: markdown::code("reboot wn001"), said: "lead says that it ran".into() },
+        ),
+        ("settled before", Card::AlreadySettled { id: "5c61ab".into(), said: "lead says that it did not run".into() }),
+        ("nothing to settle", Card::NothingToSettle { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         (
             "calling the one who asked",
             Card::Told(Told {
@@ -300,6 +333,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                     },
                 ],
                 running: 2,
+                waiting: 1,
             },
         ),
         (
@@ -381,7 +415,37 @@ fn phrases_are_said_as_they_should_be() {
         "9 lines are not shown here, and 7 bytes beyond the limit were not kept",
     );
     check(Phrase::NoOutput, "no output");
-    check(Phrase::Interrupted, "I was restarted while it was running");
+    check(Phrase::Exit(&Exit::Unheard { code: 0 }), "done, as the machine told afterwards; what it wrote meanwhile is lost");
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 3 }),
+        "exit code 3, as the machine told afterwards; what it wrote meanwhile is lost",
+    );
+    check(Phrase::Exit(&Exit::NeverBegan { why: "not there".into() }), "never began: not there");
+    check(
+        Phrase::NoWay { missing: &[] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it was not noted",
+    );
+    check(
+        Phrase::NoWay { missing: &["private_key".to_owned(), "sudo_password".to_owned()] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it needs private_key and sudo_password, which I do not keep",
+    );
+    check(
+        Phrase::LostTwice { why: "no answer" },
+        "an earlier try was lost there, and when it was to be run again it could not be: no answer",
+    );
+    check(
+        Phrase::Again { hosts: "wn001".into(), never_began: true },
+        "I was interrupted before it began on wn001, so I began it afterwards.",
+    );
+    check(
+        Phrase::Again { hosts: String::new(), never_began: false },
+        "I lost sight of it and ran it there once more, since it may be repeated without harm.",
+    );
+    let judged = |judgement, by, again| Phrase::Judged { judgement, by, again };
+    check(judged("", "", ""), "waiting for a judgement");
+    check(judged("ran", "lead", ""), "lead says that it ran");
+    check(judged("not run", "lead", ""), "lead says that it did not run");
+    check(judged("again", "lead", "5c61ab"), "lead says that it shall be run again (5c61ab)");
     check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
     check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
     check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");

@@ -4,7 +4,7 @@
 use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
 use halcyon::adapters::ssh::{HostKeys, SshError, SshOptions, SshRunner};
 use halcyon::core::action::run::{
-    Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Secret, ShellCommand, Work,
+    Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Secret, ShellCommand, Work,
 };
 use halcyon::core::action::wrapper::Standing;
 use halcyon::core::id::ExecutionId;
@@ -194,6 +194,7 @@ struct Watched {
     execution: ExecutionId,
     began: Instant,
     outcomes: BTreeMap<String, (HostOutcome, Duration)>,
+    lost: BTreeMap<String, HostOutcome>,
     started: usize,
     progress: Vec<(Duration, halcyon::core::action::run::Progress)>,
     finished: Option<Option<String>>,
@@ -203,11 +204,24 @@ impl Watched {
     fn start(runner: &SshRunner, command: RemoteCommand) -> Self {
         let (sender, news) = mpsc::channel(16);
         let (cancel, execution) = (CancellationToken::new(), execution());
-        let run = Run { execution: execution.clone(), work: Work::Remote(command) };
+        let run = Run { execution: execution.clone(), work: Work::Remote(command), attempt: 0 };
         let (runner, token) = (runner.clone(), cancel.clone());
         tokio::spawn(async move { runner.run(run, sender, token).await });
-        let (outcomes, progress) = (BTreeMap::new(), Vec::new());
-        Self { news, cancel, execution, began: Instant::now(), outcomes, started: 0, progress, finished: None }
+        Self::of(news, cancel, execution)
+    }
+
+    /// The same of a run that was begun before.
+    fn attach(runner: &SshRunner, attach: Attach) -> Self {
+        let (sender, news) = mpsc::channel(16);
+        let (cancel, execution) = (CancellationToken::new(), attach.execution.clone());
+        let (runner, token) = (runner.clone(), cancel.clone());
+        tokio::spawn(async move { runner.attach(attach, sender, token).await });
+        Self::of(news, cancel, execution)
+    }
+
+    fn of(news: mpsc::Receiver<RunNews>, cancel: CancellationToken, execution: ExecutionId) -> Self {
+        let (outcomes, lost, progress) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { news, cancel, execution, began: Instant::now(), outcomes, lost, started: 0, progress, finished: None }
     }
 
     /// Takes news until `enough`.
@@ -220,6 +234,9 @@ impl Watched {
                 RunNews::HostFinished { host, outcome } => {
                     let before = self.outcomes.insert(host.to_string(), (*outcome, self.began.elapsed()));
                     assert!(before.is_none(), "{host} was reported twice");
+                }
+                RunNews::HostLost { host, outcome } => {
+                    self.lost.insert(host.to_string(), *outcome);
                 }
                 RunNews::Finished { error } => self.finished = Some(error),
             }

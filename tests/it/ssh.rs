@@ -146,7 +146,7 @@ fn nodes() -> Vec<Node> {
 }
 
 fn fresh_id() -> String {
-    wrapper::node_id(&execution(), &Host::new("here"))
+    wrapper::node_id(&execution(), &Host::new("here"), 0)
 }
 
 #[test]
@@ -317,9 +317,9 @@ fn nothing_of_a_command_is_in_the_command_line() {
     let input = wrapper::input(Verb::Kill, "abc", &command).unwrap();
     assert_eq!(input.reveal(), "s3cret-password\n");
     assert_eq!(format!("{input:?}"), "********");
-    let id = wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn001"));
+    let id = wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn001"), 0);
     assert_eq!((id.len(), &id[..8]), (24, "01234567"));
-    assert_ne!(id, wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn002")));
+    assert_ne!(id, wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn002"), 0));
 }
 
 #[test]

@@ -51,6 +51,20 @@ members() {
   done
   return 1
 }
+# Whether what the ended command has left in its group is surely its own: the number of a group that is empty may be given to another
+# process. So the boot must be the same, the number nobody else's, and one member in the session must bear the id in its environment.
+left() {
+  [ "$pid" ] && [ ! -e "/proc/$pid" ] || return 1
+  booted=
+  { read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
+  [ "$booted" = "$boot" ] && kill -0 -"$pid" 2>/dev/null || return 1
+  for file in /proc/[0-9]*/stat; do
+    { read -r stat <"$file"; } 2>/dev/null || continue
+    set -- "${file%/stat}" ${stat##*) }
+    [ "$4" = "$pid" ] && [ "$5" = "$pid" ] && grep -q "HALCYON_RUN=$id" "$1/environ" 2>/dev/null && return 0
+  done
+  return 1
+}
 # A tenth of a second, where sleep can.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 
@@ -88,6 +102,7 @@ set -- ${stat##*) }
 echo "$$ ${20} $booted" >"$halcyon.run" || exit 125
 [ -e "$halcyon.kill" ] && exit 143
 set --
+export HALCYON_RUN="${halcyon##*/}"
 unset halcyon stat booted
 script=$(READ)
 exec </dev/null
@@ -130,8 +145,8 @@ kill)
   [ -e "$base.run" ] || exit 3
   tries=0
   until ended || running || [ $tries -ge 20 ]; do nap; tries=$((tries + 1)); done
-  ended && exit 0
-  running || exit 0
+  # Of a command that has ended the note names the group, and so it does of one that is a zombie by now.
+  running || left || exit 0
   kill -TERM -"$pid" 2>/dev/null
   tries=0
   while members "$pid" && [ $tries -lt 20 ]; do nap; tries=$((tries + 1)); done
@@ -145,7 +160,13 @@ kill)
   ;;
 status)
   running || ended || { [ -e "$base.run" ] && nap; }
-  if ended; then echo "exited $code"; elif running; then echo running; else echo none; fi
+  up=
+  { read -r up _ </proc/uptime; } 2>/dev/null
+  # The kernel counts the start of a process in hundredths of a second since the boot.
+  since=
+  if ended; then echo "exited $code"; elif running; then echo running && since=$start; else echo none; fi
+  [ "${up%%.*}" ] && echo "up ${up%%.*}${since:+ for $((${up%%.*} - since / 100))}"
+  exit 0
   ;;
 forget)
   running && ! ended && exit 4

@@ -4,7 +4,6 @@ use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
-use crate::core::action::params::MASK;
 use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
@@ -66,6 +65,7 @@ impl Bot {
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
+            Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
             Ask::Health => Ok(()),
         }
     }
@@ -118,8 +118,13 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         // One that ended while the store was being asked still goes on in this answer. The next answer knows better: by then the end is
         // on disk. Taking this one for true would stop what is not there, which the memory does not forgive.
-        let live = &self.memory.executions;
-        let overtaken = |found: &Execution| !found.status.is_final() && !live.contains_key(&found.request.id);
+        // The same goes for a judgement.
+        let (live, open) = (&self.memory.executions, &self.memory.questions);
+        let overtaken = |found: &Execution| {
+            let id = &found.request.id;
+            (!found.status.is_final() && !live.contains_key(id))
+                || (found.status == Status::Unknown && found.judged.is_none() && !open.contains_key(id))
+        };
         if executions.iter().any(overtaken) {
             if !ticket.again {
                 step.effects.push(Effect::Find { query: query(&ticket), ticket: Ticket { again: true, ..ticket } });
@@ -129,7 +134,7 @@ impl Bot {
         }
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::List => Verb::View,
-            Purpose::Cancel | Purpose::Rerun => Verb::Run,
+            Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
         let mut visible: Vec<Execution> = executions
@@ -149,7 +154,8 @@ impl Bot {
         match ticket.purpose {
             Purpose::Show | Purpose::List => self.show(step, moment, &ticket.back, execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
-            Purpose::Rerun => self.rerun(step, moment, ticket, &execution),
+            Purpose::Rerun => self.rerun(step, moment, &ticket, &execution),
+            Purpose::Settle(judgement) => self.settle(step, moment, ticket, &execution, judgement),
         }
     }
 
@@ -202,18 +208,8 @@ impl Bot {
             } else {
                 Vec::new()
             };
-            let card = Card::Ended(Ended {
-                mark: mark(execution.status),
-                line: shown_line(&execution),
-                id: id.short().to_owned(),
-                verdict: verdict(&execution, &self.sentences),
-                took: format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at)),
-                error: execution.error.clone().unwrap_or_default(),
-                silent: self.sentences.phrase(&Phrase::NoOutput),
-                outputs,
-                attached: false,
-                unknown: execution.status == Status::Unknown,
-            });
+            let took = format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at));
+            let card = Card::Ended(Ended { attached: false, ..self.ended_card(&execution, took) });
             (self.sentences.say(&card), files)
         } else {
             (self.first_card(&id, moment.at), Vec::new())
@@ -255,58 +251,15 @@ impl Bot {
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
-        ticket: Ticket,
+        ticket: &Ticket,
         execution: &Execution,
     ) -> Result<(), Contradiction> {
-        let request = &execution.request;
-        if !request.secrets.is_empty() {
-            let card = Card::SecretsGone { id: request.id.short().to_owned(), names: request.secrets.clone() };
-            return self.say(step, moment, &ticket.back, &card);
+        if let (Some(id), Back::Request { request }) =
+            (self.run_again(step, moment, ticket, execution, None)?, &ticket.back)
+        {
+            answer(step, *request, Answer::Started { id });
         }
-        if self.stopping {
-            return self.say(step, moment, &ticket.back, &Card::Stopping);
-        }
-        let Some(action) = self.catalog.actions.get(&request.action).cloned() else {
-            return self.say(step, moment, &ticket.back, &Card::Disabled { action: request.action.to_string() });
-        };
-        let given = request.parameters.iter().filter(|(name, value)| {
-            let parameter = action.parameters.get(*name);
-            let fixed = parameter.is_some_and(|parameter| parameter.immutable || parameter.secret);
-            let defaulted = parameter.is_some_and(|parameter| parameter.default.as_ref() == Some(*value));
-            // A default that a secret was put into is remembered as stars, and has to be rendered again.
-            !fixed && !defaulted && value.as_str() != Some(MASK)
-        });
-        let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
-        let fixed = alias.into_iter().flat_map(|alias| &alias.immutable_parameters);
-        let fixed = fixed.filter(|(name, value)| request.parameters.get(*name) == Some(*value));
-        let trusted = fixed.map(|(name, _)| name.clone()).collect();
-        let wish = Wish {
-            action,
-            given,
-            by: ticket.from,
-            back: ticket.back.clone(),
-            line: request.line.clone(),
-            alias: request.alias.clone(),
-            trusted,
-            rerun_of: Some(request.id.clone()),
-        };
-        let started = self.start(step, moment, wish)?;
-        match (started, &ticket.back) {
-            (Ok(id), Back::Request { request }) => {
-                answer(step, *request, Answer::Started { id });
-                Ok(())
-            }
-            (Ok(_), Back::Chat { .. }) => Ok(()),
-            (Err(declined), back) => {
-                let mut card = declined.card;
-                // No number can be answered to this: what was asked for is not a line.
-                if let Card::BadHosts { suggestions, .. } = &mut card {
-                    suggestions.clear();
-                }
-                self.say(step, moment, back, &card)
-            }
-        }
+        Ok(())
     }
 
     pub(super) fn status_card(&self) -> Card {
@@ -314,6 +267,7 @@ impl Bot {
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.executions.len(),
+            waiting: self.memory.questions.len(),
             parts: parts
                 .into_iter()
                 .map(|part| StatusPart { name: part.name, works: part.works, says: part.says })
@@ -355,7 +309,7 @@ impl Bot {
 fn query(ticket: &Ticket) -> Query {
     match ticket.purpose {
         Purpose::List => Query::Newest(ticket.asked.parse().unwrap_or(LONGEST_LIST)),
-        Purpose::Show | Purpose::Cancel | Purpose::Rerun => Query::ById(ticket.asked.clone()),
+        Purpose::Show | Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
     }
 }
 

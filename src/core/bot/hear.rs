@@ -58,7 +58,7 @@ impl Bot {
         let direct = post.channel_kind == ChannelKind::Direct;
         let found = addressed(&post.message, username, direct, &self.settings);
         let words = found.map_or(post.message.trim(), |(_, line)| line);
-        let chosen = self.chosen(post, words, moment.at);
+        let chosen = self.chosen(post, words, found.is_some(), moment.at);
         let (meant, line) = match (&chosen, found) {
             (Some(_), _) => (Meant::Surely, words),
             (None, Some(found)) => found,
@@ -98,7 +98,10 @@ impl Bot {
         let rights = self.rights(Asker::Chat(identity));
         let speaker = Speaker { identity, rights, back, channel: post.channel.clone() };
         if let Some(choice) = chosen {
-            self.close_offer(step, moment, &speaker)?;
+            // What answers a question leaves an offer as it stands.
+            if !matches!(Command::read(&choice.line), Some(Command::Settle(..))) {
+                self.close_offer(step, moment, &speaker)?;
+            }
             return self.obey(step, moment, &speaker, &choice.line, choice.alias.as_ref());
         }
         self.obey(step, moment, &speaker, &line, None)
@@ -106,8 +109,16 @@ impl Bot {
 
     /// The line that a number picks from an open offer. What was offered in a thread is answered there: elsewhere a number is more
     /// likely part of another talk.
-    fn chosen(&self, post: &HeardPost, words: &str, now: Timestamp) -> Option<Choice> {
+    fn chosen(&self, post: &HeardPost, words: &str, called: bool, now: Timestamp) -> Option<Choice> {
         let Some(Command::Choose(number)) = Command::read(words) else { return None };
+        let answered = self.answered(post, number, called);
+        if answered.is_some() && post.root.is_some() {
+            return answered;
+        }
+        self.offered(post, number, now).or(answered)
+    }
+
+    fn offered(&self, post: &HeardPost, number: usize, now: Timestamp) -> Option<Choice> {
         let offer = self.memory.choices.get(&(post.author.clone(), post.channel.clone()))?;
         let thread = match &offer.back {
             Back::Chat { root, .. } => root.is_none() || *root == post.root,
@@ -186,6 +197,10 @@ impl Bot {
             }
             Some(Command::Rerun(id)) => {
                 look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Rerun);
+                Ok(())
+            }
+            Some(Command::Settle(id, judgement)) => {
+                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Settle(judgement));
                 Ok(())
             }
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),

@@ -8,7 +8,8 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
-//! - [`mod@recover`]: the process has started again.
+//! - [`mod@recover`]: the process has started again, or a command was lost on its way;
+//! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
@@ -16,6 +17,7 @@
 mod answer;
 mod hear;
 mod recover;
+mod settle;
 mod start;
 mod watch;
 
@@ -138,6 +140,7 @@ impl Bot {
             Input::Directory(directory) => {
                 self.directory = directory;
                 self.announce(&mut step, &mut moment)?;
+                self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
             Input::Delivered { delivery, outcome } => {
@@ -225,6 +228,11 @@ impl Bot {
         self.settings.channels.iter().any(|name| self.directory.channels.get(name) == Some(channel))
     }
 
+    /// Where the administrators are, once that is known.
+    fn admin_channel(&self) -> Option<ChannelId> {
+        self.directory.channels.get(self.settings.admin_channel.as_ref()?).cloned()
+    }
+
     /// What keeps files, or parts of them, out of force.
     fn errors(&self) -> impl Iterator<Item = &Diagnostic> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error)
@@ -232,8 +240,7 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
-        let Some(channel) = self.directory.channels.get(name).cloned() else { return Ok(()) };
+        let Some(channel) = self.admin_channel() else { return Ok(()) };
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
         let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
         let card = Card::Started {

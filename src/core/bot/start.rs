@@ -2,7 +2,7 @@
 //!
 //! Whether somebody may is decided before this is called.
 
-use super::{Bot, Moment, Step, Watch};
+use super::{Bot, Moment, Step, Watch, recover};
 use crate::core::action::execution::Requested;
 use crate::core::action::params::{self, MASK, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
@@ -85,6 +85,10 @@ impl Bot {
             alias: wish.alias,
             rerun_of: wish.rerun_of,
             content: wish.action.content.clone(),
+            reach: match &plan {
+                Plan::Run(work) => Some(recover::reach(work)),
+                Plan::Noop | Plan::Pause { .. } => None,
+            },
         };
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
@@ -95,7 +99,7 @@ impl Bot {
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
         }
         if let Plan::Run(work) = plan {
-            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work })));
+            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work, attempt: 0 })));
         }
         Ok(Ok(id))
     }

@@ -13,6 +13,31 @@ pub enum Card {
     Ended(Ended),
     /// The reply that mentions the one who asked, when it took long or has a file.
     Told(Told),
+    /// The reply that asks what became of an execution.
+    Question(Question),
+    /// Somebody has said what became of an execution.
+    Settled {
+        /// Its short id.
+        id: String,
+        /// Its line.
+        line: String,
+        /// What was said, and by whom.
+        said: String,
+    },
+    /// Somebody else was faster.
+    AlreadySettled {
+        /// Its short id.
+        id: String,
+        /// What was said, and by whom.
+        said: String,
+    },
+    /// Nobody was asked about this execution.
+    NothingToSettle {
+        /// Its short id.
+        id: String,
+        /// How it ended or stands.
+        verdict: String,
+    },
     /// The asker has no role.
     NoRole,
     /// The bot could not find out who asks.
@@ -96,6 +121,8 @@ pub enum Card {
         parts: Vec<StatusPart>,
         /// Executions under way.
         running: usize,
+        /// Executions of which a person has to say what became of them.
+        waiting: usize,
     },
     /// The newest executions.
     List {
@@ -173,6 +200,10 @@ pub struct Running {
     pub lines: u64,
     /// Somebody has stopped it.
     pub canceling: bool,
+    /// The bot was restarted meanwhile, and what the command wrote before is not seen.
+    pub restarted: bool,
+    /// What else is to be known, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// See [`Card::Ended`].
@@ -196,6 +227,8 @@ pub struct Ended {
     pub silent: String,
     /// The whole output is attached to a reply.
     pub attached: bool,
+    /// What else is to be known, a sentence each.
+    pub remarks: Vec<String>,
     /// Nobody knows whether it ran to its end.
     pub unknown: bool,
 }
@@ -213,6 +246,27 @@ pub struct Told {
     pub verdict: String,
     /// How long it took.
     pub took: String,
+    /// The whole output is attached here.
+    pub attached: bool,
+}
+
+/// See [`Card::Question`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Question {
+    /// Mention of the one who asked for it; empty when that was not in chat.
+    pub who: String,
+    /// The emoji.
+    pub mark: &'static str,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// How it stands.
+    pub verdict: String,
+    /// How long it took.
+    pub took: String,
+    /// The hosts in question as inline code; empty when it has none.
+    pub hosts: String,
     /// The whole output is attached here.
     pub attached: bool,
 }
@@ -296,6 +350,10 @@ impl Card {
             Card::Running(_) => "running",
             Card::Ended(_) => "ended",
             Card::Told(_) => "told",
+            Card::Question(_) => "question",
+            Card::Settled { .. } => "settled",
+            Card::AlreadySettled { .. } => "already_settled",
+            Card::NothingToSettle { .. } => "nothing_to_settle",
             Card::NoRole => "no_role",
             Card::NotIdentified => "not_identified",
             Card::NotUnderstood { .. } => "not_understood",

@@ -31,8 +31,32 @@ pub enum Phrase<'a> {
     },
     /// A command wrote nothing.
     NoOutput,
-    /// What the error of an execution is that was under way when the bot ended.
-    Interrupted,
+    /// Why the hosts of an execution cannot be asked after a restart.
+    NoWay {
+        /// Names of parameters that would be needed and were not kept.
+        missing: &'a [String],
+    },
+    /// A host could not be reached when something was to be run there again.
+    LostTwice {
+        /// Why not.
+        why: &'a str,
+    },
+    /// A command was run again.
+    Again {
+        /// Where, written the short way; empty when it was here.
+        hosts: String,
+        /// Because it had certainly never begun.
+        never_began: bool,
+    },
+    /// What a person has said of an execution whose end nobody knew.
+    Judged {
+        /// `ran`, `not run` or `again`; empty when nobody has said anything yet.
+        judgement: &'static str,
+        /// Who.
+        by: &'a str,
+        /// The short id of the execution that repeats it.
+        again: &'a str,
+    },
     /// A parameter that an alias sets was given.
     FixedParameter {
         /// Which.
@@ -92,7 +116,10 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::NoOutput => "no_output",
-            Phrase::Interrupted => "interrupted",
+            Phrase::NoWay { .. } => "no_way",
+            Phrase::LostTwice { .. } => "lost_twice",
+            Phrase::Again { .. } => "again",
+            Phrase::Judged { .. } => "judged",
             Phrase::FixedParameter { .. } => "fixed_parameter",
             Phrase::NoLocalRole { .. } => "no_local_role",
             Phrase::NoAction { .. } => "no_action",

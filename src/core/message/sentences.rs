@@ -43,10 +43,14 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 26] = [
+pub const TEMPLATES: [(&str, &str); 30] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
+    ("question", include_str!("../../../templates/question.hbs")),
+    ("settled", include_str!("../../../templates/settled.hbs")),
+    ("already_settled", include_str!("../../../templates/already_settled.hbs")),
+    ("nothing_to_settle", include_str!("../../../templates/nothing_to_settle.hbs")),
     ("no_role", include_str!("../../../templates/no_role.hbs")),
     ("not_identified", include_str!("../../../templates/not_identified.hbs")),
     ("not_understood", include_str!("../../../templates/not_understood.hbs")),
@@ -73,12 +77,15 @@ pub const TEMPLATES: [(&str, &str); 26] = [
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 12] = [
+pub const PHRASES: [(&str, &str); 15] = [
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
     ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
-    ("interrupted", include_str!("../../../templates/phrases/interrupted.hbs")),
+    ("no_way", include_str!("../../../templates/phrases/no_way.hbs")),
+    ("lost_twice", include_str!("../../../templates/phrases/lost_twice.hbs")),
+    ("again", include_str!("../../../templates/phrases/again.hbs")),
+    ("judged", include_str!("../../../templates/phrases/judged.hbs")),
     ("fixed_parameter", include_str!("../../../templates/phrases/fixed_parameter.hbs")),
     ("no_local_role", include_str!("../../../templates/phrases/no_local_role.hbs")),
     ("no_action", include_str!("../../../templates/phrases/no_action.hbs")),
