@@ -7,9 +7,7 @@
 //!   `setpriv`, others by a `sudo` that asks no password. Where neither is possible nothing runs, and the reason is said.
 //! - **Nothing of the bot's environment gets through** but what a list allows: `HALCYON_*`, systemd's credentials and the agent's socket stay here.
 
-use crate::core::action::run::{
-    Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work,
-};
+use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
 use crate::core::action::wrapper::{self, Killed, Report, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
 use crate::runtime::attend::{Asked, Attended, Terms, attend};

@@ -110,7 +110,8 @@ async fn nothing_of_our_environment_gets_through_but_what_is_allowed() {
     assert!(environment.contains("GIVEN=s3cret") && environment.contains("PATH="), "{environment}");
     assert!(!line.contains("s3cret"), "{line}");
     for variable in environment.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name) {
-        let known = ["GIVEN", "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HALCYON_RUN"];
+        let known =
+            ["GIVEN", "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HALCYON_RUN"];
         let shells = ["PWD", "OLDPWD", "SHLVL", "_"];
         let allowed = known.contains(&variable) || shells.contains(&variable) || variable.starts_with("LC_");
         assert!(allowed, "{variable} got through");

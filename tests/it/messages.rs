@@ -166,7 +166,10 @@ fn cards() -> Vec<(&'static str, Card)> {
             "nobody knows",
             Card::Ended(Ended {
                 unknown: true,
-                remarks: vec!["I lost sight of it on wn001 and ran it there once more, since it may be repeated without harm.".into()],
+                remarks: vec![
+                    "I lost sight of it on wn001 and ran it there once more, since it may be repeated without harm."
+                        .into(),
+                ],
                 ..ended(
                     "outcome unknown on wn001, waiting for a judgement",
                     "question",
@@ -181,7 +184,11 @@ fn cards() -> Vec<(&'static str, Card)> {
         ),
         (
             "settled",
-            Card::Settled { id: "5c61ab".into(), line: markdown::code("reboot wn001"), said: "lead says that it ran".into() },
+            Card::Settled {
+                id: "5c61ab".into(),
+                line: markdown::code("reboot wn001"),
+                said: "lead says that it ran".into(),
+            },
         ),
         ("settled before", Card::AlreadySettled { id: "5c61ab".into(), said: "lead says that it did not run".into() }),
         ("nothing to settle", Card::NothingToSettle { id: "5c61ab".into(), verdict: "done on wn001".into() }),
@@ -415,7 +422,10 @@ fn phrases_are_said_as_they_should_be() {
         "9 lines are not shown here, and 7 bytes beyond the limit were not kept",
     );
     check(Phrase::NoOutput, "no output");
-    check(Phrase::Exit(&Exit::Unheard { code: 0 }), "done, as the machine told afterwards; what it wrote meanwhile is lost");
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 0 }),
+        "done, as the machine told afterwards; what it wrote meanwhile is lost",
+    );
     check(
         Phrase::Exit(&Exit::Unheard { code: 3 }),
         "exit code 3, as the machine told afterwards; what it wrote meanwhile is lost",

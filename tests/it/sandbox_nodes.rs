@@ -67,8 +67,7 @@ impl Cluster {
     /// One verb of the wrapper.
     async fn wrapped(&self, node: &str, verb: &str, id: &str, script: &str) -> Seen {
         let mut seen = self.ask_with(node, &wrapper_line("", verb, id), framed(id, script).as_bytes()).await;
-        if verb == "status" {
-            let (standing, up) = seen.out.split_once('\n').unwrap();
+        if let ("status", Some((standing, up))) = (verb, seen.out.split_once('\n')) {
             assert!(up.starts_with("up ") && (up.contains(" for ") == (standing == "running")), "{seen:?}");
             seen.out = format!("{standing}\n");
         }

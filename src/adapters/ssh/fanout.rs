@@ -173,11 +173,8 @@ impl SshRunner {
                     }
                 };
                 let outcome = Box::new(outcome);
-                let told = if lost {
-                    RunNews::HostLost { host, outcome }
-                } else {
-                    RunNews::HostFinished { host, outcome }
-                };
+                let told =
+                    if lost { RunNews::HostLost { host, outcome } } else { RunNews::HostFinished { host, outcome } };
                 let _ = shared.news.send(told).await;
             }
         };

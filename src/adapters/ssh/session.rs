@@ -108,14 +108,8 @@ impl HostCommand<'_> {
     }
 
     /// Asks the host what has become of a command that was asked for so long ago, until that is known.
-    pub(super) async fn attend(
-        &self,
-        ago: Duration,
-        cancel: &CancellationToken,
-        seen: impl AsyncFnOnce(),
-    ) -> Attended {
-        let terms =
-            Terms { ago, timeout: self.command.command.timeout, patience: self.pool.options.patience, cancel };
+    pub(super) async fn attend(&self, ago: Duration, cancel: &CancellationToken, seen: impl AsyncFnOnce()) -> Attended {
+        let terms = Terms { ago, timeout: self.command.command.timeout, patience: self.pool.options.patience, cancel };
         attend(self, &terms, seen).await
     }
 

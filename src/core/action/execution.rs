@@ -251,9 +251,7 @@ impl Execution {
             (Status::Running | Status::Canceling, Fact::HostAgain { host, .. }) if !self.expects(host) => {
                 illegal(Illegal::StrangeHost(host.clone()))
             }
-            (Status::Running | Status::Canceling, Fact::HostAgain { host, .. })
-                if self.outcomes.contains_key(host) =>
-            {
+            (Status::Running | Status::Canceling, Fact::HostAgain { host, .. }) if self.outcomes.contains_key(host) => {
                 illegal(Illegal::HostTwice(host.clone()))
             }
             (Status::Running | Status::Canceling, Fact::HostAgain { host, attempt, never_began, .. }) => {
@@ -319,9 +317,8 @@ impl Execution {
 
     /// The hosts of which nobody knows how it ended there.
     pub fn unknown_hosts(&self) -> Vec<Host> {
-        let unknown = |host: &Host| {
-            self.outcomes.get(host).is_none_or(|outcome| matches!(outcome.exit, Exit::Unknown { .. }))
-        };
+        let unknown =
+            |host: &Host| self.outcomes.get(host).is_none_or(|outcome| matches!(outcome.exit, Exit::Unknown { .. }));
         self.places().into_iter().filter(unknown).collect()
     }
 

@@ -59,7 +59,8 @@ impl Bot {
     /// or by somebody who calls the bot; elsewhere by the one who had asked, if there is just one such question and the bot is called.
     pub(super) fn answered(&self, post: &HeardPost, number: usize, called: bool) -> Option<Choice> {
         let judgement = ANSWERS.get(number.checked_sub(1)?)?;
-        let here = self.memory.questions.iter().filter(|(_, question)| question.channel.as_ref() == Some(&post.channel));
+        let here =
+            self.memory.questions.iter().filter(|(_, question)| question.channel.as_ref() == Some(&post.channel));
         let meant: Vec<&ExecutionId> = here
             .filter(|(_, question)| {
                 let theirs = question.user.as_ref() == Some(&post.author);
@@ -103,7 +104,8 @@ impl Bot {
         } else {
             None
         };
-        let fact = Fact::Judged { id: id.clone(), by: ticket.from.clone(), judgement, repeated_as: repeated_as.clone() };
+        let fact =
+            Fact::Judged { id: id.clone(), by: ticket.from.clone(), judgement, repeated_as: repeated_as.clone() };
         let mut execution = execution.clone();
         execution.apply(moment.at, &fact)?;
         if let Back::Chat { channel, .. } = &execution.request.back {

@@ -37,7 +37,10 @@ pub const COMMANDS: [(&str, &str); 8] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
-    ("settle ID …", "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again"),
+    (
+        "settle ID …",
+        "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
+    ),
 ];
 
 impl Command {

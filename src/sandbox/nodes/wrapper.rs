@@ -196,7 +196,9 @@ impl Request {
         let script = script.to_owned();
         let group = Arc::new(Group::default());
         let (done, code) = watch::channel(None);
-        if let Err(problem) = self.machine.keep(&self.user, &id, Kept { group: group.clone(), code, since: Instant::now() }) {
+        if let Err(problem) =
+            self.machine.keep(&self.user, &id, Kept { group: group.clone(), code, since: Instant::now() })
+        {
             self.complain(problem).await;
             return 125;
         }
