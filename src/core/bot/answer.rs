@@ -94,8 +94,17 @@ impl Bot {
             return Ok(());
         };
         let back = Back::Request { request };
-        let wish =
-            Wish { action, given, by, back, line: String::new(), alias: None, trusted: Vec::new(), rerun_of: None };
+        let wish = Wish {
+            action,
+            given,
+            by,
+            back,
+            line: String::new(),
+            correctable: false,
+            alias: None,
+            trusted: Vec::new(),
+            rerun_of: None,
+        };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
             Err(declined) => Answer::Refused { text: markdown::bare(&self.sentences.say(&declined.card)) },

@@ -175,6 +175,7 @@ impl Bot {
             by: ticket.from.clone(),
             back: ticket.back.clone(),
             line: request.line.clone(),
+            correctable: false,
             alias: request.alias.clone(),
             trusted,
             rerun_of: Some(request.id.clone()),
@@ -182,12 +183,7 @@ impl Bot {
         match self.start(step, moment, wish)? {
             Ok(id) => Ok(Some(id)),
             Err(declined) => {
-                let mut card = declined.card;
-                // No number can be answered to this: what was asked for is not a line.
-                if let Card::BadHosts { suggestions, .. } = &mut card {
-                    suggestions.clear();
-                }
-                self.say(step, moment, &ticket.back, &card)?;
+                self.say(step, moment, &ticket.back, &declined.card)?;
                 Ok(None)
             }
         }
