@@ -15,6 +15,7 @@
 //! - **State changes in one place, without awaiting**: whatever takes time is a task that comes back as an input.
 
 pub mod capture;
+pub mod catch_up;
 pub mod dispatch;
 pub mod event_loop;
 pub mod intake;

@@ -100,7 +100,7 @@ impl Bot {
         Ok(Ok(id))
     }
 
-    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
+    pub(super) fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
         let hidden = hide(&wish.line, &wish.action, &wish.given);
         let line = if hidden.is_empty() { wish.action.reference.to_string() } else { hidden.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });

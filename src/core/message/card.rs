@@ -73,6 +73,20 @@ pub enum Card {
         /// How long ago.
         ago: String,
     },
+    /// The bot was away when this was written, and what it asks for is not done without a second word.
+    AskAgain {
+        /// The line.
+        line: String,
+        /// How long ago.
+        ago: String,
+        /// The number that runs it.
+        number: usize,
+    },
+    /// The bot was restarted before it could answer this.
+    Restarted {
+        /// The line.
+        line: String,
+    },
     /// The bot was called and nothing was said.
     Called,
     /// What can be asked for.
@@ -132,6 +146,18 @@ pub enum Card {
         id: String,
         /// Names of the parameters.
         names: Vec<String>,
+    },
+    /// Another bot speaks with the same account; said in the admin channel.
+    OtherInstance {
+        /// Its name.
+        other: String,
+        /// Our own.
+        own: String,
+    },
+    /// Not all that was written while the bot was away was read; said in the admin channel.
+    Unread {
+        /// What was left out.
+        parts: Vec<UnreadPart>,
     },
     /// The bot is being stopped and takes nothing new.
     Stopping,
@@ -272,6 +298,15 @@ pub struct StatusPart {
     pub says: String,
 }
 
+/// What was not read of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadPart {
+    /// The channel's name, or its id where it has none for us; empty for all channels.
+    pub channel: String,
+    /// What was written before this was not read; empty when nothing was.
+    pub before: String,
+}
+
 /// One row of [`Card::List`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListRow {
@@ -307,6 +342,10 @@ impl Card {
             Card::Disabled { .. } => "disabled",
             Card::Elsewhere { .. } => "elsewhere",
             Card::Late { .. } => "late",
+            Card::AskAgain { .. } => "ask_again",
+            Card::Restarted { .. } => "restarted",
+            Card::OtherInstance { .. } => "other_instance",
+            Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",
             Card::WhoAmI { .. } => "whoami",
