@@ -6,10 +6,10 @@
 //! a little later, because servers read from replicas that lag.
 
 use crate::core::id::{ChannelId, PostId, UserId};
-use crate::core::input::{Connection, Directory, HeardPost, Input};
+use crate::core::input::{Connection, Directory, HeardPost, Identity, Input};
 use crate::core::settings::Settings;
 use crate::runtime::catch_up::{CatchUpOptions, Gathered, gather};
-use crate::runtime::ports::{Chat, ChatEvent};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long a post waits for its author to be looked up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon a failed look-up is tried again.
+const IDENTITY_RETRY: Duration = Duration::from_millis(250);
 /// How often names are resolved again, so that a role given in the chat server holds within this time.
 const DIRECTORY_AGE: Duration = Duration::from_secs(60);
 /// How soon a failed resolution is tried again.
@@ -72,6 +74,7 @@ pub async fn listen(
         again: None,
         waiting: VecDeque::new(),
         seen: Seen::default(),
+        patient: true,
     };
     loop {
         let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
@@ -148,6 +151,8 @@ struct Intake {
     again: Option<Again>,
     waiting: VecDeque<Box<HeardPost>>,
     seen: Seen,
+    /// The last author could be looked up. Otherwise the next is tried once, so that a server in trouble does not hold up every post.
+    patient: bool,
 }
 
 /// None: nobody takes inputs any more.
@@ -282,7 +287,8 @@ impl Intake {
             return Some(());
         }
         if self.me.as_ref() != Some(&post.author) {
-            identify(self.chat.as_ref(), &mut post, &self.role_channels).await;
+            post.identity = identify(self.chat.as_ref(), &post, &self.role_channels, self.patient).await;
+            self.patient = post.identity.is_some();
         }
         let now = self.chat.clock();
         if now.duration_since(post.heard) > PROMPT {
@@ -322,11 +328,24 @@ impl Seen {
     }
 }
 
-async fn identify(chat: &dyn Chat, post: &mut HeardPost, channels: &[ChannelId]) {
-    match tokio::time::timeout(PATIENCE, chat.identify(&post.author, channels)).await {
-        Ok(Ok(identity)) => post.identity = Some(identity),
-        Ok(Err(problem)) => tracing::warn!(%problem, post = %post.id, "the author could not be looked up"),
-        Err(_) => tracing::warn!(post = %post.id, "the author could not be looked up in time"),
+/// Who wrote it; None when the server does not say so in time. Trouble that passes is waited out when `patient`.
+async fn identify(chat: &dyn Chat, post: &HeardPost, channels: &[ChannelId], patient: bool) -> Option<Identity> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match tokio::time::timeout_at(end, chat.identify(&post.author, channels)).await {
+            Ok(Ok(identity)) => return Some(identity),
+            Ok(Err(ChatError::Later { after, .. })) if patient && Instant::now() + IDENTITY_RETRY < end => {
+                tokio::time::sleep(IDENTITY_RETRY.max(after.unwrap_or_default())).await;
+            }
+            Ok(Err(problem)) => {
+                tracing::warn!(%problem, post = %post.id, "the author could not be looked up");
+                return None;
+            }
+            Err(_) => {
+                tracing::warn!(post = %post.id, "the author could not be looked up in time");
+                return None;
+            }
+        }
     }
 }
 

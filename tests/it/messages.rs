@@ -175,7 +175,7 @@ fn cards() -> Vec<(&'static str, Card)> {
             }),
         ),
         ("no role", Card::NoRole),
-        ("not identified", Card::NotIdentified),
+        ("not identified", Card::NotIdentified { line: "reboot wn001".into() }),
         (
             "not understood, with corrections",
             Card::NotUnderstood {

@@ -123,6 +123,12 @@ impl Scene {
         nodes.iter().flat_map(|node| self.world.nodes.ledger(node)).filter(|entry| said(&entry.script)).count()
     }
 
+    /// Waits until the bot has said something to every line.
+    async fn taken_up(&self) {
+        let all = || self.lines.iter().all(|(post, line, _)| !self.answers(post, line).is_empty());
+        self.until("every line has been taken up", all).await;
+    }
+
     async fn connected(&self) {
         self.until("the bot is connected", || self.world.chat.is_connected("halcyon")).await;
     }
@@ -193,6 +199,7 @@ type Script = fn(&Faults);
 async fn check(name: &str, trouble: Script, end: Script) {
     let mut scene = Scene::start("").await;
     scene.several(Fate::Ran);
+    scene.taken_up().await;
     trouble(&scene.faults());
     scene.several(Fate::Settled);
     end(&scene.faults());
@@ -325,4 +332,55 @@ async fn trouble_with_lists_loses_and_doubles_nothing() {
     for (name, trouble, end) in cases {
         check(name, trouble, end).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_while_the_bot_is_away_is_carried_out_or_answered() {
+    // (what it is, what happens while the bot is away)
+    let cases: [(&str, fn(&mut Scene)); 4] = [
+        ("the bot is down", |_| {}),
+        ("a deleted post where the bot stopped reading", |scene| {
+            let newest = scene.world.chat.posts(CHANNEL).pop().unwrap();
+            scene.world.chat.erase(&newest.id);
+            scene.world.chat.erase(&scene.lines[0].0.clone());
+        }),
+        ("a post dated in the future was the last", |scene| {
+            scene.faults().date_next_post(Duration::from_secs(3600));
+            scene.world.write("lead", "happy new year");
+        }),
+        ("everything within one millisecond", |scene| scene.faults().stop_clock(true)),
+    ];
+    for (name, meanwhile) in cases {
+        let mut scene = Scene::start("").await;
+        let seen = scene.look(Fate::Ran);
+        scene.world.answer(&seen).await;
+        scene.world.kill_bot();
+        if name.starts_with("a deleted") {
+            scene.lines.clear();
+            scene.lines.push((seen, "nothing on wn001".into(), Fate::Ignored));
+        }
+        meanwhile(&mut scene);
+        for _ in 0..3 {
+            scene.look(Fate::Ran);
+            scene.change(Fate::AskedAgain);
+        }
+        scene.faults().stop_clock(false);
+        scene.world.start_bot().await;
+        scene.judge(name).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_dated_in_the_future_hides_nothing_that_comes_later() {
+    let mut scene = Scene::start("").await;
+    scene.faults().date_next_post(Duration::from_secs(3600));
+    scene.look(Fate::Ran);
+    scene.taken_up().await;
+    scene.look(Fate::Ran);
+    scene.taken_up().await;
+    scene.world.kill_bot();
+    scene.look(Fate::Ran);
+    scene.change(Fate::AskedAgain);
+    scene.world.start_bot().await;
+    scene.judge("a line dated in the future").await;
 }

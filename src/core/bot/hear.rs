@@ -94,7 +94,7 @@ impl Bot {
         } else if self.stopping {
             Some(Card::Stopping)
         } else if changed || self.is_late(post) {
-            Some(Card::Late { line: line.clone(), ago: ago.clone() })
+            Some(Card::Late { line: self.masked(&line), ago: ago.clone() })
         } else if line.is_empty() {
             Some(Card::Called)
         } else {
@@ -104,7 +104,7 @@ impl Bot {
             return self.say(step, moment, &back, &card);
         }
         let Some(identity) = &post.identity else {
-            return self.say(step, moment, &back, &Card::NotIdentified);
+            return self.say(step, moment, &back, &Card::NotIdentified { line: self.masked(&line) });
         };
         let rights = self.rights(Asker::Chat(identity));
         let missed = post.missed.then_some(ago);
@@ -174,6 +174,20 @@ impl Bot {
     /// A post that was edited before anybody could read it: what it said first is not known, so it is answered and nothing more.
     fn changed_unread(&self, post: &HeardPost) -> bool {
         post.missed && post.marks.edited && self.memory.heard().is_some_and(|heard| post.created > heard)
+    }
+
+    /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
+    fn masked(&self, line: &str) -> String {
+        let found = match self.catalog.matcher.select(line) {
+            Selection::One(found) => vec![*found],
+            Selection::Ambiguous(found) => found,
+            Selection::None | Selection::Undecided(_) => Vec::new(),
+        };
+        found.iter().fold(line.to_owned(), |line, found| {
+            let given = found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+            let action = self.catalog.actions.get(&found.alias.action);
+            action.map_or_else(|| line.clone(), |action| hide(&line, action, &given.collect()))
+        })
     }
 
     /// Whether a line that was missed is too old to be run, or so old that it may have been taken up and forgotten.

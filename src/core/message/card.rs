@@ -16,7 +16,10 @@ pub enum Card {
     /// The asker has no role.
     NoRole,
     /// The bot could not find out who asks.
-    NotIdentified,
+    NotIdentified {
+        /// The line.
+        line: String,
+    },
     /// Nothing matched the line, or the asker may not know of what matched: one answer for both.
     NotUnderstood {
         /// The line.
@@ -332,7 +335,7 @@ impl Card {
             Card::Ended(_) => "ended",
             Card::Told(_) => "told",
             Card::NoRole => "no_role",
-            Card::NotIdentified => "not_identified",
+            Card::NotIdentified { .. } => "not_identified",
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
