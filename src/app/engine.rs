@@ -16,9 +16,10 @@ use crate::core::content::load::load;
 use crate::core::host::Inventory;
 use crate::core::input::Input;
 use crate::core::settings::Settings;
+use crate::runtime::catch_up::CatchUpOptions;
 use crate::runtime::dispatch::{Callers, Dispatch, Hands};
 use crate::runtime::event_loop::EventLoop;
-use crate::runtime::intake;
+use crate::runtime::intake::{self, Beginning};
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, Store};
 use anyhow::Context;
@@ -37,6 +38,17 @@ const INPUTS: usize = 4096;
 const GRACE: Duration = Duration::from_secs(20);
 /// The longest directory in which the sockets of ssh's masters still have names that fit.
 const LONGEST_CONTROL_DIR: usize = 60;
+
+/// How fast things go that no configuration names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineOptions {
+    /// The chat connection's timers.
+    pub pace: Pace,
+    /// How the outbox behaves.
+    pub outbox: OutboxOptions,
+    /// How what was missed is read.
+    pub catch_up: CatchUpOptions,
+}
 
 /// A running bot.
 pub struct Engine {
@@ -65,6 +77,14 @@ impl Engine {
     /// # Errors
     /// What keeps the bot from starting: the store, the token, an address in use.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        Self::start_with(config, EngineOptions::default()).await
+    }
+
+    /// The same with other timers.
+    ///
+    /// # Errors
+    /// What keeps the bot from starting.
+    pub async fn start_with(config: &Config, options: EngineOptions) -> anyhow::Result<Self> {
         let own_uid = rustix::process::getuid().as_raw();
         let settings = Arc::new(config.settings(own_uid));
         let (store, opened) = DiskStore::open(&config.store.path).await?;
@@ -80,12 +100,14 @@ impl Engine {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
-        let chat = chat(config)?;
-        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, &inputs, &mut tasks));
+        let chat = chat(config, options.pace)?;
+        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, options.outbox, &inputs, &mut tasks));
         let callers = Callers::default();
         let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
+
+        let beginning = Beginning { heard: events.heard(), catch_up: options.catch_up };
 
         take_in_content(config, &inputs).await;
         take_in_inventory(config, &inputs, &stop, &mut tasks).await;
@@ -94,7 +116,7 @@ impl Engine {
 
         answer_calls(config, own_uid, callers, &inputs, &stop, &mut tasks).await?;
         if let (Some(chat), Some(outbox)) = (chat, outbox.clone()) {
-            hear(chat, outbox, settings, &inputs, &stop, &mut tasks);
+            hear(chat, outbox, settings, beginning, &inputs, &stop, &mut tasks);
         }
         Ok(Self { inputs, turning, tasks, remote, outbox, stop })
     }
@@ -132,7 +154,7 @@ impl Engine {
     }
 }
 
-fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
+fn chat(config: &Config, pace: Pace) -> anyhow::Result<Option<Arc<dyn Chat>>> {
     let Some(section) = &config.mattermost else { return Ok(None) };
     let token = section.token.clone().map_err(|problem| anyhow::anyhow!("{problem}"))?;
     let options = MattermostOptions {
@@ -141,7 +163,7 @@ fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
         team: section.team.clone(),
         ca_file: section.ca_file.clone(),
         now: super::now,
-        pace: Pace::default(),
+        pace,
     };
     Ok(Some(Arc::new(Mattermost::new(options)?)))
 }
@@ -149,6 +171,7 @@ fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
 fn outbox(
     chat: &Arc<dyn Chat>,
     blobs: &Arc<dyn Blobs>,
+    options: OutboxOptions,
     inputs: &mpsc::Sender<Input>,
     tasks: &mut JoinSet<()>,
 ) -> OutboxHandle {
@@ -161,19 +184,20 @@ fn outbox(
             }
         }
     });
-    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, OutboxOptions::default())
+    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, options)
 }
 
 fn hear(
     chat: Arc<dyn Chat>,
     outbox: OutboxHandle,
     settings: Arc<Settings>,
+    beginning: Beginning,
     inputs: &mpsc::Sender<Input>,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
     let longest_post = move |characters| outbox.set_max_post(characters);
-    tasks.spawn(intake::listen(chat, settings, longest_post, inputs.clone(), stop.clone()));
+    tasks.spawn(intake::listen(chat, settings, longest_post, beginning, inputs.clone(), stop.clone()));
 }
 
 async fn take_in_content(config: &Config, inputs: &mpsc::Sender<Input>) {

@@ -43,6 +43,7 @@ pub(super) struct Mattermost {
     pub(super) prefix: Text,
     pub(super) callback_url: Text,
     pub(super) ca_file: Text,
+    pub(super) late_after: Seconds,
     pub(super) mention_after: Seconds,
 }
 
@@ -158,6 +159,7 @@ fn mattermost(section: Section<'_, '_>) -> Mattermost {
         prefix: section.string("prefix"),
         callback_url: section.string("callback_url"),
         ca_file: section.string("ca_file"),
+        late_after: section.seconds("late_after", 0..86_401),
         mention_after: section.seconds("mention_after", 0..YEAR),
     };
     section.close();

@@ -2,7 +2,7 @@
 
 use super::document::{Document, Spot, closest};
 use super::inventory::{self, GroupSource};
-use super::validated::{Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
+use super::validated::{Config, HostKeys, Http, LATE_AFTER, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::settings::{Address, Grant, Limits, Role, Verb};
@@ -118,6 +118,7 @@ impl Judge<'_, '_, '_> {
             prefix,
             callback_url,
             ca_file,
+            late_after: chat.late_after.map_or(LATE_AFTER, |spot| spot.value),
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
         })
     }

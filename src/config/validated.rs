@@ -65,6 +65,8 @@ pub struct Mattermost {
     pub callback_url: Option<String>,
     /// Certificates (PEM) to trust in the place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How old a line may be that was written while the bot was away and is run all the same.
+    pub late_after: Duration,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
 }
@@ -237,6 +239,7 @@ impl Config {
             address: chat.map(|chat| chat.address.clone()).unwrap_or_default(),
             prefix: chat.map(|chat| chat.prefix.clone()).unwrap_or_default(),
             roles: self.roles.clone(),
+            late_after: chat.map_or(LATE_AFTER, |chat| chat.late_after),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             limits: self.limits.clone(),
             own_uid,
@@ -244,6 +247,7 @@ impl Config {
     }
 }
 
+pub(super) const LATE_AFTER: Duration = Duration::from_secs(120);
 pub(super) const MENTION_AFTER: Duration = Duration::from_secs(30);
 
 /// The directory that relative paths start from.

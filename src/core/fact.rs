@@ -98,6 +98,32 @@ pub enum Fact {
         /// What the server said.
         why: String,
     },
+    /// A line was taken up that can only be answered once the store has been asked. What answers it is noted later.
+    AnswerOwed {
+        /// The post.
+        post: PostId,
+        /// Its channel.
+        channel: ChannelId,
+        /// The thread, when it was asked in one.
+        root: Option<PostId>,
+        /// The line.
+        line: String,
+    },
+    /// Every post that the server dates before this has been considered, whoever wrote it and in whichever of the bot's channels.
+    Heard {
+        /// By the server's clock.
+        until: Timestamp,
+    },
+    /// This store got its name, by which the posts of the bot that works with it are told from those of another.
+    InstanceNamed {
+        /// Random.
+        name: String,
+    },
+    /// A bot that works with another store spoke with our account, and the admins were told.
+    OtherInstanceSeen {
+        /// The other's name.
+        name: String,
+    },
     /// Somebody was given numbered choices; a number answers until `until`.
     ChoiceOffered {
         /// Who may choose.
@@ -132,6 +158,10 @@ impl Fact {
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }
             | Fact::DeliveryRefused { .. }
+            | Fact::AnswerOwed { .. }
+            | Fact::Heard { .. }
+            | Fact::InstanceNamed { .. }
+            | Fact::OtherInstanceSeen { .. }
             | Fact::ChoiceOffered { .. }
             | Fact::ChoiceClosed { .. } => None,
         }
@@ -145,4 +175,7 @@ pub struct Choice {
     pub line: String,
     /// The alias that is meant, where the line alone does not say it.
     pub alias: Option<crate::core::id::AliasRef>,
+    /// It was asked for while the bot was away, and stands until it is chosen or lapses, whatever else is chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }

@@ -46,6 +46,13 @@ pub enum Input {
     Directory(Directory),
     /// A post was heard.
     Post(HeardPost),
+    /// What was written while nobody listened has been read, and every post of it was handed on before this.
+    CaughtUp {
+        /// The server's clock when the reading began.
+        until: Timestamp,
+        /// What could not be read; empty when nothing was left out.
+        unread: Vec<Unread>,
+    },
     /// A delivery came to an end.
     Delivered {
         /// Which one.
@@ -149,8 +156,23 @@ pub struct HeardPost {
     pub message: String,
     /// When the server stored it.
     pub created: Timestamp,
+    /// The server's clock when it was heard.
+    pub heard: Timestamp,
+    /// It was not heard as it was written: it was read afterwards, or waited for long.
+    pub missed: bool,
+    /// The name that a bot put on it when it made it.
+    pub instance: Option<String>,
     /// What speaks against its being a person's own words.
     pub marks: PostMarks,
+}
+
+/// A part of what was written while nobody listened that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The channel; absent when it is all of them.
+    pub channel: Option<ChannelId>,
+    /// What was written before this was not read; absent when nothing was.
+    pub before: Option<Timestamp>,
 }
 
 /// Kinds of channels.

@@ -2,8 +2,10 @@
 //!
 //! What the bot knows because it happened: the fold of the stored facts and of nothing else. Whoever has the facts has this.
 //!
-//! It holds what is live. An execution that ended leaves it and is read through the store; the set of posts taken is bounded by a cursor.
+//! It holds what is live. An execution that ended leaves it and is read through the store; the set of posts taken is bounded by one cursor
+//! for all channels, the time (by the server's clock) up to which every post has been considered.
 //!
+//! - **The cursor never goes back**, so what was forgotten below it is never taken for new.
 //! - **Folding decides nothing**: it parses nothing, renders nothing and looks at no catalog.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
@@ -16,8 +18,13 @@ use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far before the newest post taken in a channel a post may still turn up. What is older has been taken, or is too old to be.
-pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// How far before the cursor a post may still turn up that was not considered: servers store posts later than they date them, and read from
+/// replicas that lag.
+pub const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+/// How long a post that was taken is remembered at least: longer than a server repeats events to a connection that comes back.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
+/// How many other instances are remembered to have been told of.
+const OTHERS: usize = 16;
 
 /// A fact that cannot be true as things stand: the log, or the code that wrote it, is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +53,25 @@ pub struct Memory {
     pub questions: BTreeMap<ExecutionId, Question>,
     /// Choices offered, the newest for each user and channel.
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
-    taken: BTreeMap<ChannelId, Taken>,
+    /// Lines whose answer is still to be found.
+    pub owed: BTreeMap<PostId, Owed>,
+    /// When each delivery that is not known to stand was promised.
+    pub promised: BTreeMap<DeliveryId, Timestamp>,
+    /// The name of this store.
+    pub instance: Option<String>,
+    /// Others that speak with our account, and when the admins were told.
+    pub others: BTreeMap<String, Timestamp>,
+    heard: Option<Timestamp>,
+    taken: Taken,
+}
+
+/// A line that was taken up and is not answered yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// Where the answer goes.
+    pub back: Back,
+    /// The line.
+    pub line: String,
 }
 
 /// Where it was asked what became of an execution.
@@ -73,11 +98,14 @@ pub struct Offer {
     pub until: Timestamp,
 }
 
-/// The posts taken in one channel.
+/// The posts taken that may still turn up again.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Taken {
-    newest: Timestamp,
-    recent: BTreeSet<(Timestamp, PostId)>,
+    /// When the server stored the newest of all.
+    newest: Option<Timestamp>,
+    /// When the server stored each, and when it was taken.
+    posts: BTreeMap<PostId, (Timestamp, Timestamp)>,
+    order: BTreeSet<(Timestamp, PostId)>,
 }
 
 impl Memory {
@@ -88,9 +116,12 @@ impl Memory {
     pub fn apply(&mut self, dated: &Dated) -> Result<(), Contradiction> {
         let at = dated.at;
         match &dated.fact {
-            Fact::PostTaken { post, channel, created } => self.take(post, channel, *created),
+            Fact::PostTaken { post, created, .. } => self.take(post, *created, at),
             Fact::ExecutionStarted(request) => {
                 let execution = Execution::start(at, (**request).clone());
+                if let Back::Chat { post, .. } = &request.back {
+                    self.owed.remove(post);
+                }
                 if let Some(known) = self.executions.get_mut(&request.id) {
                     return Ok(known.apply(at, &dated.fact)?);
                 }
@@ -118,6 +149,8 @@ impl Memory {
                         question.unasked = None;
                     }
                 }
+                self.owed.retain(|post, _| !answers(post, &delivery.id));
+                self.promised.insert(delivery.id.clone(), at);
                 self.unsent.push(delivery.clone());
             }
             Fact::DeliverySent { delivery, post } => {
@@ -127,17 +160,35 @@ impl Memory {
                         question.thread = Some(post.clone());
                     }
                 }
+                self.promised.remove(delivery);
                 self.posts.insert(delivery.clone(), post.clone());
                 self.forget_posts();
             }
             Fact::DeliveryRefused { delivery, .. } => {
                 self.unsent.retain(|known| known.id != *delivery);
+                self.promised.remove(delivery);
                 self.forget_posts();
             }
             Fact::ChoiceOffered { user, back, lines, until } => {
                 if let Back::Chat { channel, .. } = back {
                     let offer = Offer { back: back.clone(), lines: lines.clone(), until: *until };
                     self.choices.insert((user.clone(), channel.clone()), offer);
+                }
+            }
+            Fact::AnswerOwed { post, channel, root, line } => {
+                let back = Back::Chat { channel: channel.clone(), root: root.clone(), post: post.clone() };
+                self.owed.insert(post.clone(), Owed { back, line: line.clone() });
+            }
+            Fact::Heard { until } => {
+                self.heard = self.heard.max(Some(*until));
+                self.forget_taken(at);
+            }
+            Fact::InstanceNamed { name } => self.instance = Some(name.clone()),
+            Fact::OtherInstanceSeen { name } => {
+                self.others.insert(name.clone(), at);
+                while self.others.len() > OTHERS {
+                    let oldest = self.others.iter().min_by_key(|(_, told)| **told).map(|(name, _)| name.clone());
+                    oldest.and_then(|name| self.others.remove(&name));
                 }
             }
             Fact::ChoiceClosed { user, channel } => {
@@ -147,21 +198,45 @@ impl Memory {
         Ok(())
     }
 
-    /// Whether a post has been taken up, or is so old that this can no longer be told and it must not be.
-    pub fn has_taken(&self, post: &PostId, channel: &ChannelId, created: Timestamp) -> bool {
-        self.taken.get(channel).is_some_and(|taken| {
-            created < taken.newest.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN)
-                || taken.recent.contains(&(created, post.clone()))
-        })
+    /// Whether a post has been taken up. Only for posts not older than [`Memory::floor`] is a no the whole truth.
+    pub fn has_taken(&self, post: &PostId) -> bool {
+        self.taken.posts.contains_key(post)
     }
 
-    fn take(&mut self, post: &PostId, channel: &ChannelId, created: Timestamp) {
-        let taken = self.taken.entry(channel.clone()).or_default();
-        taken.newest = taken.newest.max(created);
-        taken.recent.insert((created, post.clone()));
-        let oldest = taken.newest.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
-        while taken.recent.first().is_some_and(|(created, _)| *created < oldest) {
-            taken.recent.pop_first();
+    /// When the server stored a post that was taken lately.
+    pub fn written(&self, post: &PostId) -> Option<Timestamp> {
+        self.taken.posts.get(post).map(|(created, _)| *created)
+    }
+
+    /// Until when every post has been considered, by the server's clock; absent when nobody ever listened. A store of a version that
+    /// noted no such thing knows the newest post that it took up.
+    pub fn heard(&self) -> Option<Timestamp> {
+        self.heard.or(self.taken.newest)
+    }
+
+    /// What is older than this cannot be new to the bot.
+    pub fn floor(&self) -> Option<Timestamp> {
+        self.heard().map(|heard| heard.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN))
+    }
+
+    fn take(&mut self, post: &PostId, created: Timestamp, at: Timestamp) {
+        self.taken.newest = self.taken.newest.max(Some(created));
+        self.taken.posts.insert(post.clone(), (created, at));
+        self.taken.order.insert((created, post.clone()));
+        self.forget_taken(at);
+    }
+
+    fn forget_taken(&mut self, now: Timestamp) {
+        let Some(floor) = self.floor() else { return };
+        let long_ago = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        while let Some((created, post)) = self.taken.order.first() {
+            let taken = self.taken.posts.get(post).map(|(_, at)| *at);
+            if *created >= floor || taken.is_some_and(|taken| taken >= long_ago) {
+                break;
+            }
+            if let Some((_, post)) = self.taken.order.pop_first() {
+                self.taken.posts.remove(&post);
+            }
         }
     }
 
@@ -205,6 +280,16 @@ impl Memory {
         }
         self.posts.retain(|delivery, _| wanted.contains(delivery));
     }
+}
+
+/// The delivery that says something about a line, by the post that it was written in.
+pub fn answer_to(post: &PostId, what: &str) -> DeliveryId {
+    DeliveryId::new(format!("{post}-{what}"))
+}
+
+/// Whether a delivery was named by [`answer_to`] for this post.
+fn answers(post: &PostId, delivery: &DeliveryId) -> bool {
+    delivery.as_str().strip_prefix(post.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The delivery that makes an execution's post.

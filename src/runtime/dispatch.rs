@@ -2,14 +2,16 @@
 
 use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{ExecutionId, RequestId};
+use crate::core::id::{DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{Runner, Store};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -83,9 +85,17 @@ impl Dispatch {
     }
 
     /// Hands the outbox what was promised before the restart.
-    pub(crate) fn restore(&self, memory: &Memory) {
+    pub(crate) fn restore(&self, memory: &Memory, now: Timestamp) {
+        let ago = |delivery: &DeliveryId| {
+            let promised = memory.promised.get(delivery).copied().unwrap_or(now);
+            Duration::try_from(now.duration_since(promised)).unwrap_or_default()
+        };
         if let Some(outbox) = &self.outbox {
-            outbox.restore(memory.unsent.clone(), memory.posts.clone());
+            if let Some(name) = &memory.instance {
+                outbox.set_instance(name);
+            }
+            let unsent = memory.unsent.iter().map(|delivery| (delivery.clone(), ago(&delivery.id)));
+            outbox.restore(unsent.collect(), memory.posts.clone());
         }
     }
 

@@ -4,7 +4,7 @@
 //! so throughput is bounded by flushes and not by inputs.
 
 use crate::core::bot::Bot;
-use crate::core::fact::Dated;
+use crate::core::fact::{Dated, Fact};
 use crate::core::input::{Event, Input};
 use crate::core::memory::Contradiction;
 use crate::core::settings::Settings;
@@ -57,10 +57,18 @@ impl EventLoop {
         dispatch: Dispatch,
     ) -> Result<Self, LoopError> {
         let facts = store.replay().await?;
-        let bot = Bot::remember(&facts, settings)?;
-        let last = facts.last().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
-        dispatch.restore(bot.memory());
+        let mut bot = Bot::remember(&facts, settings)?;
+        let last = facts.last().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at).max(clock.now());
+        if let Some(name) = bot.introduce(last, clock.entropy())? {
+            store.append(vec![name]).await?;
+        }
+        dispatch.restore(bot.memory(), last);
         Ok(Self { bot, store, clock, inputs, dispatch, last })
+    }
+
+    /// Until when every post has been considered, as far as the stored facts know.
+    pub fn heard(&self) -> Option<Timestamp> {
+        self.bot.memory().heard()
     }
 
     /// Turns until the stop has been asked for, nothing runs any more and everything is said, or `grace` after the stop, or until all senders
@@ -111,6 +119,12 @@ impl EventLoop {
             self.last = self.last.max(self.clock.now());
             let event = Event { at: self.last, entropy: self.clock.entropy(), input };
             let step = self.bot.handle(event)?;
+            if let Some(Fact::OtherInstanceSeen { name }) = step.facts.iter().map(|dated| &dated.fact).find(is_other) {
+                tracing::error!(
+                    other = name,
+                    "another bot speaks with our account: every line may be run twice; stop one of them"
+                );
+            }
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
@@ -143,6 +157,10 @@ impl EventLoop {
         let wait = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
         Some(tokio::time::Instant::now() + wait)
     }
+}
+
+fn is_other(fact: &&Fact) -> bool {
+    matches!(fact, Fact::OtherInstanceSeen { .. })
 }
 
 async fn until(deadline: Option<tokio::time::Instant>) {

@@ -17,6 +17,7 @@
 
 pub mod attend;
 pub mod capture;
+pub mod catch_up;
 pub mod dispatch;
 pub mod event_loop;
 pub mod intake;

@@ -5,8 +5,9 @@ use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Run, RunNews
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Ask, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::input::{Ask, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 pub enum ChatEvent {
     /// The connection changed.
     Connection(Connection),
+    /// What was written before this was perhaps not heard: the connection is new, or the server does not repeat what the last one missed.
+    /// Comes before its `Up`.
+    Gap,
     /// A post was heard. Its `identity` is still empty; the runtime asks [`Chat::identify`].
     Post(Box<HeardPost>),
     /// A user's name, standing or memberships may have changed: forget what was cached.
@@ -31,13 +35,20 @@ pub trait Chat: Send + Sync {
     async fn listen(&self, events: mpsc::Sender<ChatEvent>, stop: CancellationToken);
     /// Makes a post that carries `key` in its props.
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError>;
-    /// Looks for a post of ours with this key among the newest of the channel (or of the thread).
+    /// Looks for a post of ours with this key, in the thread or among what was made in the channel within the time that has passed.
     async fn find(
         &self,
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        within: Duration,
     ) -> Result<Option<PostId>, ChatError>;
+    /// The server's clock, as well as it is known.
+    fn clock(&self) -> Timestamp;
+    /// The channels that the bot is in.
+    async fn channels(&self) -> Result<Vec<Joined>, ChatError>;
+    /// What was written in a channel since then and not deleted, by the server's clock, oldest first: the newest `most` of it.
+    async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError>;
     /// Replaces the text of a post of ours.
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError>;
     /// Puts an emoji on a post or takes it away.
@@ -50,6 +61,26 @@ pub trait Chat: Send + Sync {
     fn forget(&self, user: &UserId);
     /// Resolves names. Unknown ones are left out.
     async fn directory(&self, users: &[String], channels: &[String]) -> Result<Directory, ChatError>;
+}
+
+/// A channel that the bot is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Its id.
+    pub channel: ChannelId,
+    /// What kind it is.
+    pub kind: ChannelKind,
+    /// When its newest post was written, by the server's clock.
+    pub newest: Timestamp,
+}
+
+/// A part of a channel.
+#[derive(Debug)]
+pub struct History {
+    /// Oldest first, without identities.
+    pub posts: Vec<HeardPost>,
+    /// There is no more of it than this.
+    pub complete: bool,
 }
 
 /// A post to be made.
@@ -65,6 +96,8 @@ pub struct NewPost {
     pub text: String,
     /// Ids of uploaded files.
     pub files: Vec<String>,
+    /// Which instance of the bot makes it.
+    pub instance: Option<String>,
 }
 
 /// Why a call to the chat server failed, by what to do about it.

@@ -46,6 +46,7 @@ fn settings() -> Arc<Settings> {
             unix_users: Vec::new(),
             grants: vec![grant(Verb::Run)],
         }],
+        late_after: Duration::from_secs(120),
         mention_after: Duration::from_secs(10),
         limits: Limits::default(),
         own_uid: 1000,
@@ -106,6 +107,9 @@ impl Machine {
             identity: Some(identity),
             message: line.to_owned(),
             created: self.now,
+            heard: self.now,
+            missed: false,
+            instance: None,
             marks: PostMarks::default(),
         }))
     }

@@ -4,7 +4,7 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, Told,
+    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, Told, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -215,7 +215,7 @@ fn cards() -> Vec<(&'static str, Card)> {
             }),
         ),
         ("no role", Card::NoRole),
-        ("not identified", Card::NotIdentified),
+        ("not identified", Card::NotIdentified { line: "reboot wn001".into() }),
         (
             "not understood, with corrections",
             Card::NotUnderstood {
@@ -300,6 +300,18 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("disabled", Card::Disabled { action: "site.reboot".into() }),
         ("elsewhere", Card::Elsewhere { channels: vec!["cluster".into(), "storage".into()] }),
         ("late", Card::Late { line: "reboot wn001".into(), ago: span(Duration::from_secs(400)) }),
+        ("asked again", Card::AskAgain { line: "reboot wn001".into(), ago: span(Duration::from_secs(70)), number: 2 }),
+        ("restarted", Card::Restarted { line: "show 5c61ab".into() }),
+        ("another instance", Card::OtherInstance { other: "0123456789abcdef".into(), own: "fedcba9876543210".into() }),
+        (
+            "not all was read",
+            Card::Unread {
+                parts: vec![
+                    UnreadPart { channel: String::new(), before: "2026-11-22 10:00 UTC".into() },
+                    UnreadPart { channel: "cluster".into(), before: String::new() },
+                ],
+            },
+        ),
         ("called", Card::Called),
         (
             "help",
@@ -480,6 +492,7 @@ fn phrases_are_said_as_they_should_be() {
         "guest has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml",
     );
     check(Phrase::HealthChat { username: "halcyon" }, "connected as halcyon");
+    check(Phrase::HealthOther { other: "0a1b" }, "another bot (0a1b) speaks with my account: stop one of us");
     check(Phrase::HealthOutbox { waiting: 0 }, "nothing is waiting");
     check(Phrase::HealthOutbox { waiting: 2 }, "2 deliveries are waiting");
     check(Phrase::HealthContent { aliases: 1, actions: 2, packs: 2, problems: 0 }, "1 alias, 2 actions in 2 packs");

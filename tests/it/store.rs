@@ -64,7 +64,8 @@ fn one_of_each() -> Vec<Vec<Dated>> {
     let channel = ChannelId::new("c1");
     let delivery = DeliveryId::new("d1");
     let back = Back::Chat { channel: channel.clone(), root: Some(PostId::new("p0")), post: PostId::new("p1") };
-    let lines = vec![Choice { line: "uptime on wn1".to_owned(), alias: Some(AliasRef::new("site.uptime")) }];
+    let lines =
+        vec![Choice { line: "uptime on wn1".to_owned(), alias: Some(AliasRef::new("site.uptime")), again: false }];
     let id = ExecutionId::generate(at(50), 5);
     let request = halcyon::core::action::execution::Requested { id: id.clone(), ..asked("local-shell-cmd", &[]) };
     let blob = Captured::Blob {

@@ -295,6 +295,10 @@ impl Execution {
                 | Fact::DeliveryIntended(_)
                 | Fact::DeliverySent { .. }
                 | Fact::DeliveryRefused { .. }
+                | Fact::AnswerOwed { .. }
+                | Fact::Heard { .. }
+                | Fact::InstanceNamed { .. }
+                | Fact::OtherInstanceSeen { .. }
                 | Fact::ChoiceOffered { .. }
                 | Fact::ChoiceClosed { .. },
             ) => illegal(Illegal::NoExecution),

@@ -1,5 +1,6 @@
 //! Somebody asked about executions or health, or asked over the control socket to run something.
 
+use super::listen::FRESH;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
@@ -8,9 +9,9 @@ use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
 use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{ActionRef, DeliveryId, RequestId};
+use crate::core::id::{ActionRef, RequestId};
 use crate::core::input::{Ask, Back, Connection, Principal, Purpose, Ticket};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, answer_to};
 use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
 use crate::core::message::markdown;
 use crate::core::message::output;
@@ -40,7 +41,7 @@ impl Bot {
             Principal::ChatUser { .. } => Rights { roles: Vec::new(), grants: Vec::new() },
         };
         if matches!(ask, Ask::Health) {
-            let parts = self.health();
+            let parts = self.health(moment.at);
             answer(step, request, Answer::Health { healthy: parts.iter().all(|part| part.works), parts });
             return Ok(());
         }
@@ -224,7 +225,7 @@ impl Bot {
             (self.first_card(&id, moment.at), Vec::new())
         };
         let body = Body::Post { root: root.map(|post| Thread::Post { post }), text, files };
-        self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{post}-show")), channel, body })
+        self.deliver(step, moment, Delivery { id: answer_to(post, "show"), channel, body })
     }
 
     fn cancel(
@@ -271,8 +272,8 @@ impl Bot {
         Ok(())
     }
 
-    pub(super) fn status_card(&self) -> Card {
-        let parts = self.health();
+    pub(super) fn status_card(&self, now: Timestamp) -> Card {
+        let parts = self.health(now);
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.executions.len(),
@@ -285,13 +286,20 @@ impl Bot {
     }
 
     /// Each part of the path from chat to nodes, as far as the core can tell. That it answers at all shows that the store takes facts.
-    fn health(&self) -> Vec<HealthPart> {
+    fn health(&self, now: Timestamp) -> Vec<HealthPart> {
         let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
         let chat = match &self.connection {
             Connection::Up { username, .. } => {
                 part("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
             }
             Connection::Down { why } => part("chat", false, why.clone()),
+        };
+        let other = self.other.as_ref().filter(|(_, seen)| now.duration_since(*seen) < FRESH);
+        let chat = match other {
+            Some((other, _)) if chat.works => {
+                part("chat", false, self.sentences.phrase(&Phrase::HealthOther { other }))
+            }
+            Some(_) | None => chat,
         };
         let waiting = self.memory.unsent.len();
         let outbox = part("outbox", waiting < MANY_WAITING, self.sentences.phrase(&Phrase::HealthOutbox { waiting }));

@@ -5,6 +5,7 @@
 //!
 //! This file routes; the work is in the files beside it, one for each way in:
 //! - [`mod@hear`]: a post was heard;
+//! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
@@ -16,6 +17,7 @@
 
 mod answer;
 mod hear;
+mod listen;
 mod recover;
 mod settle;
 mod start;
@@ -28,9 +30,9 @@ use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::id::{ChannelId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input};
-use crate::core::memory::{Contradiction, Memory};
+use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
@@ -58,6 +60,12 @@ pub struct Bot {
     inventory: Arc<Inventory>,
     directory: Directory,
     connection: Connection,
+    /// The bot's own user and its name, as of the last connection.
+    own: Option<(UserId, String)>,
+    /// The cursor as it stands; the noted one lags.
+    heard: Option<Timestamp>,
+    /// The other instance that was heard last, and when.
+    other: Option<(String, Timestamp)>,
     sentences: Sentences,
     /// What the admin channel is to hear once it is known; said once.
     /// The number says how many executions were interrupted.
@@ -112,6 +120,9 @@ impl Bot {
             inventory: Arc::default(),
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
+            own: None,
+            heard: None,
+            other: None,
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
@@ -139,13 +150,19 @@ impl Bot {
                 self.problems = problems;
             }
             Input::Inventory(inventory) => self.inventory = inventory,
-            Input::Connection(connection) => self.connection = connection,
+            Input::Connection(connection) => {
+                if let Connection::Up { me, username, .. } = &connection {
+                    self.own = Some((me.clone(), username.clone()));
+                }
+                self.connection = connection;
+            }
             Input::Directory(directory) => {
                 self.directory = directory;
                 self.announce(&mut step, &mut moment)?;
                 self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
+            Input::CaughtUp { until, unread } => self.caught_up(&mut step, &mut moment, until, &unread)?,
             Input::Delivered { delivery, outcome } => {
                 let fact = match outcome {
                     DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
@@ -160,6 +177,7 @@ impl Bot {
             Input::Stop => self.stopping = true,
         }
         self.refresh(&mut step, &moment)?;
+        self.note_cursor(&mut step, &moment)?;
         Ok(step)
     }
 
@@ -195,7 +213,7 @@ impl Bot {
         match back {
             Back::Chat { channel, root, post } => {
                 let delivery = Delivery {
-                    id: DeliveryId::new(format!("{post}-{}", card.template())),
+                    id: answer_to(post, card.template()),
                     channel: channel.clone(),
                     body: Body::Post {
                         root: root.clone().map(|post| Thread::Post { post }),
@@ -218,12 +236,9 @@ impl Bot {
         Rights::of(asker, &self.settings, &self.directory)
     }
 
-    /// The bot's own user, while connected.
+    /// The bot's own user, known from the first connection on: what was missed is still being decided about when a connection has gone again.
     fn me(&self) -> Option<(&UserId, &str)> {
-        match &self.connection {
-            Connection::Up { me, username, .. } => Some((me, username)),
-            Connection::Down { .. } => None,
-        }
+        self.own.as_ref().map(|(me, username)| (me, username.as_str()))
     }
 
     /// Whether commands are heard in this channel.
@@ -243,7 +258,10 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        let Some(channel) = self.admin_channel() else { return Ok(()) };
+        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
+        if !self.directory.channels.contains_key(name) {
+            return Ok(());
+        }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
         let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
         let card = Card::Started {
@@ -252,9 +270,7 @@ impl Bot {
             more: wrong.len().saturating_sub(TOLD_PROBLEMS),
             problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),
         };
-        let text = self.sentences.say(&card);
-        let id = DeliveryId::new(format!("started-{:016x}", moment.bits()));
-        self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })
+        self.tell_admins(step, moment, "started", &card)
     }
 }
 

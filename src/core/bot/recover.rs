@@ -1,8 +1,8 @@
 //! What was begun and not heard of to its end: looked after when the process has started again, and tried again where that is right.
 //!
-//! A pause goes on, since its end is stored. Of a command its hosts are asked ([`Effect::Attach`]): one that runs is seen to its end, of one
-//! that has ended the code is told. What a host knows nothing of is barred there before anything else is done, so that a command that was
-//! still on its way cannot start any more. Then:
+//! A pause goes on, since its end is stored. A line that was being looked into is answered with the request to say it again. Of a command
+//! its hosts are asked ([`Effect::Attach`]): one that runs is seen to its end, of one that has ended the code is told. What a host knows
+//! nothing of is barred there before anything else is done, so that a command that was still on its way cannot start any more. Then:
 //!
 //! | what is known | what is done |
 //! | --- | --- |
@@ -26,7 +26,8 @@ use crate::core::action::spec::Action;
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::id::{ExecutionId, Host};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, Owed};
+use crate::core::message::card::Card;
 use crate::core::message::phrase::Phrase;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -42,6 +43,10 @@ const MOST_TRIES: u32 = 5;
 impl Bot {
     /// The process has started again.
     pub(super) fn recover(&mut self, step: &mut Step, moment: &Moment) -> Result<(), Contradiction> {
+        let owed: Vec<Owed> = self.memory.owed.values().cloned().collect();
+        for Owed { back, line } in owed {
+            self.say(step, moment, &back, &Card::Restarted { line })?;
+        }
         let live: Vec<Execution> = self.memory.executions.values().cloned().collect();
         let interrupted = live.iter().filter(|execution| execution.request.ends_at.is_none()).count();
         for execution in live {

@@ -72,7 +72,7 @@ impl Bot {
             .map(|(id, _)| id)
             .collect();
         match meant.as_slice() {
-            [id] => Some(Choice { line: format!("settle {id} {}", judgement.words()), alias: None }),
+            [id] => Some(Choice { line: format!("settle {id} {}", judgement.words()), alias: None, again: false }),
             _ => None,
         }
     }

@@ -117,7 +117,7 @@ impl Bot {
         (theirs.count() >= limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
-    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
+    pub(super) fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {

@@ -41,7 +41,10 @@ pub enum Card {
     /// The asker has no role.
     NoRole,
     /// The bot could not find out who asks.
-    NotIdentified,
+    NotIdentified {
+        /// The line.
+        line: String,
+    },
     /// Nothing matched the line, or the asker may not know of what matched: one answer for both.
     NotUnderstood {
         /// The line.
@@ -116,6 +119,20 @@ pub enum Card {
         /// How long ago.
         ago: String,
     },
+    /// The bot was away when this was written, and what it asks for is not done without a second word.
+    AskAgain {
+        /// The line.
+        line: String,
+        /// How long ago.
+        ago: String,
+        /// The number that runs it.
+        number: usize,
+    },
+    /// The bot was restarted before it could answer this.
+    Restarted {
+        /// The line.
+        line: String,
+    },
     /// The bot was called and nothing was said.
     Called,
     /// What can be asked for.
@@ -177,6 +194,18 @@ pub enum Card {
         id: String,
         /// Names of the parameters.
         names: Vec<String>,
+    },
+    /// Another bot speaks with the same account; said in the admin channel.
+    OtherInstance {
+        /// Its name.
+        other: String,
+        /// Our own.
+        own: String,
+    },
+    /// Not all that was written while the bot was away was read; said in the admin channel.
+    Unread {
+        /// What was left out.
+        parts: Vec<UnreadPart>,
     },
     /// The bot is being stopped and takes nothing new.
     Stopping,
@@ -344,6 +373,15 @@ pub struct StatusPart {
     pub says: String,
 }
 
+/// What was not read of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadPart {
+    /// The channel's name, or its id where it has none for us; empty for all channels.
+    pub channel: String,
+    /// What was written before this was not read; empty when nothing was.
+    pub before: String,
+}
+
 /// One row of [`Card::List`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListRow {
@@ -373,7 +411,7 @@ impl Card {
             Card::AlreadySettled { .. } => "already_settled",
             Card::NothingToSettle { .. } => "nothing_to_settle",
             Card::NoRole => "no_role",
-            Card::NotIdentified => "not_identified",
+            Card::NotIdentified { .. } => "not_identified",
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
@@ -385,6 +423,10 @@ impl Card {
             Card::Late { .. } => "late",
             Card::TooFast { .. } => "too_fast",
             Card::TooMany { .. } => "too_many",
+            Card::AskAgain { .. } => "ask_again",
+            Card::Restarted { .. } => "restarted",
+            Card::OtherInstance { .. } => "other_instance",
+            Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",
             Card::WhoAmI { .. } => "whoami",

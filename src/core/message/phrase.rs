@@ -79,6 +79,11 @@ pub enum Phrase<'a> {
         /// The bot's name.
         username: &'a str,
     },
+    /// Another bot speaks with our account.
+    HealthOther {
+        /// Its name.
+        other: &'a str,
+    },
     /// What waits to be said.
     HealthOutbox {
         /// How many deliveries.
@@ -124,6 +129,7 @@ impl Phrase<'_> {
             Phrase::NoLocalRole { .. } => "no_local_role",
             Phrase::NoAction { .. } => "no_action",
             Phrase::HealthChat { .. } => "health_chat",
+            Phrase::HealthOther { .. } => "health_other",
             Phrase::HealthOutbox { .. } => "health_outbox",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",

@@ -43,7 +43,7 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 32] = [
+pub const TEMPLATES: [(&str, &str); 36] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
@@ -64,6 +64,10 @@ pub const TEMPLATES: [(&str, &str); 32] = [
     ("disabled", include_str!("../../../templates/disabled.hbs")),
     ("elsewhere", include_str!("../../../templates/elsewhere.hbs")),
     ("late", include_str!("../../../templates/late.hbs")),
+    ("ask_again", include_str!("../../../templates/ask_again.hbs")),
+    ("restarted", include_str!("../../../templates/restarted.hbs")),
+    ("other_instance", include_str!("../../../templates/other_instance.hbs")),
+    ("unread", include_str!("../../../templates/unread.hbs")),
     ("called", include_str!("../../../templates/called.hbs")),
     ("help", include_str!("../../../templates/help.hbs")),
     ("whoami", include_str!("../../../templates/whoami.hbs")),
@@ -79,7 +83,7 @@ pub const TEMPLATES: [(&str, &str); 32] = [
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 15] = [
+pub const PHRASES: [(&str, &str); 16] = [
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
@@ -92,6 +96,7 @@ pub const PHRASES: [(&str, &str); 15] = [
     ("no_local_role", include_str!("../../../templates/phrases/no_local_role.hbs")),
     ("no_action", include_str!("../../../templates/phrases/no_action.hbs")),
     ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
+    ("health_other", include_str!("../../../templates/phrases/health_other.hbs")),
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
     ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),

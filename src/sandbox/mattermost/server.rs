@@ -354,6 +354,16 @@ impl Server {
         Ok(())
     }
 
+    /// A post is removed for good, as administrators can; nobody is told.
+    pub fn erase(&self, post: &str) {
+        self.shared.world().erase_post(post);
+    }
+
+    /// What the server takes the time to be, in milliseconds.
+    pub fn now(&self) -> i64 {
+        self.shared.world().now()
+    }
+
     /// A user puts an emoji on a post.
     pub fn react_as(&self, user: &str, post: &str, emoji: &str) -> Result<(), Refusal> {
         let mut world = self.shared.world();

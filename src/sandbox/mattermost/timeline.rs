@@ -31,7 +31,8 @@ impl World {
         holes: bool,
     ) -> Value {
         let here = || self.posts.iter().rev().filter(|post| post.channel_id == channel_id);
-        let live = || here().filter(|post| post.delete_at == 0);
+        let shown = if self.lag_ms > 0 { self.now() - self.lag_ms } else { i64::MAX };
+        let live = || here().filter(|post| post.delete_at == 0 && post.create_at <= shown);
         let chosen: Vec<&Post> = match window {
             Window::Newest => live().skip(page * per_page).take(per_page).collect(),
             Window::Before(id) => match self.post(id) {

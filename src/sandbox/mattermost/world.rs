@@ -54,6 +54,9 @@ pub(crate) struct World {
     pub(crate) connections: BTreeMap<u64, Connection>,
     pub(crate) connection_count: u64,
     pub(crate) clock_stopped: bool,
+    pub(crate) skew_ms: i64,
+    pub(crate) postdate_ms: i64,
+    pub(crate) lag_ms: i64,
     last_tick: i64,
     happenings: broadcast::Sender<Happening>,
 }
@@ -77,6 +80,9 @@ impl World {
             connections: BTreeMap::new(),
             connection_count: 0,
             clock_stopped: false,
+            skew_ms: 0,
+            postdate_ms: 0,
+            lag_ms: 0,
             last_tick: 0,
             happenings,
         }
@@ -85,9 +91,14 @@ impl World {
     /// The time for a change: strictly rising, unless a test stopped the clock.
     pub(crate) fn tick(&mut self) -> i64 {
         if !self.clock_stopped || self.last_tick == 0 {
-            self.last_tick = now_ms().max(self.last_tick + 1);
+            self.last_tick = self.now().max(self.last_tick + 1);
         }
         self.last_tick
+    }
+
+    /// What the server takes the time to be.
+    pub(crate) fn now(&self) -> i64 {
+        now_ms() + self.skew_ms
     }
 
     /// Tells tests. Nobody listening is fine.

@@ -1,6 +1,6 @@
 //! The whole program between a chat server and nodes that live in this process: what every test of a conversation starts from.
 
-use halcyon::app::engine::Engine;
+use halcyon::app::engine::{Engine, EngineOptions};
 use halcyon::config::{Config, Environment};
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) nodes: Nodes,
     pub(crate) engine: Option<Engine>,
     pub(crate) config: Config,
+    pub(crate) options: EngineOptions,
     pub(crate) bot: String,
     pub(crate) directory: tempfile::TempDir,
 }
@@ -46,7 +47,7 @@ impl World {
         let chat = Server::start(Options::default()).await.unwrap();
         let config = config(&chat, nodes.ssh_config(), directory.path(), more);
         let bot = chat.user_id("halcyon").unwrap();
-        Self { chat, nodes, engine: None, config, bot, directory }
+        Self { chat, nodes, engine: None, config, options: EngineOptions::default(), bot, directory }
     }
 
     pub(crate) async fn start_bot(&mut self) {
@@ -54,7 +55,7 @@ impl World {
         // A bot that was killed lets go of its store a moment later.
         let end = tokio::time::Instant::now() + PATIENCE;
         self.engine = loop {
-            match Engine::start(&self.config).await {
+            match Engine::start_with(&self.config, self.options).await {
                 Ok(engine) => break Some(engine),
                 Err(problem) => assert!(tokio::time::Instant::now() < end, "{problem:#}"),
             }
