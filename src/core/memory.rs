@@ -5,6 +5,8 @@
 //! It holds what is live. An execution that ended leaves it and is read through the store; the set of posts taken is bounded by a cursor.
 //!
 //! - **Folding decides nothing**: it parses nothing, renders nothing and looks at no catalog.
+//! - **It can be written down and read again** ([`VERSION`]), so that a start need not fold all that ever happened. What folding a fact means
+//!   may therefore only change together with the version, and what older versions wrote has to be brought up to date by code.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::action::execution::{Execution, IllegalFact};
@@ -12,12 +14,17 @@ use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::Back;
+use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far before the newest post taken in a channel a post may still turn up. What is older has been taken, or is too old to be.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+
+/// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
+/// new kinds of facts fill needs no new version.
+pub const VERSION: u32 = 1;
 
 /// A fact that cannot be true as things stand: the log, or the code that wrote it, is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +38,8 @@ pub enum Contradiction {
 }
 
 /// The fold of the facts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Executions that have not ended.
     pub executions: BTreeMap<ExecutionId, Execution>,
@@ -40,12 +48,26 @@ pub struct Memory {
     /// Posts that were made and may still be edited or answered: those of live executions and of deliveries that are still promised.
     pub posts: BTreeMap<DeliveryId, PostId>,
     /// Choices offered, the newest for each user and channel.
+    #[serde(with = "pairs")]
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
+    /// Why nothing but looking is allowed; absent when everything is.
+    pub frozen: Option<Frozen>,
     taken: BTreeMap<ChannelId, Taken>,
 }
 
+/// Only what looks may be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Why, in a sentence for people.
+    pub why: String,
+    /// Who wanted it; absent when the bot did it by itself.
+    pub by: Option<Principal>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// Choices that somebody was given.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     /// Where the answer is expected.
     pub back: Back,
@@ -56,7 +78,7 @@ pub struct Offer {
 }
 
 /// The posts taken in one channel.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Taken {
     newest: Timestamp,
     recent: BTreeSet<(Timestamp, PostId)>,
@@ -105,6 +127,10 @@ impl Memory {
             Fact::ChoiceClosed { user, channel } => {
                 self.choices.remove(&(user.clone(), channel.clone()));
             }
+            Fact::Frozen { why, by } => {
+                self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
+            }
+            Fact::Unfrozen { .. } => self.frozen = None,
         }
         Ok(())
     }
@@ -152,4 +178,23 @@ impl Memory {
 /// The delivery that makes an execution's post.
 pub fn card_of(id: &ExecutionId) -> DeliveryId {
     DeliveryId::new(format!("{id}-card"))
+}
+
+/// A map whose keys are not text, as JSON can have it: a list of pairs.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, V>, D::Error> {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }

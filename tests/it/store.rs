@@ -23,7 +23,14 @@ fn directory() -> TempDir {
 }
 
 /// Small files, so that tests see several.
-const SMALL: Options = Options { file_bytes: 2048 };
+const SMALL: Options = Options {
+    file_bytes: 2048,
+    first_file_bytes: 2048,
+    keep: None,
+    reserve: 0,
+    snapshot_facts: None,
+    now: jiff::Timestamp::now,
+};
 
 fn taken(number: u64) -> Dated {
     let post = PostId::new(format!("post{number}"));
@@ -91,6 +98,16 @@ fn one_of_each() -> Vec<Vec<Dated>> {
     batches.push(vec![dated(Fact::ChoiceOffered { user: user.clone(), back, lines, until: at(99) })]);
     batches.push(vec![dated(Fact::ChoiceClosed { user, channel })]);
     batches
+}
+
+/// The kinds of facts that the first recorded log has not.
+fn newer_kinds() -> Vec<Dated> {
+    let dated = |fact| Dated { at: at(400), fact };
+    vec![
+        dated(Fact::Frozen { why: "a \"storm\"".to_owned(), by: Some(somebody()) }),
+        dated(Fact::Unfrozen { by: somebody() }),
+        dated(Fact::Frozen { why: "the store was damaged".to_owned(), by: None }),
+    ]
 }
 
 /// Opens a store that was open a moment ago. A process that another test is starting holds everything that is open here, the lock of a store

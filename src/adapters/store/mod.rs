@@ -27,18 +27,29 @@
 
 mod blobs;
 mod disk;
+mod entry;
 mod export;
+mod import;
 mod index;
 mod lock;
 mod log;
 mod memory;
+mod opening;
 mod reading;
 mod record;
+mod retention;
 mod segment;
+mod set_aside;
+mod shared;
+mod snapshot;
+mod upkeep;
 
 pub use blobs::DiskBlobs;
 pub use disk::{Counters, DiskStore, Opened, Options};
 pub use export::export;
+pub use import::{ImportError, import};
 pub use index::Origin;
 pub use log::Cut;
 pub use memory::{MemoryBlobs, MemoryStore};
+pub use retention::Freed;
+pub use set_aside::SetAside;

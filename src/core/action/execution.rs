@@ -196,7 +196,9 @@ impl Execution {
                 | Fact::DeliverySent { .. }
                 | Fact::DeliveryRefused { .. }
                 | Fact::ChoiceOffered { .. }
-                | Fact::ChoiceClosed { .. },
+                | Fact::ChoiceClosed { .. }
+                | Fact::Frozen { .. }
+                | Fact::Unfrozen { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -301,7 +301,8 @@ async fn check_files(store: &Path, stored: &[Dated]) {
 }
 
 async fn meet_a_full_disk(path: &Path) {
-    let options = halcyon::adapters::store::Options { file_bytes: 4 << 20 };
+    let options =
+        halcyon::adapters::store::Options { file_bytes: 4 << 20, first_file_bytes: 4 << 20, ..Default::default() };
     // SIGXFSZ comes with the error and would end the process.
     let _caught = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(25)).unwrap();
     let (store, _) = DiskStore::open_with(path, options).await.unwrap();
