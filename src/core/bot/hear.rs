@@ -173,7 +173,8 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::List(most)) => {
-                look_up(step, speaker, Query::Newest(most), most.to_string(), Purpose::List);
+                let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };
+                look_up(step, speaker, query, most.to_string(), Purpose::List);
                 Ok(())
             }
             Some(Command::Show(id)) => {
@@ -187,6 +188,12 @@ impl Bot {
             Some(Command::Rerun(id)) => {
                 look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Rerun);
                 Ok(())
+            }
+            Some(Command::Freeze(reason)) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, Some(reason), &speaker.back)
+            }
+            Some(Command::Unfreeze) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
             None => self.match_alias(step, moment, speaker, line, meant),

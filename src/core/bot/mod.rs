@@ -8,12 +8,14 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
+//! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod answer;
+mod freeze;
 mod hear;
 mod recover;
 mod start;
@@ -26,7 +28,7 @@ use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input};
+use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input, Storage};
 use crate::core::memory::{Contradiction, Memory};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
@@ -55,6 +57,7 @@ pub struct Bot {
     inventory: Arc<Inventory>,
     directory: Directory,
     connection: Connection,
+    storage: Storage,
     sentences: Sentences,
     /// What the admin channel is to hear once it is known; said once.
     /// The number says how many executions were interrupted.
@@ -95,7 +98,14 @@ impl Bot {
     /// # Errors
     /// A fact that cannot be true after those before it.
     pub fn remember(facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
-        let mut memory = Memory::default();
+        Self::recall(Memory::default(), facts, settings)
+    }
+
+    /// The same from a memory that was written down and the facts after it.
+    ///
+    /// # Errors
+    /// A fact that cannot be true after those before it.
+    pub fn recall(mut memory: Memory, facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
         for fact in facts {
             memory.apply(fact)?;
         }
@@ -108,6 +118,7 @@ impl Bot {
             inventory: Arc::default(),
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
+            storage: Storage::default(),
             sentences: Sentences::new(),
             announcement: None,
             stopping: false,
@@ -140,6 +151,8 @@ impl Bot {
                 self.announce(&mut step, &mut moment)?;
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
+            // What was said without a promise, since the store took none, is not noted either.
+            Input::Delivered { delivery, .. } if !self.promised(&delivery) => {}
             Input::Delivered { delivery, outcome } => {
                 let fact = match outcome {
                     DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
@@ -150,6 +163,11 @@ impl Bot {
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
+            Input::LookUpFailed { ticket, why } => {
+                self.say(&mut step, &moment, &ticket.back, &Card::LookUpFailed { why })?;
+            }
+            Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
+            Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
             Input::Stop => self.stopping = true,
         }
@@ -167,6 +185,10 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+    }
+
+    fn promised(&self, delivery: &DeliveryId) -> bool {
+        self.memory.unsent.iter().any(|promised| promised.id == *delivery)
     }
 
     /// Remembers: into the memory and into the step.
@@ -241,6 +263,7 @@ impl Bot {
             interrupted,
             more: wrong.len().saturating_sub(TOLD_PROBLEMS),
             problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),
+            frozen: self.frozen_why(),
         };
         let text = self.sentences.say(&card);
         let id = DeliveryId::new(format!("started-{:016x}", moment.bits()));

@@ -17,6 +17,10 @@ pub enum Command {
     Cancel(String),
     /// `rerun 5c61ab`
     Rerun(String),
+    /// `freeze storm on the way`
+    Freeze(String),
+    /// `unfreeze`
+    Unfreeze,
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -25,7 +29,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 7] = [
+pub const COMMANDS: [(&str, &str); 9] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -33,6 +37,8 @@ pub const COMMANDS: [(&str, &str); 7] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("freeze REASON", "let nothing start that does more than look"),
+    ("unfreeze", "let everything start again"),
 ];
 
 impl Command {
@@ -51,6 +57,12 @@ impl Command {
             ("show", [id]) => execution(id).map(Command::Show),
             ("cancel", [id]) => execution(id).map(Command::Cancel),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
+            // Written as it was said: the reason is for people.
+            ("freeze", [_, ..]) => {
+                let reason = line.trim().split_once(char::is_whitespace).map_or("", |(_, reason)| reason.trim());
+                Some(Command::Freeze(reason.to_owned()))
+            }
+            ("unfreeze", []) => Some(Command::Unfreeze),
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }
