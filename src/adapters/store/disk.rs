@@ -269,8 +269,9 @@ impl Store for DiskStore {
     async fn recall(&self) -> Result<Recalled, StoreError> {
         let kept = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
         let snapshot = match kept {
-            Some(kept) => kept.snapshot,
-            None => self.shared.base().snapshot,
+            // What it begins with may have been removed since.
+            Some(kept) if kept.snapshot.newest >= self.shared.base().snapshot.newest => kept.snapshot,
+            _ => self.shared.base().snapshot,
         };
         let facts = self.read_after(snapshot.newest).await?;
         Ok(Recalled { snapshot, facts })

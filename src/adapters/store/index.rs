@@ -100,6 +100,8 @@ pub(crate) struct Index {
     noted: u64,
     /// What stands for the facts that were removed.
     base: Kept,
+    /// How many bytes it took on disk when it was built last; 0 when that was not by this process.
+    least: u64,
     /// Why there is no `db`.
     failure: String,
 }
@@ -108,7 +110,7 @@ impl Index {
     /// Opens the index of a store whose newest fact has this number and this checksum, and lets it catch up as far as that is soon done.
     pub(crate) fn open(store: &Path, newest: u64, checksum: u32, base: Kept) -> Result<(Self, Origin), StoreError> {
         let mut index =
-            Index { store: store.to_owned(), db: None, applied: 0, noted: 0, base, failure: String::new() };
+            Index { store: store.to_owned(), db: None, applied: 0, noted: 0, base, least: 0, failure: String::new() };
         let origin = match index.attach() {
             Ok(None) => Origin::Made,
             Ok(Some((known, _))) if known > newest => Origin::Ahead { known, stored: newest },
@@ -117,18 +119,20 @@ impl Index {
                 match index.settle(newest) {
                     Ok(()) => return Ok((index, Origin::Kept { behind: newest - known })),
                     Err(StoreError::Index(why)) => Origin::Rebuilt { why },
-                    Err(other) => return Err(other),
+                    // The log itself is at fault, where the start does not need it: a bot that cannot look back is better than none.
+                    Err(other) => Origin::Missing { why: other.to_string() },
                 }
             }
             Ok(Some(_)) => Origin::Rebuilt { why: "it belongs to another log".to_owned() },
             Err(why) => Origin::Rebuilt { why },
         };
-        let built = if origin == Origin::Made { index.begin(newest) } else { index.rebuild(newest) };
+        let built = match &origin {
+            Origin::Made => index.begin(newest),
+            Origin::Missing { .. } => Ok(()),
+            Origin::Kept { .. } | Origin::Rebuilt { .. } | Origin::Ahead { .. } => index.rebuild(newest),
+        };
         let origin = match built {
             Ok(()) => origin,
-            // The log itself is at fault.
-            Err(damaged @ StoreError::Damaged { .. }) => return Err(damaged),
-            // The facts are there, and a bot that cannot look back is better than none.
             Err(error) => {
                 index.fail(error.to_string());
                 Origin::Missing { why: error.to_string() }
@@ -377,7 +381,9 @@ impl Index {
 
     /// How many bytes it takes on disk, and builds it again from the log when that is far more than it has to take: sled gives little back.
     pub(crate) fn shrink(&mut self, newest: u64, most: u64) -> Result<bool, StoreError> {
-        if self.db.is_none() || size(&self.directory()) <= most {
+        let bytes = size(&self.directory());
+        // What it took when it was new is what it has to take.
+        if self.db.is_none() || bytes <= most || bytes <= self.least.saturating_mul(2) {
             return Ok(false);
         }
         self.close();
@@ -391,6 +397,8 @@ impl Index {
         }
         self.attach().map_err(StoreError::Index)?;
         self.begin(newest)?;
+        self.catch_up(newest)?;
+        self.least = size(&self.directory());
         Ok(true)
     }
 

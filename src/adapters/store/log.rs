@@ -329,7 +329,7 @@ pub(crate) fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, Pa
         .mode(0o600)
         .open(&path)
         .map_err(|source| failed("make", source))?;
-    let ready = match fallocate(&file, FallocateFlags::empty(), 0, room) {
+    let ready = match fallocate(&file, FallocateFlags::empty(), 0, room.max(1)) {
         Ok(()) => file.sync_all().map(|()| room),
         // The file system cannot set room aside; the file grows as it is written.
         Err(rustix::io::Errno::OPNOTSUPP) => file.sync_all().map(|()| 0),

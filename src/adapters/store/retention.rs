@@ -32,10 +32,10 @@ use std::time::{Duration, Instant};
 const SLICE: usize = 1024;
 /// The longest pause between two slices.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// An index is built again when it takes more than this many times what the log takes; see [`SMALL_INDEX`].
-const LARGE_INDEX: u64 = 2;
+/// An index is built again when it takes more than this part of what the log takes; see [`SMALL_INDEX`].
+const LARGE_INDEX: u64 = 4;
 /// An index of so many bytes is not worth it.
-const SMALL_INDEX: u64 = 4 << 20;
+const SMALL_INDEX: u64 = 1 << 20;
 /// How long the name of an output has.
 const NAME: usize = 64;
 
@@ -82,10 +82,13 @@ pub(crate) fn retain(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreE
     if freed.facts > 0 || first {
         sweep(shared, &mut slices, &mut freed)?;
     }
+    if freed.facts == 0 {
+        return Ok(freed);
+    }
     let log_bytes = size(&shared.directory("log"));
     let newest = shared.newest();
     let mut index = shared.index();
-    if index.shrink(newest, SMALL_INDEX.max(log_bytes.saturating_mul(LARGE_INDEX)))? {
+    if index.shrink(newest, SMALL_INDEX.max(log_bytes / LARGE_INDEX))? {
         tracing::info!("the index of executions was built again, as it took far more room than it needs");
     }
     Ok(freed)
