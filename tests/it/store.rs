@@ -2,6 +2,7 @@
 
 mod crash;
 mod keeping;
+mod power;
 
 use crate::execution::{asked, at, outcome, somebody};
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};

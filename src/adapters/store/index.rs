@@ -34,6 +34,8 @@ use std::time::{Duration, Instant};
 const LAYOUT: u8 = 2;
 /// sled's cache; its default of a gigabyte is meant for a database server.
 const CACHE: u64 = 8 << 20;
+/// sled gives room back in pieces of this size; its default of half a megabyte is more than many an index.
+const SEGMENT: usize = 1 << 16;
 /// How many facts are taken in at once while catching up, and how many that concern no execution pass before `a` is written.
 const STRIDE: usize = 1024;
 /// How many executions are removed at once.
@@ -408,6 +410,7 @@ impl Index {
             .path(self.directory())
             .cache_capacity(CACHE)
             .mode(sled::Mode::LowSpace)
+            .segment_size(SEGMENT)
             .flush_every_ms(Some(1000));
         let patience = Instant::now();
         let db = loop {

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 /// How far ahead of the records zeros are written.
 const AHEAD: u64 = 1 << 20;
 /// Room that is set aside and not used is at most this share of what is kept, so that a small log takes little and a large one has few files.
-const SHARE: u64 = 8;
+const SHARE: u64 = 16;
 
 /// How much room files of the log get: the first one, and any.
 #[derive(Debug, Clone, Copy)]

@@ -197,10 +197,10 @@ async fn all_files_of_the_log_must_be_there_and_whole() {
 }
 
 /// What a child of this test binary is told to do, if this is one.
-const CHILD: &str = "HALCYON_STORE_CHILD";
+pub(super) const CHILD: &str = "HALCYON_STORE_CHILD";
 
 /// This test binary once more, running only this test, in which [`CHILD`] is set.
-fn child(test: &str, store: &Path) -> Command {
+pub(super) fn child(test: &str, store: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(CHILD, store);
     command
