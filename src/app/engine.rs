@@ -9,7 +9,7 @@ use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
-use crate::adapters::store::DiskStore;
+use crate::adapters::store::{self, DiskStore, SetAside};
 use crate::adapters::{api, content as packs};
 use crate::config::{Config, GroupSource, HostKeys};
 use crate::core::content::load::load;
@@ -22,6 +22,7 @@ use crate::runtime::event_loop::EventLoop;
 use crate::runtime::intake::{self, Beginning};
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, Store};
+use crate::runtime::storage;
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -87,10 +88,13 @@ impl Engine {
     pub async fn start_with(config: &Config, options: EngineOptions) -> anyhow::Result<Self> {
         let own_uid = rustix::process::getuid().as_raw();
         let settings = Arc::new(config.settings(own_uid));
-        let (store, opened) = DiskStore::open(&config.store.path).await?;
-        for notice in opened.notices() {
-            tracing::warn!("{notice}");
-        }
+        // For a command that is the bot for a moment a damaged store is an error; the bot itself has to be there and say so.
+        let (store, aside) = if config.mattermost.is_some() {
+            let (store, _, aside) = DiskStore::open_or_set_aside(&config.store.path, store_options(config)).await?;
+            (store, aside)
+        } else {
+            (DiskStore::open_with(&config.store.path, store_options(config)).await?.0, None)
+        };
         let blobs: Arc<dyn Blobs> = Arc::new(store.blobs());
         let store: Arc<dyn Store> = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -105,12 +109,16 @@ impl Engine {
         let callers = Callers::default();
         let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
+        tasks.spawn(storage::watch(Arc::clone(&store), inputs.clone(), stop.clone()));
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
 
         let beginning = Beginning { heard: events.heard(), catch_up: options.catch_up };
 
         take_in_content(config, &inputs).await;
         take_in_inventory(config, &inputs, &stop, &mut tasks).await;
+        if let Some(SetAside { place, why }) = aside {
+            inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
+        }
         inputs.send(Input::Started).await?;
         let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
 
@@ -277,6 +285,11 @@ async fn answer_calls(
         }
     });
     Ok(())
+}
+
+fn store_options(config: &Config) -> store::Options {
+    let section = &config.store;
+    store::Options { keep: section.keep, reserve: section.reserve, now: super::now, ..store::Options::default() }
 }
 
 fn ssh_options(config: &Config) -> SshOptions {

@@ -52,6 +52,29 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Fill an empty store with what `export` printed
+    Import {
+        /// The file, or - for the standard input
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let nothing start that does more than look
+    Freeze {
+        /// Why, for those who are told
+        #[arg(required = true)]
+        reason: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let everything start again
+    Unfreeze {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `demo`
@@ -119,7 +142,7 @@ pub enum ExecutionCommand {
     /// The newest executions
     List {
         /// How many
-        #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = count)]
         last: usize,
         /// Print JSON
         #[arg(long)]
@@ -173,4 +196,12 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How many executions can be listed at once.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1000) => Ok(count),
+        _ => Err("must be a whole number from 1 to 1000".to_owned()),
+    }
 }

@@ -27,6 +27,12 @@ impl Judge<'_, '_, '_> {
             config.control.socket = store.join("control.sock");
             config.store.path = store;
         }
+        if let Some(keep) = file.store_keep {
+            config.store.keep = (!keep.value.is_zero()).then_some(keep.value);
+        }
+        if let Some(reserve) = file.store_reserve {
+            config.store.reserve = reserve.value;
+        }
         if let Some(socket) = self.path(file.control_socket.as_ref()) {
             config.control.socket = socket;
         }

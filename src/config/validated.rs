@@ -85,6 +85,10 @@ pub struct Http {
 pub struct Store {
     /// Its directory.
     pub path: PathBuf,
+    /// How long what has ended is kept; for ever when absent.
+    pub keep: Option<Duration>,
+    /// Below so many bytes of room on its disk nothing new is begun.
+    pub reserve: u64,
 }
 
 /// `[control]`
@@ -210,7 +214,7 @@ impl Config {
             file: PathBuf::new(),
             mattermost: None,
             http: None,
-            store: Store { path: pack.join("var/halcyon") },
+            store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             content: Content { packs: vec![pack.to_owned()] },
             ssh: Ssh {
@@ -248,6 +252,13 @@ impl Config {
 }
 
 pub(super) const LATE_AFTER: Duration = Duration::from_secs(120);
+/// Long enough to look back on a quarter of a year.
+const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Enough for the last words of everything that can be under way.
+const RESERVE: u64 = 64 << 20;
+
+/// What is taken for long.
 pub(super) const MENTION_AFTER: Duration = Duration::from_secs(30);
 
 /// The directory that relative paths start from.

@@ -134,6 +134,13 @@ pub enum Query {
     ById(String),
     /// The newest, at most so many.
     Newest(usize),
+    /// The newest of those whose action is covered by one of these globs, at most so many.
+    Visible {
+        /// How many.
+        limit: usize,
+        /// Globs over `pack.name`.
+        actions: Vec<String>,
+    },
 }
 
 /// What a caller of the control socket is told.

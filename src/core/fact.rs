@@ -142,6 +142,19 @@ pub enum Fact {
         /// In which channel.
         channel: ChannelId,
     },
+    /// From now on nothing starts that does more than look.
+    Frozen {
+        /// Why, in a sentence for people.
+        why: String,
+        /// Who wanted it; absent when the bot did it by itself.
+        #[serde(default)]
+        by: Option<Principal>,
+    },
+    /// Everything may start again.
+    Unfrozen {
+        /// Who said so.
+        by: Principal,
+    },
 }
 
 impl Fact {
@@ -163,7 +176,9 @@ impl Fact {
             | Fact::InstanceNamed { .. }
             | Fact::OtherInstanceSeen { .. }
             | Fact::ChoiceOffered { .. }
-            | Fact::ChoiceClosed { .. } => None,
+            | Fact::ChoiceClosed { .. }
+            | Fact::Frozen { .. }
+            | Fact::Unfrozen { .. } => None,
         }
     }
 }

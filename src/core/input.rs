@@ -83,6 +83,22 @@ pub enum Input {
         /// What was found, newest first; empty when nothing was.
         executions: Vec<Execution>,
     },
+    /// The store could not answer a [`crate::core::effect::Effect::Find`].
+    LookUpFailed {
+        /// The ticket that went with the question.
+        ticket: Ticket,
+        /// What the store said.
+        why: String,
+    },
+    /// How it stands with the room on the disk and with the store.
+    Storage(Storage),
+    /// A damaged store was set aside when the process started, and the memory is empty; comes once, before [`Input::Started`].
+    SetAside {
+        /// Where the old store lies.
+        place: String,
+        /// What was wrong with it, where that is known.
+        why: Option<String>,
+    },
     /// The moment that `next_deadline` named has come.
     Deadline,
     /// The process has been asked to stop.
@@ -107,6 +123,24 @@ pub enum Principal {
         /// Its name in the password database.
         name: String,
     },
+}
+
+/// How it stands with the store. Nothing that is remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Bytes of room on its disk, where that can be told.
+    pub free: Option<u64>,
+    /// Below this many nothing new is begun.
+    pub reserve: u64,
+    /// Why the store refuses what was decided; absent when it takes it.
+    pub refused: Option<String>,
+}
+
+impl Storage {
+    /// Whether so little room is left that nothing new may be begun.
+    pub fn is_low(&self) -> bool {
+        self.free.is_some_and(|free| free < self.reserve)
+    }
 }
 
 /// State of the way to the chat server.
@@ -272,6 +306,13 @@ pub enum Ask {
         /// What.
         judgement: Judgement,
     },
+    /// Let nothing start that does more than look.
+    Freeze {
+        /// Why, in a sentence for people.
+        reason: String,
+    },
+    /// Let everything start again.
+    Unfreeze,
     /// Whether the path from chat to nodes works.
     Health,
 }

@@ -7,6 +7,8 @@
 //!
 //! - **The cursor never goes back**, so what was forgotten below it is never taken for new.
 //! - **Folding decides nothing**: it parses nothing, renders nothing and looks at no catalog.
+//! - **It can be written down and read again** ([`VERSION`]), so that a start need not fold all that ever happened. What folding a fact means
+//!   may therefore only change together with the version, and what older versions wrote has to be brought up to date by code.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::action::execution::{Execution, IllegalFact, Status};
@@ -16,6 +18,7 @@ use crate::core::fact::{Choice, Dated, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far before the cursor a post may still turn up that was not considered: servers store posts later than they date them, and read from
@@ -25,6 +28,10 @@ pub const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 /// How many other instances are remembered to have been told of.
 const OTHERS: usize = 16;
+
+/// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
+/// new kinds of facts fill needs no new version.
+pub const VERSION: u32 = 1;
 
 /// A fact that cannot be true as things stand: the log, or the code that wrote it, is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +48,8 @@ pub enum Contradiction {
 }
 
 /// The fold of the facts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Executions that have not ended.
     pub executions: BTreeMap<ExecutionId, Execution>,
@@ -52,7 +60,10 @@ pub struct Memory {
     /// Executions that ended as unknown and wait for a person's judgement.
     pub questions: BTreeMap<ExecutionId, Question>,
     /// Choices offered, the newest for each user and channel.
+    #[serde(with = "pairs")]
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
+    /// Why nothing but looking is allowed; absent when everything is.
+    pub frozen: Option<Frozen>,
     /// Lines whose answer is still to be found.
     pub owed: BTreeMap<PostId, Owed>,
     /// When each delivery that is not known to stand was promised.
@@ -66,7 +77,7 @@ pub struct Memory {
 }
 
 /// A line that was taken up and is not answered yet.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Owed {
     /// Where the answer goes.
     pub back: Back,
@@ -75,7 +86,7 @@ pub struct Owed {
 }
 
 /// Where it was asked what became of an execution.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     /// Whose execution it is; nobody's in chat when it was asked for elsewhere.
     pub user: Option<UserId>,
@@ -87,8 +98,19 @@ pub struct Question {
     pub unasked: Option<Box<Execution>>,
 }
 
+/// Only what looks may be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Why, in a sentence for people.
+    pub why: String,
+    /// Who wanted it; absent when the bot did it by itself.
+    pub by: Option<Principal>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// Choices that somebody was given.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     /// Where the answer is expected.
     pub back: Back,
@@ -99,7 +121,7 @@ pub struct Offer {
 }
 
 /// The posts taken that may still turn up again.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Taken {
     /// When the server stored the newest of all.
     newest: Option<Timestamp>,
@@ -194,6 +216,10 @@ impl Memory {
             Fact::ChoiceClosed { user, channel } => {
                 self.choices.remove(&(user.clone(), channel.clone()));
             }
+            Fact::Frozen { why, by } => {
+                self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
+            }
+            Fact::Unfrozen { .. } => self.frozen = None,
         }
         Ok(())
     }
@@ -300,4 +326,23 @@ pub fn card_of(id: &ExecutionId) -> DeliveryId {
 /// The delivery that asks what became of an execution.
 pub fn question_of(id: &ExecutionId) -> DeliveryId {
     DeliveryId::new(format!("{id}-question"))
+}
+
+/// A map whose keys are not text, as JSON can have it: a list of pairs.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, V>, D::Error> {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }

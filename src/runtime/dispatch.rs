@@ -181,11 +181,15 @@ impl Dispatch {
         let Some(inputs) = self.inputs.upgrade() else { return };
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
-            let executions = store.find(&query).await.unwrap_or_else(|problem| {
-                tracing::error!(%problem, "a look-up failed");
-                Vec::new()
-            });
-            let _ = inputs.send(Input::Found { ticket, executions }).await;
+            let found = match store.find(&query).await {
+                Ok(executions) => Input::Found { ticket, executions },
+                Err(problem) => {
+                    tracing::error!(%problem, "a look-up failed");
+                    Input::LookUpFailed { ticket, why: problem.to_string() }
+                }
+            };
+            // Without a loop there is nobody left to answer.
+            let _ = inputs.send(found).await;
         });
     }
 }

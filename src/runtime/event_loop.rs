@@ -2,15 +2,23 @@
 //!
 //! **Facts of one input are one transaction; the inputs that wait together share one flush.** While the disk works, further inputs gather,
 //! so throughput is bounded by flushes and not by inputs.
+//!
+//! **A store that refuses stops the loop without making it deaf.** What was decided in that turn is held, facts and effects, and the store is
+//! asked again every second. Meanwhile nothing is decided but what needs no fact: health is answered, the admin channel is told once, a stop
+//! is heard and ends the process within its grace. All else waits in order. What was held when the process ends was neither stored nor acted
+//! upon; the next process hears it again.
 
-use crate::core::bot::Bot;
+use crate::core::action::run::RunNews;
+use crate::core::bot::{Bot, Step};
+use crate::core::effect::Effect;
 use crate::core::fact::{Dated, Fact};
-use crate::core::input::{Event, Input};
+use crate::core::input::{Ask, Event, Input, Storage};
 use crate::core::memory::Contradiction;
 use crate::core::settings::Settings;
 use crate::runtime::dispatch::Dispatch;
-use crate::runtime::ports::{Clock, Store, StoreError};
+use crate::runtime::ports::{Clock, Snapshot, Store, StoreError};
 use jiff::Timestamp;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -19,6 +27,8 @@ use tokio::sync::mpsc;
 const MOST_INPUTS: usize = 256;
 /// How long to wait before a refused flush is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How many inputs may wait here while the store refuses; the rest waits with those who bring them, a stop included.
+const MOST_WAITING: usize = 100_000;
 
 /// How long the end waits for what was promised to be said, once nothing runs any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -42,6 +52,19 @@ pub struct EventLoop {
     inputs: mpsc::Receiver<Input>,
     dispatch: Dispatch,
     last: Timestamp,
+    /// The number of the newest fact that is stored.
+    newest: u64,
+    storage: Storage,
+    held: Option<Held>,
+    /// What was heard while something was held.
+    waiting: VecDeque<Input>,
+}
+
+/// What was decided and could not be stored.
+struct Held {
+    facts: Vec<Dated>,
+    effects: Vec<Effect>,
+    retry: tokio::time::Instant,
 }
 
 impl EventLoop {
@@ -56,14 +79,18 @@ impl EventLoop {
         inputs: mpsc::Receiver<Input>,
         dispatch: Dispatch,
     ) -> Result<Self, LoopError> {
-        let facts = store.replay().await?;
-        let mut bot = Bot::remember(&facts, settings)?;
-        let last = facts.last().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at).max(clock.now());
+        let recalled = store.recall().await?;
+        let Snapshot { newest, at, memory } = recalled.snapshot;
+        let mut bot = Bot::recall(memory, &recalled.facts, settings)?;
+        let last = recalled.facts.last().map_or(at, |fact| fact.at).max(clock.now());
+        let mut newest = newest + recalled.facts.len() as u64;
         if let Some(name) = bot.introduce(last, clock.entropy())? {
             store.append(vec![name]).await?;
+            newest += 1;
         }
         dispatch.restore(bot.memory(), last);
-        Ok(Self { bot, store, clock, inputs, dispatch, last })
+        let (storage, held, waiting) = (Storage::default(), None, VecDeque::new());
+        Ok(Self { bot, store, clock, inputs, dispatch, last, newest, storage, held, waiting })
     }
 
     /// Until when every post has been considered, as far as the stored facts know.
@@ -80,18 +107,31 @@ impl EventLoop {
         let mut batch = Vec::with_capacity(MOST_INPUTS);
         let mut stop_at: Option<tokio::time::Instant> = None;
         loop {
-            let deadline = self.sleep_until();
-            tokio::select! {
-                biased;
-                () = until(stop_at), if stop_at.is_some() => break,
-                count = self.inputs.recv_many(&mut batch, MOST_INPUTS) => if count == 0 { break },
-                () = until(deadline), if deadline.is_some() => batch.push(Input::Deadline),
+            if self.held.is_none() && !self.waiting.is_empty() {
+                let count = self.waiting.len().min(MOST_INPUTS);
+                batch.extend(self.waiting.drain(..count));
+            } else {
+                let (deadline, retry) = (self.sleep_until(), self.held.as_ref().map(|held| held.retry));
+                let room = self.waiting.len() < MOST_WAITING;
+                tokio::select! {
+                    biased;
+                    () = until(stop_at), if stop_at.is_some() => break,
+                    () = until(retry), if retry.is_some() => self.store_held().await?,
+                    count = self.inputs.recv_many(&mut batch, MOST_INPUTS), if room => if count == 0 { break },
+                    () = until(deadline), if deadline.is_some() && retry.is_none() => batch.push(Input::Deadline),
+                }
+                if stop_at.is_none() && batch.iter().any(|input| matches!(input, Input::Stop)) {
+                    stop_at = Some(tokio::time::Instant::now() + grace);
+                }
             }
-            if batch.iter().any(|input| matches!(input, Input::Stop)) {
-                stop_at = Some(tokio::time::Instant::now() + grace);
+            if self.held.is_some() {
+                self.wait_with(&mut batch)?;
+                continue;
             }
             self.turn(&mut batch).await?;
             if let Some(end) = stop_at
+                && self.held.is_none()
+                && self.waiting.is_empty()
                 && !self.is_running()
             {
                 if !self.dispatch.speaks() || self.bot.memory().unsent.is_empty() {
@@ -100,6 +140,10 @@ impl EventLoop {
                 // What is said now is still noted, so that the next process need not look for it.
                 stop_at = Some(end.min(tokio::time::Instant::now() + LAST_WORDS));
             }
+        }
+        if let Some(held) = &self.held {
+            let facts = held.facts.len();
+            tracing::error!(facts, "ending while the store refuses; nothing of what it refused was acted upon");
         }
         self.dispatch.close();
         Ok(())
@@ -115,10 +159,10 @@ impl EventLoop {
         let mut facts: Vec<Dated> = Vec::new();
         let mut effects = Vec::new();
         for input in batch.drain(..) {
-            // The wall clock may be set back; what the core sees never is.
-            self.last = self.last.max(self.clock.now());
-            let event = Event { at: self.last, entropy: self.clock.entropy(), input };
-            let step = self.bot.handle(event)?;
+            if let Input::Storage(storage) = &input {
+                self.storage = storage.clone();
+            }
+            let step = self.decide(input)?;
             if let Some(Fact::OtherInstanceSeen { name }) = step.facts.iter().map(|dated| &dated.fact).find(is_other) {
                 tracing::error!(
                     other = name,
@@ -128,8 +172,31 @@ impl EventLoop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
+        self.keep_and_act(facts, effects).await
+    }
+
+    fn decide(&mut self, input: Input) -> Result<Step, LoopError> {
+        // The wall clock may be set back; what the core sees never is.
+        self.last = self.last.max(self.clock.now());
+        let event = Event { at: self.last, entropy: self.clock.entropy(), input };
+        Ok(self.bot.handle(event)?)
+    }
+
+    /// Makes facts durable and acts. When the store refuses, both are held.
+    async fn keep_and_act(&mut self, facts: Vec<Dated>, effects: Vec<Effect>) -> Result<(), LoopError> {
         if !facts.is_empty() {
-            self.keep(facts).await;
+            if let Err(problem) = self.store.append(facts.clone()).await {
+                tracing::error!(%problem, "the store takes no facts; nothing is done until it does");
+                let retry = tokio::time::Instant::now() + STORE_RETRY;
+                self.held = Some(Held { facts, effects, retry });
+                return self.tell_of_storage(Some(problem.to_string())).await;
+            }
+            self.newest += facts.len() as u64;
+            // Only here is the memory surely the fold of what is stored, and of nothing that is not.
+            if self.store.wants_snapshot() {
+                let memory = self.bot.memory().clone();
+                self.store.snapshot(Snapshot { newest: self.newest, at: self.last, memory });
+            }
         }
         for effect in effects {
             self.dispatch.perform(effect);
@@ -137,18 +204,82 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Makes facts durable, however long the disk refuses: what was decided is neither lost nor acted on before.
-    async fn keep(&self, facts: Vec<Dated>) {
-        let mut refused = false;
-        while let Err(problem) = self.store.append(facts.clone()).await {
-            if !refused {
-                tracing::error!(%problem, "the store takes no facts; nothing new is begun until it does");
-            }
-            refused = true;
-            tokio::time::sleep(STORE_RETRY).await;
+    /// Tries once more to store what was refused.
+    async fn store_held(&mut self) -> Result<(), LoopError> {
+        let Some(Held { facts, effects, .. }) = self.held.take() else { return Ok(()) };
+        if let Err(problem) = self.store.append(facts.clone()).await {
+            tracing::debug!(%problem, "the store still takes no facts");
+            let retry = tokio::time::Instant::now() + STORE_RETRY;
+            self.held = Some(Held { facts, effects, retry });
+            return self.tell_of_storage(Some(problem.to_string())).await;
         }
-        if refused {
-            tracing::info!("the store takes facts again");
+        tracing::info!("the store takes facts again");
+        self.newest += facts.len() as u64;
+        for effect in effects {
+            self.dispatch.perform(effect);
+        }
+        // Whatever else was decided follows as an input of its own, so that its facts are stored before it is acted upon.
+        self.storage.refused = None;
+        self.look_at_room().await;
+        self.waiting.push_front(Input::Storage(self.storage.clone()));
+        Ok(())
+    }
+
+    /// Lets the core know how it stands with the store while it refuses.
+    async fn tell_of_storage(&mut self, refused: Option<String>) -> Result<(), LoopError> {
+        self.storage.refused = refused;
+        self.look_at_room().await;
+        let step = self.decide(Input::Storage(self.storage.clone()))?;
+        self.hold(step);
+        Ok(())
+    }
+
+    async fn look_at_room(&mut self) {
+        if let Some(room) = self.store.room().await {
+            (self.storage.free, self.storage.reserve) = (Some(room.free), room.reserve);
+        }
+    }
+
+    /// While something is held: what needs no fact is decided, all else waits.
+    fn wait_with(&mut self, batch: &mut Vec<Input>) -> Result<(), LoopError> {
+        for input in batch.drain(..) {
+            match input {
+                Input::Request { ask: Ask::Health, .. } | Input::Stop => {
+                    let step = self.decide(input)?;
+                    self.hold(step);
+                }
+                // It will be looked at again, or told anew, as soon as the store takes facts.
+                Input::Storage(_) | Input::Deadline | Input::Run { news: RunNews::Progress(_), .. } => {}
+                other => self.waiting.push_back(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what needs no fact of a step, and holds the rest: an answer to a caller and what is said without a promise.
+    fn hold(&mut self, step: Step) {
+        let Step { facts, effects } = step;
+        let Some(held) = &mut self.held else { return };
+        let promised = |effect: &Effect| match effect {
+            Effect::Answer { .. } => false,
+            Effect::Deliver(delivery) => {
+                let unsent = &self.bot.memory().unsent;
+                unsent.iter().any(|promised| promised.id == delivery.id)
+            }
+            Effect::Refresh { .. }
+            | Effect::React { .. }
+            | Effect::Run(_)
+            | Effect::Attach(_)
+            | Effect::Cancel(_)
+            | Effect::Find { .. } => true,
+        };
+        held.facts.extend(facts);
+        // How things stand will be shown again; there is no need to gather it.
+        let effects = effects.into_iter().filter(|effect| !matches!(effect, Effect::Refresh { .. }));
+        let (later, now): (Vec<Effect>, Vec<Effect>) = effects.partition(promised);
+        held.effects.extend(later);
+        for effect in now {
+            self.dispatch.perform(effect);
         }
     }
 

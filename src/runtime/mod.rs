@@ -7,9 +7,10 @@
 //! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
 //! - [`attend`]: asks a machine what has become of a command that was lost sight of;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
+//! - [`storage`]: tells the core how much room its store has;
 //! - [`outbox`]: the one way out to the chat server.
 //!
-//! Life cycle: replay the facts; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
+//! Life cycle: recall the newest snapshot and fold the facts after it; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
 //! is begun, what runs may end within the grace period, what was promised to be said is said.
 //!
 //! - **Nothing is said or done before the fact behind it is durable.**
@@ -23,4 +24,5 @@ pub mod event_loop;
 pub mod intake;
 pub mod outbox;
 pub mod ports;
+pub mod storage;
 pub mod watch;

@@ -6,6 +6,7 @@ use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Ask, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::memory::Memory;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -158,10 +159,59 @@ pub trait Runner: Send + Sync {
 pub trait Store: Send + Sync {
     /// Makes the facts durable, all or none, and derives from them what `find` reads. Returns after the disk has them.
     async fn append(&self, facts: Vec<Dated>) -> Result<(), StoreError>;
-    /// All facts in order; called once at the start.
+    /// All facts that are kept, in order.
     async fn replay(&self) -> Result<Vec<Dated>, StoreError>;
+    /// The newest memory that was written down, and the facts after it; called once at the start.
+    async fn recall(&self) -> Result<Recalled, StoreError> {
+        Ok(Recalled { facts: self.replay().await?, ..Recalled::default() })
+    }
+    /// Whether so much has been stored since the last snapshot that another would be worth its while. Cheap.
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+    /// Writes a memory down in the background. One that cannot be written costs nothing but time at the next start.
+    fn snapshot(&self, _snapshot: Snapshot) {}
+    /// How much room there is; absent where that cannot be told. Looks at the disk, but not more often than every few seconds.
+    async fn room(&self) -> Option<Room> {
+        None
+    }
     /// Looks executions up, newest first.
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError>;
+}
+
+/// A memory as of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The number of the newest fact that was folded in; 0 when none was.
+    pub newest: u64,
+    /// When that happened.
+    pub at: jiff::Timestamp,
+    /// The fold.
+    pub memory: Memory,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { newest: 0, at: jiff::Timestamp::UNIX_EPOCH, memory: Memory::default() }
+    }
+}
+
+/// What a start begins with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recalled {
+    /// The newest memory that was written down and can be read.
+    pub snapshot: Snapshot,
+    /// All facts after it, in order.
+    pub facts: Vec<Dated>,
+}
+
+/// Room on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that we may still use.
+    pub free: u64,
+    /// Below this many nothing new should be begun.
+    pub reserve: u64,
 }
 
 /// Why the store failed.
@@ -194,6 +244,14 @@ pub enum StoreError {
         path: PathBuf,
         /// ` (pid 123)` where that is known.
         holder: String,
+    },
+    /// A snapshot is needed, since facts before it are gone, and another version of this program wrote it.
+    #[error("{path} was written by another version of this program: {what}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Which version.
+        what: String,
     },
     /// The derived part failed.
     #[error("the index of the store failed: {0}")]

@@ -163,7 +163,8 @@ fn an_end_that_overtakes_a_look_up_is_noticed() {
         }
         let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going.clone()] });
         let Some(Effect::Find { query, ticket }) = step.effects.last() else { panic!("{line}: {:?}", step.effects) };
-        let expected = if line == "list" { Query::Newest(10) } else { Query::ById(id.short().to_owned()) };
+        let listed = Query::Visible { limit: 10, actions: vec!["*".to_owned()] };
+        let expected = if line == "list" { listed } else { Query::ById(id.short().to_owned()) };
         assert_eq!(query, &expected);
         let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![ended] });
         assert!(said(&step).contains(answered), "{line}: {}", said(&step));
@@ -322,7 +323,9 @@ impl World {
                         Query::ById(end) => {
                             newest.filter(|one| one.request.id.as_str().ends_with(end)).cloned().collect()
                         }
-                        Query::Newest(most) => newest.take(*most).cloned().collect(),
+                        Query::Newest(most) | Query::Visible { limit: most, .. } => {
+                            newest.take(*most).cloned().collect()
+                        }
                     };
                     self.others.push(Input::Found { ticket: ticket.clone(), executions });
                 }

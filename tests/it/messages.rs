@@ -10,7 +10,7 @@ use halcyon::core::message::markdown;
 use halcyon::core::message::output;
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES};
-use halcyon::core::message::span::span;
+use halcyon::core::message::span::{size, span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -369,6 +369,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                 ],
                 running: 2,
                 waiting: 1,
+                frozen: String::new(),
             },
         ),
         (
@@ -391,7 +392,60 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("already ended", Card::AlreadyEnded { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         ("secrets gone", Card::SecretsGone { id: "5c61ab".into(), names: vec!["password".into()] }),
         ("stopping", Card::Stopping),
-        ("started quietly", Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0 }),
+        (
+            "status while frozen",
+            Card::Status {
+                healthy: true,
+                parts: vec![],
+                running: 0,
+                waiting: 0,
+                frozen: "a storm is on the way".into(),
+            },
+        ),
+        ("a look-up that failed", Card::LookUpFailed { why: "cannot read log/1.facts: I/O error".into() }),
+        (
+            "little room",
+            Card::LittleRoom { action: "site.uptime".into(), free: "17 MiB".into(), reserve: "64 MiB".into() },
+        ),
+        ("the store refuses", Card::StoreRefuses { why: "cannot write to log/1.facts: no space left".into() }),
+        ("the store takes facts again", Card::StoreRecovered),
+        (
+            "frozen by somebody",
+            Card::Frozen {
+                action: "site.reboot".into(),
+                why: "a storm is on the way".into(),
+                by: "lead".into(),
+                who: vec!["lead".into(), "chief".into()],
+            },
+        ),
+        (
+            "frozen by itself, and nobody has the right to end it in chat",
+            Card::Frozen {
+                action: "site.reboot".into(),
+                why: "my store was damaged".into(),
+                by: String::new(),
+                who: vec![],
+            },
+        ),
+        ("freeze", Card::FreezeChanged { frozen: true, before: false, why: "a storm".into() }),
+        ("freeze once more", Card::FreezeChanged { frozen: true, before: true, why: "a storm".into() }),
+        ("unfreeze", Card::FreezeChanged { frozen: false, before: true, why: String::new() }),
+        ("unfreeze what is not frozen", Card::FreezeChanged { frozen: false, before: false, why: String::new() }),
+        ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
+        (
+            "started quietly",
+            Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0, frozen: String::new() },
+        ),
+        (
+            "started frozen",
+            Card::Started {
+                version: "0.1.0".into(),
+                interrupted: 0,
+                problems: vec![],
+                more: 0,
+                frozen: "my store was damaged; the old one lies in store/damaged-2026-01-01T00-00-00Z".into(),
+            },
+        ),
         (
             "started",
             Card::Started {
@@ -399,6 +453,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                 interrupted: 2,
                 problems: vec!["aliases/uptime.yaml:3: formts: unknown key".into()],
                 more: 3,
+                frozen: String::new(),
             },
         ),
     ]
@@ -505,6 +560,19 @@ fn phrases_are_said_as_they_should_be() {
         Phrase::HealthInventory { hosts: 200, groups: 1, broken: "idle", why: "sinfo failed" },
         "the members of @idle are not known: sinfo failed",
     );
+    let store = |free, low, refused| Phrase::HealthStore { free, reserve: "64 MiB", low, refused };
+    check(store("9.1 GiB", false, ""), "9.1 GiB of room");
+    check(store("", false, ""), "how much room there is cannot be told");
+    check(store("17 MiB", true, ""), "only 17 MiB of room is left; nothing new is begun below 64 MiB");
+    check(store("0 bytes", true, "no space left"), "it takes nothing: no space left");
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "" },
+        "my store was damaged and I remember nothing of what was before; the old one lies in store/damaged-1",
+    );
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
+        "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one lies in store/damaged-1",
+    );
     let known: BTreeSet<&str> = PHRASES.iter().map(|(name, _)| *name).collect();
     assert_eq!(used, known);
 }
@@ -564,6 +632,18 @@ fn times_are_said_as_people_say_them() {
     check(86_400.0, "1 day");
     check(100_800.0, "1 day 4 h");
     check(273_600.0, "3 days 4 h");
+}
+
+#[test]
+fn sizes_are_never_overstated() {
+    let check = |bytes: u64, said: &str| assert_eq!(size(bytes), said);
+    check(0, "0 bytes");
+    check(1023, "1023 bytes");
+    check(2047, "1 KiB");
+    check((64 << 20) - 1, "63 MiB");
+    check(64 << 20, "64 MiB");
+    check((2 << 30) - 1, "1.9 GiB");
+    check(u64::MAX, "17179869183.9 GiB");
 }
 
 #[test]

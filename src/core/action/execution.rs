@@ -300,7 +300,9 @@ impl Execution {
                 | Fact::InstanceNamed { .. }
                 | Fact::OtherInstanceSeen { .. }
                 | Fact::ChoiceOffered { .. }
-                | Fact::ChoiceClosed { .. },
+                | Fact::ChoiceClosed { .. }
+                | Fact::Frozen { .. }
+                | Fact::Unfrozen { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

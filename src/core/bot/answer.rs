@@ -16,13 +16,16 @@ use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
 use crate::core::message::markdown;
 use crate::core::message::output;
 use crate::core::message::phrase::Phrase;
-use crate::core::message::span::span;
+use crate::core::message::span::{size, span};
 use crate::core::message::verdict::{mark, shown_line, verdict};
 use crate::core::settings::Verb;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// The most executions that one caller of the control socket gets.
+const MOST_LISTED: usize = 1000;
 
 /// So many deliveries waiting mean that the way out is blocked.
 const MANY_WAITING: usize = 100;
@@ -62,11 +65,17 @@ impl Bot {
             Ask::Run { action, parameters } => {
                 self.asked_to_run(step, moment, request, from, &rights, &action, parameters)
             }
-            Ask::Executions { limit } => look_up(Query::Newest(limit), limit.to_string(), Purpose::List),
+            Ask::Executions { limit } => {
+                let limit = limit.min(MOST_LISTED);
+                let query = Query::Visible { limit, actions: rights.globs(Verb::View) };
+                look_up(query, limit.to_string(), Purpose::List)
+            }
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
+            Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
+            Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
             Ask::Health => Ok(()),
         }
     }
@@ -278,6 +287,7 @@ impl Bot {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.executions.len(),
             waiting: self.memory.questions.len(),
+            frozen: self.frozen_why(),
             parts: parts
                 .into_iter()
                 .map(|part| StatusPart { name: part.name, works: part.works, says: part.says })
@@ -285,7 +295,7 @@ impl Bot {
         }
     }
 
-    /// Each part of the path from chat to nodes, as far as the core can tell. That it answers at all shows that the store takes facts.
+    /// Each part of the path from chat to nodes, as far as the core can tell.
     fn health(&self, now: Timestamp) -> Vec<HealthPart> {
         let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
         let chat = match &self.connection {
@@ -318,14 +328,32 @@ impl Bot {
             broken: group,
             why,
         };
-        vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))]
+        let storage = &self.storage;
+        let store = Phrase::HealthStore {
+            free: &storage.free.map(size).unwrap_or_default(),
+            reserve: &size(storage.reserve),
+            low: storage.is_low(),
+            refused: storage.refused.as_deref().unwrap_or_default(),
+        };
+        let sound = !storage.is_low() && storage.refused.is_none();
+        let store = part("store", sound, self.sentences.phrase(&store));
+        let mut parts = vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))];
+        parts.push(store);
+        if let Some(frozen) = &self.memory.frozen {
+            // Somebody wanted it so, or else the bot is in trouble.
+            parts.push(part("freeze", frozen.by.is_some(), frozen.why.clone()));
+        }
+        parts
     }
 }
 
 /// The question that a ticket went with.
 fn query(ticket: &Ticket) -> Query {
     match ticket.purpose {
-        Purpose::List => Query::Newest(ticket.asked.parse().unwrap_or(LONGEST_LIST)),
+        Purpose::List => Query::Visible {
+            limit: ticket.asked.parse().unwrap_or(LONGEST_LIST),
+            actions: ticket.rights.globs(Verb::View),
+        },
         Purpose::Show | Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
     }
 }
@@ -334,7 +362,7 @@ fn answer(step: &mut Step, request: RequestId, answer: Answer) {
     step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
 }
 
-fn name_of(principal: &Principal) -> &str {
+pub(super) fn name_of(principal: &Principal) -> &str {
     match principal {
         Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name,
     }

@@ -3,8 +3,8 @@
 use super::start::{Declined, Wish, numbered, secrets};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
-use crate::core::action::params::MASK;
 use crate::core::action::execution::EffectClass;
+use crate::core::action::params::MASK;
 use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
@@ -138,13 +138,7 @@ impl Bot {
 
     /// The line that a number picks from an open offer. What was offered in a thread is answered there: elsewhere a number is more
     /// likely part of another talk.
-    fn chosen(
-        &self,
-        post: &HeardPost,
-        words: &str,
-        called: bool,
-        now: Timestamp,
-    ) -> Option<(Option<usize>, Choice)> {
+    fn chosen(&self, post: &HeardPost, words: &str, called: bool, now: Timestamp) -> Option<(Option<usize>, Choice)> {
         let Some(Command::Choose(number)) = Command::read(words) else { return None };
         let answered = self.answered(post, number, called).map(|choice| (None, choice));
         if answered.is_some() && post.root.is_some() {
@@ -291,7 +285,8 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::List(most)) => {
-                self.look_up(step, moment, speaker, line, (Query::Newest(most), most.to_string(), Purpose::List))
+                let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };
+                self.look_up(step, moment, speaker, line, (query, most.to_string(), Purpose::List))
             }
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
@@ -309,6 +304,12 @@ impl Bot {
             }
             Some(Command::Settle(id, judgement)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Settle(judgement)))
+            }
+            Some(Command::Freeze(reason)) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, Some(reason), &speaker.back)
+            }
+            Some(Command::Unfreeze) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
             None => self.match_alias(step, moment, speaker, line, meant),

@@ -105,8 +105,7 @@ impl Bot {
         what: &str,
         card: &Card,
     ) -> Result<(), Contradiction> {
-        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
-        let Some(channel) = self.directory.channels.get(name).cloned() else { return Ok(()) };
+        let Some(channel) = self.admin_channel() else { return Ok(()) };
         let text = self.sentences.say(card);
         let id = DeliveryId::new(format!("{what}-{:016x}", moment.bits()));
         self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })

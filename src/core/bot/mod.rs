@@ -9,6 +9,7 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
+//! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
@@ -16,6 +17,7 @@
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod answer;
+mod freeze;
 mod hear;
 mod listen;
 mod recover;
@@ -30,8 +32,8 @@ use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
-use crate::core::id::{ChannelId, ExecutionId, PostId, UserId};
-use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input, Storage};
 use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
@@ -66,6 +68,7 @@ pub struct Bot {
     heard: Option<Timestamp>,
     /// The other instance that was heard last, and when.
     other: Option<(String, Timestamp)>,
+    storage: Storage,
     sentences: Sentences,
     /// What the admin channel is to hear once it is known; said once.
     /// The number says how many executions were interrupted.
@@ -107,7 +110,14 @@ impl Bot {
     /// # Errors
     /// A fact that cannot be true after those before it.
     pub fn remember(facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
-        let mut memory = Memory::default();
+        Self::recall(Memory::default(), facts, settings)
+    }
+
+    /// The same from a memory that was written down and the facts after it.
+    ///
+    /// # Errors
+    /// A fact that cannot be true after those before it.
+    pub fn recall(mut memory: Memory, facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
         for fact in facts {
             memory.apply(fact)?;
         }
@@ -123,6 +133,7 @@ impl Bot {
             own: None,
             heard: None,
             other: None,
+            storage: Storage::default(),
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
@@ -163,6 +174,8 @@ impl Bot {
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
             Input::CaughtUp { until, unread } => self.caught_up(&mut step, &mut moment, until, &unread)?,
+            // What was said without a promise, since the store took none, is not noted either.
+            Input::Delivered { delivery, .. } if !self.promised(&delivery) => {}
             Input::Delivered { delivery, outcome } => {
                 let fact = match outcome {
                     DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
@@ -173,6 +186,11 @@ impl Bot {
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
+            Input::LookUpFailed { ticket, why } => {
+                self.say(&mut step, &moment, &ticket.back, &Card::LookUpFailed { why })?;
+            }
+            Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
+            Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
             Input::Stop => self.stopping = true,
         }
@@ -191,6 +209,10 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+    }
+
+    fn promised(&self, delivery: &DeliveryId) -> bool {
+        self.memory.unsent.iter().any(|promised| promised.id == *delivery)
     }
 
     /// Remembers: into the memory and into the step.
@@ -258,8 +280,7 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
-        if !self.directory.channels.contains_key(name) {
+        if self.admin_channel().is_none() {
             return Ok(());
         }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
@@ -269,6 +290,7 @@ impl Bot {
             interrupted,
             more: wrong.len().saturating_sub(TOLD_PROBLEMS),
             problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),
+            frozen: self.frozen_why(),
         };
         self.tell_admins(step, moment, "started", &card)
     }

@@ -57,6 +57,9 @@ impl Bot {
         moment: &mut Moment,
         wish: Wish,
     ) -> Result<Result<ExecutionId, Box<Declined>>, Contradiction> {
+        if let Some(declined) = self.held_back(&wish) {
+            return Ok(Err(declined));
+        }
         let (resolved, plan) = match self.prepare(&wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),

@@ -21,6 +21,10 @@ pub enum Command {
     Rerun(String),
     /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
     Settle(String, Judgement),
+    /// `freeze storm on the way`
+    Freeze(String),
+    /// `unfreeze`
+    Unfreeze,
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -29,7 +33,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 8] = [
+pub const COMMANDS: [(&str, &str); 10] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -41,6 +45,8 @@ pub const COMMANDS: [(&str, &str); 8] = [
         "settle ID …",
         "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
     ),
+    ("freeze REASON", "let nothing start that does more than look"),
+    ("unfreeze", "let everything start again"),
 ];
 
 impl Command {
@@ -60,6 +66,12 @@ impl Command {
             ("cancel", [id]) => execution(id).map(Command::Cancel),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
             ("settle", [id, judgement @ ..]) => Some(Command::Settle(execution(id)?, judgement_of(judgement)?)),
+            // Written as it was said: the reason is for people.
+            ("freeze", [_, ..]) => {
+                let reason = line.trim().split_once(char::is_whitespace).map_or("", |(_, reason)| reason.trim());
+                Some(Command::Freeze(reason.to_owned()))
+            }
+            ("unfreeze", []) => Some(Command::Unfreeze),
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }

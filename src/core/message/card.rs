@@ -158,6 +158,8 @@ pub enum Card {
         running: usize,
         /// Executions of which a person has to say what became of them.
         waiting: usize,
+        /// Why nothing but looking is allowed; empty when everything is.
+        frozen: String,
     },
     /// The newest executions.
     List {
@@ -209,6 +211,54 @@ pub enum Card {
     },
     /// The bot is being stopped and takes nothing new.
     Stopping,
+    /// The store could not be asked.
+    LookUpFailed {
+        /// What it said.
+        why: String,
+    },
+    /// The disk has so little room left that nothing new is begun.
+    LittleRoom {
+        /// What was asked for.
+        action: String,
+        /// How much room is left.
+        free: String,
+        /// How much there has to be.
+        reserve: String,
+    },
+    /// The store takes nothing; said in the admin channel.
+    StoreRefuses {
+        /// What it said.
+        why: String,
+    },
+    /// The store takes facts again; said in the admin channel.
+    StoreRecovered,
+    /// Nothing that does more than look is started now.
+    Frozen {
+        /// What was asked for.
+        action: String,
+        /// Why.
+        why: String,
+        /// Who wanted it; empty when the bot did it by itself.
+        by: String,
+        /// Who can lift it: names of roles.
+        who: Vec<String>,
+    },
+    /// It was done as `freeze` and `unfreeze` ask.
+    FreezeChanged {
+        /// Whether it is frozen now.
+        frozen: bool,
+        /// Whether it was so before.
+        before: bool,
+        /// Why it is.
+        why: String,
+    },
+    /// The asker may not tell the bot itself what to do.
+    NotAdmin {
+        /// The command.
+        command: String,
+        /// Who may: names of roles.
+        who: Vec<String>,
+    },
     /// The bot is there again; said in the admin channel.
     Started {
         /// Its version.
@@ -219,6 +269,8 @@ pub enum Card {
         problems: Vec<String>,
         /// How much more is wrong.
         more: usize,
+        /// Why nothing but looking is allowed; empty when everything is.
+        frozen: String,
     },
 }
 
@@ -438,6 +490,13 @@ impl Card {
             Card::AlreadyEnded { .. } => "already_ended",
             Card::SecretsGone { .. } => "secrets_gone",
             Card::Stopping => "stopping",
+            Card::LookUpFailed { .. } => "look_up_failed",
+            Card::LittleRoom { .. } => "little_room",
+            Card::StoreRefuses { .. } => "store_refuses",
+            Card::StoreRecovered => "store_recovered",
+            Card::Frozen { .. } => "frozen",
+            Card::FreezeChanged { .. } => "freeze_changed",
+            Card::NotAdmin { .. } => "not_admin",
             Card::Started { .. } => "started",
         }
     }

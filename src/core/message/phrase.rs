@@ -100,6 +100,24 @@ pub enum Phrase<'a> {
         /// Files' mistakes.
         problems: usize,
     },
+    /// The store, with the room on its disk.
+    HealthStore {
+        /// Room, written for people; empty when it is not known.
+        free: &'a str,
+        /// How much there has to be for something to be begun.
+        reserve: &'a str,
+        /// Whether there is less.
+        low: bool,
+        /// Why it takes nothing; empty when it does.
+        refused: &'a str,
+    },
+    /// Why the bot froze itself at its start.
+    SetAside {
+        /// Where the old store lies.
+        place: &'a str,
+        /// What was wrong with it; empty when that was found out by an earlier process.
+        why: &'a str,
+    },
     /// What is known of machines.
     HealthInventory {
         /// Hosts.
@@ -133,6 +151,8 @@ impl Phrase<'_> {
             Phrase::HealthOutbox { .. } => "health_outbox",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",
+            Phrase::HealthStore { .. } => "health_store",
+            Phrase::SetAside { .. } => "set_aside",
         }
     }
 }

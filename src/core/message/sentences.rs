@@ -43,7 +43,7 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 36] = [
+pub const TEMPLATES: [(&str, &str); 43] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
@@ -79,11 +79,18 @@ pub const TEMPLATES: [(&str, &str); 36] = [
     ("already_ended", include_str!("../../../templates/already_ended.hbs")),
     ("secrets_gone", include_str!("../../../templates/secrets_gone.hbs")),
     ("stopping", include_str!("../../../templates/stopping.hbs")),
+    ("look_up_failed", include_str!("../../../templates/look_up_failed.hbs")),
+    ("little_room", include_str!("../../../templates/little_room.hbs")),
+    ("store_refuses", include_str!("../../../templates/store_refuses.hbs")),
+    ("store_recovered", include_str!("../../../templates/store_recovered.hbs")),
+    ("frozen", include_str!("../../../templates/frozen.hbs")),
+    ("freeze_changed", include_str!("../../../templates/freeze_changed.hbs")),
+    ("not_admin", include_str!("../../../templates/not_admin.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 16] = [
+pub const PHRASES: [(&str, &str); 18] = [
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
@@ -100,6 +107,8 @@ pub const PHRASES: [(&str, &str); 16] = [
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
     ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
+    ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
+    ("set_aside", include_str!("../../../templates/phrases/set_aside.hbs")),
 ];
 
 /// The bot's voice.
