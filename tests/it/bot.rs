@@ -23,16 +23,16 @@ use std::time::Duration;
 const CHANNEL: &str = "c1";
 
 /// A bot that is connected, with all that it ever remembered and all that it was told to do.
-struct Machine {
-    bot: Bot,
-    now: Timestamp,
+pub(crate) struct Machine {
+    pub(crate) bot: Bot,
+    pub(crate) now: Timestamp,
     turn: u64,
-    facts: Vec<Dated>,
+    pub(crate) facts: Vec<Dated>,
     /// What it was told to do when it started.
-    first: Vec<Effect>,
+    pub(crate) first: Vec<Effect>,
 }
 
-fn settings() -> Arc<Settings> {
+pub(crate) fn settings() -> Arc<Settings> {
     let grant = |verb| Grant { verb, on: "*".into() };
     Arc::new(Settings {
         channels: vec!["cluster".into()],
@@ -53,14 +53,16 @@ fn settings() -> Arc<Settings> {
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(Vec::new(), Timestamp::from_second(1_700_000_000).unwrap())
     }
 
     /// A process that starts on these facts.
-    fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
+    pub(crate) fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
         let bot = Bot::remember(&facts, settings()).unwrap();
-        let mut machine = Self { bot, now, turn: 0, facts, first: Vec::new() };
+        // Every process draws other numbers.
+        let turn = 1_000 * facts.len() as u64;
+        let mut machine = Self { bot, now, turn, facts, first: Vec::new() };
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
         machine.take(Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) });
@@ -78,7 +80,7 @@ impl Machine {
         machine
     }
 
-    fn take(&mut self, input: Input) -> Step {
+    pub(crate) fn take(&mut self, input: Input) -> Step {
         self.turn += 1;
         let event = Event { at: self.now, entropy: self.turn.wrapping_mul(0x9e37_79b9), input };
         let step = self.bot.handle(event).expect("no input may contradict what is remembered");
@@ -87,7 +89,7 @@ impl Machine {
     }
 
     /// The operator writes a line, in a thread or not.
-    fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
+    pub(crate) fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
         let author = UserId::new("u1");
         let identity = Identity {
             id: author.clone(),
@@ -110,17 +112,17 @@ impl Machine {
         }))
     }
 
-    fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
+    pub(crate) fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
         self.take(Input::Run { execution: id.clone(), news })
     }
 
-    fn wait(&mut self, seconds: i64) {
+    pub(crate) fn wait(&mut self, seconds: i64) {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
 }
 
 /// All that a step says, posts and edits.
-fn said(step: &Step) -> String {
+pub(crate) fn said(step: &Step) -> String {
     let texts = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => match &delivery.body {
             Body::Post { text, .. } | Body::Edit { text, .. } => Some(text.as_str()),
@@ -130,7 +132,7 @@ fn said(step: &Step) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-fn started(step: &Step) -> Option<ExecutionId> {
+pub(crate) fn started(step: &Step) -> Option<ExecutionId> {
     step.facts.iter().find_map(|dated| match &dated.fact {
         Fact::ExecutionStarted(request) => Some(request.id.clone()),
         _ => None,
