@@ -4,7 +4,7 @@
 //! A line of `tests/data/prefix/facts.jsonl` is one step of the bot: its facts are one transaction, which a store keeps whole or not at all, so
 //! these are all the states that a crash can leave. `HALCYON_REGENERATE=1` records the run and writes the table anew; read the difference.
 
-use crate::bot::{Machine, said, settings, started};
+use crate::bot::{Machine, settings, started};
 use crate::data;
 use halcyon::core::action::execution::{Execution, Status};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
@@ -44,9 +44,6 @@ const WORLDS: [(&str, Nodes); 6] = [
     ("gone", Nodes::Gone),
     ("away", Nodes::Away),
 ];
-
-/// The delivery that the chat server refuses in the recorded run, and in every world after it.
-const REFUSED: &str = "-card-refused";
 
 fn outcome(exit: Exit) -> Box<HostOutcome> {
     Box::new(HostOutcome { exit, stdout: Captured::empty(), stderr: Captured::empty(), seconds: 0.1 })
