@@ -41,7 +41,7 @@ pub(crate) struct Machine {
     pub(crate) first: Vec<Effect>,
 }
 
-pub(crate) fn settings() -> Arc<Settings> {
+fn settings() -> Arc<Settings> {
     let grant = |verb| Grant { verb, on: "*".into() };
     Arc::new(Settings {
         channels: vec!["cluster".into()],
@@ -130,7 +130,7 @@ impl Machine {
 }
 
 /// All that a step says, posts and edits.
-pub(crate) fn said(step: &Step) -> String {
+fn said(step: &Step) -> String {
     let texts = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => match &delivery.body {
             Body::Post { text, .. } | Body::Edit { text, .. } => Some(text.as_str()),

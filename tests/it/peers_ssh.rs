@@ -9,6 +9,7 @@ use halcyon::core::action::run::{
 use halcyon::core::action::wrapper::Standing;
 use halcyon::core::id::ExecutionId;
 use halcyon::runtime::ports::Runner;
+use halcyon::sandbox::mattermost::{Options, Server};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -593,20 +594,20 @@ async fn runs_that_outlive_their_process_are_seen_to_their_end() {
     second.shutdown().await;
 }
 
-/// A bot without chat, as a process of its own.
+/// A bot as a process of its own.
 struct Daemon {
     process: Child,
     config: PathBuf,
 }
 
 impl Daemon {
-    fn start(config: &Path) -> Self {
+    fn start(config: &Path, token: &str) -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_halcyon"));
-        serve.arg("serve").arg("--config").arg(config);
+        serve.arg("serve").arg("--config").arg(config).env("HALCYON_MATTERMOST_TOKEN", token);
         let process = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let daemon = Self { process, config: config.to_owned() };
-        poll("the bot answers", || daemon.ask(&["execution", "list", "--json"]).0);
-        daemon
+        let socket = config.with_file_name("control.sock");
+        poll("the bot listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        Self { process, config: config.to_owned() }
     }
 
     fn ask(&self, words: &[&str]) -> (bool, String) {
@@ -633,15 +634,18 @@ impl Daemon {
     }
 }
 
-#[test]
-fn a_bot_that_is_killed_tells_the_end_of_what_it_ran() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_bot_that_is_killed_tells_the_end_of_what_it_ran() {
     if !asked_for() {
         return;
     }
     let lab = Lab::start();
     let (config, ran) = (lab.path("config.toml"), lab.path("ran"));
+    let chat = Server::start(Options::default()).await.unwrap();
+    let token = chat.bot_token();
     let text = format!(
-        "[store]\npath = {:?}\n[content]\npacks = []\n[control]\nsocket = {:?}\n[ssh]\nconfig_file = {:?}\n[inventory]\nhosts = [\"n[01-02]\"]\n",
+        "[mattermost]\nurl = \"{}\"\nteam = \"ops\"\nchannels = [\"cluster\"]\n[store]\npath = {:?}\n[content]\npacks = []\n[control]\nsocket = {:?}\n[ssh]\nconfig_file = {:?}\n[inventory]\nhosts = [\"n[01-02]\"]\n",
+        chat.url(),
         lab.path("s"),
         lab.path("control.sock"),
         lab.path("ssh_config"),
@@ -649,7 +653,7 @@ fn a_bot_that_is_killed_tells_the_end_of_what_it_ran() {
     std::fs::write(&config, text).unwrap();
     let command = format!("cmd=echo ran >>{}; sleep 5; exit 7", ran.display());
     for gently in [false, true] {
-        let daemon = Daemon::start(&config);
+        let daemon = Daemon::start(&config, &token);
         let before = std::fs::read_to_string(&ran).unwrap_or_default().lines().count();
         let (started, id) = daemon.ask(&["run", "core.remote", "hosts=n[01-02]", &command, "--detach"]);
         assert!(started, "{id}");
@@ -664,7 +668,7 @@ fn a_bot_that_is_killed_tells_the_end_of_what_it_ran() {
         } else {
             daemon.kill();
         }
-        let daemon = Daemon::start(&config);
+        let daemon = Daemon::start(&config, &token);
         let shown = daemon.end(id.trim());
         assert_eq!(shown["status"], "failed", "{shown:#}");
         for host in ["n01", "n02"] {

@@ -4,11 +4,11 @@
 //! A line of `tests/data/prefix/facts.jsonl` is one step of the bot: its facts are one transaction, which a store keeps whole or not at all, so
 //! these are all the states that a crash can leave. `HALCYON_REGENERATE=1` records the run and writes the table anew; read the difference.
 
-use crate::bot::{Machine, settings, started};
+use crate::bot::{Machine, started};
 use crate::data;
 use halcyon::core::action::execution::{Execution, Status};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
-use halcyon::core::bot::{Bot, Step};
+use halcyon::core::bot::Step;
 use halcyon::core::effect::{Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::id::{ActionRef, DeliveryId, ExecutionId, Host, PostId, RequestId};
@@ -333,7 +333,6 @@ fn restart(facts: &[Dated], refused: &BTreeSet<DeliveryId>, nodes: Nodes, place:
     let away = if nodes == Nodes::NeverLate { SignedDuration::from_hours(1) } else { SignedDuration::from_secs(20) };
     let mut memory = Memory::default();
     facts.iter().for_each(|dated| memory.apply(dated).unwrap());
-    assert_eq!(&memory, Bot::remember(facts, settings()).unwrap().memory());
     let live: BTreeSet<ExecutionId> = memory.executions.keys().cloned().collect();
 
     let mut machine = Machine::over(facts.to_vec(), last.checked_add(away).unwrap());
@@ -431,7 +430,9 @@ fn every_prefix_ends_as_the_table_says() {
         let last =
             steps[..length].last().map_or(String::new(), |step| step.iter().map(name).collect::<Vec<_>>().join(" "));
         writeln!(table, "{length:03} {last}").unwrap();
-        for (world, nodes) in WORLDS {
+        // Where nothing is left to ask about, all worlds are the same.
+        let asks = executions(&facts).values().any(|one| !one.status.is_final() && one.request.ends_at.is_none());
+        for (world, nodes) in WORLDS.into_iter().take(if asks { WORLDS.len() } else { 1 }) {
             let ends = restart(&facts, &refused, nodes, &format!("{length} {last}: {world}"));
             if !ends.is_empty() {
                 writeln!(table, "    {world:<8} {ends}").unwrap();
