@@ -4,6 +4,8 @@ use halcyon::adapters::content::read_packs;
 use halcyon::core::action::execution::Execution;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, Progress, RunNews, Work};
 use halcyon::core::bot::{Bot, Step};
+use halcyon::core::content::Catalog;
+use halcyon::core::content::diagnostic::Diagnostic;
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Body, Delivery, Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
@@ -17,19 +19,26 @@ use halcyon::core::settings::{Address, Grant, Limits, Role, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 const CHANNEL: &str = "c1";
 
+/// The packs, read once.
+static CONTENT: LazyLock<(Arc<Catalog>, Arc<Vec<Diagnostic>>)> = LazyLock::new(|| {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
+    (Arc::new(loaded.catalog), Arc::new(loaded.diagnostics))
+});
+
 /// A bot that is connected, with all that it ever remembered and all that it was told to do.
-struct Machine {
-    bot: Bot,
-    now: Timestamp,
+pub(crate) struct Machine {
+    pub(crate) bot: Bot,
+    pub(crate) now: Timestamp,
     turn: u64,
-    facts: Vec<Dated>,
+    pub(crate) facts: Vec<Dated>,
     /// What it was told to do when it started.
-    first: Vec<Effect>,
+    pub(crate) first: Vec<Effect>,
 }
 
 fn settings() -> Arc<Settings> {
@@ -54,17 +63,18 @@ fn settings() -> Arc<Settings> {
 }
 
 impl Machine {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::over(Vec::new(), Timestamp::from_second(1_700_000_000).unwrap())
     }
 
     /// A process that starts on these facts.
-    fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
+    pub(crate) fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
         let bot = Bot::remember(&facts, settings()).unwrap();
-        let mut machine = Self { bot, now, turn: 0, facts, first: Vec::new() };
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
-        machine.take(Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) });
+        // Every process draws other numbers.
+        let turn = 1_000 * facts.len() as u64;
+        let mut machine = Self { bot, now, turn, facts, first: Vec::new() };
+        let (catalog, problems) = &*CONTENT;
+        machine.take(Input::Content { catalog: Arc::clone(catalog), problems: Arc::clone(problems) });
         let (inventory, _) = Inventory::build(&["wn[001-006]".to_owned()], &BTreeMap::new());
         machine.take(Input::Inventory(Arc::new(inventory)));
         machine.first = machine.take(Input::Started).effects;
@@ -79,7 +89,7 @@ impl Machine {
         machine
     }
 
-    fn take(&mut self, input: Input) -> Step {
+    pub(crate) fn take(&mut self, input: Input) -> Step {
         self.turn += 1;
         let event = Event { at: self.now, entropy: self.turn.wrapping_mul(0x9e37_79b9), input };
         let step = self.bot.handle(event).expect("no input may contradict what is remembered");
@@ -88,7 +98,7 @@ impl Machine {
     }
 
     /// The operator writes a line, in a thread or not.
-    fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
+    pub(crate) fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
         let author = UserId::new("u1");
         let identity = Identity {
             id: author.clone(),
@@ -114,11 +124,11 @@ impl Machine {
         }))
     }
 
-    fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
+    pub(crate) fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
         self.take(Input::Run { execution: id.clone(), news })
     }
 
-    fn wait(&mut self, seconds: i64) {
+    pub(crate) fn wait(&mut self, seconds: i64) {
         self.now = self.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
     }
 }
@@ -134,7 +144,7 @@ fn said(step: &Step) -> String {
     texts.collect::<Vec<_>>().join("\n")
 }
 
-fn started(step: &Step) -> Option<ExecutionId> {
+pub(crate) fn started(step: &Step) -> Option<ExecutionId> {
     step.facts.iter().find_map(|dated| match &dated.fact {
         Fact::ExecutionStarted(request) => Some(request.id.clone()),
         _ => None,
@@ -528,5 +538,161 @@ fn more_executions_than_may_be_are_refused() {
         machine.news(&first, RunNews::HostFinished { host: Host::new("wn001"), outcome: ok("hello") });
         machine.news(&first, RunNews::Finished { error: None });
         assert!(started(&machine.hear("!greet you on wn003", None)).is_some());
+    }
+}
+
+/// The store's answer to the newest look-up, as of now.
+fn look_up(machine: &mut Machine, step: &Step) -> Step {
+    let Some(Effect::Find { query: Query::ById(end), ticket }) = step.effects.last() else {
+        panic!("nothing is looked up: {:?}", step.effects)
+    };
+    let mut found: BTreeMap<ExecutionId, Execution> = BTreeMap::new();
+    for dated in &machine.facts {
+        match (&dated.fact, dated.fact.execution()) {
+            (Fact::ExecutionStarted(request), _) => {
+                found.insert(request.id.clone(), Execution::start(dated.at, (**request).clone()));
+            }
+            (fact, Some(id)) => found.get_mut(id).unwrap().apply(dated.at, fact).unwrap(),
+            (_, None) => {}
+        }
+    }
+    let executions = found.into_values().filter(|one| one.request.id.as_str().ends_with(end)).collect();
+    machine.take(Input::Found { ticket: ticket.clone(), executions })
+}
+
+/// An execution of `line` of which nobody knows how it ended, its card standing as `card`; and what was said of that.
+fn in_doubt(machine: &mut Machine, line: &str, host: &str, card: &str) -> (ExecutionId, String) {
+    let id = started(&machine.hear(line, None)).unwrap();
+    let delivery = halcyon::core::memory::card_of(&id);
+    machine.take(Input::Delivered { delivery, outcome: DeliveryOutcome::Sent { post: PostId::new(card) } });
+    let exit = Exit::Unknown { why: "it is gone".into() };
+    let outcome = Box::new(HostOutcome { exit, ..*ok("") });
+    machine.news(&id, RunNews::HostLost { host: Host::new(host), outcome });
+    let told = said(&machine.news(&id, RunNews::Finished { error: None }));
+    (id, told)
+}
+
+#[test]
+fn a_question_is_answered_where_it_stands_and_by_whom_it_concerns() {
+    // (the answer, where it is given, by the execution's number; whether it settles the first question or the second)
+    let cases = [
+        ("1", Some("card1"), Some(0)),
+        ("!1", Some("card1"), Some(0)),
+        ("2", Some("card2"), Some(1)),
+        ("4", Some("card1"), None),
+        ("1", None, None),
+        // Which of the two, nobody can tell.
+        ("!1", None, None),
+        ("1", Some("elsewhere"), None),
+    ];
+    for (answer, root, settles) in cases {
+        let mut machine = Machine::new();
+        let (first, told) = in_doubt(&mut machine, "!hold 5 on wn001", "wn001", "card1");
+        assert!(told.contains("@operator") && told.contains(&format!("settle {} not run", first.short())), "{told}");
+        let (second, _) = in_doubt(&mut machine, "!hold 5 on wn002", "wn002", "card2");
+        assert_eq!(machine.bot.memory().questions.len(), 2);
+        // The questions outlive the process.
+        let (facts, now) = (machine.facts.clone(), machine.now);
+        machine = Machine::over(facts, now);
+        let step = machine.hear(answer, root);
+        let found = step.effects.iter().any(|effect| matches!(effect, Effect::Find { .. }));
+        assert_eq!(found, settles.is_some(), "{answer} in {root:?}");
+        let Some(which) = settles else { continue };
+        let noted = said(&look_up(&mut machine, &step));
+        assert!(noted.contains("operator says"), "{noted}");
+        let open: Vec<&ExecutionId> = machine.bot.memory().questions.keys().collect();
+        assert_eq!(open, [[&second, &first][which]], "{answer} in {root:?}");
+    }
+}
+
+#[test]
+fn the_first_judgement_counts_and_again_runs_on_those_hosts_only() {
+    let mut machine = Machine::new();
+    let id = started(&machine.hear("!hold 5 on wn[001-003]", None)).unwrap();
+    machine.news(&id, RunNews::HostFinished { host: Host::new("wn001"), outcome: ok("held") });
+    for host in ["wn002", "wn003"] {
+        let outcome = Box::new(HostOutcome { exit: Exit::Unknown { why: "it is gone".into() }, ..*ok("") });
+        machine.news(&id, RunNews::HostLost { host: Host::new(host), outcome });
+    }
+    machine.news(&id, RunNews::Finished { error: None });
+    let step = machine.hear(&format!("!settle {} again", id.short()), None);
+    let step = look_up(&mut machine, &step);
+    let run = step.effects.iter().find_map(|effect| match effect {
+        Effect::Run(run) => Some(run),
+        _ => None,
+    });
+    let Work::Remote(remote) = &run.unwrap().work else { panic!("it is remote") };
+    let hosts: Vec<&str> = remote.hosts.iter().map(|machine| machine.host.as_str()).collect();
+    assert_eq!(hosts, ["wn002", "wn003"]);
+    let step = machine.hear(&format!("!settle {} ran", id.short()), None);
+    let said = said(&look_up(&mut machine, &step));
+    assert!(said.contains("was settled before: operator says that it shall be run again"), "{said}");
+    assert!(machine.bot.memory().questions.is_empty());
+}
+
+#[test]
+fn what_was_asked_for_outside_the_chat_is_asked_about_in_the_admin_channel() {
+    let mut machine = Machine::new();
+    let step = machine.take(Input::Request {
+        request: halcyon::core::id::RequestId(1),
+        from: halcyon::core::input::Principal::LocalUser { uid: 1000, name: "halcyon".into() },
+        ask: halcyon::core::input::Ask::Run {
+            action: halcyon::core::id::ActionRef::new("trial.hold"),
+            parameters: BTreeMap::from([("hosts".to_owned(), "wn001".into())]),
+        },
+    });
+    let id = started(&step).unwrap();
+    let exit = Exit::Unknown { why: "it is gone".into() };
+    let outcome = Box::new(HostOutcome { exit, ..*ok("") });
+    machine.news(&id, RunNews::HostLost { host: Host::new("wn001"), outcome });
+    let told = said(&machine.news(&id, RunNews::Finished { error: None }));
+    assert!(told.contains("I cannot find out what became of it on `wn001`"), "{told}");
+    let post = PostId::new("question");
+    let delivery = halcyon::core::memory::question_of(&id);
+    machine.take(Input::Delivered { delivery, outcome: DeliveryOutcome::Sent { post } });
+    // In its thread anybody who calls the bot may answer; a bare number may be part of another talk.
+    assert!(machine.hear("1", Some("question")).facts.is_empty());
+    let step = machine.hear("!1", Some("question"));
+    assert!(said(&look_up(&mut machine, &step)).contains("operator says that it ran"));
+}
+
+#[test]
+fn nothing_runs_again_that_is_not_exactly_the_same() {
+    // (line, what the node says of it, how long ago it was asked for, whether it is run again)
+    let never = || Exit::NeverBegan { why: "not there".into() };
+    let gone = || Exit::Unknown { why: "gone".into() };
+    for (line, exit, seconds, again) in [
+        ("!hold 5 on wn001", never(), 20, true),
+        ("!hold 5 on wn001", never(), 900, false),
+        ("!hold 5 on wn001", gone(), 20, false),
+        ("!uptime on wn001", gone(), 20, true),
+        ("!uptime on wn001", gone(), 900, false),
+        // The secret is gone with the process that knew it.
+        ("!login with s3cr3t on wn001", never(), 20, false),
+        // One that the pack has put there itself is there again.
+        ("!knock at wn001", never(), 20, true),
+    ] {
+        let mut machine = Machine::new();
+        let first = machine.hear(line, None);
+        let id = started(&first).unwrap();
+        machine.wait(seconds);
+        let mut machine = Machine::over(machine.facts, machine.now);
+        assert!(matches!(machine.first.first(), Some(Effect::Attach(attach)) if attach.execution == id), "{line}");
+        let outcome = || Box::new(HostOutcome { exit: exit.clone(), ..*ok("") });
+        let step = machine.news(&id, RunNews::HostLost { host: Host::new("wn001"), outcome: outcome() });
+        let runs = |step: &Step| {
+            step.effects.iter().find_map(|effect| match effect {
+                Effect::Run(run) => Some((format!("{:?}", run.work), run.attempt)),
+                _ => None,
+            })
+        };
+        let run = runs(&step);
+        assert_eq!(run.is_some(), again, "{line} {exit:?} {seconds}");
+        let Some((work, attempt)) = run else { continue };
+        assert_eq!((work, attempt), (runs(&first).unwrap().0, 1), "{line}");
+        machine.news(&id, RunNews::Finished { error: None });
+        // A second doubt about the same is no reason to go on and on.
+        let step = machine.news(&id, RunNews::HostLost { host: Host::new("wn001"), outcome: outcome() });
+        assert_eq!(runs(&step).is_some(), matches!(exit, Exit::NeverBegan { .. }), "{line}");
     }
 }

@@ -20,6 +20,7 @@ mod misbehaviour;
 mod outbox;
 mod params;
 mod peers_ssh;
+mod prefix;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;

@@ -156,6 +156,11 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let never_began = matches!(outcome.exit, Exit::NeverBegan { .. });
         let Some((work, attempt)) = self.another_try(id, &host, never_began, moment.at) else {
+            let stopped = self.memory.executions.get(id).is_some_and(|known| known.status == Status::Canceling);
+            // What somebody has stopped before it began, was stopped.
+            let exit = if stopped && never_began { Exit::Canceled } else { outcome.exit };
+            let outcome = HostOutcome { exit, ..outcome };
+            let outcome = self.in_doubt(id, &host, outcome);
             return self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome });
         };
         let earlier = self.memory.executions.get(id).and_then(|execution| execution.attempts.get(&host));

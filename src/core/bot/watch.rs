@@ -137,7 +137,7 @@ impl Bot {
     }
 
     /// An outcome with the doubt that an earlier try has left: that the host could not be reached now says nothing of that one.
-    fn in_doubt(&self, id: &ExecutionId, host: &Host, outcome: HostOutcome) -> HostOutcome {
+    pub(super) fn in_doubt(&self, id: &ExecutionId, host: &Host, outcome: HostOutcome) -> HostOutcome {
         let again = self.memory.executions.get(id).and_then(|execution| execution.attempts.get(host));
         let doubt = again.is_some_and(|again| !again.never_began);
         match &outcome.exit {
