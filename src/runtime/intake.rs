@@ -132,7 +132,6 @@ impl Gap {
 struct Again {
     at: Instant,
     since: Timestamp,
-    until: Timestamp,
 }
 
 struct Intake {
@@ -245,15 +244,11 @@ impl Intake {
             return Some(());
         };
         let first = !matches!(self.gap, Gap::ReadingAgain(_));
-        let newest = match (first, self.again) {
-            (false, Some(again)) => again.until,
-            _ => Timestamp::MAX,
-        };
         let before = self.since;
         // What is heard as well comes in its turn, as heard.
         let heard: BTreeSet<PostId> = self.waiting.iter().map(|post| post.id.clone()).collect();
         let mut count = 0_usize;
-        for post in posts.into_iter().filter(|post| post.created <= newest && !heard.contains(&post.id)) {
+        for post in posts.into_iter().filter(|post| !heard.contains(&post.id)) {
             if self.seen.contains(&post.id) {
                 continue;
             }
@@ -271,7 +266,7 @@ impl Intake {
             self.send(Input::CaughtUp { until, unread }).await?;
             self.since = self.since.max(Some(until));
             if let Some(since) = before {
-                self.again = Some(Again { at: Instant::now() + self.options.again_after, since, until });
+                self.again = Some(Again { at: Instant::now() + self.options.again_after, since });
             }
             while let Some(post) = self.waiting.pop_front() {
                 self.hand_on(*post).await?;
