@@ -107,7 +107,8 @@ impl Engine {
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
 
-        let beginning = Beginning { heard: events.heard(), catch_up: options.catch_up };
+        let memory = events.memory();
+        let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
 
         take_in_content(config, &inputs).await;
         take_in_inventory(config, &inputs, &stop, &mut tasks).await;

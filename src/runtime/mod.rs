@@ -6,6 +6,7 @@
 //! - [`event_loop`]: waits for inputs or the next deadline, asks the core, makes its facts durable, hands its effects on;
 //! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
+//! - [`catch_up`]: what was written while nobody listened;
 //! - [`outbox`]: the one way out to the chat server.
 //!
 //! Life cycle: replay the facts; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
