@@ -200,6 +200,9 @@ impl Scene {
 /// What goes wrong in the middle of the load.
 type Script = fn(&Faults);
 
+/// What happens while the bot is down.
+type Meanwhile = fn(&mut Scene);
+
 /// Load, trouble, load, end of trouble, load.
 async fn check(name: &str, trouble: Script, end: Script) {
     let mut scene = Scene::start("").await;
@@ -342,7 +345,7 @@ async fn trouble_with_lists_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_while_the_bot_is_away_is_carried_out_or_answered() {
     // (what it is, what happens while the bot is away)
-    let cases: [(&str, fn(&mut Scene)); 4] = [
+    let cases: [(&str, Meanwhile); 4] = [
         ("the bot is down", |_| {}),
         ("a deleted post where the bot stopped reading", |scene| {
             let newest = scene.world.chat.posts(CHANNEL).pop().unwrap();
