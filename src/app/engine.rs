@@ -112,7 +112,8 @@ impl Engine {
         tasks.spawn(storage::watch(Arc::clone(&store), inputs.clone(), stop.clone()));
         let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
 
-        let beginning = Beginning { heard: events.heard(), catch_up: options.catch_up };
+        let memory = events.memory();
+        let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
 
         take_in_content(config, &inputs).await;
         take_in_inventory(config, &inputs, &stop, &mut tasks).await;

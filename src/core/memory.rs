@@ -73,6 +73,7 @@ pub struct Memory {
     /// Others that speak with our account, and when the admins were told.
     pub others: BTreeMap<String, Timestamp>,
     heard: Option<Timestamp>,
+    begun: Option<Timestamp>,
     taken: Taken,
 }
 
@@ -202,6 +203,9 @@ impl Memory {
                 self.owed.insert(post.clone(), Owed { back, line: line.clone() });
             }
             Fact::Heard { until } => {
+                if self.heard().is_none() {
+                    self.begun = Some(*until);
+                }
                 self.heard = self.heard.max(Some(*until));
                 self.forget_taken(at);
             }
@@ -240,9 +244,15 @@ impl Memory {
         self.heard.or(self.taken.newest)
     }
 
+    /// When somebody listened for the first time, by the server's clock. What was written before is nobody's business.
+    pub fn begun(&self) -> Option<Timestamp> {
+        self.begun
+    }
+
     /// What is older than this cannot be new to the bot.
     pub fn floor(&self) -> Option<Timestamp> {
-        self.heard().map(|heard| heard.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN))
+        let floor = self.heard()?.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+        Some(self.begun.map_or(floor, |begun| floor.max(begun)))
     }
 
     fn take(&mut self, post: &PostId, created: Timestamp, at: Timestamp) {

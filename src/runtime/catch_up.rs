@@ -46,13 +46,19 @@ pub(crate) struct Gathered {
     pub(crate) unread: Vec<Unread>,
 }
 
-/// Reads every channel back to a little before `since`; nothing when nobody ever listened before.
-pub(crate) async fn gather(chat: &dyn Chat, since: Option<Timestamp>, options: CatchUpOptions) -> Gathered {
+/// Reads every channel back to a little before `since`, and not beyond the first listening; nothing when nobody ever listened.
+pub(crate) async fn gather(
+    chat: &dyn Chat,
+    since: Option<Timestamp>,
+    begun: Option<Timestamp>,
+    options: CatchUpOptions,
+) -> Gathered {
     let until = chat.clock();
     let mut gathered = Gathered { posts: Vec::new(), until, unread: Vec::new() };
     let Some(since) = since else { return gathered };
     // A clock that was set back must not hide what is written by it.
     let mut floor = since.min(until).saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+    floor = begun.map_or(floor, |begun| floor.max(begun));
     let farthest = until.saturating_sub(FARTHEST).unwrap_or(Timestamp::MIN);
     if floor < farthest {
         floor = farthest;

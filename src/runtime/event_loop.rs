@@ -13,7 +13,7 @@ use crate::core::bot::{Bot, Step};
 use crate::core::effect::Effect;
 use crate::core::fact::{Dated, Fact};
 use crate::core::input::{Ask, Event, Input, Storage};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, Memory};
 use crate::core::settings::Settings;
 use crate::runtime::dispatch::Dispatch;
 use crate::runtime::ports::{Clock, Snapshot, Store, StoreError};
@@ -93,9 +93,9 @@ impl EventLoop {
         Ok(Self { bot, store, clock, inputs, dispatch, last, newest, storage, held, waiting })
     }
 
-    /// Until when every post has been considered, as far as the stored facts know.
-    pub fn heard(&self) -> Option<Timestamp> {
-        self.bot.memory().heard()
+    /// What is remembered.
+    pub fn memory(&self) -> &Memory {
+        self.bot.memory()
     }
 
     /// Turns until the stop has been asked for, nothing runs any more and everything is said, or `grace` after the stop, or until all senders

@@ -39,8 +39,10 @@ const REMEMBERED: usize = 32_000;
 /// Where to begin, and how fast.
 #[derive(Debug, Clone, Copy)]
 pub struct Beginning {
-    /// Until when every post has been considered; what was written before a first start is nobody's business.
+    /// Until when every post has been considered, by the server's clock; absent when nobody ever listened.
     pub heard: Option<Timestamp>,
+    /// When somebody listened for the first time. What was written before is nobody's business.
+    pub begun: Option<Timestamp>,
     /// How catching up paces itself.
     pub catch_up: CatchUpOptions,
 }
@@ -71,6 +73,7 @@ pub async fn listen(
         gap: Gap::None,
         options: beginning.catch_up,
         since: beginning.heard,
+        begun: beginning.begun,
         again: None,
         waiting: VecDeque::new(),
         seen: Seen::default(),
@@ -132,7 +135,6 @@ impl Gap {
 struct Again {
     at: Instant,
     since: Timestamp,
-    until: Timestamp,
 }
 
 struct Intake {
@@ -148,6 +150,7 @@ struct Intake {
     options: CatchUpOptions,
     /// Until when every post has been handed on, by the server's clock.
     since: Option<Timestamp>,
+    begun: Option<Timestamp>,
     again: Option<Again>,
     waiting: VecDeque<Box<HeardPost>>,
     seen: Seen,
@@ -222,8 +225,8 @@ impl Intake {
     }
 
     fn read(&self, since: Option<Timestamp>) -> AbortOnDropHandle<Gathered> {
-        let (chat, options) = (Arc::clone(&self.chat), self.options);
-        AbortOnDropHandle::new(tokio::spawn(async move { gather(chat.as_ref(), since, options).await }))
+        let (chat, begun, options) = (Arc::clone(&self.chat), self.begun, self.options);
+        AbortOnDropHandle::new(tokio::spawn(async move { gather(chat.as_ref(), since, begun, options).await }))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "one of several things that go on or end")]
@@ -245,15 +248,11 @@ impl Intake {
             return Some(());
         };
         let first = !matches!(self.gap, Gap::ReadingAgain(_));
-        let newest = match (first, self.again) {
-            (false, Some(again)) => again.until,
-            _ => Timestamp::MAX,
-        };
         let before = self.since;
         // What is heard as well comes in its turn, as heard.
         let heard: BTreeSet<PostId> = self.waiting.iter().map(|post| post.id.clone()).collect();
         let mut count = 0_usize;
-        for post in posts.into_iter().filter(|post| post.created <= newest && !heard.contains(&post.id)) {
+        for post in posts.into_iter().filter(|post| !heard.contains(&post.id)) {
             if self.seen.contains(&post.id) {
                 continue;
             }
@@ -270,8 +269,9 @@ impl Intake {
             }
             self.send(Input::CaughtUp { until, unread }).await?;
             self.since = self.since.max(Some(until));
-            if let Some(since) = before {
-                self.again = Some(Again { at: Instant::now() + self.options.again_after, since, until });
+            match before {
+                Some(since) => self.again = Some(Again { at: Instant::now() + self.options.again_after, since }),
+                None => self.begun = Some(until),
             }
             while let Some(post) = self.waiting.pop_front() {
                 self.hand_on(*post).await?;

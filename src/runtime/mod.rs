@@ -7,6 +7,7 @@
 //! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
 //! - [`attend`]: asks a machine what has become of a command that was lost sight of;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
+//! - [`catch_up`]: what was written while nobody listened;
 //! - [`storage`]: tells the core how much room its store has;
 //! - [`outbox`]: the one way out to the chat server.
 //!

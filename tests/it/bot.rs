@@ -12,7 +12,7 @@ use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::host::Inventory;
 use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, UserId};
 use halcyon::core::input::{
-    ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identity, Input, PostMarks,
+    ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identity, Input, PostMarks, Unread,
 };
 use halcyon::core::memory::Memory;
 use halcyon::core::settings::{Address, Grant, Limits, Role, Settings, Verb};
@@ -99,6 +99,18 @@ impl Machine {
 
     /// The operator writes a line, in a thread or not.
     pub(crate) fn hear(&mut self, line: &str, root: Option<&str>) -> Step {
+        let post = self.post(line, root);
+        self.take(Input::Post(post))
+    }
+
+    /// A line that was written so many seconds ago, while nobody listened.
+    fn miss(&mut self, line: &str, seconds: i64) -> Step {
+        let created = self.now.checked_sub(SignedDuration::from_secs(seconds)).unwrap();
+        let post = HeardPost { created, missed: true, ..self.post(line, None) };
+        self.take(Input::Post(post))
+    }
+
+    fn post(&self, line: &str, root: Option<&str>) -> HeardPost {
         let author = UserId::new("u1");
         let identity = Identity {
             id: author.clone(),
@@ -108,7 +120,7 @@ impl Machine {
             member_of: BTreeSet::new(),
             as_of: self.now,
         };
-        self.take(Input::Post(HeardPost {
+        HeardPost {
             id: PostId::new(format!("p{}", self.turn)),
             channel: ChannelId::new(CHANNEL),
             channel_kind: ChannelKind::Public,
@@ -121,7 +133,7 @@ impl Machine {
             missed: false,
             instance: None,
             marks: PostMarks::default(),
-        }))
+        }
     }
 
     pub(crate) fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
@@ -695,4 +707,191 @@ fn nothing_runs_again_that_is_not_exactly_the_same() {
         let step = machine.news(&id, RunNews::HostLost { host: Host::new("wn001"), outcome: outcome() });
         assert_eq!(runs(&step).is_some(), matches!(exit, Exit::NeverBegan { .. }), "{line}");
     }
+}
+
+#[test]
+fn a_line_that_waited_for_the_store_is_answered_after_a_restart() {
+    for line in ["!list", "!show abcdef", "!cancel abcdef", "!rerun abcdef"] {
+        let mut machine = Machine::new();
+        let step = machine.hear(line, Some("t1"));
+        assert!(matches!(step.effects.last(), Some(Effect::Find { .. })), "{line}");
+        let again = Machine::over(machine.facts.clone(), machine.now);
+        let told = |facts: &[Dated]| {
+            let said = facts.iter().filter(|dated| {
+                matches!(&dated.fact, Fact::DeliveryIntended(Delivery { body: Body::Post { text, root, .. }, .. })
+                    if text.contains("I was restarted") && text.contains(&line[1..]) && root.is_some())
+            });
+            said.count()
+        };
+        assert_eq!(told(&again.facts), 1, "{line}");
+        // Once is enough, whoever starts next.
+        assert_eq!(told(&Machine::over(again.facts, machine.now).facts), 1, "{line}");
+        let Some(Effect::Find { ticket, .. }) = step.effects.last() else { unreachable!() };
+        machine.take(Input::Found { ticket: ticket.clone(), executions: Vec::new() });
+        assert_eq!(told(&Machine::over(machine.facts, machine.now).facts), 0, "{line}: it was answered");
+    }
+}
+
+#[test]
+fn what_was_missed_is_judged_by_its_age_and_by_what_it_does() {
+    // (line, seconds, what is said, whether it runs)
+    let cases = [
+        ("!count to 3 on wn001", 5, "count to 3", true),
+        ("!count to 3 on wn001", 119, "count to 3", true),
+        ("!count to 3 on wn001", 121, "Please say it again", false),
+        ("!greet you on wn001", 1, "answer `1` if you still want it", false),
+        ("!greet you on wn001", 121, "Please say it again", false),
+        ("!rerun abcdef", 1, "answer `1` if you still want it", false),
+        ("!login with hunter2 on wn001", 1, "Please say it again", false),
+        ("!login with hunter2 on wn001", 500, "Please say it again", false),
+        ("!greet x;y on wn001", 1, "I cannot run", false),
+        ("!uptme on wn001", 1, "Did you mean", false),
+        ("!whoami", 1, "You are **operator**", false),
+    ];
+    for (line, seconds, expected, runs) in cases {
+        let mut machine = Machine::new();
+        let step = machine.miss(line, seconds);
+        assert!(said(&step).contains(expected), "{line} after {seconds} s: {}", said(&step));
+        assert_eq!(started(&step).is_some(), runs, "{line} after {seconds} s");
+        assert!(!stored(&machine).contains("hunter2"));
+    }
+    let mut machine = Machine::new();
+    let clock = SignedDuration::from_hours(3);
+    let created = machine.now.checked_sub(clock).unwrap();
+    let post = HeardPost { created, ..machine.post("!greet you on wn001", None) };
+    assert!(started(&machine.take(Input::Post(post))).is_some(), "what is heard as it is written is never late");
+}
+
+#[test]
+fn a_number_that_is_older_than_the_question_answers_nothing() {
+    let mut machine = Machine::new();
+    machine.hear("!uptme on wn001", None);
+    let step = machine.miss("1", 5);
+    assert!(started(&step).is_none() && step.facts.is_empty(), "{step:?}");
+    assert!(started(&machine.hear("1", None)).is_some());
+}
+
+#[test]
+fn lines_that_are_asked_about_again_keep_their_numbers() {
+    let mut machine = Machine::new();
+    machine.hear("!uptme on wn001", None);
+    for (line, number) in [("!greet a on wn001", 2), ("!greet b on wn001", 3), ("!greet c on wn001", 4)] {
+        let step = machine.miss(line, 1);
+        assert!(said(&step).contains(&format!("answer `{number}`")), "{}", said(&step));
+    }
+    let mut machine = Machine::over(machine.facts, machine.now);
+    machine.turn += 1000;
+    machine.wait(1);
+    for (number, runs) in [("3", true), ("3", false), ("1", false), ("4", true), ("2", true), ("2", false)] {
+        assert_eq!(started(&machine.hear(number, None)).is_some(), runs, "{number}");
+    }
+    assert!(machine.bot.memory().choices.is_empty());
+}
+
+#[test]
+fn the_cursor_is_noted_sparingly_and_never_goes_back() {
+    let mut machine = Machine::new();
+    let start = machine.now;
+    assert_eq!(machine.bot.memory().heard(), None);
+    machine.take(Input::CaughtUp { until: start, unread: Vec::new() });
+    assert_eq!((machine.bot.memory().heard(), machine.bot.memory().begun()), (Some(start), Some(start)));
+    let mut noted = 0;
+    for _ in 0..600 {
+        machine.wait(1);
+        let step = machine.hear("chatter", None);
+        noted += step.facts.len();
+    }
+    assert_eq!(noted, 10, "once a minute");
+    let heard = machine.bot.memory().heard();
+    let far = HeardPost {
+        created: machine.now.checked_add(SignedDuration::from_hours(1)).unwrap(),
+        ..machine.post("!whoami", None)
+    };
+    machine.take(Input::Post(far));
+    assert!(machine.bot.memory().heard() <= Some(machine.now), "a date in the future moves nothing");
+    machine.take(Input::CaughtUp { until: start, unread: Vec::new() });
+    assert!(machine.bot.memory().heard() >= heard);
+    // A post that was taken is known for as long as it may turn up again, and forgotten then.
+    let post = machine.post("!whoami", None);
+    machine.take(Input::Post(post.clone()));
+    for minutes in [1, 8, 1, 30] {
+        assert!(machine.bot.memory().has_taken(&post.id), "{minutes}");
+        assert!(machine.take(Input::Post(HeardPost { missed: true, ..post.clone() })).facts.is_empty());
+        machine.wait(60 * minutes);
+        machine.hear("chatter", None);
+    }
+    machine.hear("!whoami", None);
+    assert!(!machine.bot.memory().has_taken(&post.id));
+    // Nobody can tell any more, so it is answered and not run.
+    let step = machine.take(Input::Post(HeardPost {
+        message: "!count to 3 on wn001".into(),
+        heard: post.created,
+        missed: true,
+        ..post
+    }));
+    assert!(started(&step).is_none() && said(&step).contains("Please say it again"), "{}", said(&step));
+    let memory = machine.facts.iter().fold(Memory::default(), |mut memory, fact| {
+        memory.apply(fact).unwrap();
+        memory
+    });
+    assert_eq!(&memory, machine.bot.memory());
+}
+
+#[test]
+fn a_store_without_a_cursor_goes_on_where_it_took_up_the_last_line() {
+    let taken = |seconds: i64| {
+        let created = Timestamp::from_second(1_700_000_000 + seconds).unwrap();
+        let fact =
+            Fact::PostTaken { post: PostId::new(format!("q{seconds}")), channel: ChannelId::new(CHANNEL), created };
+        Dated { at: created, fact }
+    };
+    let machine = Machine::over(vec![taken(1), taken(500), taken(20)], Timestamp::from_second(1_700_001_000).unwrap());
+    assert_eq!(machine.bot.memory().heard(), Some(Timestamp::from_second(1_700_000_500).unwrap()));
+}
+
+#[test]
+fn what_could_not_be_read_is_told_to_the_admins() {
+    let mut machine = Machine::new();
+    let unread = vec![
+        Unread { channel: None, before: Some(machine.now) },
+        Unread { channel: Some(ChannelId::new(CHANNEL)), before: None },
+    ];
+    let step = machine.take(Input::CaughtUp { until: machine.now, unread });
+    let text = said(&step);
+    assert!(
+        text.contains("all channels: everything before 2023-11-14 22:13 UTC") && text.contains("- `cluster`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn another_instance_is_told_of_once_in_a_long_time() {
+    let mut machine = Machine::new();
+    let named = machine.bot.introduce(machine.now, 7).unwrap().expect("it had no name");
+    assert!(machine.bot.introduce(machine.now, 8).unwrap().is_none(), "a store has one name for ever");
+    machine.facts.push(named);
+    let own = machine.bot.memory().instance.clone().unwrap();
+    let speak = |machine: &mut Machine, name: &str, missed: bool, edited: bool| {
+        let marks = PostMarks { edited, ..PostMarks::default() };
+        let post = machine.post("done", None);
+        let step = machine.take(Input::Post(HeardPost {
+            author: UserId::new("bot"),
+            instance: Some(name.to_owned()),
+            missed,
+            marks,
+            ..post
+        }));
+        said(&step).contains("Another bot speaks with my account")
+    };
+    assert!(!speak(&mut machine, &own, false, false), "that is us");
+    assert!(!speak(&mut machine, "other1", true, false), "it may have been here before us");
+    assert!(!speak(&mut machine, "other1", false, true), "an edit may be of an old post");
+    assert!(!speak(&mut machine, "no name!", false, false));
+    assert!(speak(&mut machine, "other1", false, false));
+    assert!(!speak(&mut machine, "other1", false, false));
+    assert!(speak(&mut machine, "other2", false, false));
+    let mut machine = Machine::over(machine.facts, machine.now);
+    assert!(!speak(&mut machine, "other1", false, false), "a restart is no reason to say it again");
+    machine.wait(7 * 3600);
+    assert!(speak(&mut machine, "other1", false, false));
 }

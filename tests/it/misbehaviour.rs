@@ -8,7 +8,8 @@ use halcyon::adapters::mattermost::Pace;
 use halcyon::app::engine::EngineOptions;
 use halcyon::runtime::catch_up::CatchUpOptions;
 use halcyon::runtime::outbox::OutboxOptions;
-use halcyon::sandbox::mattermost::{Faults, Post, PostFailure};
+use halcyon::sandbox::mattermost::{Draft, Faults, Post, PostFailure};
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -129,8 +130,12 @@ impl Scene {
         self.until("every line has been taken up", all).await;
     }
 
-    async fn connected(&self) {
-        self.until("the bot is connected", || self.world.chat.is_connected("halcyon")).await;
+    /// Waits until every line has its last word.
+    async fn answered(&self) {
+        let last =
+            |(post, line, _): &(String, String, Fate)| self.answers(post, line).iter().any(|post| !under_way(post));
+        let heard = || self.lines.iter().filter(|(.., fate)| *fate != Fate::Ignored);
+        self.until("every line has been answered", || heard().all(last)).await;
     }
 
     async fn until(&self, what: &str, true_of: impl Fn() -> bool) {
@@ -194,6 +199,9 @@ impl Scene {
 
 /// What goes wrong in the middle of the load.
 type Script = fn(&Faults);
+
+/// What happens while the bot is down.
+type Meanwhile = fn(&mut Scene);
 
 /// Load, trouble, load, end of trouble, load.
 async fn check(name: &str, trouble: Script, end: Script) {
@@ -337,12 +345,11 @@ async fn trouble_with_lists_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_written_while_the_bot_is_away_is_carried_out_or_answered() {
     // (what it is, what happens while the bot is away)
-    let cases: [(&str, fn(&mut Scene)); 4] = [
+    let cases: [(&str, Meanwhile); 4] = [
         ("the bot is down", |_| {}),
         ("a deleted post where the bot stopped reading", |scene| {
             let newest = scene.world.chat.posts(CHANNEL).pop().unwrap();
             scene.world.chat.erase(&newest.id);
-            scene.world.chat.erase(&scene.lines[0].0.clone());
         }),
         ("a post dated in the future was the last", |scene| {
             scene.faults().date_next_post(Duration::from_secs(3600));
@@ -357,7 +364,7 @@ async fn what_is_written_while_the_bot_is_away_is_carried_out_or_answered() {
         scene.world.kill_bot();
         if name.starts_with("a deleted") {
             scene.lines.clear();
-            scene.lines.push((seen, "nothing on wn001".into(), Fate::Ignored));
+            scene.world.chat.erase(&seen);
         }
         meanwhile(&mut scene);
         for _ in 0..3 {
@@ -377,10 +384,159 @@ async fn a_post_dated_in_the_future_hides_nothing_that_comes_later() {
     scene.look(Fate::Ran);
     scene.taken_up().await;
     scene.look(Fate::Ran);
-    scene.taken_up().await;
+    scene.answered().await;
     scene.world.kill_bot();
     scene.look(Fate::Ran);
     scene.change(Fate::AskedAgain);
     scene.world.start_bot().await;
     scene.judge("a line dated in the future").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missed_is_run_when_it_is_young_and_harmless_and_asked_about_otherwise() {
+    let mut scene = Scene::start("").await;
+    let seen = scene.look(Fate::Ran);
+    scene.world.answer(&seen).await;
+    scene.world.kill_bot();
+    // Two that can do harm, one of them in a channel that was not there before.
+    scene.change(Fate::AskedAgain);
+    scene.change(Fate::AskedAgain);
+    let direct = scene.world.chat.direct_channel("operator", "halcyon").unwrap();
+    scene.write(&direct, "count to 77 on wn001", "count to 77 on wn001".into(), Fate::Ran);
+    let secret = scene.world.write("operator", "!login with hunter2 on wn001");
+    let edited = scene.world.write("operator", "!uptime on wn004");
+    scene.world.chat.edit_as("operator", &edited, "!reboot wn004").unwrap();
+    let deleted = scene.world.write("operator", "!uptime on wn005");
+    scene.world.chat.delete_as("operator", &deleted).unwrap();
+    scene.world.start_bot().await;
+    scene.judge("missed").await;
+    for post in [&secret, &edited] {
+        let answer = scene.world.answer_that(post, |answer| answer.message.contains("Please say it again")).await;
+        assert!(!answer.message.contains("hunter2"), "{}", answer.message);
+    }
+    assert!(scene.world.nodes.ledger("wn004").is_empty() && scene.world.nodes.ledger("wn005").is_empty());
+    // Each keeps its number until it is chosen, and is run once.
+    let lines: Vec<String> = scene.lines[1..3].iter().map(|(_, line, _)| line.clone()).collect();
+    for (number, line) in [("2", &lines[1]), ("1", &lines[0])] {
+        let answer = scene.world.say("operator", number).await;
+        assert!(answer.message.contains("done on") && answer.message.contains(line), "{}", answer.message);
+    }
+    let answer = scene.world.say("operator", "!2").await;
+    assert!(answer.message.contains("nothing to choose from"), "{}", answer.message);
+    assert_eq!((scene.runs(&lines[0]), scene.runs(&lines[1])), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_old_is_answered_and_a_first_start_answers_nothing_older() {
+    let mut scene = Scene::without_bot("").await;
+    if let Some(chat) = &mut scene.world.config.mattermost {
+        chat.late_after = Duration::ZERO;
+    }
+    scene.look(Fate::Ignored);
+    // The server tells its time in whole seconds.
+    scene.faults().skew_clock(2_000);
+    scene.world.start_bot().await;
+    scene.look(Fate::Ran);
+    scene.answered().await;
+    scene.world.kill_bot();
+    scene.look(Fate::Late);
+    scene.change(Fate::Late);
+    scene.faults().skew_clock(4_000);
+    scene.world.start_bot().await;
+    scene.judge("too old").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_clock_is_wrong_is_judged_by_its_own_clock() {
+    for skew in [-7_200_000, 7_200_000] {
+        let mut scene = Scene::without_bot("").await;
+        scene.faults().skew_clock(skew);
+        scene.world.start_bot().await;
+        scene.look(Fate::Ran);
+        scene.change(Fate::Ran);
+        scene.answered().await;
+        scene.world.kill_bot();
+        scene.look(Fate::Ran);
+        scene.change(Fate::AskedAgain);
+        scene.world.start_bot().await;
+        scene.judge(&format!("skewed by {skew}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bot_that_dies_while_catching_up_loses_and_doubles_nothing() {
+    let mut scene = Scene::start("").await;
+    scene.look(Fate::Ran);
+    scene.answered().await;
+    scene.world.kill_bot();
+    // More than a page, so that the lines stand on several.
+    for number in 0..250 {
+        if number % 50 == 0 {
+            scene.change(Fate::AskedAgain);
+        }
+        scene.world.write("lead", &format!("chatter {number}"));
+    }
+    let before = scene.world.chat.calls_of("GET /api/v4/channels/{channel_id}/posts");
+    scene.faults().slow(Duration::from_millis(100));
+    for _ in 0..2 {
+        scene.world.start_bot().await;
+        let pages = || scene.world.chat.calls_of("GET /api/v4/channels/{channel_id}/posts");
+        scene.until("a page is read", || pages() > before).await;
+        scene.world.kill_bot();
+    }
+    scene.faults().slow(Duration::ZERO);
+    scene.world.start_bot().await;
+    scene.look(Fate::Ran);
+    scene.judge("death while catching up").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_was_made_and_not_noted_is_found_however_much_was_said_since() {
+    for how in [PostFailure::DeadAfter, PostFailure::DeadBefore] {
+        let mut scene = Scene::start("").await;
+        scene.world.say("operator", "!whoami").await;
+        scene.faults().fail_posts(1, how);
+        // Looking for it fails as well, so that the bot dies without knowing.
+        let made = scene.world.chat.calls_of("POST /api/v4/posts");
+        scene.world.write("operator", "!help reboot");
+        scene.until("the answer is tried", || scene.world.chat.calls_of("POST /api/v4/posts") > made).await;
+        scene.world.kill_bot();
+        for number in 0..450 {
+            scene.world.write("lead", &format!("chatter {number}"));
+        }
+        scene.world.start_bot().await;
+        scene.world.settle().await;
+        let helps = || {
+            let posts = scene.world.chat.posts(CHANNEL).into_iter();
+            posts.filter(|post| post.user_id == scene.world.bot && post.message.contains("`reboot {{hosts}}`")).count()
+        };
+        scene.until("the answer stands", || helps() > 0).await;
+        scene.world.settle().await;
+        assert_eq!(helps(), 1, "{how:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_instance_is_noticed_and_said_once() {
+    let scene = Scene::start("").await;
+    let told = || {
+        let posts = scene.world.chat.posts(CHANNEL).into_iter();
+        posts.filter(|post| post.message.contains("Another bot speaks with my account")).count()
+    };
+    let speak = |instance: &str, text: &str| {
+        let mut draft =
+            Draft { user: "halcyon".into(), channel: CHANNEL.into(), message: text.into(), ..Draft::default() };
+        draft.props.insert("halcyon_instance".into(), json!(instance));
+        scene.world.chat.inject(draft).unwrap();
+    };
+    scene.world.settle().await;
+    assert_eq!(told(), 0);
+    for number in 0..3 {
+        speak("0123456789abcdef", &format!("another word {number}"));
+        speak("not a [name](http://x)", "nonsense");
+    }
+    scene.until("it is said", || told() > 0).await;
+    let answer = scene.world.say("operator", "!status").await;
+    assert!(answer.message.contains("speaks with my account"), "{}", answer.message);
+    assert_eq!(told(), 1);
 }

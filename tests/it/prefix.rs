@@ -168,7 +168,7 @@ impl World {
         let newest = all.into_values().rev();
         match query {
             Query::ById(end) => newest.filter(|one| one.request.id.as_str().ends_with(end)).collect(),
-            Query::Newest(most) => newest.take(*most).collect(),
+            Query::Newest(most) | Query::Visible { limit: most, .. } => newest.take(*most).collect(),
         }
     }
 

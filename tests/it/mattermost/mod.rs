@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod frames;
+mod history;
 mod logs;
 mod tls;
 
