@@ -110,7 +110,7 @@ pub struct Requested {
     /// Hash of the action's file as it was when this was asked.
     pub content: String,
     /// How the machines of its run are reached again after a restart; absent where nothing runs, and in old logs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
 }
 
