@@ -206,15 +206,11 @@ impl Bot {
 
     /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
     fn masked(&self, line: &str) -> String {
-        let found = match self.catalog.matcher.select(line) {
-            Selection::One(found) => vec![*found],
-            Selection::Ambiguous(found) => found,
-            Selection::None | Selection::Undecided(_) => Vec::new(),
-        };
-        if found.is_empty() {
-            return self.without_secrets(line, Vec::new(), &|_| true).0;
+        match self.catalog.matcher.select(line) {
+            Selection::One(found) => hide(line, self.secrets_in(&found)),
+            Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
+            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &|_| true).0,
         }
-        hide(line, found.iter().flat_map(|found| self.secrets_in(found)))
     }
 
     /// Whether a line that was missed is too old to be run, or so old that it may have been taken up and forgotten.
@@ -414,8 +410,7 @@ impl Bot {
             // A line with a secret in it cannot be remembered.
             if !wish.correctable {
                 self.not_done(step, speaker, "question");
-                let line = wish.line;
-                return self.say(step, moment, &speaker.back, &Card::Late { line, ago });
+                return self.say(step, moment, &speaker.back, &Card::Late { line: wish.line, ago });
             }
             let choice = Choice { line: line.to_owned(), alias: Some(alias.reference.clone()), again: true };
             return self.ask_again(step, moment, speaker, choice, ago);
