@@ -22,6 +22,7 @@ mod peers_ssh;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;
+mod storage;
 mod store;
 mod template;
 mod tidy;

@@ -359,13 +359,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
         (
             "started quietly",
-            Card::Started {
-                version: "0.1.0".into(),
-                interrupted: 0,
-                problems: vec![],
-                more: 0,
-                frozen: String::new(),
-            },
+            Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0, frozen: String::new() },
         ),
         (
             "started frozen",

@@ -24,7 +24,9 @@ const PLACE: &str = "importing";
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// There is something in the store already.
-    #[error("the store {0} is not empty; an import fills only an empty one. Set another `path` in [store], or move this one away")]
+    #[error(
+        "the store {0} is not empty; an import fills only an empty one. Set another `path` in [store], or move this one away"
+    )]
     NotEmpty(PathBuf),
     /// A line is not what an export has there.
     #[error("line {line} of the export: {what}")]

@@ -98,7 +98,10 @@ impl Log {
     /// read: it is checked when it is exported or removed.
     pub(crate) fn open(directory: &Path, rooms: Rooms, from: u64) -> Result<Opening, StoreError> {
         let all = segment::list(directory)?;
-        let begun = all.iter().rposition(|first| *first <= from.max(1)).or_else(|| all.iter().position(|first| *first == from + 1));
+        let begun = all
+            .iter()
+            .rposition(|first| *first <= from.max(1))
+            .or_else(|| all.iter().position(|first| *first == from + 1));
         let firsts = match begun {
             Some(begun) => all.get(begun..).unwrap_or_default(),
             None if all.is_empty() => &[],

@@ -41,7 +41,8 @@ pub(crate) fn open(store: &Path, rooms: Rooms) -> Result<Found, StoreError> {
         let path = snapshot::path(&directory, kind, newest);
         let bad = match snapshot::read(&directory, kind, newest)? {
             Err(Unusable::Version(what)) => {
-                notices.push(format!("{} is left out: another version of this program wrote it: {what}", path.display()));
+                notices
+                    .push(format!("{} is left out: another version of this program wrote it: {what}", path.display()));
                 foreign.get_or_insert(StoreError::Version { path, what });
                 continue;
             }
@@ -50,7 +51,10 @@ pub(crate) fn open(store: &Path, rooms: Rooms) -> Result<Found, StoreError> {
             Ok(kept) => {
                 let Opening { log, cut, checksum } = Log::open(&log_directory, rooms, newest)?;
                 if log.newest() < newest {
-                    format!("it knows fact {newest}, and the log ends with {}: facts that had been promised are gone", log.newest())
+                    format!(
+                        "it knows fact {newest}, and the log ends with {}: facts that had been promised are gone",
+                        log.newest()
+                    )
                 } else if checksum.is_some_and(|checksum| kept.checksum != 0 && kept.checksum != checksum) {
                     "it belongs to another log".to_owned()
                 } else {

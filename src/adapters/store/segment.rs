@@ -48,7 +48,8 @@ pub(crate) fn fetch(directory: &Path, place: Written, sequence: u64) -> Result<D
     let file = File::open(&path).map_err(failed)?;
     let mut bytes = vec![0; record::HEADER];
     file.read_exact_at(&mut bytes, place.offset).map_err(failed)?;
-    let length = record::payload_length(&bytes).ok_or_else(|| damaged(format!("fact {sequence} does not begin here")))?;
+    let length =
+        record::payload_length(&bytes).ok_or_else(|| damaged(format!("fact {sequence} does not begin here")))?;
     bytes.resize(record::HEADER + length, 0);
     let (_, payload) = bytes.split_at_mut(record::HEADER);
     file.read_exact_at(payload, place.offset + record::HEADER as u64).map_err(failed)?;

@@ -76,5 +76,7 @@ fn newest(store: &Path) -> Result<Option<PathBuf>, StoreError> {
     let entries = fs::read_dir(store);
     let entries = entries.map_err(|source| StoreError::Io { doing: "list", path: store.to_owned(), source })?;
     let places = entries.flatten().map(|entry| entry.path());
-    Ok(places.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(NAME))).max())
+    Ok(places
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(NAME)))
+        .max())
 }

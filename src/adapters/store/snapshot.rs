@@ -229,9 +229,12 @@ pub(crate) fn tidy(directory: &Path) -> Result<u64, StoreError> {
     if snapshots.len() >= KEPT {
         let entries = fs::read_dir(directory);
         let entries = entries.map_err(|source| StoreError::Io { doing: "list", path: directory.to_owned(), source })?;
-        useless.extend(entries.flatten().map(|entry| entry.path()).filter(|path| {
-            path.extension().is_some_and(|extension| extension == "broken")
-        }));
+        useless.extend(
+            entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "broken")),
+        );
     }
     let mut freed = 0;
     for path in useless {

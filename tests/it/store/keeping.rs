@@ -110,7 +110,12 @@ async fn a_start_begins_with_the_newest_snapshot_that_is_good() {
     type Spoil = Box<dyn Fn(&[PathBuf])>;
     let cases: Vec<(&str, Spoil, u64, usize)> = vec![
         ("as they were", Box::new(|_| {}), newest, 0),
-        ("the newest cut", Box::new(|files| fs::write(&files[1], &fs::read(&files[1]).unwrap()[..99]).unwrap()), before, 1),
+        (
+            "the newest cut",
+            Box::new(|files| fs::write(&files[1], &fs::read(&files[1]).unwrap()[..99]).unwrap()),
+            before,
+            1,
+        ),
         ("the newest empty", Box::new(|files| fs::write(&files[1], []).unwrap()), before, 1),
         ("a bit in its header", Box::new(move |files| flip(17)(&files[1])), before, 1),
         ("a bit in its payload", Box::new(move |files| flip(usize::MAX)(&files[1])), before, 1),
@@ -154,7 +159,12 @@ async fn a_start_begins_with_the_newest_snapshot_that_is_good() {
             let (store, opened) = open(copy.path()).await;
             assert_eq!((opened.facts, opened.snapshot), (all.len() as u64, from), "{name}");
             let again = if name == "a later version" { 1 } else { 0 };
-            assert_eq!(opened.snapshots.len(), if round == 0 { notices } else { again }, "{name}: {:?}", opened.snapshots);
+            assert_eq!(
+                opened.snapshots.len(),
+                if round == 0 { notices } else { again },
+                "{name}: {:?}",
+                opened.snapshots
+            );
             let Recalled { snapshot, facts } = store.recall().await.unwrap();
             assert_eq!((snapshot.newest, facts.len() as u64), (from, all.len() as u64 - from), "{name}");
             let mut memory = snapshot.memory;
@@ -295,7 +305,11 @@ async fn what_is_old_goes_and_what_goes_on_stays() {
             _ => piece(&store, &format!("output {number}")).await,
         };
         if ![3, 5, 50].contains(&number) {
-            if number < 29 { old.push(stdout.clone()) } else if number > 31 { young.push(stdout.clone()) }
+            if number < 29 {
+                old.push(stdout.clone())
+            } else if number > 31 {
+                young.push(stdout.clone())
+            }
         }
         for batch in with_output(number, second, stdout, number != 5) {
             all.extend(batch.clone());
@@ -431,7 +445,8 @@ async fn after_removing_the_store_takes_at_most_twice_what_is_live() {
         };
         facts.push(Dated { at: at(second), fact: Fact::DeliveryIntended(delivery.clone()) });
         facts.extend(with_output(number, second, stdout, true).into_iter().flatten());
-        facts.push(Dated { at: at(second), fact: Fact::DeliverySent { delivery: delivery.id, post: PostId::new("p") } });
+        facts
+            .push(Dated { at: at(second), fact: Fact::DeliverySent { delivery: delivery.id, post: PostId::new("p") } });
         if facts.len() > 50 {
             store.append(std::mem::take(&mut facts)).await.unwrap();
         }

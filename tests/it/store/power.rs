@@ -210,7 +210,11 @@ async fn check(path: &Path, heard: &Heard) -> String {
     let (store, opened) = try_open(path, options()).await.unwrap();
     let facts = store.replay().await.unwrap();
     let base = opened.facts - facts.len() as u64;
-    assert!(base <= heard.cutoff, "facts up to {base} were removed, though only those before {} were old", heard.cutoff);
+    assert!(
+        base <= heard.cutoff,
+        "facts up to {base} were removed, though only those before {} were old",
+        heard.cutoff
+    );
     assert_eq!((base % BATCH, opened.facts % BATCH), (base % BATCH, 0), "half a batch");
     for (number, fact) in (base + 1..).zip(&facts) {
         assert_eq!(fact.at, at(i64::try_from((number - 1) / BATCH * BATCH + 1).unwrap()), "fact {number} is another");
@@ -251,7 +255,8 @@ async fn peers_a_power_cut_loses_nothing_that_was_acknowledged() {
         return load(Path::new(&store)).await;
     }
     if std::env::var_os("HALCYON_PEERS").is_none_or(|value| value != "1") {
-        let _ = writeln!(std::io::stderr(), "store::power: not run; it needs root and loop devices, and HALCYON_PEERS=1");
+        let _ =
+            writeln!(std::io::stderr(), "store::power: not run; it needs root and loop devices, and HALCYON_PEERS=1");
         return;
     }
     let disk = match Disk::make() {
@@ -260,7 +265,9 @@ async fn peers_a_power_cut_loses_nothing_that_was_acknowledged() {
             let _ = writeln!(std::io::stderr(), "store::power: NOT RUN, as {WITHOUT}=1 allows: {why}");
             return;
         }
-        Err(why) => panic!("no file system to crash ({why}); this needs root and a loop device. {WITHOUT}=1 goes without"),
+        Err(why) => {
+            panic!("no file system to crash ({why}); this needs root and a loop device. {WITHOUT}=1 goes without")
+        }
     };
     let rounds = std::env::var(ROUNDS).map_or(4, |rounds| rounds.parse().unwrap());
     let store = disk.mount.join("store");
