@@ -113,6 +113,7 @@ impl Turning {
             roles: Vec::new(),
             mention_after: Duration::from_secs(10),
             own_uid: OWN,
+            limits: Default::default(),
         });
         let (inputs, queue) = mpsc::channel(64);
         let (callers, stop) = (Callers::default(), CancellationToken::new());
