@@ -191,17 +191,21 @@ impl EventLoop {
                 self.held = Some(Held { facts, effects, retry });
                 return self.tell_of_storage(Some(problem.to_string())).await;
             }
-            self.newest += facts.len() as u64;
-            // Only here is the memory surely the fold of what is stored, and of nothing that is not.
-            if self.store.wants_snapshot() {
-                let memory = self.bot.memory().clone();
-                self.store.snapshot(Snapshot { newest: self.newest, at: self.last, memory });
-            }
+            self.stored(facts.len());
         }
         for effect in effects {
             self.dispatch.perform(effect);
         }
         Ok(())
+    }
+
+    /// All that was decided is stored: only now is the memory the fold of what is stored, and of nothing that is not.
+    fn stored(&mut self, facts: usize) {
+        self.newest += facts as u64;
+        if self.store.wants_snapshot() {
+            let memory = self.bot.memory().clone();
+            self.store.snapshot(Snapshot { newest: self.newest, at: self.last, memory });
+        }
     }
 
     /// Tries once more to store what was refused.
@@ -214,7 +218,7 @@ impl EventLoop {
             return self.tell_of_storage(Some(problem.to_string())).await;
         }
         tracing::info!("the store takes facts again");
-        self.newest += facts.len() as u64;
+        self.stored(facts.len());
         for effect in effects {
             self.dispatch.perform(effect);
         }

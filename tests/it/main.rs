@@ -24,6 +24,7 @@ mod prefix;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;
+mod storage;
 mod store;
 mod template;
 mod tidy;

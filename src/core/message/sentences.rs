@@ -43,7 +43,7 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 43] = [
+pub const TEMPLATES: &[(&str, &str)] = &[
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
@@ -90,7 +90,7 @@ pub const TEMPLATES: [(&str, &str); 43] = [
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 18] = [
+pub const PHRASES: &[(&str, &str)] = &[
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
