@@ -19,6 +19,7 @@ mod messages;
 mod outbox;
 mod params;
 mod peers_ssh;
+mod real_mattermost;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;

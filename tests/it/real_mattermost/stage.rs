@@ -1,0 +1,165 @@
+//! Either server, real or sandbox, with the same people: what a script is played on.
+
+use super::server::{Client, RealServer};
+use halcyon::sandbox::mattermost::{Options, RateLimit, Server};
+use serde_json::{Value, json};
+
+/// A chat server with the team, channels and people that every script knows.
+pub(crate) enum Stage {
+    Sandbox(Box<Server>),
+    Real(Box<RealServer>),
+}
+
+impl Stage {
+    pub(crate) async fn sandbox(limit: Option<RateLimit>) -> Self {
+        let server = Server::start(Options { rate_limit: limit, ..Options::default() }).await.unwrap();
+        let team = server.add_team("ops");
+        server.add_user("stranger");
+        server.add_user("root");
+        server.make_admin("root").unwrap();
+        let secret = server.add_private_channel(&team, "secret");
+        server.join("lead", &secret).unwrap();
+        let aside = server.add_channel(&team, "aside");
+        server.join("lead", &aside).unwrap();
+        Self::Sandbox(Box::new(server))
+    }
+
+    pub(crate) async fn real() -> Self {
+        let mut server = RealServer::start().await;
+        let admin = server.admin.good("GET", "/users/me", Value::Null).await;
+        server.users.insert("root".into(), admin["id"].as_str().unwrap().to_owned());
+        server.clients.insert("root".into(), server.admin.clone());
+        let stranger = server.add_user("stranger").await;
+        server
+            .admin
+            .good("DELETE", &format!("/teams/{}/members/{stranger}", server.team), Value::Null)
+            .await;
+        server.add_channel("secret", "P").await;
+        server.join("lead", "secret").await;
+        server.add_channel("aside", "O").await;
+        server.join("lead", "aside").await;
+        Self::Real(Box::new(server))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::Sandbox(server) => server.url(),
+            Self::Real(server) => server.url.clone(),
+        }
+    }
+
+    pub(crate) fn client(&self, user: &str) -> Client {
+        match self {
+            Self::Sandbox(server) => Client::new(&server.url(), &server.token_of(user).unwrap()),
+            Self::Real(server) => server.client(user).clone(),
+        }
+    }
+
+    pub(crate) fn user(&self, name: &str) -> String {
+        match self {
+            Self::Sandbox(server) => server.user_id(name).unwrap(),
+            Self::Real(server) => server.user(name),
+        }
+    }
+
+    pub(crate) fn channel(&self, name: &str) -> String {
+        match self {
+            Self::Sandbox(server) => server.channel_id(name).unwrap(),
+            Self::Real(server) => server.channel(name),
+        }
+    }
+
+    pub(crate) fn team(&self) -> String {
+        match self {
+            Self::Sandbox(server) => server.add_team("ops"),
+            Self::Real(server) => server.team.clone(),
+        }
+    }
+
+    pub(crate) fn team_name(&self) -> String {
+        match self {
+            Self::Sandbox(_) => "ops".to_owned(),
+            Self::Real(server) => server.team_name.clone(),
+        }
+    }
+
+    pub(crate) async fn join(&self, user: &str, channel: &str) {
+        match self {
+            Self::Sandbox(server) => server.join(user, channel).unwrap(),
+            Self::Real(server) => server.join(user, channel).await,
+        }
+    }
+
+    pub(crate) async fn leave(&self, user: &str, channel: &str) {
+        match self {
+            Self::Sandbox(server) => server.leave(user, channel).unwrap(),
+            Self::Real(server) => server.leave(user, channel).await,
+        }
+    }
+
+    pub(crate) async fn set_active(&self, user: &str, active: bool) {
+        match self {
+            Self::Sandbox(server) => server.set_active(user, active).unwrap(),
+            Self::Real(server) => {
+                let path = format!("/users/{}/active", server.user(user));
+                server.admin.good("PUT", &path, json!({ "active": active })).await;
+            }
+        }
+    }
+
+    /// A post by an incoming webhook that this user made.
+    pub(crate) async fn webhook(&self, owner: &str, channel: &str, text: &str, shown_as: &str) {
+        match self {
+            Self::Sandbox(server) => {
+                server.post_as_webhook(owner, channel, text, shown_as).unwrap();
+            }
+            Self::Real(server) => {
+                let hook = json!({ "channel_id": server.channel(channel), "user_id": server.user(owner) });
+                let hook = server.admin.good("POST", "/hooks/incoming", hook).await;
+                let url = format!("{}/hooks/{}", server.url, hook["id"].as_str().unwrap());
+                let body = json!({ "text": text, "username": shown_as });
+                let http = reqwest::Client::builder().no_proxy().build().unwrap();
+                assert_eq!(http.post(url).json(&body).send().await.unwrap().status(), 200);
+            }
+        }
+    }
+
+    pub(crate) async fn new_token(&self, user: &str) -> String {
+        match self {
+            Self::Sandbox(server) => server.token_of(user).unwrap(),
+            Self::Real(server) => server.new_token(&server.user(user)).await,
+        }
+    }
+
+    /// Takes a token back while it is in use.
+    pub(crate) async fn revoke(&self, token: &str) {
+        match self {
+            Self::Sandbox(server) => server.faults().revoke_token(token),
+            Self::Real(server) => {
+                // By its owner's list: a token cannot be named by itself.
+                let me = Client::new(&server.url, token).good("GET", "/users/me", Value::Null).await;
+                let path = format!("/users/{}/tokens?per_page=200", me["id"].as_str().unwrap());
+                let tokens = server.admin.good("GET", &path, Value::Null).await;
+                for known in tokens.as_array().unwrap() {
+                    let body = json!({ "token_id": known["id"] });
+                    server.admin.good("POST", "/users/tokens/revoke", body).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until the server has noticed that a user's websockets are gone.
+    pub(crate) async fn gone(&self, user: &str) {
+        match self {
+            Self::Sandbox(server) => {
+                while server.is_connected(user) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Self::Real(_) => {
+                // It tells nobody; half a second is plenty on loopback.
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+        }
+    }
+}
