@@ -191,7 +191,8 @@ impl RealServer {
         let id = if found.status == 200 {
             id_of(&found.json())
         } else {
-            let channel = json!({ "team_id": self.team, "name": name, "display_name": name, "type": kind });
+            let shown = name[..1].to_uppercase() + &name[1..];
+            let channel = json!({ "team_id": self.team, "name": name, "display_name": shown, "type": kind });
             id_of(&self.admin.good("POST", "/channels", channel).await)
         };
         self.channels.insert(name.to_owned(), id.clone());
