@@ -209,6 +209,16 @@ impl RealServer {
         self.admin.good("DELETE", &path, Value::Null).await;
     }
 
+    /// Posts by an incoming webhook that this user made, shown under another name.
+    pub(crate) async fn webhook(&self, owner: &str, channel: &str, text: &str, shown_as: &str) {
+        let hook = json!({ "channel_id": self.channel(channel), "user_id": self.user(owner) });
+        let hook = self.admin.good("POST", "/hooks/incoming", hook).await;
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/hooks/{}", self.url, hook["id"].as_str().unwrap());
+        let answer = http.post(url).json(&json!({ "text": text, "username": shown_as })).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    }
+
     /// The id of a user by name; an id stays what it is.
     pub(crate) fn user(&self, name: &str) -> String {
         self.users.get(name).cloned().unwrap_or_else(|| name.to_owned())

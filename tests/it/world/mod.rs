@@ -1,13 +1,18 @@
 //! The whole program between a chat server and nodes that live in this process: what every test of a conversation starts from.
 
+mod chat;
+
+use crate::real_mattermost::server::RealServer;
+use chat::Chat;
 use halcyon::app::engine::Engine;
 use halcyon::config::{Config, Environment};
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
-use halcyon::sandbox::mattermost::{Options, Post, Server};
+use halcyon::sandbox::mattermost::{Options, Post};
 use halcyon::sandbox::nodes::{self, Nodes};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// How long anything may take; only ever waited for in full by a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,12 +22,14 @@ pub(crate) const CHANNEL: &str = "cluster";
 
 /// A chat server, nodes, a bot between them, and a directory for all.
 pub(crate) struct World {
-    pub(crate) chat: Server,
+    pub(crate) chat: Chat,
     pub(crate) nodes: Nodes,
     pub(crate) engine: Option<Engine>,
     pub(crate) config: Config,
     pub(crate) bot: String,
     pub(crate) directory: tempfile::TempDir,
+    /// A real server has one bot `halcyon`, so there is one world at a time on it.
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl World {
@@ -35,6 +42,8 @@ impl World {
 
     /// Everything but the bot; `more` is added to its configuration.
     pub(crate) async fn without_bot(more: &str) -> Self {
+        static TURN: Mutex<()> = Mutex::const_new(());
+        let turn = if RealServer::is_named() { Some(TURN.lock().await) } else { None };
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
         let options = nodes::Options {
@@ -43,10 +52,10 @@ impl World {
             ..nodes::Options::new(names, directory.path().join("nodes"))
         };
         let nodes = Nodes::start(options).await.unwrap();
-        let chat = Server::start(Options::default()).await.unwrap();
+        let chat = Chat::start(Options::default()).await;
         let config = config(&chat, nodes.ssh_config(), directory.path(), more);
         let bot = chat.user_id("halcyon").unwrap();
-        Self { chat, nodes, engine: None, config, bot, directory }
+        Self { chat, nodes, engine: None, config, bot, directory, _turn: turn }
     }
 
     pub(crate) async fn start_bot(&mut self) {
@@ -156,14 +165,14 @@ pub(crate) fn id_of(post: &Post) -> String {
     place.unwrap().rsplit('`').nth(1).unwrap().trim_start_matches("cancel ").to_owned()
 }
 
-fn config(chat: &Server, ssh_config: &Path, directory: &Path, more: &str) -> Config {
+fn config(chat: &Chat, ssh_config: &Path, directory: &Path, more: &str) -> Config {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
     let text = format!(
         r#"
 [mattermost]
 url = "{url}"
-team = "ops"
+team = "{team}"
 channels = ["{CHANNEL}"]
 admin_channel = "{CHANNEL}"
 [store]
@@ -188,6 +197,7 @@ grants = ["admin:*"]
 {more}
 "#,
         url = chat.url(),
+        team = chat.team_name(),
     );
     let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
     Config::parse(&directory.join("config.toml"), &text, &environment).unwrap()
