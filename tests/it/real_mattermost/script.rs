@@ -86,14 +86,7 @@ impl<'a> Script<'a> {
     }
 
     /// Makes a call and notes its answer: a failure by its id, a success as a whole, or by `only` these keys.
-    pub(crate) async fn call(
-        &mut self,
-        who: &str,
-        method: &str,
-        path: &str,
-        body: Value,
-        only: &[&str],
-    ) -> Value {
+    pub(crate) async fn call(&mut self, who: &str, method: &str, path: &str, body: Value, only: &[&str]) -> Value {
         let client = self.stage.client(who);
         self.call_as(&client, who, method, path, body, only).await
     }
@@ -219,7 +212,10 @@ fn open(value: &Value) -> Value {
                     let count = value["JSON"].as_array().map(Vec::len);
                     *value = json!(format!("<{} users>", count.unwrap_or_default()));
                 }
-                if matches!(key.as_str(), "server_version" | "version" | "server_time" | "server_hostname" | "mime_type" | "email") {
+                if matches!(
+                    key.as_str(),
+                    "server_version" | "version" | "server_time" | "server_hostname" | "mime_type" | "email"
+                ) {
                     *value = json!(format!("<{key}>"));
                 }
             }
@@ -384,7 +380,9 @@ async fn posts(script: &mut Script<'_>) {
     script.call("halcyon", "POST", "/posts", other, &["id", "message"]).await;
     // The key is anybody's: is it kept by user?
     script.call("lead", "POST", "/posts", keyed, &["id", "message", "user_id"]).await;
-    script.call("halcyon", "GET", &format!("/posts/{}", id(&once)), Value::Null, &["id", "pending_post_id", "props"]).await;
+    script
+        .call("halcyon", "GET", &format!("/posts/{}", id(&once)), Value::Null, &["id", "pending_post_id", "props"])
+        .await;
 
     for (who, what) in [
         ("halcyon", json!("text")),
@@ -412,7 +410,15 @@ async fn posts(script: &mut Script<'_>) {
         ("lead", body(json!({ "props": { "from_webhook": "true", "override_username": "root" } }))),
         ("lead", body(json!({ "create_at": 1, "edit_at": 5, "remote_id": "elsewhere", "user_id": unknown }))),
     ] {
-        let made = script.call(who, "POST", "/posts", what, &["type", "props", "edit_at", "remote_id", "user_id", "create_at", "file_ids"]).await;
+        let made = script
+            .call(
+                who,
+                "POST",
+                "/posts",
+                what,
+                &["type", "props", "edit_at", "remote_id", "user_id", "create_at", "file_ids"],
+            )
+            .await;
         if let Some(made) = made["id"].as_str().filter(|id| id.len() == 26) {
             script.name(made, "made");
         }
@@ -426,7 +432,8 @@ async fn posts(script: &mut Script<'_>) {
         { "name": "B", "type": "button", "integration": { "url": "http://127.0.0.1:9/" } },
         { "id": "not-good", "name": "C", "type": "button", "integration": { "url": "http://127.0.0.1:9/" } },
     ] }] });
-    let card = script.call("halcyon", "POST", "/posts", body(json!({ "message": "card", "props": attachments })), &[]).await;
+    let card =
+        script.call("halcyon", "POST", "/posts", body(json!({ "message": "card", "props": attachments })), &[]).await;
     let card = script.name(&id(&card), "card");
     let patch = format!("/posts/{card}/patch");
     script.call("halcyon", "PUT", &patch, json!({ "message": "card two" }), &[]).await;
@@ -444,7 +451,15 @@ async fn posts(script: &mut Script<'_>) {
     script.call("halcyon", "GET", &format!("/posts/{root}"), Value::Null, &[]).await;
     script.call("halcyon", "GET", &format!("/posts/{unknown}"), Value::Null, &[]).await;
     script.call("stranger", "GET", &format!("/posts/{root}"), Value::Null, &["-"]).await;
-    script.call("halcyon", "GET", &format!("/posts/{reply}/thread"), Value::Null, &["order", "next_post_id", "prev_post_id"]).await;
+    script
+        .call(
+            "halcyon",
+            "GET",
+            &format!("/posts/{reply}/thread"),
+            Value::Null,
+            &["order", "next_post_id", "prev_post_id"],
+        )
+        .await;
     script.call("halcyon", "GET", &format!("/posts/{unknown}/thread"), Value::Null, &["-"]).await;
     script.call("halcyon", "POST", &format!("/posts/{card}/pin"), Value::Null, &[]).await;
     script.call("halcyon", "POST", &format!("/posts/{card}/actions/not-good"), Value::Null, &["-"]).await;
@@ -463,7 +478,8 @@ async fn posts(script: &mut Script<'_>) {
 async fn reactions(script: &mut Script<'_>) {
     script.title("reactions");
     let stage = script.stage;
-    let (cluster, me, lead, unknown) = (stage.channel("cluster"), stage.user("halcyon"), stage.user("lead"), "z".repeat(26));
+    let (cluster, me, lead, unknown) =
+        (stage.channel("cluster"), stage.user("halcyon"), stage.user("lead"), "z".repeat(26));
     let post = script.call("lead", "POST", "/posts", json!({ "channel_id": cluster, "message": "like" }), &["-"]).await;
     let post = script.name(&id(&post), "liked");
     for (user, on, emoji) in [
@@ -500,9 +516,7 @@ async fn files(script: &mut Script<'_>) {
     let cluster = stage.channel("cluster");
     let bot = stage.client("halcyon");
     let upload = |query: String, content: &'static str| {
-        bot.request("POST", &format!("/files?{query}"))
-            .header("Content-Type", "application/octet-stream")
-            .body(content)
+        bot.request("POST", &format!("/files?{query}")).header("Content-Type", "application/octet-stream").body(content)
     };
     let answer = Client::send(upload(format!("channel_id={cluster}&filename=run.log"), "lines")).await;
     let file = answer.json()["file_infos"][0]["id"].as_str().unwrap().to_owned();
@@ -528,7 +542,15 @@ async fn files(script: &mut Script<'_>) {
     script.call("lead", "GET", &format!("/posts/{made}/files/info"), Value::Null, &["id", "name"]).await;
     // A file is claimed once.
     script.call("halcyon", "POST", "/posts", post, &["file_ids", "message"]).await;
-    script.call("halcyon", "PUT", &format!("/posts/{made}/patch"), json!({ "message": "now with text" }), &["message", "file_ids"]).await;
+    script
+        .call(
+            "halcyon",
+            "PUT",
+            &format!("/posts/{made}/patch"),
+            json!({ "message": "now with text" }),
+            &["message", "file_ids"],
+        )
+        .await;
     script.call("halcyon", "GET", &format!("/files/{}/info", "z".repeat(26)), Value::Null, &[]).await;
 }
 
@@ -538,6 +560,7 @@ async fn timelines(script: &mut Script<'_>) {
     let square = stage.channel("town-square");
     let mut made = Vec::new();
     let lead = stage.client("lead");
+    lead.good("POST", "/posts", json!({ "channel_id": square, "message": "earlier" })).await;
     let root = id(&lead.good("POST", "/posts", json!({ "channel_id": square, "message": "thread" })).await);
     script.name(&root, "t-root");
     for number in 1..=5 {
@@ -795,4 +818,31 @@ async fn tokens(script: &mut Script<'_>) {
         script.note(format!("    a ping: {shown}"));
         break;
     }
+}
+
+/// Asks until it is too much.
+pub(crate) async fn play_limited(stage: &Stage) -> String {
+    let mut script = Script::new(stage);
+    let bot = stage.client("halcyon");
+    let mut good = Vec::new();
+    let refused = loop {
+        let many = (0..40).map(|_| bot.call("GET", "/users/me", &Value::Null));
+        let answers = futures_util::future::join_all(many).await;
+        let (refused, taken): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
+        good.extend(taken);
+        if let Some(refused) = refused.into_iter().next() {
+            break refused;
+        }
+    };
+    for (what, answer) in [("taken", &good[0]), ("refused", &refused)] {
+        script.note(format!("{what}: {} {:?}", answer.status, (answer.status == 429).then_some(&answer.text)));
+        for name in ["Content-Type", "X-RateLimit-Limit", "Retry-After"] {
+            script.note(format!("    {name}: {}", answer.header(name)));
+        }
+        for name in ["X-RateLimit-Remaining", "X-RateLimit-Reset"] {
+            let small = answer.header(name).parse::<u64>().is_ok_and(|number| number < 100);
+            script.note(format!("    {name}: a small number: {small}"));
+        }
+    }
+    script.lines.join("\n") + "\n"
 }

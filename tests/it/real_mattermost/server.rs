@@ -6,6 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// Names the server and an administrator of it: `http://admin:PASSWORD@127.0.0.1:PORT`.
 pub(crate) const VARIABLE: &str = "HALCYON_REAL_MATTERMOST";
@@ -67,9 +68,21 @@ impl Client {
         Self::send(request).await
     }
 
+    /// The answer once the server lets us ask.
+    pub(crate) async fn patient(&self, method: &str, path: &str, body: &Value) -> Answer {
+        loop {
+            let answer = self.call(method, path, body).await;
+            if answer.status != 429 {
+                return answer;
+            }
+            let seconds: f64 = answer.header("Retry-After").parse().unwrap_or(1.0);
+            tokio::time::sleep(Duration::from_secs_f64(seconds.max(0.2))).await;
+        }
+    }
+
     /// The JSON of an answer that must be good.
     pub(crate) async fn good(&self, method: &str, path: &str, body: Value) -> Value {
-        let answer = self.call(method, path, &body).await;
+        let answer = self.patient(method, path, &body).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text);
         answer.json()
     }
@@ -87,7 +100,11 @@ pub(crate) struct RealServer {
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) users: BTreeMap<String, String>,
     pub(crate) channels: BTreeMap<String, String>,
+    /// There is one bot `halcyon` on the server, so there is one test at a time.
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::const_new(());
 
 fn id_of(value: &Value) -> String {
     value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
@@ -101,6 +118,7 @@ impl RealServer {
 
     /// A new team with its channels on the server that the environment names.
     pub(crate) async fn start() -> Self {
+        let turn = TURN.lock().await;
         let given = std::env::var(VARIABLE).unwrap();
         let mut url = reqwest::Url::parse(&given).unwrap();
         let (name, password) = (url.username().to_owned(), url.password().unwrap_or_default().to_owned());
@@ -121,6 +139,7 @@ impl RealServer {
             clients: BTreeMap::new(),
             users: BTreeMap::new(),
             channels: BTreeMap::new(),
+            _turn: turn,
         };
         for name in ["operator", "lead", "guest"] {
             server.add_user(name).await;
@@ -136,7 +155,7 @@ impl RealServer {
     }
 
     async fn known(&self, name: &str) -> Option<String> {
-        let answer = self.admin.call("GET", &format!("/users/username/{name}"), &Value::Null).await;
+        let answer = self.admin.patient("GET", &format!("/users/username/{name}"), &Value::Null).await;
         (answer.status == 200).then(|| id_of(&answer.json()))
     }
 
@@ -145,8 +164,7 @@ impl RealServer {
         let id = match self.known(name).await {
             Some(id) => id,
             None => {
-                let user =
-                    json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
+                let user = json!({ "username": name, "email": format!("{name}@example.org"), "password": PASSWORD });
                 id_of(&self.admin.good("POST", "/users", user).await)
             }
         };
@@ -187,7 +205,8 @@ impl RealServer {
     }
 
     pub(crate) async fn add_channel(&mut self, name: &str, kind: &str) -> String {
-        let found = self.admin.call("GET", &format!("/teams/{}/channels/name/{name}", self.team), &Value::Null).await;
+        let found =
+            self.admin.patient("GET", &format!("/teams/{}/channels/name/{name}", self.team), &Value::Null).await;
         let id = if found.status == 200 {
             id_of(&found.json())
         } else {
@@ -244,7 +263,7 @@ impl RealServer {
 /// A session's token.
 pub(crate) async fn login(url: &str, name: &str, password: &str) -> String {
     let body = json!({ "login_id": name, "password": password });
-    let answer = Client::new(url, "").call("POST", "/users/login", &body).await;
+    let answer = Client::new(url, "").patient("POST", "/users/login", &body).await;
     assert_eq!(answer.status, 200, "{name} cannot log in: {}", answer.text);
     answer.header("Token")
 }

@@ -1,18 +1,21 @@
 //! Either server, real or sandbox, with the same people: what a script is played on.
 
-use super::server::{Client, RealServer};
-use halcyon::sandbox::mattermost::{Options, RateLimit, Server};
+use super::server::{Client, RealServer, login};
+use halcyon::sandbox::mattermost::{Options, RateLimit, Release, Server};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A chat server with the team, channels and people that every script knows.
 pub(crate) enum Stage {
-    Sandbox(Box<Server>),
+    Sandbox(Box<Server>, BTreeMap<String, Client>),
     Real(Box<RealServer>),
 }
 
 impl Stage {
-    pub(crate) async fn sandbox(limit: Option<RateLimit>) -> Self {
-        let server = Server::start(Options { rate_limit: limit, ..Options::default() }).await.unwrap();
+    pub(crate) async fn sandbox(rate_limit: Option<RateLimit>) -> Self {
+        let release = Release::July2021;
+        let options = Options { release, rate_limit, max_props_size: 8000, ..Options::default() };
+        let server = Server::start(options).await.unwrap();
         let team = server.add_team("ops");
         server.add_user("stranger");
         server.add_user("root");
@@ -23,7 +26,12 @@ impl Stage {
         let aside = server.add_channel(&team, "aside");
         server.join("lead", &aside).unwrap();
         server.join("root", &aside).unwrap();
-        Self::Sandbox(Box::new(server))
+        let mut clients = BTreeMap::from([("halcyon".to_owned(), Client::new(&server.url(), &server.bot_token()))]);
+        for name in ["operator", "lead", "guest", "stranger", "root"] {
+            let token = login(&server.url(), name, "password").await;
+            clients.insert(name.to_owned(), Client::new(&server.url(), &token));
+        }
+        Self::Sandbox(Box::new(server), clients)
     }
 
     pub(crate) async fn real() -> Self {
@@ -32,10 +40,7 @@ impl Stage {
         server.users.insert("root".into(), admin["id"].as_str().unwrap().to_owned());
         server.clients.insert("root".into(), server.admin.clone());
         let stranger = server.add_user("stranger").await;
-        server
-            .admin
-            .good("DELETE", &format!("/teams/{}/members/{stranger}", server.team), Value::Null)
-            .await;
+        server.admin.good("DELETE", &format!("/teams/{}/members/{stranger}", server.team), Value::Null).await;
         server.add_channel("secret", "P").await;
         server.join("lead", "secret").await;
         server.add_channel("aside", "O").await;
@@ -45,42 +50,42 @@ impl Stage {
 
     pub(crate) fn url(&self) -> String {
         match self {
-            Self::Sandbox(server) => server.url(),
+            Self::Sandbox(server, _) => server.url(),
             Self::Real(server) => server.url.clone(),
         }
     }
 
     pub(crate) fn client(&self, user: &str) -> Client {
         match self {
-            Self::Sandbox(server) => Client::new(&server.url(), &server.token_of(user).unwrap()),
+            Self::Sandbox(_, clients) => clients[user].clone(),
             Self::Real(server) => server.client(user).clone(),
         }
     }
 
     pub(crate) fn user(&self, name: &str) -> String {
         match self {
-            Self::Sandbox(server) => server.user_id(name).unwrap(),
+            Self::Sandbox(server, _) => server.user_id(name).unwrap(),
             Self::Real(server) => server.user(name),
         }
     }
 
     pub(crate) fn channel(&self, name: &str) -> String {
         match self {
-            Self::Sandbox(server) => server.channel_id(name).unwrap(),
+            Self::Sandbox(server, _) => server.channel_id(name).unwrap(),
             Self::Real(server) => server.channel(name),
         }
     }
 
     pub(crate) fn team(&self) -> String {
         match self {
-            Self::Sandbox(server) => server.add_team("ops"),
+            Self::Sandbox(server, _) => server.add_team("ops"),
             Self::Real(server) => server.team.clone(),
         }
     }
 
     pub(crate) fn team_name(&self) -> String {
         match self {
-            Self::Sandbox(_) => "ops".to_owned(),
+            Self::Sandbox(..) => "ops".to_owned(),
             Self::Real(server) => server.team_name.clone(),
         }
     }
@@ -100,7 +105,7 @@ impl Stage {
 
     pub(crate) async fn set_active(&self, user: &str, active: bool) {
         match self {
-            Self::Sandbox(server) => server.set_active(user, active).unwrap(),
+            Self::Sandbox(server, _) => server.set_active(user, active).unwrap(),
             Self::Real(server) => {
                 let path = format!("/users/{}/active", server.user(user));
                 server.admin.good("PUT", &path, json!({ "active": active })).await;
@@ -111,7 +116,7 @@ impl Stage {
     /// A post by an incoming webhook that this user made.
     pub(crate) async fn webhook(&self, owner: &str, channel: &str, text: &str, shown_as: &str) {
         match self {
-            Self::Sandbox(server) => {
+            Self::Sandbox(server, _) => {
                 server.post_as_webhook(owner, channel, text, shown_as).unwrap();
             }
             Self::Real(server) => server.webhook(owner, channel, text, shown_as).await,
@@ -120,7 +125,7 @@ impl Stage {
 
     pub(crate) async fn new_token(&self, user: &str) -> String {
         match self {
-            Self::Sandbox(server) => server.token_of(user).unwrap(),
+            Self::Sandbox(server, _) => server.token_of(user).unwrap(),
             Self::Real(server) => server.new_token(&server.user(user)).await,
         }
     }
@@ -128,7 +133,7 @@ impl Stage {
     /// Takes a token back while it is in use.
     pub(crate) async fn revoke(&self, token: &str) {
         match self {
-            Self::Sandbox(server) => server.faults().revoke_token(token),
+            Self::Sandbox(server, _) => server.faults().revoke_token(token),
             Self::Real(server) => {
                 // By its owner's list: a token cannot be named by itself.
                 let me = Client::new(&server.url, token).good("GET", "/users/me", Value::Null).await;
@@ -145,7 +150,7 @@ impl Stage {
     /// Waits until the server has noticed that a user's websockets are gone.
     pub(crate) async fn gone(&self, user: &str) {
         match self {
-            Self::Sandbox(server) => {
+            Self::Sandbox(server, _) => {
                 while server.is_connected(user) {
                     tokio::task::yield_now().await;
                 }

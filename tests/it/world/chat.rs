@@ -30,7 +30,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// What was made, or why it was not.
 fn made(client: &Client, method: &str, path: &str, body: Value) -> Result<Value, Refusal> {
-    let answer = wait(client.call(method, path, &body));
+    let answer = wait(client.patient(method, path, &body));
     let json = answer.json();
     if answer.status < 300 {
         return Ok(json);
@@ -126,16 +126,9 @@ impl Chat {
         Ok(text(&made(real.client(one), "POST", "/channels/direct", both)?, "id"))
     }
 
-    pub(crate) fn post_as(
-        &self,
-        user: &str,
-        channel: &str,
-        line: &str,
-        root: Option<&str>,
-    ) -> Result<String, Refusal> {
+    pub(crate) fn post_as(&self, user: &str, channel: &str, line: &str, root: Option<&str>) -> Result<String, Refusal> {
         let Some(real) = self.real() else { return self.deref().post_as(user, channel, line, root) };
-        let post =
-            json!({ "channel_id": real.channel(channel), "message": line, "root_id": root.unwrap_or_default() });
+        let post = json!({ "channel_id": real.channel(channel), "message": line, "root_id": root.unwrap_or_default() });
         Ok(text(&made(real.client(user), "POST", "/posts", post)?, "id"))
     }
 
@@ -172,17 +165,6 @@ impl Chat {
         made(real.client(user), "PUT", &format!("/posts/{post}/patch"), json!({ "message": line })).map(drop)
     }
 
-    pub(crate) fn delete_as(&self, user: &str, post: &str) -> Result<(), Refusal> {
-        let Some(real) = self.real() else { return self.deref().delete_as(user, post) };
-        made(real.client(user), "DELETE", &format!("/posts/{post}"), Value::Null).map(drop)
-    }
-
-    pub(crate) fn react_as(&self, user: &str, post: &str, emoji: &str) -> Result<(), Refusal> {
-        let Some(real) = self.real() else { return self.deref().react_as(user, post, emoji) };
-        let body = json!({ "user_id": real.user(user), "post_id": post, "emoji_name": emoji });
-        made(real.client(user), "POST", "/reactions", body).map(drop)
-    }
-
     // ---- what there is to see
 
     /// The posts of a channel that are not deleted, oldest first.
@@ -213,18 +195,19 @@ impl Chat {
 
     pub(crate) fn files(&self, post: &str) -> Vec<FileInfo> {
         let Some(real) = self.real() else { return self.deref().files(post) };
-        let found = made(&real.admin, "GET", &format!("/posts/{post}/files/info"), Value::Null).unwrap();
-        let file = |one: &Value| {
-            let id = text(one, "id");
+        let found = made(&real.admin, "GET", &format!("/posts/{post}"), Value::Null).unwrap();
+        // One by one: a list that the server makes while it still saves the post is empty, and it keeps that list.
+        let file = |id: String| {
+            let one = made(&real.admin, "GET", &format!("/files/{id}/info"), Value::Null).unwrap();
             let content = wait(async {
                 let answer = real.admin.request("GET", &format!("/files/{id}")).send().await.unwrap();
                 answer.bytes().await.unwrap().to_vec()
             });
             let mut file = FileInfo::default();
-            (file.id, file.name, file.content) = (id, text(one, "name"), content);
+            (file.id, file.name, file.content) = (id, text(&one, "name"), content);
             file
         };
-        found.as_array().into_iter().flatten().map(file).collect()
+        post_of(&found).file_ids.into_iter().map(file).collect()
     }
 
     /// Waits until a post of the channel is as wished.

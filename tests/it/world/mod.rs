@@ -2,7 +2,6 @@
 
 mod chat;
 
-use crate::real_mattermost::server::RealServer;
 use chat::Chat;
 use halcyon::app::engine::Engine;
 use halcyon::config::{Config, Environment};
@@ -12,7 +11,6 @@ use halcyon::sandbox::mattermost::{Options, Post};
 use halcyon::sandbox::nodes::{self, Nodes};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard};
 
 /// How long anything may take; only ever waited for in full by a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,8 +26,6 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) bot: String,
     pub(crate) directory: tempfile::TempDir,
-    /// A real server has one bot `halcyon`, so there is one world at a time on it.
-    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl World {
@@ -42,8 +38,6 @@ impl World {
 
     /// Everything but the bot; `more` is added to its configuration.
     pub(crate) async fn without_bot(more: &str) -> Self {
-        static TURN: Mutex<()> = Mutex::const_new(());
-        let turn = if RealServer::is_named() { Some(TURN.lock().await) } else { None };
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
         let options = nodes::Options {
@@ -55,7 +49,7 @@ impl World {
         let chat = Chat::start(Options::default()).await;
         let config = config(&chat, nodes.ssh_config(), directory.path(), more);
         let bot = chat.user_id("halcyon").unwrap();
-        Self { chat, nodes, engine: None, config, bot, directory, _turn: turn }
+        Self { chat, nodes, engine: None, config, bot, directory }
     }
 
     pub(crate) async fn start_bot(&mut self) {
