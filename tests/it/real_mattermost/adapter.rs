@@ -186,11 +186,11 @@ async fn real_mattermost_is_listened_to_whatever_the_line_does() {
 }
 
 /// Five lines at once, and an answer for each.
-async fn five_lines(world: &World) {
+async fn five_lines(world: &World, word: &str) {
     let asked: Vec<String> =
-        (1..=5).map(|number| world.write("operator", &format!("!greet n{number} on wn001"))).collect();
+        (1..=5).map(|number| world.write("operator", &format!("!greet {word}{number} on wn001"))).collect();
     for number in 1..=5 {
-        let hello = format!("hello n{number}");
+        let hello = format!("hello {word}{number}");
         let answer = world.answer_that(&asked[0], |post| post.message.contains(&hello) && !under_way(post)).await;
         let same = world.chat.posts(&answer.channel_id);
         assert_eq!(same.iter().filter(|post| post.message.contains(&hello)).count(), 1, "said once");
@@ -208,14 +208,14 @@ async fn real_mattermost_may_be_killed_under_the_bot() {
         return;
     }
     let world = World::start().await;
-    five_lines(&world).await;
+    five_lines(&world, "before").await;
     let asked = world.write("operator", "!wait 20 on wn[001-002]");
     let going = world.answer_that(&asked, |post| post.message.contains("waiting")).await;
     tokio::task::block_in_place(|| RealServer::manage("kill"));
     tokio::task::block_in_place(|| RealServer::manage("restart"));
     let answer = world.answer_that(&asked, |post| post.id == going.id && !under_way(post)).await;
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
-    five_lines(&world).await;
+    five_lines(&world, "after").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,5 +236,5 @@ async fn real_mattermost_may_limit_the_bot() {
     drop(stage);
     crate::golden("real_mattermost/limited.txt", &transcript);
     let world = World::start().await;
-    five_lines(&world).await;
+    five_lines(&world, "slowly").await;
 }

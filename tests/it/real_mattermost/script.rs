@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use regex::Regex;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -26,10 +27,15 @@ const NOISE: [&str; 7] = [
     "sidebar_category_created",
 ];
 
+static ID: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b[a-z0-9]{26}\b").unwrap());
+static DIRECT: LazyLock<Regex> = LazyLock::new(|| Regex::new("<[a-z]+>__<[a-z]+>").unwrap());
+static LONG: LazyLock<Regex> = LazyLock::new(|| Regex::new("x{100,}").unwrap());
+
 /// A script under way.
 pub(crate) struct Script<'a> {
     pub(crate) stage: &'a Stage,
     names: BTreeMap<String, String>,
+    team: Regex,
     pub(crate) lines: Vec<String>,
 }
 
@@ -43,9 +49,9 @@ impl<'a> Script<'a> {
             names.insert(stage.channel(channel), format!("#{channel}"));
         }
         names.insert(stage.team(), "the team".into());
-        names.insert(stage.team_name(), "the team's name".into());
         names.insert("z".repeat(26), "unknown".into());
-        Self { stage, names, lines: Vec::new() }
+        let team = Regex::new(&format!(r"\b{}\b", stage.team_name())).unwrap();
+        Self { stage, names, team, lines: Vec::new() }
     }
 
     pub(crate) fn name(&mut self, id: &str, name: &str) -> String {
@@ -66,18 +72,14 @@ impl<'a> Script<'a> {
     /// Text without ids.
     fn plain(&self, text: &str) -> String {
         let mut text = text.replace(&self.stage.url(), "URL");
+        // Ids stand in longer names too, such as a direct channel's.
         for (id, name) in &self.names {
-            // Ids stand in longer names, such as a direct channel's; other names are words.
-            text = match id.len() {
-                26 => text.replace(id, &format!("<{name}>")),
-                _ => Regex::new(&format!(r"\b{id}\b")).unwrap().replace_all(&text, format!("<{name}>")).into_owned(),
-            };
+            text = text.replace(id, &format!("<{name}>"));
         }
-        let ids = Regex::new(r"\b[a-z0-9]{26}\b").unwrap();
-        let text = ids.replace_all(&text, "<id>").into_owned();
+        let text = self.team.replace_all(&text, "<the team's name>");
+        let text = ID.replace_all(&text, "<id>");
         // Both ids of a direct channel's name, in whatever order they sort.
-        let direct = Regex::new("<[a-z]+>__<[a-z]+>").unwrap();
-        direct.replace_all(&text, "<two ids>").into_owned()
+        DIRECT.replace_all(&text, "<two ids>").into_owned()
     }
 
     /// JSON without ids and times; JSON in a string is shown as `JSON(...)`.
@@ -120,8 +122,7 @@ impl<'a> Script<'a> {
         if only == ["-"] {
             return answer.status.to_string();
         }
-        let long = Regex::new("x{100,}").unwrap();
-        format!("{} {}", answer.status, long.replace_all(&self.shown(&pick(&json, only)), "x…"))
+        format!("{} {}", answer.status, LONG.replace_all(&self.shown(&pick(&json, only)), "x…"))
     }
 
     /// Notes events that come in any order, once each of these has come.

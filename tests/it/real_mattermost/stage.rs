@@ -11,6 +11,11 @@ pub(crate) enum Stage {
     Real(Box<RealServer>),
 }
 
+/// The name under which the sandbox knows somebody: who is called root here is `admin` on a real server.
+fn account(name: &str) -> &str {
+    if name == "root" { "admin" } else { name }
+}
+
 impl Stage {
     pub(crate) async fn sandbox(rate_limit: Option<RateLimit>) -> Self {
         let release = Release::July2021;
@@ -18,17 +23,17 @@ impl Stage {
         let server = Server::start(options).await.unwrap();
         let team = server.add_team("ops");
         server.add_user("stranger");
-        server.add_user("root");
-        server.make_admin("root").unwrap();
-        server.join("root", &server.channel_id("cluster").unwrap()).unwrap();
+        server.add_user("admin");
+        server.make_admin("admin").unwrap();
+        server.join("admin", &server.channel_id("cluster").unwrap()).unwrap();
         let secret = server.add_private_channel(&team, "secret");
         server.join("lead", &secret).unwrap();
         let aside = server.add_channel(&team, "aside");
         server.join("lead", &aside).unwrap();
-        server.join("root", &aside).unwrap();
+        server.join("admin", &aside).unwrap();
         let mut clients = BTreeMap::from([("halcyon".to_owned(), Client::new(&server.url(), &server.bot_token()))]);
         for name in ["operator", "lead", "guest", "stranger", "root"] {
-            let token = login(&server.url(), name, "password").await;
+            let token = login(&server.url(), account(name), "password").await;
             clients.insert(name.to_owned(), Client::new(&server.url(), &token));
         }
         Self::Sandbox(Box::new(server), clients)
@@ -64,7 +69,7 @@ impl Stage {
 
     pub(crate) fn user(&self, name: &str) -> String {
         match self {
-            Self::Sandbox(server, _) => server.user_id(name).unwrap(),
+            Self::Sandbox(server, _) => server.user_id(account(name)).unwrap(),
             Self::Real(server) => server.user(name),
         }
     }
