@@ -29,7 +29,7 @@ fn adapter(server: &RealServer, token: &str) -> Arc<Mattermost> {
         token: Secret::new(token),
         team: server.team_name.clone(),
         ca_file: None,
-        now: Timestamp::now,
+        now: || Timestamp::UNIX_EPOCH,
         pace,
     };
     Arc::new(Mattermost::new(options).unwrap())

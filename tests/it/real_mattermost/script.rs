@@ -274,7 +274,10 @@ pub(crate) async fn play(stage: &Stage) -> String {
     files(&mut script).await;
     timelines(&mut script).await;
     events(&mut script).await;
+    // Each lets go of its websockets: the server must see nobody when one is resumed.
     sockets(&mut script).await;
+    authentication(&mut script).await;
+    resuming(&mut script).await;
     tokens(&mut script).await;
     script.lines.join("\n") + "\n"
 }
@@ -704,8 +707,12 @@ async fn sockets(script: &mut Script<'_>) {
     script.hears("halcyon", &mut socket, "hello").await;
     socket.send(Message::Text("no JSON".into())).await.unwrap();
     script.note(format!("a frame that is no JSON\n    {:?}", reply(&mut socket).await));
+}
 
+async fn authentication(script: &mut Script<'_>) {
     script.title("authentication of websockets");
+    let stage = script.stage;
+    let (url, token) = (stage.url(), stage.client("halcyon").token);
     let mut socket = connect(&url, "", "").await;
     send(&mut socket, json!({ "action": "ping", "seq": 1 })).await;
     let before = tokio::time::Instant::now();
@@ -725,8 +732,12 @@ async fn sockets(script: &mut Script<'_>) {
     let frame = next(&mut socket).await;
     let seconds = before.elapsed().as_secs_f64().round();
     script.note(format!("a wrong token in the header\n    {frame:?} after {seconds} seconds"));
+}
 
+async fn resuming(script: &mut Script<'_>) {
     script.title("resuming");
+    let stage = script.stage;
+    let (url, token, cluster) = (stage.url(), stage.client("halcyon").token, stage.channel("cluster"));
     let mut socket = connect(&url, &token, "").await;
     let hello = script.hears("halcyon", &mut socket, "hello").await;
     let connection = hello["data"]["connection_id"].as_str().unwrap().to_owned();
