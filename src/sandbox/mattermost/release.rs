@@ -5,7 +5,7 @@
 pub enum Release {
     /// 5.38 of July 2021. The tests compare with a transcript of a real one.
     July2021,
-    /// 10.5, as far as its sources and documentation tell.
+    /// 10.5, from notes on the protocol; it has not been measured.
     #[default]
     Recent,
 }
