@@ -21,6 +21,7 @@ mod outbox;
 mod params;
 mod peers_ssh;
 mod prefix;
+mod real_mattermost;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;

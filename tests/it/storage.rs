@@ -114,6 +114,7 @@ impl Turning {
             mention_after: Duration::from_secs(10),
             own_uid: OWN,
             limits: Default::default(),
+            late_after: Duration::from_secs(120),
         });
         let (inputs, queue) = mpsc::channel(64);
         let (callers, stop) = (Callers::default(), CancellationToken::new());

@@ -7,6 +7,7 @@ use super::event::{Audience, Event, Happening};
 use super::id::new_id;
 use super::model::{Channel, ChannelKind, FileInfo, Post, Reaction, Team, User};
 use super::refusal::Refusal;
+use super::release::Release;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::broadcast;
@@ -15,11 +16,14 @@ use tokio::sync::broadcast;
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) user_id: String,
+    /// Whether it began with a password; such a one ends when its owner is deactivated, a token only rests.
+    pub(crate) by_password: bool,
 }
 
 /// The limits and times of this server.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
+    pub(crate) release: Release,
     pub(crate) max_post_size: usize,
     pub(crate) max_props_size: usize,
     pub(crate) max_file_size: usize,
@@ -136,9 +140,9 @@ impl World {
         self.users.get(who).or_else(|| self.user_by_name(who)).ok_or_else(Refusal::no_user)
     }
 
-    pub(crate) fn open_session(&mut self, user_id: &str) -> String {
+    pub(crate) fn open_session(&mut self, user_id: &str, by_password: bool) -> String {
         let token = new_id();
-        self.sessions.insert(token.clone(), Session { user_id: user_id.to_owned() });
+        self.sessions.insert(token.clone(), Session { user_id: user_id.to_owned(), by_password });
         token
     }
 
@@ -163,11 +167,11 @@ impl World {
         if let Some(user) = self.users.get_mut(user_id) {
             user.delete_at = if active { 0 } else { now };
         }
-        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
-        let everybody: Vec<String> = self.users.keys().cloned().collect();
-        for id in everybody {
-            self.publish(&Event::new("user_updated", Audience::User(id), json!({ "user": shown.clone() })));
+        if !active {
+            self.sessions.retain(|_, session| session.user_id != user_id || !session.by_password);
         }
+        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
+        self.publish(&Event::new("user_updated", Audience::Everybody, json!({ "user": shown })));
     }
 
     // ---- teams and channels

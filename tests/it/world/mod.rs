@@ -1,10 +1,13 @@
 //! The whole program between a chat server and nodes that live in this process: what every test of a conversation starts from.
 
+mod chat;
+
+use chat::Chat;
 use halcyon::app::engine::{Engine, EngineOptions};
 use halcyon::config::{Config, Environment};
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
-use halcyon::sandbox::mattermost::{Options, Post, Server};
+use halcyon::sandbox::mattermost::{Options, Post};
 use halcyon::sandbox::nodes::{self, Nodes};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +20,7 @@ pub(crate) const CHANNEL: &str = "cluster";
 
 /// A chat server, nodes, a bot between them, and a directory for all.
 pub(crate) struct World {
-    pub(crate) chat: Server,
+    pub(crate) chat: Chat,
     pub(crate) nodes: Nodes,
     pub(crate) engine: Option<Engine>,
     pub(crate) config: Config,
@@ -44,7 +47,7 @@ impl World {
             ..nodes::Options::new(names, directory.path().join("nodes"))
         };
         let nodes = Nodes::start(options).await.unwrap();
-        let chat = Server::start(Options::default()).await.unwrap();
+        let chat = Chat::start(Options::default()).await;
         let config = config(&chat, nodes.ssh_config(), directory.path(), more);
         let bot = chat.user_id("halcyon").unwrap();
         Self { chat, nodes, engine: None, config, options: EngineOptions::default(), bot, directory }
@@ -157,14 +160,14 @@ pub(crate) fn id_of(post: &Post) -> String {
     place.unwrap().rsplit('`').nth(1).unwrap().trim_start_matches("cancel ").to_owned()
 }
 
-fn config(chat: &Server, ssh_config: &Path, directory: &Path, more: &str) -> Config {
+fn config(chat: &Chat, ssh_config: &Path, directory: &Path, more: &str) -> Config {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
     let text = format!(
         r#"
 [mattermost]
 url = "{url}"
-team = "ops"
+team = "{team}"
 channels = ["{CHANNEL}"]
 admin_channel = "{CHANNEL}"
 [store]
@@ -189,6 +192,7 @@ grants = ["admin:*"]
 {more}
 "#,
         url = chat.url(),
+        team = chat.team_name(),
     );
     let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
     Config::parse(&directory.join("config.toml"), &text, &environment).unwrap()

@@ -119,10 +119,10 @@ async fn attend(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     let Some(limit) = shared.settings.rate_limit else { return stamp(&shared, next.run(request).await) };
     let who = bearer(request.headers()).unwrap_or_default();
     match shared.charge(&who, limit) {
-        Err(wait) => limit_exceeded(wait, limit.burst),
+        Err(wait) => limit_exceeded(wait, told(limit.burst)),
         Ok(left) => {
             let mut answer = stamp(&shared, next.run(request).await);
-            rate_headers(answer.headers_mut(), limit.burst, left, 1);
+            rate_headers(answer.headers_mut(), told(limit.burst), left, 1);
             answer
         }
     }
@@ -151,6 +151,11 @@ fn rate_headers(headers: &mut HeaderMap, limit: u32, left: u32, reset: u64) {
     headers.insert(HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(limit));
     headers.insert(HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(left));
     headers.insert(HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(reset));
+}
+
+/// What is told as the limit: one call, and as many more as may come at once.
+fn told(burst: u32) -> u32 {
+    burst.saturating_add(1)
 }
 
 /// 429 comes in plain text, not as a JSON error.
