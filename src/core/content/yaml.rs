@@ -175,7 +175,8 @@ impl Builder<'_> {
             match next {
                 Ok((event, span)) => self.event(event, span.start)?,
                 Err(error) => {
-                    let line = error.marker().line();
+                    // What is missing at the end is missed on the line behind the last.
+                    let line = error.marker().line().min(last_line(text));
                     let stop = self.stop(Some(line), format!("this is not YAML: {}", error.info()));
                     let bare = text.lines().nth(line.saturating_sub(1)).is_some_and(has_bare_template);
                     if bare && let Some(diagnostic) = self.diagnostics.last_mut() {
@@ -461,6 +462,13 @@ fn measure(node: &Node) -> (usize, usize) {
         .into_iter()
         .map(measure)
         .fold((1, 1), |(nodes, depth), (more, deeper)| (nodes + more, depth.max(deeper + 1)))
+}
+
+/// The number of the last line that has anything on it, counted as the parser counts.
+fn last_line(text: &str) -> usize {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    text.replace("\r\n", "\n").matches(['\n', '\r']).count() + 1
 }
 
 /// The first character that YAML 1.1 does not allow, with its line.
