@@ -23,9 +23,12 @@
 //!
 //! **A full disk loses nothing**: the write that failed is taken back, the caller is told, and the next one may succeed.
 //!
+//! [`Contents`] tells what one file of the log holds without opening a store.
+//!
 //! Blobs are plain files and not sled's, as large values would go through sled's cache and its log twice, and could not be synced.
 
 mod blobs;
+mod contents;
 mod disk;
 mod export;
 mod index;
@@ -37,6 +40,7 @@ mod record;
 mod segment;
 
 pub use blobs::DiskBlobs;
+pub use contents::{Contents, Ending};
 pub use disk::{Counters, DiskStore, Opened, Options};
 pub use export::export;
 pub use index::Origin;
