@@ -12,6 +12,7 @@ mod control;
 mod conversation;
 mod docs;
 mod execution;
+mod fuzz_corpus;
 mod host;
 mod local;
 mod mattermost;

@@ -592,6 +592,8 @@ fn outside_text_is_harmless() {
     check("**bold** _it_ `code`", "\\*\\*bold\\*\\* \\_it\\_ \\`code\\`");
     check(":wave: http://evil", ":\u{200b}wave: http:\u{200b}//evil");
     check("[text](http://evil)", "\\[text\\]\\(http:\u{200b}//evil\\)");
+    check(":100: at 12:34:56", ":\u{200b}100: at 12:34:56");
+    check("fe80::8ball:1", "fe80::\u{200b}8ball:1");
     check("two\nlines\ttab", "two lines tab");
     check("bell\u{7}", "bell\u{fffd}");
 }
@@ -605,6 +607,9 @@ fn output_cannot_leave_its_fence() {
     check("``````", "``\u{200b}``\u{200b}``");
     check("\u{1b}[31mred\u{1b}[0m", "red");
     check("\u{1b}]0;title\u{7}text", "text");
+    check("\u{1b}]0;a\\b\u{1b}\\text", "text");
+    check("\u{1b}(Bplain\u{1b}[", "plain");
+    check("\u{1b}]0;cut off\nnext\u{1b}\nline\u{1b}[1\nend", "\nnext\nline\nend");
     check("10%\r50%\r100%", "100%");
     check("windows\r\nline", "windows\nline");
     check("a\u{8}b", "b");

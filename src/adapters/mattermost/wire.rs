@@ -77,12 +77,12 @@ pub fn decode(text: &str) -> Frame {
     let frame: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(frame)) => frame,
         Ok(_) => return Frame::Noise("not an object".into()),
-        Err(problem) => return Frame::Noise(format!("not JSON: {problem}")),
+        Err(problem) => return Frame::Noise(shorten(&format!("not JSON: {problem}"))),
     };
     if let Some(name) = frame.get("event").and_then(Value::as_str).filter(|name| !name.is_empty()) {
         let seq = frame.get("seq").and_then(Value::as_u64);
         let event = event(name, frame.get("data"), frame.get("broadcast"))
-            .unwrap_or_else(|why| Event::Unreadable { why: format!("{name}: {why}") });
+            .unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
         return Frame::Event { seq, event };
     }
     let Some(to) = frame.get("seq_reply").and_then(Value::as_u64) else {

@@ -40,9 +40,12 @@
 //!
 //! **A full disk loses nothing**: the write that failed is taken back, the caller is told, and the next one may succeed.
 //!
+//! [`Contents`] tells what one file of the log holds without opening a store.
+//!
 //! Blobs are plain files and not sled's, as large values would go through sled's cache and its log twice, and could not be synced.
 
 mod blobs;
+mod contents;
 mod disk;
 mod entry;
 mod export;
@@ -62,6 +65,7 @@ mod snapshot;
 mod upkeep;
 
 pub use blobs::DiskBlobs;
+pub use contents::{Contents, Ending};
 pub use disk::{Counters, DiskStore, Opened, Options};
 pub use export::export;
 pub use import::{ImportError, import};
