@@ -374,7 +374,8 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     let disk = match Small::mount(&world.directory.path().join("disk"), 24) {
         Ok(disk) => disk,
         Err(why) if std::env::var_os("HALCYON_WITHOUT_POWER_CUTS").is_some_and(|value| value == "1") => {
-            eprintln!("storage: NOT RUN, as HALCYON_WITHOUT_POWER_CUTS=1 allows: {why}");
+            let said = "storage: NOT RUN, as HALCYON_WITHOUT_POWER_CUTS=1 allows";
+            let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{said}: {why}\n"));
             return;
         }
         Err(why) => panic!("no small file system ({why}); this needs root. HALCYON_WITHOUT_POWER_CUTS=1 goes without"),

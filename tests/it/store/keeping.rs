@@ -454,14 +454,12 @@ async fn after_removing_the_store_takes_at_most_twice_what_is_live() {
     store.append(facts).await.unwrap();
     drop(store);
     let (store, _) = try_open(directory.path(), Options::default()).await.unwrap();
-    let before = taken_on_disk(directory.path());
     let freed = store.retain(at(40_000)).await.unwrap();
     assert!(freed.facts > 15_000, "{freed:?}");
     drop(store);
     let live: usize = lines(directory.path()).iter().map(|line| line.len() + 1).sum();
     let parts = ["log", "index", "snapshots", "blobs"].map(|part| taken_on_disk(&directory.path().join(part)));
     let after = taken_on_disk(directory.path());
-    eprintln!("live {live}, before {before}, after {after}, log, index, snapshots, blobs {parts:?}");
     assert!(after <= 2 * live as u64, "{after} bytes for {live} live ones: log, index, snapshots, blobs {parts:?}");
 }
 
