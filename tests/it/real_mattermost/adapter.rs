@@ -75,18 +75,28 @@ async fn real_mattermost_is_spoken_to() {
         root: root.cloned(),
         text: format!("this is {key}"),
         files,
+        instance: None,
     };
     let id = chat.create(&post("d1", None, Vec::new())).await.unwrap();
     assert_eq!(chat.create(&post("d1", None, Vec::new())).await.unwrap(), id, "the server recognises the repeat");
-    assert_eq!(chat.find(&cluster, None, &DeliveryId::new("d1")).await.unwrap().as_ref(), Some(&id));
-    assert_eq!(chat.find(&cluster, None, &DeliveryId::new("d2")).await.unwrap(), None);
+    assert_eq!(
+        chat.find(&cluster, None, &DeliveryId::new("d1"), Duration::from_secs(3600)).await.unwrap().as_ref(),
+        Some(&id)
+    );
+    assert_eq!(chat.find(&cluster, None, &DeliveryId::new("d2"), Duration::from_secs(3600)).await.unwrap(), None);
     chat.edit(&id, "ended").await.unwrap();
     let stored = server.admin.good("GET", &format!("/posts/{id}"), Value::Null).await;
     assert_eq!((&stored["message"], &stored["props"]["halcyon_key"]), (&json!("ended"), &json!("d1")));
     let file = chat.upload(&cluster, "out put&.txt", b"all of it".to_vec()).await.unwrap();
     let reply = chat.create(&post("d3", Some(&id), vec![file.clone()])).await.unwrap();
-    assert_eq!(chat.find(&cluster, Some(&id), &DeliveryId::new("d3")).await.unwrap(), Some(reply.clone()));
-    assert_eq!(chat.find(&cluster, Some(&reply), &DeliveryId::new("d3")).await.unwrap(), Some(reply.clone()));
+    assert_eq!(
+        chat.find(&cluster, Some(&id), &DeliveryId::new("d3"), Duration::from_secs(3600)).await.unwrap(),
+        Some(reply.clone())
+    );
+    assert_eq!(
+        chat.find(&cluster, Some(&reply), &DeliveryId::new("d3"), Duration::from_secs(3600)).await.unwrap(),
+        Some(reply.clone())
+    );
     let info = server.admin.good("GET", &format!("/files/{file}/info"), Value::Null).await;
     assert_eq!((&info["name"], &info["size"]), (&json!("out put&.txt"), &json!(9)));
     for emoji in ["eyes", "eyes", "+1"] {
@@ -123,7 +133,10 @@ async fn real_mattermost_is_spoken_to() {
         };
         assert!(told && problem.to_string().contains("(request "), "{what}: {problem}");
     }
-    assert_eq!(chat.find(&cluster, Some(&gone), &DeliveryId::new("d1")).await.unwrap(), None);
+    assert_eq!(
+        chat.find(&cluster, Some(&gone), &DeliveryId::new("d1"), Duration::from_secs(3600)).await.unwrap(),
+        None
+    );
     let problem = adapter(&server, &"x".repeat(26)).create(&post("d5", None, Vec::new())).await.unwrap_err();
     assert!(matches!(problem, ChatError::Token { .. }), "{problem}");
 }
