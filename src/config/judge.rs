@@ -2,7 +2,9 @@
 
 use super::document::{Document, Spot, closest};
 use super::inventory::{self, GroupSource};
-use super::validated::{Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
+use super::validated::{
+    CALLS_AT_ONCE, CALLS_PER_SECOND, Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh,
+};
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::settings::{Address, Grant, Role, Verb};
@@ -118,6 +120,8 @@ impl Judge<'_, '_, '_> {
             callback_url,
             ca_file,
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
+            calls_per_second: calls(chat.calls_per_second, CALLS_PER_SECOND),
+            calls_at_once: calls(chat.calls_at_once, CALLS_AT_ONCE),
         })
     }
 
@@ -396,4 +400,9 @@ impl Judge<'_, '_, '_> {
             self.document.warning(spot, format!("cannot read {}: {error}", path.display()), None);
         }
     }
+}
+
+/// A number of calls; its bounds were checked when it was read.
+fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
+    written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
 }
