@@ -73,6 +73,7 @@ run)
     break
   done
   [ "$whole" ] || refuse "the script did not arrive whole; nothing was run" 125
+  script=${script%"$newline"}
   command -v setsid >/dev/null 2>&1 || refuse "there is no setsid here (util-linux or busybox has it); nothing was run" 125
   command -v tee >/dev/null 2>&1 || refuse "there is no tee here (coreutils or busybox has it); nothing was run" 125
   [ -e "$base.kill" ] && refuse "killed before it was run" 125
@@ -103,7 +104,7 @@ eval "unset script
 $script"'
   shell=sh reading="script=\$(cat)"
   if command -v bash >/dev/null 2>&1; then
-    shell=bash reading="IFS= read -r -d \"\" script"
+    shell=bash reading="IFS= read -r -d \"\" script; script=\${script%?}"
     [ ${#script} -gt 4000 ] && reading="script=\$(</dev/stdin)"
   fi
   trap : HUP INT TERM
