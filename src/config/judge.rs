@@ -7,7 +7,7 @@ use super::validated::{
 };
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use crate::core::settings::{Address, Grant, Role, Verb};
+use crate::core::settings::{Address, Grant, Limits, Role, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -40,6 +40,7 @@ impl Judge<'_, '_, '_> {
         if let Some(limit) = file.local_output_limit {
             config.local.output_limit = limit.value;
         }
+        limits(&mut config.limits, &file.limits);
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);
@@ -405,4 +406,18 @@ impl Judge<'_, '_, '_> {
 /// A number of calls; its bounds were checked when it was read.
 fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
     written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
+}
+
+fn limits(limits: &mut Limits, written: &file::Limits) {
+    let pairs = [
+        (&mut limits.executions, &written.executions),
+        (&mut limits.executions_per_user, &written.executions_per_user),
+        (&mut limits.lines_per_user, &written.lines_per_user),
+        (&mut limits.lines_per_channel, &written.lines_per_channel),
+    ];
+    for (limit, written) in pairs {
+        if let Some(spot) = written {
+            *limit = usize::try_from(spot.value).unwrap_or(usize::MAX);
+        }
+    }
 }
