@@ -105,12 +105,27 @@ impl Guest {
         );
         let connected = connected.await.is_some();
         let mut guest = Self { child, server, happenings, bot, channels, first: Duration::ZERO, _place: place };
-        if !connected || guest.ask(LINE, 0).await.is_none() {
+        if !connected || !guest.wake().await {
             let log = fs::read_to_string(guest._place.path().join("log")).unwrap_or_default();
             panic!("{name} does not answer (connected: {connected}):\n{log}");
         }
         guest.first = began.elapsed();
+        // Lines that were said again while it was not ready may be answered still.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        guest.happenings = guest.server.subscribe();
         Some(guest)
+    }
+
+    /// Says the line until it is answered: some bots connect before they know what to answer.
+    async fn wake(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            self.say(LINE, 0);
+            if timeout(Duration::from_millis(50), self.answer()).await.is_ok_and(|answer| answer.is_some()) {
+                return true;
+            }
+        }
+        false
     }
 
     fn say(&self, line: &str, channel: usize) {

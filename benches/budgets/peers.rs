@@ -25,7 +25,7 @@ pub(crate) fn bot(setting: &Setting, name: &str, url: &str, token: &str) -> Opti
             }
             let mut command = Command::new("node");
             command.arg(hubot).arg("--disable-httpd").arg("--file").arg(script("hubot-mattermost.mjs"));
-            command.arg("--require").arg(script("hubot-script.mjs"));
+            command.arg("--require").arg(script("hubot"));
             command.env("HUBOT_LOG_LEVEL", "error");
             command
         }

@@ -22,8 +22,8 @@ impl Bound {
 
     fn text(self, what: &str) -> String {
         match self {
-            Bound::AtMost(bound) => format!("<= {bound}{what}"),
-            Bound::AtLeast(bound) => format!(">= {bound}{what}"),
+            Bound::AtMost(bound) => format!("<= {}{what}", figure(bound)),
+            Bound::AtLeast(bound) => format!(">= {}{what}", figure(bound)),
         }
     }
 }
