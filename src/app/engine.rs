@@ -45,8 +45,8 @@ const LONGEST_CONTROL_DIR: usize = 60;
 pub struct EngineOptions {
     /// The chat connection's timers.
     pub pace: Pace,
-    /// How the outbox behaves.
-    pub outbox: OutboxOptions,
+    /// How the outbox behaves, where the configuration does not say it.
+    pub outbox: Option<OutboxOptions>,
     /// How what was missed is read.
     pub catch_up: CatchUpOptions,
 }
@@ -105,7 +105,8 @@ impl Engine {
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
         let chat = chat(config, options.pace)?;
-        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, options.outbox, &inputs, &mut tasks));
+        let pace = options.outbox.unwrap_or_else(|| outbox_options(config));
+        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, pace, &inputs, &mut tasks));
         let callers = Callers::default();
         let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
@@ -194,6 +195,16 @@ fn outbox(
         }
     });
     Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, options)
+}
+
+fn outbox_options(config: &Config) -> OutboxOptions {
+    let usual = OutboxOptions::default();
+    match &config.mattermost {
+        Some(chat) => {
+            OutboxOptions { per_second: f64::from(chat.calls_per_second), burst: chat.calls_at_once, ..usual }
+        }
+        None => usual,
+    }
 }
 
 fn hear(

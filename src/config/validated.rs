@@ -69,6 +69,10 @@ pub struct Mattermost {
     pub late_after: Duration,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
+    /// How many calls a second the server takes from the bot in the long run.
+    pub calls_per_second: u32,
+    /// How many it takes at once after a rest.
+    pub calls_at_once: u32,
 }
 
 /// `[http]`
@@ -251,7 +255,13 @@ impl Config {
     }
 }
 
+/// What a Mattermost server that limits calls lets through, with its usual settings.
+pub(super) const CALLS_PER_SECOND: u32 = 10;
+pub(super) const CALLS_AT_ONCE: u32 = 40;
+
+/// How long a line that was missed is still what its author wants.
 pub(super) const LATE_AFTER: Duration = Duration::from_secs(120);
+
 /// Long enough to look back on a quarter of a year.
 const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
 

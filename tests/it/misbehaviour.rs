@@ -24,13 +24,13 @@ fn brisk() -> EngineOptions {
             slowest: Duration::from_millis(200),
             ..Pace::default()
         },
-        outbox: OutboxOptions {
+        outbox: Some(OutboxOptions {
             per_second: 1000.0,
             burst: 1000,
             soonest: Duration::from_millis(50),
             slowest: Duration::from_millis(500),
             ..OutboxOptions::default()
-        },
+        }),
         catch_up: CatchUpOptions {
             soonest: Duration::from_millis(50),
             slowest: Duration::from_millis(500),
