@@ -81,7 +81,8 @@ impl Engine {
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
         let chat = chat(config)?;
-        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, &inputs, &mut tasks));
+        let pace = outbox_options(config);
+        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, pace, &inputs, &mut tasks));
         let callers = Callers::default();
         let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
@@ -149,6 +150,7 @@ fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
 fn outbox(
     chat: &Arc<dyn Chat>,
     blobs: &Arc<dyn Blobs>,
+    options: OutboxOptions,
     inputs: &mpsc::Sender<Input>,
     tasks: &mut JoinSet<()>,
 ) -> OutboxHandle {
@@ -161,7 +163,17 @@ fn outbox(
             }
         }
     });
-    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, OutboxOptions::default())
+    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, options)
+}
+
+fn outbox_options(config: &Config) -> OutboxOptions {
+    let usual = OutboxOptions::default();
+    match &config.mattermost {
+        Some(chat) => {
+            OutboxOptions { per_second: f64::from(chat.calls_per_second), burst: chat.calls_at_once, ..usual }
+        }
+        None => usual,
+    }
 }
 
 fn hear(

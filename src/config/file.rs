@@ -44,6 +44,8 @@ pub(super) struct Mattermost {
     pub(super) callback_url: Text,
     pub(super) ca_file: Text,
     pub(super) mention_after: Seconds,
+    pub(super) calls_per_second: Number,
+    pub(super) calls_at_once: Number,
 }
 
 #[derive(Debug)]
@@ -159,6 +161,8 @@ fn mattermost(section: Section<'_, '_>) -> Mattermost {
         callback_url: section.string("callback_url"),
         ca_file: section.string("ca_file"),
         mention_after: section.seconds("mention_after", 0..YEAR),
+        calls_per_second: section.number("calls_per_second", 1..100_001),
+        calls_at_once: section.number("calls_at_once", 1..100_001),
     };
     section.close();
     mattermost

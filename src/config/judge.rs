@@ -2,7 +2,9 @@
 
 use super::document::{Document, Spot, closest};
 use super::inventory::{self, GroupSource};
-use super::validated::{Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
+use super::validated::{
+    CALLS_AT_ONCE, CALLS_PER_SECOND, Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh,
+};
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::settings::{Address, Grant, Limits, Role, Verb};
@@ -119,6 +121,8 @@ impl Judge<'_, '_, '_> {
             callback_url,
             ca_file,
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
+            calls_per_second: calls(chat.calls_per_second, CALLS_PER_SECOND),
+            calls_at_once: calls(chat.calls_at_once, CALLS_AT_ONCE),
         })
     }
 
@@ -411,4 +415,9 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
             *limit = usize::try_from(spot.value).unwrap_or(usize::MAX);
         }
     }
+}
+
+/// A number of calls; its bounds were checked when it was read.
+fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
+    written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
 }

@@ -67,6 +67,10 @@ pub struct Mattermost {
     pub ca_file: Option<PathBuf>,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
+    /// How many calls a second the server takes from the bot in the long run.
+    pub calls_per_second: u32,
+    /// How many it takes at once after a rest.
+    pub calls_at_once: u32,
 }
 
 /// `[http]`
@@ -243,6 +247,10 @@ impl Config {
         }
     }
 }
+
+/// What a Mattermost server that limits calls lets through, with its usual settings.
+pub(super) const CALLS_PER_SECOND: u32 = 10;
+pub(super) const CALLS_AT_ONCE: u32 = 40;
 
 pub(super) const MENTION_AFTER: Duration = Duration::from_secs(30);
 
