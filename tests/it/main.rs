@@ -12,6 +12,7 @@ mod control;
 mod conversation;
 mod docs;
 mod execution;
+mod fire;
 mod host;
 mod local;
 mod mattermost;
