@@ -184,6 +184,17 @@ impl World {
     /// One start of the bot, what people do meanwhile, and its end.
     async fn round(&mut self) {
         self.bot.spawn();
+        // Mostly the fire begins when the bot is there; else it may be killed while it is still starting.
+        let ready = Instant::now() + Duration::from_millis(if self.draw.percent(75) { 10_000 } else { 0 });
+        while !self.chat.is_connected("halcyon") && Instant::now() < ready {
+            if self.draw.percent(1) {
+                self.write(true);
+            }
+            if self.bot.has_ended() {
+                self.bot.spawn();
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
         let aim = Aim::draw(&mut self.draw);
         let longest = Instant::now() + Duration::from_millis(self.draw.number(2_000, 4_000));
         let mut happenings = self.chat.subscribe();
@@ -204,7 +215,7 @@ impl World {
                             lines += 1;
                         }
                     }
-                    next = Instant::now() + Duration::from_millis(self.draw.number(5, 200));
+                    next = Instant::now() + Duration::from_millis(self.draw.number(5, 120));
                     // Nobody is heard before the bot is there, and the lines of that time are few.
                     if !self.chat.is_connected("halcyon") {
                         next += Duration::from_millis(150);

@@ -11,9 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What is not promised yet. Each becomes `false` with the work that promises it.
 pub(crate) mod leniency {
-    /// Lines that are written while the bot is away, or that it has not taken up when it dies, may stay without an answer. Until the bot
-    /// catches up after a gap.
+    /// Lines that are written while the bot is away, or that it has not taken up when it dies, may stay without an answer. What it has taken
+    /// up must be answered even so. Until the bot catches up after a gap.
     pub(crate) const LINES_MAY_BE_LOST: bool = true;
+    /// A line that is answered after a look into the store may stay without an answer when the bot dies during that look. Until the bot
+    /// remembers that it owes an answer.
+    pub(crate) const LOOK_UPS_MAY_BE_LOST: bool = true;
+}
+
+/// Whether a line may stay without an answer, as things are.
+fn may_be_lost(line: &Line, taken: bool) -> bool {
+    let words = line.text.trim_start_matches("@halcyon ").trim_start_matches('!');
+    let looks = ["list", "show ", "cancel ", "rerun "].iter().any(|word| words.starts_with(word));
+    (leniency::LINES_MAY_BE_LOST && !taken) || (leniency::LOOK_UPS_MAY_BE_LOST && looks)
 }
 
 /// What is there to be judged.
@@ -95,6 +105,11 @@ pub(crate) fn judge(scene: &Scene<'_>) -> Verdict {
     let executions = executions(&scene.facts, &mut verdict);
     let keys = keys(scene, &mut verdict);
     let mut claimed: BTreeSet<&str> = BTreeSet::new();
+    let taken = |fact: &Dated| match &fact.fact {
+        Fact::PostTaken { post, .. } => Some(post.as_str().to_owned()),
+        _ => None,
+    };
+    let taken: BTreeSet<String> = scene.facts.iter().filter_map(taken).collect();
 
     for line in &scene.book.lines {
         let started: Vec<&Execution> = executions.values().filter(|execution| asked_by(execution, line)).collect();
@@ -112,7 +127,7 @@ pub(crate) fn judge(scene: &Scene<'_>) -> Verdict {
             verdict.wrong.push(format!("more than was asked for: {}", shown()));
         } else if got < wanted {
             verdict.figures.unanswered += 1;
-            if !leniency::LINES_MAY_BE_LOST {
+            if !may_be_lost(line, taken.contains(&line.post)) {
                 let awake = if line.awake { "awake" } else { "away" };
                 verdict.not_yet.push(format!("no answer, written while the bot was {awake}: {}", shown()));
             }
