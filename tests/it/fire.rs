@@ -108,6 +108,7 @@ impl World {
             operators: &operators,
             hosts: format!("wn[001-{NODES:03}]"),
             chat_keys: "calls_per_second = 500\ncalls_at_once = 500",
+            store_keys: "",
             more: "[limits]\nlines_per_user = 100000\nlines_per_channel = 100000\nexecutions_per_user = 100000",
         };
         let bot = Bot::new(env!("CARGO_BIN_EXE_halcyon"), directory.path(), &site);

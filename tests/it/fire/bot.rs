@@ -19,6 +19,8 @@ pub(crate) struct Site<'a> {
     pub(crate) hosts: String,
     /// Further keys of `[mattermost]`.
     pub(crate) chat_keys: &'a str,
+    /// Further keys of `[store]`.
+    pub(crate) store_keys: &'a str,
     /// Further sections.
     pub(crate) more: &'a str,
 }
@@ -44,10 +46,10 @@ impl Bot {
         );
         write!(
             text,
-            "[store]\npath = \"store\"\n[content]\npacks = {packs:?}\n[ssh]\nconfig_file = {:?}\nconnect_timeout = 5\n\
+            "[store]\npath = \"store\"\n{}\n[content]\npacks = {packs:?}\n[ssh]\nconfig_file = {:?}\nconnect_timeout = 5\n\
              [inventory]\nhosts = [{:?}]\n{}\n\
              [[access.roles]]\nname = \"operator\"\nusers = {:?}\ngrants = [\"view:*\", \"run:site.*\", \"run:trial.*\", \"run:fire.*\", \"run:core.*\"]\n",
-            site.ssh_config, site.hosts, site.more, site.operators
+            site.store_keys, site.ssh_config, site.hosts, site.more, site.operators
         )
         .unwrap();
         let file = directory.join("config.toml");
