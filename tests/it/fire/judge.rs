@@ -1,7 +1,7 @@
 //! What must be true when the fire is out.
 
-use super::load::{Book, HERE, Line, key};
-use halcyon::core::action::execution::{EffectClass, Execution, Status};
+use super::load::{Book, Line, key};
+use halcyon::core::action::execution::{Execution, Status};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::id::{DeliveryId, ExecutionId};
 use halcyon::core::input::Back;
@@ -33,6 +33,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) posts: Vec<Post>,
     /// Everything that the bot remembers.
     pub(crate) facts: Vec<Dated>,
+    /// How often a command of which nobody knew how it ended was run again on a host, as the bot has noted it: by execution and host.
+    pub(crate) repeats: BTreeMap<(String, String), usize>,
     /// How often each token stands in the file of each host.
     pub(crate) marks: BTreeMap<(String, String), usize>,
     /// Commands on nodes that have not ended.
@@ -193,7 +195,7 @@ fn about<'a>(execution: &Execution, keys: &BTreeSet<&'a str>, verdict: &mut Verd
     }
     for key in &found {
         let kind = key.strip_prefix(id).unwrap_or_default();
-        if !matches!(kind, "-card" | "-told" | "-end.rest") {
+        if !matches!(kind, "-card" | "-told" | "-question" | "-end.rest") {
             verdict.wrong.push(format!("an unexpected post {key} about {}", execution.request.line));
         }
     }
@@ -215,39 +217,46 @@ fn told_once(scene: &Scene<'_>, execution: &Execution, verdict: &mut Verdict) {
     }
 }
 
-/// No command has run more often than it was asked for, and what is told to have succeeded has run.
+/// No command has run more often than it was asked for, and what is told to have succeeded has run. What may be repeated without harm may have
+/// run once more where the bot says that it repeated it.
 fn marks(scene: &Scene<'_>, executions: &BTreeMap<ExecutionId, Execution>, verdict: &mut Verdict) {
+    let token = |execution: &Execution| execution.request.parameters.get("token")?.as_str().map(str::to_owned);
+    let mut repeats: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for ((id, host), count) in &scene.repeats {
+        let execution = executions.get(&ExecutionId::new(id));
+        if let Some(token) = execution.and_then(token) {
+            *repeats.entry((host, token)).or_default() += count;
+        }
+    }
     for ((host, token), count) in &scene.marks {
         let Some(known) = scene.book.tokens.get(token) else {
             verdict.wrong.push(format!("a mark that nobody has asked for: {token} on {host}"));
             continue;
         };
-        let expected = if known.hosts.contains(host) { known.asked } else { 0 };
-        if *count > expected {
+        let asked = if known.hosts.contains(host) { known.asked } else { 0 };
+        let repeated =
+            if known.repeatable { repeats.get(&(host, token.clone())).copied().unwrap_or_default() } else { 0 };
+        if *count > asked + repeated {
             verdict.figures.duplicates += 1;
-            verdict.wrong.push(format!("{token} ran {count} times on {host}, and was asked for {expected} times"));
+            verdict.wrong.push(format!(
+                "{token} ran {count} times on {host}, was asked for {asked} times and said to be repeated {repeated} times"
+            ));
         }
+        verdict.figures.repeated += count.saturating_sub(asked);
     }
-    let token = |execution: &Execution| execution.request.parameters.get("token")?.as_str().map(str::to_owned);
     let mut succeeded: BTreeMap<(String, String), usize> = BTreeMap::new();
     for execution in executions.values().filter(|execution| execution.status == Status::Succeeded) {
         let Some(token) = token(execution) else { continue };
-        let hosts = execution.places().into_iter().map(|host| host.as_str().to_owned());
-        for host in hosts.map(|host| if host == "localhost" { HERE.to_owned() } else { host }) {
-            *succeeded.entry((host, token.clone())).or_default() += 1;
+        for host in execution.places() {
+            *succeeded.entry((host.as_str().to_owned(), token.clone())).or_default() += 1;
         }
     }
-    for (place, least) in succeeded {
-        let count = scene.marks.get(&place).copied().unwrap_or_default();
+    for ((host, token), least) in succeeded {
+        let count = scene.marks.get(&(host.clone(), token.clone())).copied().unwrap_or_default();
         if count < least {
-            let (host, token) = place;
             verdict
                 .wrong
-                .push(format!("{token} is said to have succeeded {least} times on {host} and ran {count} times"));
+                .push(format!("{token} is told to have succeeded {least} times on {host} and ran {count} times"));
         }
     }
-    // Kept in the figures by themselves: what may be run again after a crash.
-    let repeatable = |execution: &&Execution| execution.request.effect != EffectClass::Destructive;
-    verdict.figures.repeated =
-        executions.values().filter(repeatable).filter(|execution| execution.request.rerun_of.is_some()).count();
 }

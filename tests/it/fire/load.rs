@@ -83,12 +83,20 @@ impl Book {
                 self.asked_again(&card);
                 said(format!("rerun {id}"))
             }
-            75..79 => said("list".into()),
+            75..77 => said("list".into()),
+            77..79 => {
+                let (id, card) = known(draw);
+                let judgement = *draw.one(&["ran", "not run", "again"]).unwrap_or(&"ran");
+                if judgement == "again" {
+                    self.asked_again(&card);
+                }
+                said(format!("settle {id} {judgement}"))
+            }
             79..83 => said(format!("help{}", draw.one(&["", " mark", " nothing like it"]).unwrap_or(&""))),
             83..86 => said(draw.one(&["status", "whoami", ""]).unwrap_or(&"").to_string()),
             86..88 => said(format!("nonsense number {}", draw.number(0, 1000))),
             // Offered something and picks it, or picks what nobody has offered.
-            88..90 => said(draw.one(&["uptme on wn001", "1", "1"]).unwrap_or(&"1").to_string()),
+            88..90 => said(draw.one(&["uptme on wn001", "1", "1", "2"]).unwrap_or(&"1").to_string()),
             90..92 => {
                 // A host that is not there, with nothing like it, so that nothing is offered.
                 said(format!("mark t-none for 1 on {}", draw.one(&["xyz[001-003]", "wn[0", "@nobody"]).unwrap_or(&"")))
