@@ -46,7 +46,7 @@ impl Bot {
         );
         write!(
             text,
-            "[store]\npath = \"store\"\n{}\n[content]\npacks = {packs:?}\n[ssh]\nconfig_file = {:?}\nconnect_timeout = 5\n\
+            "[store]\npath = \"store\"\n{}\n[content]\npacks = {packs:?}\n[ssh]\nconfig_file = {:?}\nconnect_timeout = 20\n\
              [inventory]\nhosts = [{:?}]\n{}\n\
              [[access.roles]]\nname = \"operator\"\nusers = {:?}\ngrants = [\"view:*\", \"run:site.*\", \"run:trial.*\", \"run:fire.*\", \"run:core.*\"]\n",
             site.store_keys, site.ssh_config, site.hosts, site.more, site.operators
