@@ -250,6 +250,7 @@ impl World {
         let faults = self.chat.faults();
         faults.limit_rate(0, Duration::ZERO);
         let end = Instant::now() + PATIENCE;
+        let mut wrong_for = 0;
         let mut verdict;
         loop {
             if self.bot.has_ended() {
@@ -260,7 +261,9 @@ impl World {
             }
             verdict = self.look();
             let done = verdict.not_yet.is_empty() && self.calls.is_empty() && self.chat.is_connected("halcyon");
-            if done || !verdict.wrong.is_empty() || Instant::now() > end {
+            // Posts, facts and marks are read one after the other while the bot goes on; what is truly wrong stays wrong.
+            wrong_for = if verdict.wrong.is_empty() { 0 } else { wrong_for + 1 };
+            if (done && wrong_for == 0) || wrong_for > 25 || Instant::now() > end {
                 break;
             }
             sleep(Duration::from_millis(200)).await;
@@ -300,6 +303,8 @@ impl World {
     }
 
     fn look(&self) -> Verdict {
+        // Before the facts: no post is made whose fact is not there already.
+        let posts = self.posts();
         let names: Vec<&str> = self.nodes.names().collect();
         let ledgers = names.into_iter().flat_map(|name| self.nodes.ledger(name));
         let mut unreadable = Vec::new();
@@ -318,7 +323,7 @@ impl World {
         }
         let scene = Scene {
             book: &self.book,
-            posts: self.posts(),
+            posts,
             facts,
             repeats,
             marks: self.marks(),
