@@ -13,6 +13,7 @@ mod conversation;
 mod docs;
 mod execution;
 mod fuzz_corpus;
+mod fire;
 mod host;
 mod local;
 mod mattermost;

@@ -196,6 +196,16 @@ impl Nodes {
         self.nodes.get(name).map(|node| node.machine.ledger()).unwrap_or_default()
     }
 
+    /// The content of a file on a node, as it stands; nothing where there is no such file.
+    pub fn file(&self, name: &str, path: &str) -> Option<Vec<u8>> {
+        self.nodes.get(name)?.machine.files(|files| files.read(path)).ok()
+    }
+
+    /// How many commands have been started on all nodes.
+    pub fn started(&self) -> usize {
+        self.nodes.values().map(|node| node.machine.started()).sum()
+    }
+
     /// Closes all ports and connections for good. What runs on the nodes goes on.
     pub async fn close_all(&self) {
         self.stop.cancel();

@@ -298,6 +298,10 @@ impl Machine {
         self.state().ledger.clone()
     }
 
+    pub(crate) fn started(&self) -> usize {
+        self.state().ledger.len()
+    }
+
     // Connections, faults, reboots.
 
     pub(crate) fn fault(&self) -> Option<Fault> {
