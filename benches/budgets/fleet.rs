@@ -237,7 +237,7 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
         RemoteCommand { hosts, command: hostname(), username: None, port: None, bastion: None, private_key: None };
     let execution = ExecutionId::generate(jiff::Timestamp::now(), getrandom::u64().expect("the system has randomness"));
     let (news, mut heard) = mpsc::channel(64);
-    let run = Run { execution, work: Work::Remote(command) };
+    let run = Run { execution, attempt: 0, work: Work::Remote(command) };
     let listening = async {
         let mut failed = Vec::new();
         while let Some(news) = heard.recv().await {

@@ -428,8 +428,3 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         }
     }
 }
-
-/// A number of calls; its bounds were checked when it was read.
-fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
-    written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
-}

@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) mod leniency {
     /// Lines that are written while the bot is away, or that it has not taken up when it dies, may stay without an answer. What it has taken
     /// up must be answered even so. Until the bot catches up after a gap.
-    pub(crate) const LINES_MAY_BE_LOST: bool = true;
+    pub(crate) const LINES_MAY_BE_LOST: bool = false;
     /// A line that is answered after a look into the store may stay without an answer when the bot dies during that look. Until the bot
     /// remembers that it owes an answer.
-    pub(crate) const LOOK_UPS_MAY_BE_LOST: bool = true;
+    pub(crate) const LOOK_UPS_MAY_BE_LOST: bool = false;
 }
 
 /// Whether a line may stay without an answer, as things are.
