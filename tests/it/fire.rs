@@ -183,6 +183,14 @@ impl World {
         });
     }
 
+    /// The bot comes for the first time. What was written before it ever listened is nobody's business.
+    async fn greeted(&mut self) {
+        self.bot.spawn();
+        let here = self.chat.wait_for(CHANNELS[0], |post| post.message.contains("I am here"), PATIENCE).await;
+        here.unwrap();
+        self.bot.kill().await;
+    }
+
     /// One start of the bot, what people do meanwhile, and its end.
     async fn round(&mut self) {
         self.bot.spawn();
@@ -383,6 +391,7 @@ async fn aimed(
 /// One world with so many kills.
 async fn burn(seed: u64, kills: usize) -> Figures {
     let mut world = World::start(seed).await;
+    world.greeted().await;
     for _ in 0..kills {
         world.round().await;
     }

@@ -64,6 +64,8 @@ pub struct Bot {
     connection: Connection,
     /// The bot's own user and its name, as of the last connection.
     own: Option<(UserId, String)>,
+    /// What was missed has been read since this process began.
+    caught_up: bool,
     /// The cursor as it stands; the noted one lags.
     heard: Option<Timestamp>,
     /// The other instance that was heard last, and when.
@@ -131,6 +133,7 @@ impl Bot {
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
             own: None,
+            caught_up: false,
             heard: None,
             other: None,
             storage: Storage::default(),
@@ -280,7 +283,8 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        if self.admin_channel().is_none() {
+        // Whoever reads it may write: the line is heard as it is written.
+        if self.admin_channel().is_none() || !self.caught_up {
             return Ok(());
         }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
