@@ -280,6 +280,11 @@ impl World {
             // Whatever comes now is one too many.
             self.bot.terminate(Duration::from_secs(40)).await;
             verdict = self.look();
+            // They were told to end; a busy machine lets them a moment later.
+            let end = Instant::now() + Duration::from_secs(10);
+            while !self.bot.masters().is_empty() && Instant::now() < end {
+                sleep(Duration::from_millis(50)).await;
+            }
             let left = self.bot.masters();
             if !left.is_empty() {
                 verdict.wrong.push(format!("ssh's masters outlive the bot: {left:?}"));
