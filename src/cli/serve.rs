@@ -4,6 +4,7 @@ use super::{Failure, Surroundings};
 use crate::adapters::mattermost::LOG_LIMITS;
 use crate::app;
 use crate::config::{Config, Log, LogFormat};
+use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
@@ -19,7 +20,9 @@ pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Resu
         }
     }
     log(&config.log);
-    Ok(app::serve(config)?)
+    let (file, environment) = (config.file.clone(), surroundings.environment.clone());
+    let read = move || Config::load(&file, &environment);
+    Ok(app::serve(config, Arc::new(read), &surroundings.environment)?)
 }
 
 #[cfg(feature = "sandbox")]

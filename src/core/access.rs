@@ -61,6 +61,11 @@ impl Rights {
         !self.roles.is_empty()
     }
 
+    /// Whether the bot itself may be managed: `admin` on everything.
+    pub fn administers(&self) -> bool {
+        self.grants.iter().any(|grant| grant.verb == Verb::Admin && grant.on == "*")
+    }
+
     /// Whether `verb` is granted on the action. `admin` includes every verb, `run` and `approve` include `view`.
     pub fn may(&self, verb: Verb, action: &ActionRef) -> bool {
         self.grants.iter().any(|grant| includes(grant.verb, verb) && covers(&grant.on, action.as_str()))

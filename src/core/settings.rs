@@ -17,6 +17,8 @@ pub struct Settings {
     pub roles: Vec<Role>,
     /// An execution that took longer than this ends with a reply that mentions who asked.
     pub mention_after: Duration,
+    /// How long running executions may go on after a stop was asked for.
+    pub grace: Duration,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.
     pub own_uid: u32,
 }

@@ -6,13 +6,14 @@ use crate::core::id::{ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{Runner, Store};
+use crate::runtime::ports::{ReloadCall, Runner, Store};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// How many pieces of news of one run may wait for the loop before its runner has to.
 const NEWS: usize = 64;
@@ -26,6 +27,7 @@ pub struct Dispatch {
     outbox: Option<OutboxHandle>,
     running: Arc<Mutex<BTreeMap<ExecutionId, CancellationToken>>>,
     callers: Callers,
+    reloads: mpsc::UnboundedSender<ReloadCall>,
     stop: CancellationToken,
 }
 
@@ -37,6 +39,8 @@ pub struct Hands {
     pub remote: Arc<dyn Runner>,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
+    /// The way to whoever reads configuration and packs again.
+    pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
 
 impl Dispatch {
@@ -49,8 +53,18 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, outbox } = hands;
-        Self { inputs: inputs.downgrade(), store, local, remote, outbox, running: Arc::default(), callers, stop }
+        let Hands { local, remote, outbox, reloads } = hands;
+        Self {
+            inputs: inputs.downgrade(),
+            store,
+            local,
+            remote,
+            outbox,
+            running: Arc::default(),
+            callers,
+            reloads,
+            stop,
+        }
     }
 
     /// Hands the outbox what was promised before the restart.
@@ -84,6 +98,11 @@ impl Dispatch {
                     cancel.cancel();
                 }
             }
+            Effect::Reload { back } => {
+                if self.reloads.send(ReloadCall { back: Some(back), done: None }).is_err() {
+                    tracing::warn!("nobody reads the configuration again: the bot is ending");
+                }
+            }
             Effect::Find { query, ticket } => self.find(query, ticket),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
         }
@@ -115,16 +134,17 @@ impl Dispatch {
         let cancel = CancellationToken::new();
         let running = Arc::clone(&self.running);
         running.lock().unwrap_or_else(PoisonError::into_inner).insert(execution.clone(), cancel.clone());
-        tracing::info!(%execution, "run starts");
+        tracing::debug!("run starts");
         let stop = self.stop.clone();
-        tokio::spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = follow(runner, run, cancel, inputs) => {}
                 () = stop.cancelled() => {}
             }
             running.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution);
-            tracing::info!(%execution, "run ended");
-        });
+            tracing::debug!("run ended");
+        };
+        tokio::spawn(work.in_current_span());
     }
 
     fn find(&self, query: Query, ticket: Ticket) {
@@ -144,7 +164,8 @@ impl Dispatch {
 async fn follow(runner: Arc<dyn Runner>, run: Run, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
     let execution = run.execution.clone();
     let (news, mut heard) = mpsc::channel(NEWS);
-    let work = AbortOnDropHandle::new(tokio::spawn(async move { runner.run(run, news, cancel).await }));
+    let work = async move { runner.run(run, news, cancel).await };
+    let work = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
     let mut finished = false;
     while let Some(news) = heard.recv().await {
         finished |= matches!(news, RunNews::Finished { .. });

@@ -9,10 +9,12 @@ use crate::core::input::{Event, Input};
 use crate::core::memory::Contradiction;
 use crate::core::settings::Settings;
 use crate::runtime::dispatch::Dispatch;
+use crate::runtime::metrics::Metrics;
 use crate::runtime::ports::{Clock, Store, StoreError};
+use crate::runtime::story::{Story, Told};
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How many inputs share one flush at most: enough to keep the disk the limit, few enough to bound the memory of one turn.
@@ -34,6 +36,26 @@ pub enum LoopError {
     Contradiction(#[from] Contradiction),
 }
 
+/// How far the end has come.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// No stop was asked for.
+    Turning,
+    /// Running executions may go on until then.
+    Grace(tokio::time::Instant),
+    /// What was promised may be said until then.
+    LastWords(tokio::time::Instant),
+}
+
+impl Phase {
+    fn end(self) -> Option<tokio::time::Instant> {
+        match self {
+            Phase::Turning => None,
+            Phase::Grace(end) | Phase::LastWords(end) => Some(end),
+        }
+    }
+}
+
 /// The loop's way in and the parts it turns.
 pub struct EventLoop {
     bot: Bot,
@@ -42,6 +64,8 @@ pub struct EventLoop {
     inputs: mpsc::Receiver<Input>,
     dispatch: Dispatch,
     last: Timestamp,
+    metrics: Arc<Metrics>,
+    story: Story,
 }
 
 impl EventLoop {
@@ -55,42 +79,47 @@ impl EventLoop {
         settings: Arc<Settings>,
         inputs: mpsc::Receiver<Input>,
         dispatch: Dispatch,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, LoopError> {
         let facts = store.replay().await?;
         let bot = Bot::remember(&facts, settings)?;
         let last = facts.last().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
         dispatch.restore(bot.memory());
-        Ok(Self { bot, store, clock, inputs, dispatch, last })
+        let story = Story::remember(bot.memory());
+        Ok(Self { bot, store, clock, inputs, dispatch, last, metrics, story })
     }
 
-    /// Turns until the stop has been asked for, nothing runs any more and everything is said, or `grace` after the stop, or until all senders
-    /// are gone.
+    /// Turns until the stop has been asked for, nothing runs any more and everything is said, or until the grace after the stop is over and the
+    /// last words are said, or until all senders are gone.
     ///
     /// # Errors
     /// A decision contradicted what is remembered: a bug of ours. What is on disk is sound; start again.
-    pub async fn run(mut self, grace: Duration) -> Result<(), LoopError> {
+    pub async fn run(mut self) -> Result<(), LoopError> {
         let mut batch = Vec::with_capacity(MOST_INPUTS);
-        let mut stop_at: Option<tokio::time::Instant> = None;
+        let mut phase = Phase::Turning;
         loop {
             let deadline = self.sleep_until();
             tokio::select! {
                 biased;
-                () = until(stop_at), if stop_at.is_some() => break,
+                () = until(phase.end()), if phase.end().is_some() => match phase {
+                    Phase::Grace(_) => batch.push(Input::GraceOver),
+                    Phase::Turning | Phase::LastWords(_) => break,
+                },
                 count = self.inputs.recv_many(&mut batch, MOST_INPUTS) => if count == 0 { break },
                 () = until(deadline), if deadline.is_some() => batch.push(Input::Deadline),
             }
-            if batch.iter().any(|input| matches!(input, Input::Stop)) {
-                stop_at = Some(tokio::time::Instant::now() + grace);
+            if matches!(phase, Phase::Turning) && batch.iter().any(|input| matches!(input, Input::Stop)) {
+                phase = Phase::Grace(tokio::time::Instant::now() + self.bot.settings().grace);
             }
+            let over = batch.iter().any(|input| matches!(input, Input::GraceOver));
             self.turn(&mut batch).await?;
-            if let Some(end) = stop_at
-                && !self.is_running()
-            {
-                if !self.dispatch.speaks() || self.bot.memory().unsent.is_empty() {
-                    break;
-                }
+            if matches!(phase, Phase::Grace(_)) && (over || !self.is_running()) {
                 // What is said now is still noted, so that the next process need not look for it.
-                stop_at = Some(end.min(tokio::time::Instant::now() + LAST_WORDS));
+                phase = Phase::LastWords(tokio::time::Instant::now() + LAST_WORDS);
+            }
+            let said = !self.dispatch.speaks() || self.bot.memory().unsent.is_empty();
+            if said && matches!(phase, Phase::LastWords(_)) {
+                break;
             }
         }
         self.dispatch.close();
@@ -106,7 +135,11 @@ impl EventLoop {
     async fn turn(&mut self, batch: &mut Vec<Input>) -> Result<(), LoopError> {
         let mut facts: Vec<Dated> = Vec::new();
         let mut effects = Vec::new();
+        let (began, count) = (Instant::now(), batch.len());
+        let proof = batch.iter().any(|input| matches!(input, Input::Vitals(_)));
         for input in batch.drain(..) {
+            self.metrics.input(&input);
+            Story::hear(&input);
             // The wall clock may be set back; what the core sees never is.
             self.last = self.last.max(self.clock.now());
             let event = Event { at: self.last, entropy: self.clock.entropy(), input };
@@ -114,11 +147,21 @@ impl EventLoop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
+        let told: Vec<Told> = facts.iter().filter_map(|fact| self.story.follow(fact)).collect();
         if !facts.is_empty() {
+            let metrics = Arc::clone(&self.metrics);
+            facts.iter().for_each(|dated| metrics.fact(&dated.fact));
             self.keep(facts).await;
         }
+        told.iter().for_each(Told::log);
         for effect in effects {
-            self.dispatch.perform(effect);
+            self.story.span(&effect).in_scope(|| self.dispatch.perform(effect));
+        }
+        let memory = self.bot.memory();
+        let (running, unsent) = (memory.executions.len(), memory.unsent.len());
+        self.metrics.turned(count, began.elapsed(), running, unsent, self.bot.is_connected());
+        if proof {
+            self.metrics.prove();
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::core::settings::Settings;
 use crate::runtime::ports::{Chat, ChatEvent};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ const QUEUE: usize = 1024;
 /// server tells.
 pub async fn listen(
     chat: Arc<dyn Chat>,
-    settings: Arc<Settings>,
+    mut settings: watch::Receiver<Arc<Settings>>,
     longest_post: impl Fn(usize) + Send,
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
@@ -38,7 +38,7 @@ pub async fn listen(
         let (chat, stop) = (Arc::clone(&chat), stop.clone());
         tokio::spawn(async move { chat.listen(events, stop).await })
     };
-    let names = Names::of(&settings);
+    let mut names = Names::of(&settings.borrow_and_update().clone());
     let mut me: Option<UserId> = None;
     let mut role_channels: Vec<ChannelId> = Vec::new();
     let mut resolve_at: Option<Instant> = None;
@@ -49,6 +49,12 @@ pub async fn listen(
             biased;
             () = stop.cancelled() => break,
             () = due(resolve_at) => None,
+            Ok(()) = settings.changed() => {
+                names = Names::of(&settings.borrow_and_update().clone());
+                // Names that are new have no ids yet.
+                resolve_at = me.is_some().then(Instant::now);
+                continue;
+            }
             event = heard.recv(), if tries_left == 0 => match event { Some(event) => Some(event), None => break },
         };
         let input = match event {

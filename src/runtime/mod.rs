@@ -6,7 +6,10 @@
 //! - [`event_loop`]: waits for inputs or the next deadline, asks the core, makes its facts durable, hands its effects on;
 //! - [`dispatch`]: carries effects out and turns what comes of them into inputs;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
-//! - [`outbox`]: the one way out to the chat server.
+//! - [`outbox`]: the one way out to the chat server;
+//! - [`pulse`]: the proof that the loop turns, and what is measured around it;
+//! - [`swap`]: parts that are exchanged while the bot runs;
+//! - [`metrics`]: numbers about the bot; `story`: what the log tells of each line.
 //!
 //! Life cycle: replay the facts; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
 //! is begun, what runs may end within the grace period, what was promised to be said is said.
@@ -18,6 +21,10 @@ pub mod capture;
 pub mod dispatch;
 pub mod event_loop;
 pub mod intake;
+pub mod metrics;
 pub mod outbox;
 pub mod ports;
+pub mod pulse;
+mod story;
+pub mod swap;
 pub mod watch;

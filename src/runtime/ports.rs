@@ -5,7 +5,7 @@ use crate::core::action::run::{Run, RunNews};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Ask, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::input::{Ask, Back, Connection, Directory, HeardPost, Identity, Principal};
 use async_trait::async_trait;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -181,6 +181,15 @@ pub struct ControlCall {
     pub ask: Ask,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Answer>,
+}
+
+/// A wish that configuration and packs are read again.
+#[derive(Debug)]
+pub struct ReloadCall {
+    /// Who is told what came of it; nobody but the admin channel when it was a signal.
+    pub back: Option<Back>,
+    /// Fires when it has been done.
+    pub done: Option<oneshot::Sender<()>>,
 }
 
 /// Where time and randomness come from.

@@ -45,6 +45,7 @@ fn settings() -> Arc<Settings> {
             grants: vec![grant(Verb::Run)],
         }],
         mention_after: Duration::from_secs(10),
+        grace: Duration::from_secs(30),
         own_uid: 1000,
     })
 }
@@ -306,7 +307,11 @@ impl World {
                     };
                     self.others.push(Input::Delivered { delivery: delivery.id.clone(), outcome });
                 }
-                Effect::Refresh { .. } | Effect::React { .. } | Effect::Cancel(_) | Effect::Answer { .. } => {}
+                Effect::Refresh { .. }
+                | Effect::React { .. }
+                | Effect::Cancel(_)
+                | Effect::Reload { .. }
+                | Effect::Answer { .. } => {}
             }
         }
     }

@@ -16,6 +16,7 @@ mod host;
 mod local;
 mod mattermost;
 mod messages;
+mod operations;
 mod outbox;
 mod params;
 mod peers_ssh;

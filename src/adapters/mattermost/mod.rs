@@ -8,6 +8,7 @@
 //! | `socket.rs` | the websocket: greeting, numbering, resuming, liveness, back-off |
 //! | `rest.rs` | calls: which client, which limit, what a failure asks for |
 //! | `identity.rs` | who a user is, kept for a minute |
+//! | `examine.rs` | what `halcyon doctor` wants to know |
 //!
 //! ## Which client makes a call
 //! **Reads go through `mattermost_api`, writes through `reqwest`.** The crate's `query` and `post` are made for look-ups. It hides response
@@ -29,11 +30,13 @@
 //! - **Props are never sent back**: an edit carries the message alone, since the server strips what it returns.
 //! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
 
+mod examine;
 mod identity;
 mod rest;
 mod socket;
 mod wire;
 
+pub use examine::{Account, Place, RoundTrip};
 pub use socket::Pace;
 pub use wire::{Event, Frame, decode};
 

@@ -140,6 +140,12 @@ impl DiskStore {
         self.counts.newest.load(Ordering::Acquire)
     }
 
+    /// Room for this account on the file system of the store; nothing where the system does not say.
+    pub fn free_bytes(&self) -> Option<u64> {
+        let room = rustix::fs::statvfs(&self.path).ok()?;
+        Some(room.f_bavail.saturating_mul(room.f_frsize))
+    }
+
     fn gone(&self) -> StoreError {
         let source = io::Error::other("the thread that writes has stopped; restart the bot");
         StoreError::Io { doing: "append to", path: self.path.clone(), source }

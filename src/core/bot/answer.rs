@@ -1,4 +1,4 @@
-//! Somebody asked about executions or health, or asked over the control socket to run something.
+//! Somebody asked about executions, or asked over the control socket to run something.
 
 use super::start::Wish;
 use super::{Bot, Moment, Step};
@@ -7,12 +7,12 @@ use crate::core::action::execution::{Execution, Status};
 use crate::core::action::params::MASK;
 use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
-use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
+use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, DeliveryId, RequestId};
-use crate::core::input::{Ask, Back, Connection, Principal, Purpose, Ticket};
+use crate::core::input::{Ask, Back, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
-use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
+use crate::core::message::card::{Card, Ended, ListRow};
 use crate::core::message::markdown;
 use crate::core::message::output;
 use crate::core::message::phrase::Phrase;
@@ -23,9 +23,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// So many deliveries waiting mean that the way out is blocked.
-const MANY_WAITING: usize = 100;
 
 impl Bot {
     pub(super) fn asked(
@@ -41,7 +38,7 @@ impl Bot {
             Principal::ChatUser { .. } => Rights { roles: Vec::new(), grants: Vec::new() },
         };
         if matches!(ask, Ask::Health) {
-            let parts = self.health();
+            let parts = self.health(moment.at);
             answer(step, request, Answer::Health { healthy: parts.iter().all(|part| part.works), parts });
             return Ok(());
         }
@@ -66,6 +63,15 @@ impl Bot {
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
+            Ask::Reload if rights.administers() => {
+                step.effects.push(Effect::Reload { back });
+                Ok(())
+            }
+            Ask::Reload => {
+                let text = self.sentences.phrase(&Phrase::NotAdmin);
+                answer(step, request, Answer::Refused { text });
+                Ok(())
+            }
             Ask::Health => Ok(()),
         }
     }
@@ -307,47 +313,6 @@ impl Bot {
                 self.say(step, moment, back, &card)
             }
         }
-    }
-
-    pub(super) fn status_card(&self) -> Card {
-        let parts = self.health();
-        Card::Status {
-            healthy: parts.iter().all(|part| part.works),
-            running: self.memory.executions.len(),
-            parts: parts
-                .into_iter()
-                .map(|part| StatusPart { name: part.name, works: part.works, says: part.says })
-                .collect(),
-        }
-    }
-
-    /// Each part of the path from chat to nodes, as far as the core can tell. That it answers at all shows that the store takes facts.
-    fn health(&self) -> Vec<HealthPart> {
-        let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
-        let chat = match &self.connection {
-            Connection::Up { username, .. } => {
-                part("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
-            }
-            Connection::Down { why } => part("chat", false, why.clone()),
-        };
-        let waiting = self.memory.unsent.len();
-        let outbox = part("outbox", waiting < MANY_WAITING, self.sentences.phrase(&Phrase::HealthOutbox { waiting }));
-        let content = Phrase::HealthContent {
-            aliases: self.catalog.aliases.len(),
-            actions: self.catalog.actions.len(),
-            packs: self.catalog.packs.len(),
-            problems: self.errors().count(),
-        };
-        let content = part("content", !self.catalog.aliases.is_empty(), self.sentences.phrase(&content));
-        let broken = self.inventory.broken.iter().next();
-        let (group, why) = broken.map_or(("", ""), |(name, why)| (name.as_str(), why.as_str()));
-        let hosts = Phrase::HealthInventory {
-            hosts: self.inventory.hosts.len(),
-            groups: self.inventory.groups.len(),
-            broken: group,
-            why,
-        };
-        vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))]
     }
 }
 

@@ -144,7 +144,8 @@ impl Bot {
         line: &str,
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
-        let command = Command::read(line);
+        // A command that somebody may not give is not there.
+        let command = Command::read(line).filter(|command| *command != Command::Reload || speaker.rights.administers());
         if !speaker.rights.any() && command != Some(Command::WhoAmI) {
             self.not_done(step, speaker, "no_entry");
             return self.say(step, moment, &speaker.back, &Card::NoRole);
@@ -169,8 +170,12 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Status) => {
-                let card = self.status_card();
+                let card = self.status_card(moment.at);
                 self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::Reload) => {
+                step.effects.push(Effect::Reload { back: speaker.back.clone() });
+                Ok(())
             }
             Some(Command::List(most)) => {
                 look_up(step, speaker, Query::Newest(most), most.to_string(), Purpose::List);
@@ -217,7 +222,8 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Selection::None => {
-                let offered = self.suggest(line, &may);
+                let mut offered = self.suggest(line, &may);
+                offered.retain(|line| speaker.rights.administers() || Command::read(line) != Some(Command::Reload));
                 let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
                 let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered), alike };
                 let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
@@ -370,7 +376,9 @@ impl Bot {
         let concerned = |name: &str, description: &str| {
             words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
         };
-        let own = COMMANDS.iter().filter(|(name, description)| concerned(name, description));
+        let own = COMMANDS.iter().filter(|(name, description)| {
+            concerned(name, description) && (*name != "reload" || speaker.rights.administers())
+        });
         let line = |(name, description): &(&str, &str)| HelpLine {
             display: (*name).to_owned(),
             description: (*description).to_owned(),

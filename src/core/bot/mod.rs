@@ -8,14 +8,20 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
-//! - [`mod@recover`]: the process has started again.
+//! - [`mod@recover`]: the process has started again;
+//! - [`mod@health`]: which part of the path does not work, since when, and what to do;
+//! - [`mod@reload`]: configuration and packs were read again;
+//! - [`mod@farewell`]: the process is being stopped.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod answer;
+mod farewell;
+mod health;
 mod hear;
 mod recover;
+mod reload;
 mod start;
 mod watch;
 
@@ -32,6 +38,7 @@ use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
 use crate::core::settings::Settings;
+use crate::core::vitals::Vitals;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +67,8 @@ pub struct Bot {
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
     stopping: bool,
+    vitals: Vitals,
+    standing: health::Standing,
 }
 
 /// What one event leads to. Facts first, then effects.
@@ -111,7 +120,19 @@ impl Bot {
             sentences: Sentences::new(),
             announcement: None,
             stopping: false,
+            vitals: Vitals::default(),
+            standing: health::Standing::default(),
         })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the chat server is connected.
+    pub fn is_connected(&self) -> bool {
+        self.me().is_some()
     }
 
     /// What is remembered.
@@ -126,6 +147,10 @@ impl Bot {
     pub fn handle(&mut self, event: Event) -> Result<Step, Contradiction> {
         let mut moment = Moment { at: event.at, entropy: event.entropy };
         let mut step = Step::default();
+        let concerns_health = matches!(
+            event.input,
+            Input::Connection(_) | Input::Content { .. } | Input::Inventory(_) | Input::Vitals(_) | Input::Stop
+        );
         match event.input {
             Input::Started => self.recover(&mut step, &moment)?,
             Input::Settings(settings) => self.settings = settings,
@@ -151,7 +176,13 @@ impl Bot {
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
             Input::Deadline => {}
-            Input::Stop => self.stopping = true,
+            Input::Vitals(vitals) => self.vitals = vitals,
+            Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
+            Input::Stop => self.stop(&mut step, &mut moment)?,
+            Input::GraceOver => self.leave(&mut step, &mut moment)?,
+        }
+        if concerns_health {
+            self.watch_health(event.at);
         }
         self.refresh(&mut step, &moment)?;
         Ok(step)

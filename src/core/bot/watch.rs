@@ -95,6 +95,7 @@ impl Bot {
             RunNews::HostFinished { host, outcome } => {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
+                self.standing.met(&host, &outcome.exit, moment.at);
                 self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome: *outcome })
             }
             RunNews::Finished { error } => {

@@ -17,6 +17,8 @@ pub enum Command {
     Cancel(String),
     /// `rerun 5c61ab`
     Rerun(String),
+    /// `reload`, for administrators
+    Reload,
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -25,7 +27,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 7] = [
+pub const COMMANDS: [(&str, &str); 8] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -33,6 +35,7 @@ pub const COMMANDS: [(&str, &str); 7] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("reload", "read my configuration and the packs again"),
 ];
 
 impl Command {
@@ -46,6 +49,7 @@ impl Command {
             ("help", _) => Some(Command::Help(Some(rest.join(" ")))),
             ("whoami", []) => Some(Command::WhoAmI),
             ("status", []) => Some(Command::Status),
+            ("reload", []) => Some(Command::Reload),
             ("list", []) => Some(Command::List(10)),
             ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
             ("show", [id]) => execution(id).map(Command::Show),

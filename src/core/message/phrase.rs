@@ -59,7 +59,38 @@ pub enum Phrase<'a> {
     HealthOutbox {
         /// How many deliveries.
         waiting: usize,
+        /// How long the oldest has been waiting; empty when that is not long.
+        oldest: String,
+        /// What the last call met with; empty when it went well.
+        trouble: &'a str,
     },
+    /// How the store is.
+    HealthStore {
+        /// Whether the free room is known.
+        known: bool,
+        /// Free room in MiB.
+        room: u64,
+        /// Why it takes nothing; empty when it does.
+        trouble: &'a str,
+    },
+    /// Which nodes could not be reached lately.
+    HealthSsh {
+        /// How many.
+        lost: usize,
+        /// One of them; empty when there is none.
+        host: &'a str,
+        /// Why it could not be reached.
+        why: &'a str,
+    },
+    /// The bot is being stopped.
+    HealthStopping,
+    /// What to do about a part that does not work.
+    HealthAdvice {
+        /// The part.
+        part: &'a str,
+    },
+    /// Somebody who may not manage the bot asked for that.
+    NotAdmin,
     /// What the packs hold.
     HealthContent {
         /// Aliases.
@@ -98,6 +129,11 @@ impl Phrase<'_> {
             Phrase::NoAction { .. } => "no_action",
             Phrase::HealthChat { .. } => "health_chat",
             Phrase::HealthOutbox { .. } => "health_outbox",
+            Phrase::HealthStore { .. } => "health_store",
+            Phrase::HealthSsh { .. } => "health_ssh",
+            Phrase::HealthStopping => "health_stopping",
+            Phrase::HealthAdvice { .. } => "health_advice",
+            Phrase::NotAdmin => "not_admin",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",
         }

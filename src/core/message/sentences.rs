@@ -43,7 +43,7 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 26] = [
+pub const TEMPLATES: [(&str, &str); 29] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
@@ -69,11 +69,14 @@ pub const TEMPLATES: [(&str, &str); 26] = [
     ("already_ended", include_str!("../../../templates/already_ended.hbs")),
     ("secrets_gone", include_str!("../../../templates/secrets_gone.hbs")),
     ("stopping", include_str!("../../../templates/stopping.hbs")),
+    ("going_away", include_str!("../../../templates/going_away.hbs")),
+    ("left_running", include_str!("../../../templates/left_running.hbs")),
+    ("reloaded", include_str!("../../../templates/reloaded.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 12] = [
+pub const PHRASES: [(&str, &str); 17] = [
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
@@ -84,6 +87,11 @@ pub const PHRASES: [(&str, &str); 12] = [
     ("no_action", include_str!("../../../templates/phrases/no_action.hbs")),
     ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
+    ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
+    ("health_ssh", include_str!("../../../templates/phrases/health_ssh.hbs")),
+    ("health_stopping", include_str!("../../../templates/phrases/health_stopping.hbs")),
+    ("health_advice", include_str!("../../../templates/phrases/health_advice.hbs")),
+    ("not_admin", include_str!("../../../templates/phrases/not_admin.hbs")),
     ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
 ];

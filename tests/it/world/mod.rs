@@ -44,7 +44,11 @@ impl World {
         };
         let nodes = Nodes::start(options).await.unwrap();
         let chat = Server::start(Options::default()).await.unwrap();
-        let config = config(&chat, nodes.ssh_config(), directory.path(), more);
+        let text = config_text(&chat, nodes.ssh_config(), more);
+        let file = directory.path().join("config.toml");
+        std::fs::write(&file, &text).unwrap();
+        let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
+        let config = Config::parse(&file, &text, &environment).unwrap();
         let bot = chat.user_id("halcyon").unwrap();
         Self { chat, nodes, engine: None, config, bot, directory }
     }
@@ -156,10 +160,11 @@ pub(crate) fn id_of(post: &Post) -> String {
     place.unwrap().rsplit('`').nth(1).unwrap().trim_start_matches("cancel ").to_owned()
 }
 
-fn config(chat: &Server, ssh_config: &Path, directory: &Path, more: &str) -> Config {
+/// The configuration of a bot in this world; `more` is put at its end.
+pub(crate) fn config_text(chat: &Server, ssh_config: &Path, more: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
-    let text = format!(
+    format!(
         r#"
 [mattermost]
 url = "{url}"
@@ -188,7 +193,5 @@ grants = ["admin:*"]
 {more}
 "#,
         url = chat.url(),
-    );
-    let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
-    Config::parse(&directory.join("config.toml"), &text, &environment).unwrap()
+    )
 }
