@@ -178,13 +178,13 @@ impl Reloader {
                 Err(problem) => fail(reload, "ssh", &problem.to_string()),
             }
         }
-        if let (Some(chat), Some(new), Some(old)) = (&shared.chat, &next.mattermost, &old.mattermost) {
-            if new.token != old.token || new.ca_file != old.ca_file {
-                match engine::chat(next) {
-                    Ok(Some(next)) => chat.set(next),
-                    Ok(None) => {}
-                    Err(problem) => fail(reload, "mattermost", &format!("{problem:#}")),
-                }
+        if let (Some(chat), Some(new), Some(old)) = (&shared.chat, &next.mattermost, &old.mattermost)
+            && (new.token != old.token || new.ca_file != old.ca_file)
+        {
+            match engine::chat(next) {
+                Ok(Some(next)) => chat.set(next),
+                Ok(None) => {}
+                Err(problem) => fail(reload, "mattermost", &format!("{problem:#}")),
             }
         }
     }

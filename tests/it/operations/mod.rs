@@ -8,6 +8,7 @@ mod service;
 use crate::world::{PATIENCE, World};
 use std::fs::File;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -42,7 +43,14 @@ impl Service {
         let manager = UnixDatagram::bind_addr(&address).unwrap();
         manager.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let log = place.join("log");
-        let child = Command::new(env!("CARGO_BIN_EXE_halcyon"))
+        let written = File::create(&log).unwrap();
+        let about = written.metadata().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_halcyon"));
+        if abstract_socket {
+            // As for a service whose output goes to the journal.
+            command.env("JOURNAL_STREAM", format!("{}:{}", about.dev(), about.ino()));
+        }
+        let child = command
             .arg("serve")
             .arg("--config")
             .arg(place.join("config.toml"))
@@ -51,7 +59,7 @@ impl Service {
             .env_remove("WATCHDOG_PID")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
+            .stderr(written)
             .spawn()
             .unwrap();
         Self { child, manager, log }

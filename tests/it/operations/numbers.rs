@@ -2,8 +2,15 @@
 
 use super::{Service, halcyon, heard, world};
 use crate::world::PATIENCE;
-use halcyon::runtime::metrics::FAMILIES;
+use halcyon::adapters::clock::SystemClock;
+use halcyon::core::action::execution::Execution;
+use halcyon::core::effect::Query;
+use halcyon::core::fact::Dated;
+use halcyon::runtime::metrics::{FAMILIES, Metrics};
+use halcyon::runtime::ports::{Store, StoreError};
+use halcyon::runtime::pulse::WatchedStore;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A port that nobody has just now.
@@ -83,6 +90,48 @@ async fn numbers_tell_what_happened() {
     for family in FAMILIES {
         assert!(samples.keys().any(|name| name.starts_with(family.name)), "{} is missing", family.name);
     }
+}
+
+/// A store that is full until told otherwise.
+#[derive(Default)]
+struct FullStore {
+    room: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Store for FullStore {
+    async fn append(&self, _: Vec<Dated>) -> Result<(), StoreError> {
+        if self.room.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(());
+        }
+        let source = std::io::Error::from_raw_os_error(28);
+        Err(StoreError::Io { doing: "append to", path: "log".into(), source })
+    }
+
+    async fn replay(&self) -> Result<Vec<Dated>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn find(&self, _: &Query) -> Result<Vec<Execution>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_is_no_stuck_loop() {
+    let (store, metrics) = (Arc::new(FullStore::default()), Arc::new(Metrics::default()));
+    let watched = WatchedStore::new(Arc::clone(&store) as _, Arc::clone(&metrics), Arc::new(SystemClock));
+    assert_eq!(watched.trouble(), None);
+    let silent = metrics.silent_for();
+    watched.append(Vec::new()).await.unwrap_err();
+    let (why, since) = watched.trouble().unwrap();
+    assert!(why.contains("No space left"), "{why}");
+    assert!(metrics.silent_for() <= silent + Duration::from_secs(1));
+    watched.append(Vec::new()).await.unwrap_err();
+    assert_eq!(watched.trouble().unwrap().1, since, "it is full since the first refusal");
+    store.room.store(true, std::sync::atomic::Ordering::Relaxed);
+    watched.append(Vec::new()).await.unwrap();
+    assert_eq!(watched.trouble(), None);
 }
 
 #[test]

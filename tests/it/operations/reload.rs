@@ -1,7 +1,7 @@
 //! What a reload puts in force, what it leaves to a restart, and what it does about mistakes.
 
 use super::{Service, halcyon, heard, rewrite, world, write_token};
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, under_way};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ fn own_pack(world: &World) -> PathBuf {
     for folder in ["actions", "aliases"] {
         std::fs::create_dir_all(pack.join(folder)).unwrap();
     }
-    std::fs::write(pack.join("pack.yaml"), "ref: own\nname: own\nversion: 1.0.0\n").unwrap();
+    std::fs::write(pack.join("pack.yaml"), "ref: own\nname: own\ndescription: ours\nversion: 1.0.0\nauthor: us\n")
+        .unwrap();
     alias(world, "ping");
     let action = "name: hello\nrunner_type: local-shell-cmd\nparameters:\n  cmd:\n    immutable: true\n    default: echo hello\n";
     std::fs::write(pack.join("actions/hello.yaml"), action).unwrap();
@@ -118,8 +119,10 @@ async fn running_work_goes_on_over_a_reload() {
     rewrite(&world, "users = [\"operator\"]", "users = [\"guest\"]");
     let (code, said) = halcyon(&world, &["reload"]).await;
     assert_eq!(code, 0, "{said}");
-    let answer = world.answer(&asked).await;
-    assert!(answer.message.contains("done on wn001"), "{}\n{}", answer.message, service.log());
+    // The notice of the reload stands between.
+    let ended = world.answer_that(&asked, |post| post.message.contains("wait 2 on wn001") && !under_way(post)).await;
+    assert!(ended.message.contains("done on wn001"), "{}\n{}", ended.message, service.log());
+    assert!(said.contains("access.roles"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,8 @@ async fn the_service_manager_is_told_how_the_bot_is() {
         service.told("STOPPING=1");
         assert_eq!(service.ended().code(), Some(0), "{}", service.log());
         heard(&world, "I am being stopped and take nothing new. Nothing is running.").await;
+        let log = service.log();
+        assert_eq!(log.contains("<6> INFO halcyon"), abstract_socket, "{log}");
     }
 }
 
@@ -54,7 +56,7 @@ async fn a_stop_waits_for_its_grace_and_says_what_goes_on() {
     world.answer_that(&asked, |post| post.message.contains("waiting")).await;
     let began = Instant::now();
     service.signal(Signal::TERM);
-    let told = heard(&world, "I wait at most 2 s").await;
+    let told = heard(&world, "I wait at most 2.0 s").await;
     assert!(told.contains("wait 600 on") && told.contains(&id_of(&card)) && told.contains("wn[001-002]"), "{told}");
     let refused = world.answer(&world.write("operator", "!uptime on wn001")).await;
     assert!(refused.message.contains("I am being stopped"), "{}", refused.message);
