@@ -263,6 +263,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
     live(old.inventory != new.inventory, "inventory");
+    live(old.limits != new.limits, "limits");
     live(old.roles != new.roles, "access.roles");
     let mut restart = |differs: bool, key: &str| {
         if differs {

@@ -23,6 +23,7 @@ pub(super) struct File {
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
+    pub(super) limits: Limits,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
     pub(super) roles: Vec<Role>,
@@ -63,6 +64,14 @@ pub(super) struct Ssh {
     pub(super) max_parallel: Number,
     pub(super) connect_timeout: Seconds,
     pub(super) output_limit: Number,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    pub(super) executions: Number,
+    pub(super) executions_per_user: Number,
+    pub(super) lines_per_user: Number,
+    pub(super) lines_per_channel: Number,
 }
 
 #[derive(Debug)]
@@ -112,6 +121,9 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
         file.run_as = local.string("run_as");
         file.local_output_limit = local.number("output_limit", 4096..1 << 40);
         local.close();
+    }
+    if let Some(section) = root.section("limits") {
+        file.limits = limits(section);
     }
     if let Some(inventory) = root.section("inventory") {
         file.hosts = inventory.strings("hosts");
@@ -180,6 +192,17 @@ fn ssh(section: Section<'_, '_>) -> Ssh {
     };
     section.close();
     ssh
+}
+
+fn limits(section: Section<'_, '_>) -> Limits {
+    let limits = Limits {
+        executions: section.number("executions", 1..1_000_001),
+        executions_per_user: section.number("executions_per_user", 1..1_000_001),
+        lines_per_user: section.number("lines_per_user", 1..1_000_001),
+        lines_per_channel: section.number("lines_per_channel", 1..1_000_001),
+    };
+    section.close();
+    limits
 }
 
 fn groups(section: &Section<'_, '_>) -> Vec<(String, Spot<Group>)> {

@@ -5,7 +5,7 @@ use super::inventory::{self, GroupSource};
 use super::validated::{Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use crate::core::settings::{Address, Grant, Role, Verb};
+use crate::core::settings::{Address, Grant, Limits, Role, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,7 @@ impl Judge<'_, '_, '_> {
         if let Some(limit) = file.local_output_limit {
             config.local.output_limit = limit.value;
         }
+        limits(&mut config.limits, &file.limits);
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);
@@ -398,6 +399,20 @@ impl Judge<'_, '_, '_> {
     fn readable(&self, spot: &Spot<String>, path: &Path) {
         if let Err(error) = std::fs::File::open(path) {
             self.document.warning(spot, format!("cannot read {}: {error}", path.display()), None);
+        }
+    }
+}
+
+fn limits(limits: &mut Limits, written: &file::Limits) {
+    let pairs = [
+        (&mut limits.executions, &written.executions),
+        (&mut limits.executions_per_user, &written.executions_per_user),
+        (&mut limits.lines_per_user, &written.lines_per_user),
+        (&mut limits.lines_per_channel, &written.lines_per_channel),
+    ];
+    for (limit, written) in pairs {
+        if let Some(spot) = written {
+            *limit = usize::try_from(spot.value).unwrap_or(usize::MAX);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::judge::Judge;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use crate::core::settings::{Address, Role, Settings};
+use crate::core::settings::{Address, Limits, Role, Settings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Config {
     pub local: Local,
     /// Where the names of machines come from.
     pub inventory: InventorySource,
+    /// How much at once.
+    pub limits: Limits,
     /// Who may do what.
     pub roles: Vec<Role>,
     /// What the bot tells about itself.
@@ -246,6 +248,7 @@ impl Config {
             },
             local: Local { run_as: None, output_limit: OUTPUT_LIMIT },
             inventory: InventorySource::default(),
+            limits: Limits::default(),
             roles: Vec::new(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
             warnings: Vec::new(),
@@ -263,6 +266,7 @@ impl Config {
             roles: self.roles.clone(),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             grace: self.serve.grace,
+            limits: self.limits.clone(),
             own_uid,
         }
     }

@@ -19,8 +19,29 @@ pub struct Settings {
     pub mention_after: Duration,
     /// How long running executions may go on after a stop was asked for.
     pub grace: Duration,
+    /// How much of what may be asked and done at once.
+    pub limits: Limits,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.
     pub own_uid: u32,
+}
+
+/// How much may be asked and done at once. Reaching a bound is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Executions under way, all together.
+    pub executions: usize,
+    /// Executions under way of one person.
+    pub executions_per_user: usize,
+    /// Lines of one person within a minute.
+    pub lines_per_user: usize,
+    /// Lines in one channel within a minute; more look like programs that answer each other.
+    pub lines_per_channel: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { executions: 500, executions_per_user: 50, lines_per_user: 60, lines_per_channel: 300 }
+    }
 }
 
 /// The ways to address the bot in a channel. In a direct message every line is meant for it.

@@ -13,7 +13,7 @@ use halcyon::core::input::{
     ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identity, Input, PostMarks,
 };
 use halcyon::core::memory::Memory;
-use halcyon::core::settings::{Address, Grant, Role, Settings, Verb};
+use halcyon::core::settings::{Address, Grant, Limits, Role, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -46,6 +46,7 @@ fn settings() -> Arc<Settings> {
         }],
         mention_after: Duration::from_secs(10),
         grace: Duration::from_secs(30),
+        limits: Limits::default(),
         own_uid: 1000,
     })
 }
@@ -403,5 +404,95 @@ fn what_may_not_be_given_with_a_line() {
         let mut machine = Machine::new();
         let step = machine.hear(line, None);
         assert_eq!(started(&step).is_some(), runs, "{line}: {}", said(&step));
+    }
+}
+
+#[test]
+fn a_secret_in_a_line_is_neither_repeated_nor_remembered() {
+    for (line, runs) in [
+        ("!login with s3cr3t on wn002", true),
+        ("!login with s3cr3t on wn002 pass=other", true),
+        ("!login with other on wn002 pass=s3cr3t", true),
+        ("!knock at wn001 word=s3cr3t", true),
+        ("!login with s3cr3t on wn0002", false),
+        ("!login with s3cr3t on", false),
+        ("!logn with s3cr3t on wn002", false),
+        ("!frobnicate word=s3cr3t now", false),
+        ("!frobnicate db_password='long s3cr3t' now", false),
+        ("!frobnicate token=\"s3cr3t", false),
+        ("!sign in with s3cr3t on wn002", false),
+    ] {
+        let mut machine = Machine::new();
+        let step = machine.hear(line, None);
+        assert_eq!(started(&step).is_some(), runs, "{line}: {}", said(&step));
+        assert!(!said(&step).is_empty(), "{line}");
+        let facts = serde_json::to_string(&step.facts).unwrap();
+        assert!(!facts.contains("s3cr3t") && !said(&step).contains("s3cr3t"), "{line}: {facts}");
+    }
+}
+
+/// What becomes of lines written in the same second: `!` answered, `.` marked and no more, `x` told that it was too much.
+fn passages(limits: Limits, lines: usize) -> String {
+    let mut machine = Machine::new();
+    machine.take(Input::Settings(Arc::new(Settings { limits, ..(*settings()).clone() })));
+    let passages = (0..lines).map(|_| {
+        let step = machine.hear("!whoami", None);
+        match said(&step) {
+            text if text.contains("within a minute") => 'x',
+            text if text.is_empty() => {
+                let marked =
+                    |effect: &Effect| matches!(effect, Effect::React { emoji: "no_entry_sign", remove: false, .. });
+                assert!(step.effects.iter().any(marked), "every line gets a sign");
+                '.'
+            }
+            _ => '!',
+        }
+    });
+    passages.collect()
+}
+
+#[test]
+fn more_lines_than_may_be_are_marked_and_told_once() {
+    let limits = |user, channel| Limits { lines_per_user: user, lines_per_channel: channel, ..Limits::default() };
+    assert_eq!(passages(limits(3, 100), 6), "!!!x..");
+    assert_eq!(passages(limits(100, 3), 6), "!!!x..");
+    assert_eq!(passages(Limits::default(), 60), "!".repeat(60));
+}
+
+#[test]
+fn a_bound_opens_again() {
+    for (limits, rest, again) in [
+        // One person's lines grow old one by one.
+        (Limits { lines_per_user: 2, ..Limits::default() }, 60, true),
+        (Limits { lines_per_user: 2, ..Limits::default() }, 59, false),
+        // A channel has to be quiet for a minute.
+        (Limits { lines_per_channel: 2, ..Limits::default() }, 60, true),
+        (Limits { lines_per_channel: 2, ..Limits::default() }, 59, false),
+    ] {
+        let mut machine = Machine::new();
+        machine.take(Input::Settings(Arc::new(Settings { limits: limits.clone(), ..(*settings()).clone() })));
+        for _ in 0..4 {
+            machine.hear("!whoami", None);
+        }
+        machine.wait(rest);
+        assert_eq!(!said(&machine.hear("!whoami", None)).is_empty(), again, "{limits:?} after {rest} s");
+    }
+}
+
+#[test]
+fn more_executions_than_may_be_are_refused() {
+    for (limits, why) in [
+        (Limits { executions_per_user: 2, ..Limits::default() }, "2 commands of yours"),
+        (Limits { executions: 2, ..Limits::default() }, "2 commands are under way"),
+    ] {
+        let mut machine = Machine::new();
+        machine.take(Input::Settings(Arc::new(Settings { limits, ..(*settings()).clone() })));
+        let first = started(&machine.hear("!greet you on wn001", None)).unwrap();
+        assert!(started(&machine.hear("!greet you on wn002", None)).is_some());
+        let refused = machine.hear("!greet you on wn003", None);
+        assert!(started(&refused).is_none() && said(&refused).contains(why), "{}", said(&refused));
+        machine.news(&first, RunNews::HostFinished { host: Host::new("wn001"), outcome: ok("hello") });
+        machine.news(&first, RunNews::Finished { error: None });
+        assert!(started(&machine.hear("!greet you on wn003", None)).is_some());
     }
 }

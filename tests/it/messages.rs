@@ -223,8 +223,24 @@ fn cards() -> Vec<(&'static str, Card)> {
                     },
                     Numbered { number: 2, line: "load {{what}}".into(), description: String::new() },
                 ],
+                pick: true,
             },
         ),
+        (
+            "ambiguous, with a secret",
+            Card::Ambiguous {
+                line: "login with ******** on wn001".into(),
+                choices: vec![
+                    Numbered { number: 1, line: "login with {{pass}} on {{hosts}}".into(), description: String::new() },
+                    Numbered { number: 2, line: "login {{how}}".into(), description: String::new() },
+                ],
+                pick: false,
+            },
+        ),
+        ("too fast", Card::TooFast { most: 60, channel: false }),
+        ("too fast for a channel", Card::TooFast { most: 300, channel: true }),
+        ("too many of one person", Card::TooMany { line: "uptime on wn001".into(), most: 50, yours: true }),
+        ("too many", Card::TooMany { line: "uptime on wn001".into(), most: 500, yours: false }),
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
         ("no choice", Card::NoChoice),
         (

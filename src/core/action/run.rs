@@ -50,7 +50,7 @@ pub enum Work {
 }
 
 /// A shell command with its surroundings. `script` is handed to a shell over standard input and never stands in a process list.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ShellCommand {
     /// The text that the shell runs, templates already rendered.
     pub script: String,
@@ -64,6 +64,21 @@ pub struct ShellCommand {
     pub sudo_password: Option<Secret>,
     /// How long the command may take on one host before its process group is killed.
     pub timeout: Duration,
+}
+
+/// Without the script: a template may have put a secret into it.
+impl fmt::Debug for ShellCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { script, cwd, env, sudo, sudo_password, timeout } = self;
+        f.debug_struct("ShellCommand")
+            .field("script", &format_args!("{} bytes", script.len()))
+            .field("cwd", cwd)
+            .field("env", env)
+            .field("sudo", sudo)
+            .field("sudo_password", sudo_password)
+            .field("timeout", timeout)
+            .finish()
+    }
 }
 
 /// A command for many hosts.

@@ -69,6 +69,8 @@ pub struct Reading {
     pub parameters: BTreeMap<String, String>,
     /// Those of them that are the format's own defaults.
     pub defaulted: BTreeSet<String>,
+    /// Captures that a pair at the end has replaced: their names and values.
+    pub overridden: Vec<(String, String)>,
     /// Characters of the line that the format says literally, white space aside.
     pub literal_length: usize,
     /// The format has no parameters: the line stands in it word by word.
@@ -161,7 +163,8 @@ impl Format {
             if let Some(mut reading) = self.read_head(head)? {
                 for pair in pairs {
                     reading.defaulted.remove(&pair.key);
-                    reading.parameters.insert(pair.key.clone(), pair.value.clone());
+                    let before = reading.parameters.insert(pair.key.clone(), pair.value.clone());
+                    reading.overridden.extend(before.map(|before| (pair.key.clone(), before)));
                 }
                 return Ok(Some(reading));
             }
@@ -176,6 +179,7 @@ impl Format {
         let mut reading = Reading {
             parameters: BTreeMap::new(),
             defaulted: BTreeSet::new(),
+            overridden: Vec::new(),
             literal_length: solid(&padded),
             exact: self.slots.is_empty(),
         };

@@ -56,6 +56,8 @@ pub struct Match {
     pub parameters: BTreeMap<String, String>,
     /// Those parameters whose value is the format's own default: the pack's words, not the asker's.
     pub defaulted: BTreeSet<String>,
+    /// Names and values that stood in the line and count no more, since a pair behind them says another value. They may be secrets.
+    pub overridden: Vec<(String, String)>,
     /// Characters of the line that the format says literally. More means more specific.
     pub literal_length: usize,
     /// The format has no parameters.
@@ -243,6 +245,7 @@ impl Matcher {
                     representation: entry.representation.clone(),
                     parameters: reading.parameters,
                     defaulted: reading.defaulted,
+                    overridden: reading.overridden,
                     literal_length: reading.literal_length,
                     exact: reading.exact,
                 }),

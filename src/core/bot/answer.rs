@@ -100,8 +100,17 @@ impl Bot {
             return Ok(());
         };
         let back = Back::Request { request };
-        let wish =
-            Wish { action, given, by, back, line: String::new(), alias: None, trusted: Vec::new(), rerun_of: None };
+        let wish = Wish {
+            action,
+            given,
+            by,
+            back,
+            line: String::new(),
+            correctable: false,
+            alias: None,
+            trusted: Vec::new(),
+            rerun_of: None,
+        };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
             Err(declined) => Answer::Refused { text: markdown::bare(&self.sentences.say(&declined.card)) },
@@ -293,6 +302,7 @@ impl Bot {
             by: ticket.from,
             back: ticket.back.clone(),
             line: request.line.clone(),
+            correctable: false,
             alias: request.alias.clone(),
             trusted,
             rerun_of: Some(request.id.clone()),
@@ -304,14 +314,7 @@ impl Bot {
                 Ok(())
             }
             (Ok(_), Back::Chat { .. }) => Ok(()),
-            (Err(declined), back) => {
-                let mut card = declined.card;
-                // No number can be answered to this: what was asked for is not a line.
-                if let Card::BadHosts { suggestions, .. } = &mut card {
-                    suggestions.clear();
-                }
-                self.say(step, moment, back, &card)
-            }
+            (Err(declined), back) => self.say(step, moment, back, &declined.card),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
-use super::start::{Declined, Wish, hide, numbered};
+use super::start::{Declined, Wish, numbered, secrets};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
+use crate::core::action::params::MASK;
 use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
@@ -10,6 +11,8 @@ use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
+use crate::core::chat::pace::{Bound, Passage};
+use crate::core::chat::secret::{hide, hide_pairs};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::host::expand;
@@ -91,6 +94,20 @@ impl Bot {
         };
         if let Some(card) = refusal {
             return self.say(step, moment, &back, &card);
+        }
+        match self.pace.take(&post.author, &post.channel, moment.at, &self.settings.limits) {
+            Passage::Open => {}
+            passage => {
+                unreact(step, &post.channel, &post.id, "eyes");
+                react(step, &post.channel, &post.id, "no_entry_sign");
+                let Passage::Closing(bound) = passage else { return Ok(()) };
+                let limits = &self.settings.limits;
+                let card = match bound {
+                    Bound::User => Card::TooFast { most: limits.lines_per_user, channel: false },
+                    Bound::Channel => Card::TooFast { most: limits.lines_per_channel, channel: true },
+                };
+                return self.say(step, moment, &back, &card);
+            }
         }
         let Some(identity) = &post.identity else {
             return self.say(step, moment, &back, &Card::NotIdentified);
@@ -214,18 +231,18 @@ impl Bot {
             Selection::Undecided(formats) => {
                 let names =
                     formats.iter().map(|format| format!("`{}` of {}", format.representation, format.alias.reference));
-                let card = Card::Undecided {
-                    line: line.to_owned(),
-                    formats: names.map(|name| markdown::prose(&name)).collect(),
-                };
+                let (hidden, _) = self.without_secrets(line, Vec::new(), &may);
+                let card =
+                    Card::Undecided { line: hidden, formats: names.map(|name| markdown::prose(&name)).collect() };
                 self.not_done(step, speaker, "question");
                 self.say(step, moment, &speaker.back, &card)
             }
             Selection::None => {
                 let mut offered = self.suggest(line, &may);
                 offered.retain(|line| speaker.rights.administers() || Command::read(line) != Some(Command::Reload));
+                let (hidden, offered) = self.without_secrets(line, offered, &may);
                 let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
-                let card = Card::NotUnderstood { line: line.to_owned(), suggestions: numbered(&offered), alike };
+                let card = Card::NotUnderstood { line: hidden, suggestions: numbered(&offered), alike };
                 let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
                 self.offer(step, moment, speaker, choices)?;
                 self.not_done(step, speaker, "question");
@@ -235,13 +252,16 @@ impl Bot {
                 let choices = found
                     .iter()
                     .map(|found| Choice { line: line.to_owned(), alias: Some(found.alias.reference.clone()) });
-                let choices: Vec<Choice> = choices.collect();
+                let hidden = hide(line, found.iter().flat_map(|found| self.secrets_in(found)));
+                // What is offered is remembered, so a line with a secret in it cannot be picked by a number.
+                let pick = hidden == line;
+                let choices: Vec<Choice> = if pick { choices.collect() } else { Vec::new() };
                 let shown = found.iter().enumerate().map(|(place, found)| Numbered {
                     number: place + 1,
                     line: found.display.to_string(),
                     description: found.alias.description.clone(),
                 });
-                let card = Card::Ambiguous { line: line.to_owned(), choices: shown.collect() };
+                let card = Card::Ambiguous { line: hidden, choices: shown.collect(), pick };
                 self.offer(step, moment, speaker, choices)?;
                 self.not_done(step, speaker, "question");
                 self.say(step, moment, &speaker.back, &card)
@@ -264,6 +284,7 @@ impl Bot {
         };
         let mut given: BTreeMap<String, Value> =
             found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let hidden = hide(line, self.secrets_in(found));
         let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
         if !fixed.is_empty() {
             let problems = fixed
@@ -271,7 +292,7 @@ impl Bot {
                 .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
                 .map(|said| markdown::prose(&said))
                 .collect();
-            let card = Card::BadParameters { line: hide(line, &action, &given), problems };
+            let card = Card::BadParameters { line: hidden, problems };
             return self.say(step, moment, &speaker.back, &card);
         }
         let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
@@ -281,7 +302,8 @@ impl Bot {
             given,
             by: speaker.principal(),
             back: speaker.back.clone(),
-            line: line.to_owned(),
+            correctable: hidden == line,
+            line: hidden,
             alias: Some(alias.reference.clone()),
             trusted,
             rerun_of: None,
@@ -294,6 +316,60 @@ impl Bot {
             self.say(step, moment, &speaker.back, &card)?;
         }
         Ok(())
+    }
+
+    /// The secrets that a format has read out of a line.
+    fn secrets_in(&self, found: &Match) -> Vec<String> {
+        let Some(action) = self.catalog.actions.get(&found.alias.action) else { return Vec::new() };
+        let written = found.parameters.iter().filter(|(name, _)| !found.defaulted.contains(*name));
+        let given = written.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let overridden = found.overridden.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+        [secrets(action, &given), secrets(action, &overridden.collect())].concat()
+    }
+
+    /// A line that no format has read, and its corrections, as far as they may be repeated and remembered: a secret of a correction is one of
+    /// the line.
+    fn without_secrets(
+        &self,
+        line: &str,
+        mut corrected: Vec<String>,
+        may: &dyn Fn(&Alias) -> bool,
+    ) -> (String, Vec<String>) {
+        let mut found = Vec::new();
+        corrected.retain(|corrected| match self.catalog.matcher.select_among(corrected, may) {
+            Selection::One(read) => {
+                let secrets = self.secrets_in(&read);
+                let harmless = secrets.is_empty();
+                found.extend(secrets);
+                harmless
+            }
+            Selection::None | Selection::Ambiguous(_) | Selection::Undecided(_) => true,
+        });
+        // Another correction may take the same word for something harmless.
+        corrected.retain(|corrected| !found.iter().any(|secret| corrected.contains(secret.as_str())));
+        let secret = |name: &str| {
+            let parameters = self.catalog.actions.values().filter_map(|action| action.parameters.get(name));
+            parameters.into_iter().any(|parameter| parameter.secret)
+        };
+        let shown = if found.is_empty() { self.without_arguments(line) } else { None };
+        (shown.unwrap_or_else(|| hide_pairs(&hide(line, found), &secret)), corrected)
+    }
+
+    /// The first word of a line that begins like a command which takes a secret: where in the line that stands is not known.
+    fn without_arguments(&self, line: &str) -> Option<String> {
+        let first = line.split_whitespace().next()?;
+        let takes_secret = |alias: &Alias| {
+            let action = self.catalog.actions.get(&alias.action);
+            action.is_some_and(|action| action.parameters.values().any(|parameter| parameter.secret))
+        };
+        let begins = |alias: &Alias| {
+            let texts = alias.formats.iter().flat_map(|format| &format.representations);
+            texts
+                .into_iter()
+                .any(|text| text.text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(first)))
+        };
+        let hidden = self.catalog.aliases.iter().any(|alias| takes_secret(alias) && begins(alias));
+        hidden.then(|| format!("{first} {MASK}"))
     }
 
     /// Corrections of a line: of the bot's own commands, and of what the asker may run.

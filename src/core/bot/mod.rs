@@ -26,6 +26,7 @@ mod start;
 mod watch;
 
 use crate::core::access::Rights;
+use crate::core::chat::pace::Pace;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
@@ -66,6 +67,7 @@ pub struct Bot {
     /// What the admin channel is to hear once it is known; said once.
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
+    pace: Pace,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -119,6 +121,7 @@ impl Bot {
             connection: Connection::Down { why: "not connected yet".to_owned() },
             sentences: Sentences::new(),
             announcement: None,
+            pace: Pace::default(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),

@@ -4,7 +4,7 @@
 
 use super::{Bot, Moment, Step, Watch};
 use crate::core::action::execution::Requested;
-use crate::core::action::params::{self, MASK, Resolved};
+use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::run::{Run, Work};
 use crate::core::action::spec::Action;
@@ -29,7 +29,10 @@ pub(super) struct Wish {
     pub(super) given: BTreeMap<String, Value>,
     pub(super) by: Principal,
     pub(super) back: Back,
+    /// The line that it comes from, as it may be remembered.
     pub(super) line: String,
+    /// Nothing is hidden in the line, so it may be offered again with a correction: what is offered is remembered.
+    pub(super) correctable: bool,
     pub(super) alias: Option<AliasRef>,
     /// Names of given parameters whose values are the pack's own words, not the asker's.
     pub(super) trusted: Vec<String>,
@@ -79,7 +82,7 @@ impl Bot {
             secrets: resolved.secrets.iter().filter(|name| resolved.given.contains(*name)).cloned().collect(),
             by: wish.by,
             back: wish.back.clone(),
-            line: hide(&wish.line, &wish.action, &wish.given),
+            line: wish.line,
             hosts: hosts.clone(),
             ends_at,
             alias: wish.alias,
@@ -100,12 +103,24 @@ impl Bot {
         Ok(Ok(id))
     }
 
+    /// The bound on executions under way that one more would exceed, and whether it is that of this person.
+    fn bound_reached(&self, by: &Principal) -> Option<(usize, bool)> {
+        let limits = &self.settings.limits;
+        if self.memory.executions.len() >= limits.executions {
+            return Some((limits.executions, false));
+        }
+        let theirs = self.memory.executions.values().filter(|execution| same_person(&execution.request.by, by));
+        (theirs.count() >= limits.executions_per_user).then_some((limits.executions_per_user, true))
+    }
+
     fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
-        let hidden = hide(&wish.line, &wish.action, &wish.given);
-        let line = if hidden.is_empty() { wish.action.reference.to_string() } else { hidden.clone() };
+        let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
             return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
+        }
+        if let Some((most, yours)) = self.bound_reached(&wish.by) {
+            return Err(declined(Card::TooMany { line, most, yours }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
         let mut resolved = params::resolve(&wish.action, &wish.given).map_err(|problems| {
@@ -118,8 +133,7 @@ impl Bot {
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),
             Err(PlanProblem::Hosts(problem)) => {
-                // What is offered is remembered, so a line with a secret in it is not.
-                let offered = if hidden == wish.line { corrected_lines(&wish.line, &problem) } else { Vec::new() };
+                let offered = if wish.correctable { corrected_lines(&wish.line, &problem) } else { Vec::new() };
                 let suggestions = numbered(&offered);
                 Err(Box::new(Declined { card: Card::BadHosts { problem: said(&problem), suggestions }, offered }))
             }
@@ -141,6 +155,16 @@ fn corrected_lines(line: &str, problem: &HostError) -> Vec<String> {
     right.filter(|corrected| corrected != line).collect()
 }
 
+/// Whether two are one, whatever they are called by now.
+fn same_person(one: &Principal, other: &Principal) -> bool {
+    match (one, other) {
+        (Principal::ChatUser { id: one, .. }, Principal::ChatUser { id: other, .. }) => one == other,
+        (Principal::LocalUser { uid: one, .. }, Principal::LocalUser { uid: other, .. }) => one == other,
+        (Principal::ChatUser { .. }, Principal::LocalUser { .. })
+        | (Principal::LocalUser { .. }, Principal::ChatUser { .. }) => false,
+    }
+}
+
 /// A random part of a time.
 fn share(longest: Duration, bits: u64) -> Duration {
     let milliseconds = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX - 1);
@@ -153,19 +177,8 @@ pub(super) fn numbered(lines: &[String]) -> Vec<Numbered> {
     lines.map(|(place, line)| Numbered { number: place + 1, line: line.clone(), description: String::new() }).collect()
 }
 
-/// The line with every secret that was given in it masked, as it was written there: before it is cast to its type.
-pub(super) fn hide(line: &str, action: &Action, given: &BTreeMap<String, Value>) -> String {
+/// The values of secret parameters as they were written, before they are cast to their types.
+pub(super) fn secrets(action: &Action, given: &BTreeMap<String, Value>) -> Vec<String> {
     let secret = |name: &String| action.parameters.get(name).is_some_and(|parameter| parameter.secret);
-    let mut secrets: Vec<String> = given
-        .iter()
-        .filter(|(name, value)| secret(name) && !value.is_null())
-        .map(|(_, value)| written(value))
-        .collect();
-    // The longest first: one that is part of another would leave the rest of it.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let mut hidden = line.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        hidden = hidden.replace(secret.as_str(), MASK);
-    }
-    hidden
+    given.iter().filter(|(name, value)| secret(name) && !value.is_null()).map(|(_, value)| written(value)).collect()
 }

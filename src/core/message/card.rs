@@ -32,6 +32,8 @@ pub enum Card {
         line: String,
         /// What it can mean.
         choices: Vec<Numbered>,
+        /// A number picks one; it cannot where the line holds a secret, which is not remembered.
+        pick: bool,
     },
     /// Formats that are matched by counting steps ran out of them.
     Undecided {
@@ -39,6 +41,22 @@ pub enum Card {
         line: String,
         /// The formats.
         formats: Vec<String>,
+    },
+    /// More lines within a minute than one person, or one channel, may have.
+    TooFast {
+        /// The bound: lines a minute.
+        most: usize,
+        /// It is the channel's bound.
+        channel: bool,
+    },
+    /// More executions under way than there may be.
+    TooMany {
+        /// The line.
+        line: String,
+        /// The bound.
+        most: usize,
+        /// It is the bound of the one who asks.
+        yours: bool,
     },
     /// A number came where no choice was open.
     NoChoice,
@@ -351,6 +369,8 @@ impl Card {
             Card::Disabled { .. } => "disabled",
             Card::Elsewhere { .. } => "elsewhere",
             Card::Late { .. } => "late",
+            Card::TooFast { .. } => "too_fast",
+            Card::TooMany { .. } => "too_many",
             Card::Called => "called",
             Card::Help(_) => "help",
             Card::WhoAmI { .. } => "whoami",

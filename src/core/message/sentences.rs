@@ -43,10 +43,12 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 29] = [
+pub const TEMPLATES: [(&str, &str); 31] = [
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
+    ("too_fast", include_str!("../../../templates/too_fast.hbs")),
+    ("too_many", include_str!("../../../templates/too_many.hbs")),
     ("no_role", include_str!("../../../templates/no_role.hbs")),
     ("not_identified", include_str!("../../../templates/not_identified.hbs")),
     ("not_understood", include_str!("../../../templates/not_understood.hbs")),
