@@ -87,6 +87,8 @@ peers() {
     basics
     need sshd openssh-server
     need sudo sudo
+    need mkfs.ext4 e2fsprogs
+    need perl perl
     install_missing
     fetch
 

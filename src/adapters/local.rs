@@ -7,9 +7,10 @@
 //!   `setpriv`, others by a `sudo` that asks no password. Where neither is possible nothing runs, and the reason is said.
 //! - **Nothing of the bot's environment gets through** but what a list allows: `HALCYON_*`, systemd's credentials and the agent's socket stay here.
 
-use crate::core::action::run::{Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
-use crate::core::action::wrapper::{self, Standing, Verb};
+use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
+use crate::core::action::wrapper::{self, Killed, Report, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
+use crate::runtime::attend::{Asked, Attended, Terms, attend};
 use crate::runtime::capture::{Allowance, Live, Stream};
 use crate::runtime::ports::{Blobs, Runner};
 use crate::runtime::watch::{Limits, watch};
@@ -32,6 +33,9 @@ const ALLOWED: [&str; 9] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", 
 
 /// How long a question to the wrapper or the system may take.
 const ASKING: Duration = Duration::from_secs(15);
+
+/// How long this machine is asked what became of a command when it does not answer.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How local commands are run.
 #[derive(Debug, Clone)]
@@ -64,15 +68,33 @@ impl LocalRunner {
         Self { options, blobs }
     }
 
-    /// Asks what has become of a command after this process was lost.
+    /// Asks how a command stands that was run as the first try.
     ///
     /// # Errors
     /// Why that cannot be said.
     pub async fn standing(&self, execution: &ExecutionId, command: &ShellCommand) -> Result<Standing, String> {
         let switch = self.switch().await?;
-        let (_, stdout, stderr) = ask(&switch, Verb::Status, &id(execution), command).await?;
-        Standing::parse(&stdout)
-            .ok_or_else(|| format!("the answer is not understood: {} {}", stdout.trim(), stderr.trim()))
+        let one = OneCommand { switch: &switch, id: &id(execution, 0), command };
+        one.status().await.map(|report| report.standing)
+    }
+
+    /// Asks what has become of a command that was begun so long ago, until that is known.
+    async fn attend(
+        &self,
+        attach: &Attach,
+        command: &ShellCommand,
+        begun: Begun,
+        news: &mpsc::Sender<RunNews>,
+        cancel: &CancellationToken,
+    ) -> Result<Attended, String> {
+        let switch = self.switch().await?;
+        let one = OneCommand { switch: &switch, id: &id(&attach.execution, begun.attempt), command };
+        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel };
+        let seen = async || {
+            // A receiver that is gone does not stop the run.
+            let _ = news.send(RunNews::HostStarted { host: Host::new(LOCALHOST) }).await;
+        };
+        Ok(attend(&one, &terms, seen).await)
     }
 
     /// Finds out how to run as the account that the site has named.
@@ -180,7 +202,7 @@ impl Runner for LocalRunner {
         let error = match &run.work {
             Work::Remote(_) => Some("a remote command was given to the runner for local ones".to_owned()),
             Work::Local(command) => {
-                let id = id(&run.execution);
+                let id = id(&run.execution, run.attempt);
                 // What cannot be composed is found out before anything starts.
                 let composed = wrapper::input(Verb::Run, &id, command).map_err(|error| error.to_string());
                 let ready = match composed {
@@ -205,10 +227,55 @@ impl Runner for LocalRunner {
         };
         let _ = news.send(RunNews::Finished { error }).await;
     }
+
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
+        let host = Host::new(LOCALHOST);
+        let error = match (&attach.work, attach.begun.get(&host)) {
+            (Work::Remote(_), _) => Some("a remote command was given to the runner for local ones".to_owned()),
+            (_, None) => Some("it is not said when the local command was begun".to_owned()),
+            (Work::Local(command), Some(begun)) => {
+                let asked = Instant::now();
+                let attended = self.attend(&attach, command, *begun, &news, &cancel).await;
+                // Where this account may not ask as the other one, nobody knows.
+                let attended = attended.unwrap_or_else(|why| Attended { exit: Exit::Unknown { why }, lost: false });
+                let (stdout, stderr) = (Captured::empty(), Captured::empty());
+                let seconds = (begun.ago + asked.elapsed()).as_secs_f64();
+                let outcome = Box::new(HostOutcome { exit: attended.exit, stdout, stderr, seconds });
+                let told = if attended.lost {
+                    RunNews::HostLost { host, outcome }
+                } else {
+                    RunNews::HostFinished { host, outcome }
+                };
+                let _ = news.send(told).await;
+                None
+            }
+        };
+        let _ = news.send(RunNews::Finished { error }).await;
+    }
 }
 
-fn id(execution: &ExecutionId) -> String {
-    wrapper::node_id(execution, &Host::new(LOCALHOST))
+/// One command that the wrapper on this machine can be asked about.
+struct OneCommand<'a> {
+    switch: &'a Switch,
+    id: &'a str,
+    command: &'a ShellCommand,
+}
+
+impl Asked for OneCommand<'_> {
+    async fn status(&self) -> Result<Report, String> {
+        let (_, stdout, stderr) = ask(self.switch, Verb::Status, self.id, self.command).await?;
+        Report::parse(&stdout)
+            .ok_or_else(|| format!("the answer is not understood: {} {}", stdout.trim(), stderr.trim()))
+    }
+
+    async fn kill(&self) -> Result<Killed, String> {
+        let (code, _, stderr) = ask(self.switch, Verb::Kill, self.id, self.command).await?;
+        wrapper::killed(code, &stderr)
+    }
+}
+
+fn id(execution: &ExecutionId, attempt: u32) -> String {
+    wrapper::node_id(execution, &Host::new(LOCALHOST), attempt)
 }
 
 /// Starts a program in a clean environment, away from our terminal and folder.

@@ -11,19 +11,21 @@ use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
-use crate::adapters::store::DiskStore;
+use crate::adapters::store::{self, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys};
 use crate::core::effect::HealthPart;
 use crate::core::input::Input;
 use crate::core::settings::Settings;
-use crate::core::vitals::{OutboxVitals, StoreVitals, Vitals};
+use crate::core::vitals::{OutboxVitals, Vitals};
+use crate::runtime::catch_up::CatchUpOptions;
 use crate::runtime::dispatch::{Callers, Dispatch, Hands};
 use crate::runtime::event_loop::EventLoop;
-use crate::runtime::intake;
+use crate::runtime::intake::{self, Beginning};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, ReloadCall, Runner, Store};
 use crate::runtime::pulse::{self, WatchedStore};
+use crate::runtime::storage;
 use crate::runtime::swap::Swap;
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
@@ -44,6 +46,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest directory in which the sockets of ssh's masters still have names that fit.
 const LONGEST_CONTROL_DIR: usize = 60;
 
+/// How fast things go that no configuration names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EngineOptions {
+    /// The chat connection's timers.
+    pub pace: Pace,
+    /// How the outbox behaves, where the configuration does not say it.
+    pub outbox: Option<OutboxOptions>,
+    /// How what was missed is read.
+    pub catch_up: CatchUpOptions,
+}
+
 /// A running bot.
 pub struct Engine {
     turning: JoinHandle<anyhow::Result<()>>,
@@ -61,6 +74,8 @@ pub(super) struct Shared {
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) local: Arc<Swap<dyn Runner>>,
     pub(super) chat: Option<Arc<Swap<dyn Chat>>>,
+    /// The chat connection's timers.
+    pub(super) pace: Pace,
     pub(super) own_uid: u32,
     pub(super) metrics: Arc<Metrics>,
     pub(super) stop: CancellationToken,
@@ -99,22 +114,27 @@ impl Engine {
     /// # Errors
     /// What keeps the bot from starting: the store, the token, an address in use.
     pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        Self::start_with(config, EngineOptions::default()).await
+    }
+
+    /// The same with other timers.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_with(config: &Config, options: EngineOptions) -> anyhow::Result<Self> {
         let same = config.clone();
-        Self::start_with(config, Arc::new(move || Ok(same.clone()))).await
+        Self::start_reading(config, options, Arc::new(move || Ok(same.clone()))).await
     }
 
     /// The same with a way to read the configuration again.
     ///
     /// # Errors
     /// As [`Engine::start`].
-    pub async fn start_with(config: &Config, read: Read) -> anyhow::Result<Self> {
+    pub async fn start_reading(config: &Config, options: EngineOptions, read: Read) -> anyhow::Result<Self> {
         let own_uid = rustix::process::getuid().as_raw();
         let settings = Arc::new(config.settings(own_uid));
-        let (store, opened) = DiskStore::open(&config.store.path).await?;
-        for notice in opened.notices() {
-            tracing::warn!("{notice}");
-        }
-        let disk = Arc::new(store);
+        let (disk, aside) = open_store(config).await?;
+        let disk = Arc::new(disk);
         let blobs: Arc<dyn Blobs> = Arc::new(disk.blobs());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());
@@ -126,14 +146,16 @@ impl Engine {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
-        let chat = chat(config)?.map(|chat| Arc::new(Swap::new(chat)));
-        let outbox = chat.as_ref().map(|chat| outbox(&(Arc::clone(chat) as _), &blobs, &inputs, &mut tasks));
+        let chat = chat(config, options.pace)?.map(|chat| Arc::new(Swap::new(chat)));
+        let pace = options.outbox.unwrap_or_else(|| outbox_options(config));
+        let outbox = chat.as_ref().map(|chat| outbox(&(Arc::clone(chat) as _), &blobs, pace, &inputs, &mut tasks));
         let shared = Shared {
             inputs,
             settings: watch::Sender::new(Arc::clone(&settings)),
             blobs,
             local: Arc::new(Swap::new(Arc::new(local))),
             chat,
+            pace: options.pace,
             own_uid,
             metrics: Arc::clone(&metrics),
             stop: stop.clone(),
@@ -149,13 +171,20 @@ impl Engine {
             reloads: reloads.clone(),
         };
         let dispatch = Dispatch::new(&shared.inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
+        tasks.spawn(storage::watch(Arc::clone(&store), shared.inputs.clone(), stop.clone()));
         let events = EventLoop::open(store, clock, settings, queue, dispatch, Arc::clone(&metrics)).await?;
+
+        let memory = events.memory();
+        let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
 
         // The queue is empty and its reader is not turning yet, so these neither wait nor fail.
         let mut good = LastGood::default();
         take_in_content(config, &mut good, &shared.inputs).await;
         let inventory = stop.child_token();
         reload::keep_inventory(config, &shared, &inventory).await;
+        if let Some(SetAside { place, why }) = aside {
+            shared.inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
+        }
         shared.inputs.send(Input::Started).await?;
         let turning = tokio::spawn(async move { events.run().await.context("the bot had to stop") });
 
@@ -168,7 +197,7 @@ impl Engine {
         if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
             let longest_post = move |characters| outbox.set_max_post(characters);
             let (chat, settings) = (Arc::clone(chat), shared.settings.subscribe());
-            tasks.spawn(intake::listen(chat, settings, longest_post, shared.inputs.clone(), stop));
+            tasks.spawn(intake::listen(chat, settings, longest_post, beginning, shared.inputs.clone(), stop));
         }
         Ok(Self { turning, tasks, reloads, outbox, shared })
     }
@@ -248,7 +277,7 @@ impl View {
             let status = outbox.status();
             OutboxVitals { waiting: status.queued, oldest: status.oldest, trouble: status.trouble }
         });
-        Vitals { outbox, store: StoreVitals { trouble: self.watched.trouble(), free: self.disk.free_bytes() } }
+        Vitals { outbox }
     }
 
     /// What can be told of a bot that does not answer.
@@ -307,12 +336,12 @@ fn resident_bytes() -> Option<f64> {
     Some(kilobytes * 1024.0)
 }
 
-pub(super) fn chat(config: &Config) -> anyhow::Result<Option<Arc<dyn Chat>>> {
+pub(super) fn chat(config: &Config, pace: Pace) -> anyhow::Result<Option<Arc<dyn Chat>>> {
     let Some(section) = &config.mattermost else { return Ok(None) };
-    Ok(Some(Arc::new(Mattermost::new(mattermost_options(section)?)?)))
+    Ok(Some(Arc::new(Mattermost::new(mattermost_options(section, pace)?)?)))
 }
 
-pub(super) fn mattermost_options(section: &crate::config::Mattermost) -> anyhow::Result<MattermostOptions> {
+pub(super) fn mattermost_options(section: &crate::config::Mattermost, pace: Pace) -> anyhow::Result<MattermostOptions> {
     let token = section.token.clone().map_err(|problem| anyhow::anyhow!("{problem}"))?;
     Ok(MattermostOptions {
         url: section.url.clone(),
@@ -320,13 +349,14 @@ pub(super) fn mattermost_options(section: &crate::config::Mattermost) -> anyhow:
         team: section.team.clone(),
         ca_file: section.ca_file.clone(),
         now: super::now,
-        pace: Pace::default(),
+        pace,
     })
 }
 
 fn outbox(
     chat: &Arc<dyn Chat>,
     blobs: &Arc<dyn Blobs>,
+    options: OutboxOptions,
     inputs: &mpsc::Sender<Input>,
     tasks: &mut JoinSet<()>,
 ) -> OutboxHandle {
@@ -339,7 +369,17 @@ fn outbox(
             }
         }
     });
-    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, OutboxOptions::default())
+    Outbox::start(Arc::clone(chat), Arc::clone(blobs), done, options)
+}
+
+fn outbox_options(config: &Config) -> OutboxOptions {
+    let usual = OutboxOptions::default();
+    match &config.mattermost {
+        Some(chat) => {
+            OutboxOptions { per_second: f64::from(chat.calls_per_second), burst: chat.calls_at_once, ..usual }
+        }
+        None => usual,
+    }
 }
 
 async fn take_in_content(config: &Config, good: &mut LastGood, inputs: &mpsc::Sender<Input>) {
@@ -399,6 +439,26 @@ async fn answer_calls(config: &Config, view: &View, callers: Callers, tasks: &mu
         }
     });
     Ok(())
+}
+
+/// For a command that is the bot for a moment a damaged store is an error; the bot itself has to be there and say so.
+async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAside>)> {
+    let (path, options) = (&config.store.path, store_options(config));
+    let (store, opened, aside) = if config.mattermost.is_some() {
+        DiskStore::open_or_set_aside(path, options).await?
+    } else {
+        let (store, opened) = DiskStore::open_with(path, options).await?;
+        (store, opened, None)
+    };
+    for notice in opened.notices() {
+        tracing::warn!("{notice}");
+    }
+    Ok((store, aside))
+}
+
+pub(super) fn store_options(config: &Config) -> store::Options {
+    let section = &config.store;
+    store::Options { keep: section.keep, reserve: section.reserve, now: super::now, ..store::Options::default() }
 }
 
 pub(super) fn ssh_options(config: &Config) -> SshOptions {

@@ -16,7 +16,7 @@ pub use serve::serve;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
-use crate::adapters::store::{self, DiskStore};
+use crate::adapters::store::{self, DiskStore, ImportError};
 use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::action::params;
@@ -112,6 +112,15 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
 /// Everything stored, in order, a line of JSON for each fact. The bot may be running.
 pub fn export(config: &Config) -> impl Iterator<Item = anyhow::Result<String>> + use<> {
     store::export(&config.store.path).map(|line| Ok(line?))
+}
+
+/// Fills the empty store with what [`export`] gave. Gives the number of facts that were taken in.
+///
+/// # Errors
+/// The store is not empty or in use, a line is not as it must be, or the system refuses.
+pub fn import(config: &Config, lines: impl std::io::BufRead) -> Result<u64, ImportError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(store::import(&config.store.path, lines))
 }
 
 fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -181,7 +181,7 @@ impl Reloader {
         if let (Some(chat), Some(new), Some(old)) = (&shared.chat, &next.mattermost, &old.mattermost)
             && (new.token != old.token || new.ca_file != old.ca_file)
         {
-            match engine::chat(next) {
+            match engine::chat(next, shared.pace) {
                 Ok(Some(next)) => chat.set(next),
                 Ok(None) => {}
                 Err(problem) => fail(reload, "mattermost", &format!("{problem:#}")),
@@ -256,6 +256,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
         live(old.admin_channel != new.admin_channel, "mattermost.admin_channel");
         live(old.address != new.address, "mattermost.address");
         live(old.prefix != new.prefix, "mattermost.prefix");
+        live(old.late_after != new.late_after, "mattermost.late_after");
         live(old.mention_after != new.mention_after, "mattermost.mention_after");
     }
     live(old.serve.grace != new.serve.grace, "serve.grace");
@@ -275,12 +276,16 @@ fn differences(old: &Config, new: &Config) -> Differences {
             restart(old.url != new.url, "mattermost.url");
             restart(old.team != new.team, "mattermost.team");
             restart(old.callback_url != new.callback_url, "mattermost.callback_url");
+            restart(old.calls_per_second != new.calls_per_second, "mattermost.calls_per_second");
+            restart(old.calls_at_once != new.calls_at_once, "mattermost.calls_at_once");
         }
         (None, None) => {}
         (Some(_), None) | (None, Some(_)) => restart(true, "mattermost"),
     }
     restart(old.http != new.http, "http");
-    restart(old.store != new.store, "store.path");
+    restart(old.store.path != new.store.path, "store.path");
+    restart(old.store.keep != new.store.keep, "store.keep");
+    restart(old.store.reserve != new.store.reserve, "store.reserve");
     restart(old.control != new.control, "control.socket");
     restart(old.log != new.log, "log");
     found
@@ -293,6 +298,7 @@ fn kept(old: &Config, mut new: Config) -> Config {
     new.mattermost = match (&old.mattermost, new.mattermost) {
         (Some(old), Some(mut new)) => {
             (new.url, new.team, new.callback_url) = (old.url.clone(), old.team.clone(), old.callback_url.clone());
+            (new.calls_per_second, new.calls_at_once) = (old.calls_per_second, old.calls_at_once);
             Some(new)
         }
         (old, _) => old.clone(),

@@ -3,7 +3,7 @@
 //! SIGTERM and SIGINT stop it in good order, a second one at once; SIGHUP has it read configuration and packs again. The manager hears when the
 //! bot is ready, a sentence on how it is, and signs of life for as long as the loop proves that it turns.
 
-use super::engine::{ENDING, Engine};
+use super::engine::{ENDING, Engine, EngineOptions};
 use super::in_runtime;
 use super::reload::Read;
 use crate::adapters::systemd::Notifier;
@@ -26,7 +26,7 @@ pub fn serve(config: Config, read: Read, environment: &Environment) -> anyhow::R
     in_runtime(async move {
         let mut signals = Signals::new()?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let mut engine = Engine::start_with(&config, read).await?;
+        let mut engine = Engine::start_reading(&config, EngineOptions::default(), read).await?;
         let metrics = engine.metrics();
         let often = notifier.watchdog().map_or(TELL, |watchdog| TELL.min(watchdog / 3));
         let mut ticks = tokio::time::interval(often);

@@ -1,6 +1,6 @@
 //! The command line as it is written.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// A ChatOps bot for Mattermost with an automation engine inside.
@@ -73,6 +73,29 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Fill an empty store with what `export` printed
+    Import {
+        /// The file, or - for the standard input
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let nothing start that does more than look
+    Freeze {
+        /// Why, for those who are told
+        #[arg(required = true)]
+        reason: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let everything start again
+    Unfreeze {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `demo`
@@ -109,6 +132,17 @@ pub struct Run {
     pub json: bool,
 }
 
+/// What can be said of an execution that ended as unknown.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Settlement {
+    /// It ran
+    Ran,
+    /// It did not run
+    NotRun,
+    /// It shall be run again there
+    Again,
+}
+
 /// `alias …`
 #[derive(Debug, Subcommand)]
 pub enum AliasCommand {
@@ -129,7 +163,7 @@ pub enum ExecutionCommand {
     /// The newest executions
     List {
         /// How many
-        #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = count)]
         last: usize,
         /// Print JSON
         #[arg(long)]
@@ -161,6 +195,16 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Say what became of an execution that ended as unknown
+    Settle {
+        /// Its id or the last digits of it
+        id: String,
+        /// Whether it ran, or shall be run again on the hosts in question
+        judgement: Settlement,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Run the action of an execution again with the same parameters
     #[command(alias = "re-run")]
     Rerun {
@@ -173,4 +217,12 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How many executions can be listed at once.
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1000) => Ok(count),
+        _ => Err("must be a whole number from 1 to 1000".to_owned()),
+    }
 }

@@ -1,11 +1,11 @@
-//! `run` and `execution list|get|cancel|rerun`.
+//! `run` and `execution list|get|cancel|rerun|settle`.
 
-use super::arguments::Run;
+use super::arguments::{Run, Settlement};
 use super::daemon::{Daemon, LAST, odd};
 use super::look::{self, harmless};
 use super::{Failure, Surroundings};
 use crate::config::Config;
-use crate::core::action::execution::Status;
+use crate::core::action::execution::{Judgement, Status};
 use crate::core::effect::Answer;
 use crate::core::id::{ActionRef, ExecutionId};
 use crate::core::input::Ask;
@@ -76,6 +76,26 @@ pub(crate) fn cancel(
             Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
             other => return Err(odd(&other)),
         }
+    }
+    Ok(())
+}
+
+pub(crate) fn settle(
+    config: &Config,
+    id: &str,
+    judgement: Settlement,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let judgement = match judgement {
+        Settlement::Ran => Judgement::Ran,
+        Settlement::NotRun => Judgement::NotRun,
+        Settlement::Again => Judgement::Again,
+    };
+    match Daemon::new(config)?.ask(&Ask::Settle { id: id.to_owned(), judgement })? {
+        Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        other => return Err(odd(&other)),
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check` and `alias match` need nothing but the files. `export` reads the
-//! store.
+//! store, `import` fills one. `freeze` and `unfreeze` are for the bot that runs.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
@@ -18,6 +18,7 @@ mod doctor;
 mod execution;
 mod export;
 mod failure;
+mod freeze;
 mod look;
 mod serve;
 mod status;
@@ -97,12 +98,20 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
                 ExecutionCommand::Get { id, json } => execution::get(&config, &id, json, surroundings),
                 ExecutionCommand::Tail { id, json } => tail::tail(&config, &id, json, surroundings),
                 ExecutionCommand::Cancel { ids, json } => execution::cancel(&config, &ids, json, surroundings),
+                ExecutionCommand::Settle { id, judgement, json } => {
+                    execution::settle(&config, &id, judgement, json, surroundings)
+                }
                 ExecutionCommand::Rerun { id, detach, json } => {
                     execution::rerun(&config, id, detach, json, surroundings)
                 }
             }
         }
         Command::Export { json: _ } => export::export(&load(file, surroundings)?, surroundings),
+        Command::Import { file: from, json } => export::import(&load(file, surroundings)?, &from, json, surroundings),
+        Command::Freeze { reason, json } => {
+            freeze::change(&load(file, surroundings)?, Some(reason.join(" ")), json, surroundings)
+        }
+        Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }
 }
 

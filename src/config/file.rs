@@ -17,6 +17,8 @@ pub(super) struct File {
     pub(super) mattermost: Option<Mattermost>,
     pub(super) http: Option<Http>,
     pub(super) store_path: Text,
+    pub(super) store_keep: Seconds,
+    pub(super) store_reserve: Number,
     pub(super) control_socket: Text,
     pub(super) grace: Seconds,
     pub(super) packs: Texts,
@@ -44,7 +46,10 @@ pub(super) struct Mattermost {
     pub(super) prefix: Text,
     pub(super) callback_url: Text,
     pub(super) ca_file: Text,
+    pub(super) late_after: Seconds,
     pub(super) mention_after: Seconds,
+    pub(super) calls_per_second: Number,
+    pub(super) calls_at_once: Number,
 }
 
 #[derive(Debug)]
@@ -100,6 +105,8 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     };
     if let Some(store) = root.section("store") {
         file.store_path = store.string("path");
+        file.store_keep = store.seconds("keep", 0..100 * YEAR);
+        file.store_reserve = store.number("reserve", 0..1 << 50);
         store.close();
     }
     if let Some(control) = root.section("control") {
@@ -163,7 +170,10 @@ fn mattermost(section: Section<'_, '_>) -> Mattermost {
         prefix: section.string("prefix"),
         callback_url: section.string("callback_url"),
         ca_file: section.string("ca_file"),
+        late_after: section.seconds("late_after", 0..86_401),
         mention_after: section.seconds("mention_after", 0..YEAR),
+        calls_per_second: section.number("calls_per_second", 1..100_001),
+        calls_at_once: section.number("calls_at_once", 1..100_001),
     };
     section.close();
     mattermost

@@ -2,7 +2,9 @@
 
 use super::document::{Document, Spot, closest};
 use super::inventory::{self, GroupSource};
-use super::validated::{Config, HostKeys, Http, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh};
+use super::validated::{
+    CALLS_AT_ONCE, CALLS_PER_SECOND, Config, HostKeys, Http, LATE_AFTER, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh,
+};
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::settings::{Address, Grant, Limits, Role, Verb};
@@ -26,6 +28,12 @@ impl Judge<'_, '_, '_> {
         if let Some(store) = self.path(file.store_path.as_ref()) {
             config.control.socket = store.join("control.sock");
             config.store.path = store;
+        }
+        if let Some(keep) = file.store_keep {
+            config.store.keep = (!keep.value.is_zero()).then_some(keep.value);
+        }
+        if let Some(reserve) = file.store_reserve {
+            config.store.reserve = reserve.value;
         }
         if let Some(socket) = self.path(file.control_socket.as_ref()) {
             config.control.socket = socket;
@@ -122,7 +130,10 @@ impl Judge<'_, '_, '_> {
             prefix,
             callback_url,
             ca_file,
+            late_after: chat.late_after.map_or(LATE_AFTER, |spot| spot.value),
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
+            calls_per_second: calls(chat.calls_per_second, CALLS_PER_SECOND),
+            calls_at_once: calls(chat.calls_at_once, CALLS_AT_ONCE),
         })
     }
 
@@ -401,6 +412,11 @@ impl Judge<'_, '_, '_> {
             self.document.warning(spot, format!("cannot read {}: {error}", path.display()), None);
         }
     }
+}
+
+/// A number of calls; its bounds were checked when it was read.
+fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
+    written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
 }
 
 fn limits(limits: &mut Limits, written: &file::Limits) {

@@ -67,8 +67,14 @@ pub struct Mattermost {
     pub callback_url: Option<String>,
     /// Certificates (PEM) to trust in the place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// How old a line may be that was written while the bot was away and is run all the same.
+    pub late_after: Duration,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
+    /// How many calls a second the server takes from the bot in the long run.
+    pub calls_per_second: u32,
+    /// How many it takes at once after a rest.
+    pub calls_at_once: u32,
 }
 
 /// `[http]`
@@ -85,6 +91,10 @@ pub struct Http {
 pub struct Store {
     /// Its directory.
     pub path: PathBuf,
+    /// How long what has ended is kept; for ever when absent.
+    pub keep: Option<Duration>,
+    /// Below so many bytes of room on its disk nothing new is begun.
+    pub reserve: u64,
 }
 
 /// `[control]`
@@ -234,7 +244,7 @@ impl Config {
             file: PathBuf::new(),
             mattermost: None,
             http: None,
-            store: Store { path: pack.join("var/halcyon") },
+            store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             serve: Serve { grace: GRACE },
             content: Content { packs: vec![pack.to_owned()] },
@@ -264,6 +274,7 @@ impl Config {
             address: chat.map(|chat| chat.address.clone()).unwrap_or_default(),
             prefix: chat.map(|chat| chat.prefix.clone()).unwrap_or_default(),
             roles: self.roles.clone(),
+            late_after: chat.map_or(LATE_AFTER, |chat| chat.late_after),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             grace: self.serve.grace,
             limits: self.limits.clone(),
@@ -275,6 +286,20 @@ impl Config {
 /// How long running executions may go on after a stop, unless said otherwise. The time that systemd gives a service is longer.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// What a Mattermost server that limits calls lets through, with its usual settings.
+pub(super) const CALLS_PER_SECOND: u32 = 10;
+pub(super) const CALLS_AT_ONCE: u32 = 40;
+
+/// How long a line that was missed is still what its author wants.
+pub(super) const LATE_AFTER: Duration = Duration::from_secs(120);
+
+/// Long enough to look back on a quarter of a year.
+const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Enough for the last words of everything that can be under way.
+const RESERVE: u64 = 64 << 20;
+
+/// What is taken for long.
 pub(super) const MENTION_AFTER: Duration = Duration::from_secs(30);
 
 /// The directory that relative paths start from.

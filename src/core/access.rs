@@ -61,9 +61,14 @@ impl Rights {
         !self.roles.is_empty()
     }
 
-    /// Whether the bot itself may be managed: `admin` on everything.
+    /// Whether the bot itself may be told what to do: `admin` on everything.
     pub fn administers(&self) -> bool {
         self.grants.iter().any(|grant| grant.verb == Verb::Admin && grant.on == "*")
+    }
+
+    /// Globs over those actions on which `verb` is granted.
+    pub fn globs(&self, verb: Verb) -> Vec<String> {
+        self.grants.iter().filter(|grant| includes(grant.verb, verb)).map(|grant| grant.on.clone()).collect()
     }
 
     /// Whether `verb` is granted on the action. `admin` includes every verb, `run` and `approve` include `view`.

@@ -1,7 +1,7 @@
 //! Everything the bot can do. One page; the runtime carries effects out only after the facts that came with them are on disk.
 
 use crate::core::action::execution::Execution;
-use crate::core::action::run::{Progress, Run};
+use crate::core::action::run::{Attach, Progress, Run};
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
 use crate::core::input::{Back, Ticket};
 use jiff::Timestamp;
@@ -34,6 +34,8 @@ pub enum Effect {
     },
     /// Start a run.
     Run(Box<Run>),
+    /// Ask the hosts of a run that was begun before what has become of it, and see it to its end.
+    Attach(Box<Attach>),
     /// Stop a run: kill its process groups everywhere.
     Cancel(ExecutionId),
     /// Look executions up in the store.
@@ -138,6 +140,13 @@ pub enum Query {
     ById(String),
     /// The newest, at most so many.
     Newest(usize),
+    /// The newest of those whose action is covered by one of these globs, at most so many.
+    Visible {
+        /// How many.
+        limit: usize,
+        /// Globs over `pack.name`.
+        actions: Vec<String>,
+    },
 }
 
 /// What a caller of the control socket is told.

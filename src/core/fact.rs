@@ -3,7 +3,7 @@
 //! **A fact carries results**: rendered texts, resolved host lists, outcomes. Folding never parses, renders or looks at the catalog, so a
 //! log means the same whatever the content says today. **A fact never carries a secret.**
 
-use crate::core::action::execution::{Requested, Status};
+use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::effect::Delivery;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
@@ -44,6 +44,28 @@ pub enum Fact {
         /// How it ended there.
         outcome: HostOutcome,
     },
+    /// A command of which its host knows nothing, or not how it ended, is run there again; it cannot start under its old id any more.
+    HostAgain {
+        /// The execution.
+        id: ExecutionId,
+        /// The host.
+        host: Host,
+        /// The number of the new try; it is part of the id under which the host knows it.
+        attempt: u32,
+        /// Whether the try before certainly never began.
+        never_began: bool,
+    },
+    /// A person said what became of an execution that had ended as unknown.
+    Judged {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+        /// What.
+        judgement: Judgement,
+        /// The execution that repeats it, where it was to be run again.
+        repeated_as: Option<ExecutionId>,
+    },
     /// Somebody stopped an execution; it ends when its processes are gone.
     CancelAsked {
         /// The execution.
@@ -76,6 +98,32 @@ pub enum Fact {
         /// What the server said.
         why: String,
     },
+    /// A line was taken up that can only be answered once the store has been asked. What answers it is noted later.
+    AnswerOwed {
+        /// The post.
+        post: PostId,
+        /// Its channel.
+        channel: ChannelId,
+        /// The thread, when it was asked in one.
+        root: Option<PostId>,
+        /// The line.
+        line: String,
+    },
+    /// Every post that the server dates before this has been considered, whoever wrote it and in whichever of the bot's channels.
+    Heard {
+        /// By the server's clock.
+        until: Timestamp,
+    },
+    /// This store got its name, by which the posts of the bot that works with it are told from those of another.
+    InstanceNamed {
+        /// Random.
+        name: String,
+    },
+    /// A bot that works with another store spoke with our account, and the admins were told.
+    OtherInstanceSeen {
+        /// The other's name.
+        name: String,
+    },
     /// Somebody was given numbered choices; a number answers until `until`.
     ChoiceOffered {
         /// Who may choose.
@@ -94,6 +142,19 @@ pub enum Fact {
         /// In which channel.
         channel: ChannelId,
     },
+    /// From now on nothing starts that does more than look.
+    Frozen {
+        /// Why, in a sentence for people.
+        why: String,
+        /// Who wanted it; absent when the bot did it by itself.
+        #[serde(default)]
+        by: Option<Principal>,
+    },
+    /// Everything may start again.
+    Unfrozen {
+        /// Who said so.
+        by: Principal,
+    },
 }
 
 impl Fact {
@@ -101,15 +162,23 @@ impl Fact {
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {
             Fact::ExecutionStarted(request) => Some(&request.id),
-            Fact::HostFinished { id, .. } | Fact::CancelAsked { id, .. } | Fact::ExecutionFinished { id, .. } => {
-                Some(id)
-            }
+            Fact::HostFinished { id, .. }
+            | Fact::HostAgain { id, .. }
+            | Fact::Judged { id, .. }
+            | Fact::CancelAsked { id, .. }
+            | Fact::ExecutionFinished { id, .. } => Some(id),
             Fact::PostTaken { .. }
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }
             | Fact::DeliveryRefused { .. }
+            | Fact::AnswerOwed { .. }
+            | Fact::Heard { .. }
+            | Fact::InstanceNamed { .. }
+            | Fact::OtherInstanceSeen { .. }
             | Fact::ChoiceOffered { .. }
-            | Fact::ChoiceClosed { .. } => None,
+            | Fact::ChoiceClosed { .. }
+            | Fact::Frozen { .. }
+            | Fact::Unfrozen { .. } => None,
         }
     }
 }
@@ -121,4 +190,7 @@ pub struct Choice {
     pub line: String,
     /// The alias that is meant, where the line alone does not say it.
     pub alias: Option<crate::core::id::AliasRef>,
+    /// It was asked for while the bot was away, and stands until it is chosen or lapses, whatever else is chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }

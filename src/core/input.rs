@@ -1,7 +1,7 @@
 //! Everything that can happen to the bot. One page; nothing else ever reaches the core.
 
 use crate::core::access::Rights;
-use crate::core::action::execution::Execution;
+use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
@@ -47,6 +47,13 @@ pub enum Input {
     Directory(Directory),
     /// A post was heard.
     Post(HeardPost),
+    /// What was written while nobody listened has been read, and every post of it was handed on before this.
+    CaughtUp {
+        /// The server's clock when the reading began.
+        until: Timestamp,
+        /// What could not be read; empty when nothing was left out.
+        unread: Vec<Unread>,
+    },
     /// A delivery came to an end.
     Delivered {
         /// Which one.
@@ -86,6 +93,22 @@ pub enum Input {
         /// What came of it.
         reload: Reload,
     },
+    /// The store could not answer a [`crate::core::effect::Effect::Find`].
+    LookUpFailed {
+        /// The ticket that went with the question.
+        ticket: Ticket,
+        /// What the store said.
+        why: String,
+    },
+    /// How it stands with the room on the disk and with the store.
+    Storage(Storage),
+    /// A damaged store was set aside when the process started, and the memory is empty; comes once, before [`Input::Started`].
+    SetAside {
+        /// Where the old store lies.
+        place: String,
+        /// What was wrong with it, where that is known.
+        why: Option<String>,
+    },
     /// The moment that `next_deadline` named has come.
     Deadline,
     /// The process has been asked to stop.
@@ -112,6 +135,24 @@ pub enum Principal {
         /// Its name in the password database.
         name: String,
     },
+}
+
+/// How it stands with the store. Nothing that is remembered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// Bytes of room on its disk, where that can be told.
+    pub free: Option<u64>,
+    /// Below this many nothing new is begun.
+    pub reserve: u64,
+    /// Why the store refuses what was decided; absent when it takes it.
+    pub refused: Option<String>,
+}
+
+impl Storage {
+    /// Whether so little room is left that nothing new may be begun.
+    pub fn is_low(&self) -> bool {
+        self.free.is_some_and(|free| free < self.reserve)
+    }
 }
 
 /// State of the way to the chat server.
@@ -161,8 +202,23 @@ pub struct HeardPost {
     pub message: String,
     /// When the server stored it.
     pub created: Timestamp,
+    /// The server's clock when it was heard.
+    pub heard: Timestamp,
+    /// It was not heard as it was written: it was read afterwards, or waited for long.
+    pub missed: bool,
+    /// The name that a bot put on it when it made it.
+    pub instance: Option<String>,
     /// What speaks against its being a person's own words.
     pub marks: PostMarks,
+}
+
+/// A part of what was written while nobody listened that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The channel; absent when it is all of them.
+    pub channel: Option<ChannelId>,
+    /// What was written before this was not read; absent when nothing was.
+    pub before: Option<Timestamp>,
 }
 
 /// Kinds of channels.
@@ -255,6 +311,20 @@ pub enum Ask {
         /// The id or its last digits.
         id: String,
     },
+    /// Say what became of an execution that ended as unknown.
+    Settle {
+        /// The id or its last digits.
+        id: String,
+        /// What.
+        judgement: Judgement,
+    },
+    /// Let nothing start that does more than look.
+    Freeze {
+        /// Why, in a sentence for people.
+        reason: String,
+    },
+    /// Let everything start again.
+    Unfreeze,
     /// Whether the path from chat to nodes works.
     Health,
     /// Read the configuration and the packs again.
@@ -309,4 +379,6 @@ pub enum Purpose {
     Cancel,
     /// Run one again.
     Rerun,
+    /// Judge one that ended as unknown.
+    Settle(Judgement),
 }

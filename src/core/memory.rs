@@ -2,22 +2,36 @@
 //!
 //! What the bot knows because it happened: the fold of the stored facts and of nothing else. Whoever has the facts has this.
 //!
-//! It holds what is live. An execution that ended leaves it and is read through the store; the set of posts taken is bounded by a cursor.
+//! It holds what is live. An execution that ended leaves it and is read through the store; the set of posts taken is bounded by one cursor
+//! for all channels, the time (by the server's clock) up to which every post has been considered.
 //!
+//! - **The cursor never goes back**, so what was forgotten below it is never taken for new.
 //! - **Folding decides nothing**: it parses nothing, renders nothing and looks at no catalog.
+//! - **It can be written down and read again** ([`VERSION`]), so that a start need not fold all that ever happened. What folding a fact means
+//!   may therefore only change together with the version, and what older versions wrote has to be brought up to date by code.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
-use crate::core::action::execution::{Execution, IllegalFact};
+use crate::core::action::execution::{Execution, IllegalFact, Status};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::Back;
+use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How far before the newest post taken in a channel a post may still turn up. What is older has been taken, or is too old to be.
-pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// How far before the cursor a post may still turn up that was not considered: servers store posts later than they date them, and read from
+/// replicas that lag.
+pub const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+/// How long a post that was taken is remembered at least: longer than a server repeats events to a connection that comes back.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
+/// How many other instances are remembered to have been told of.
+const OTHERS: usize = 16;
+
+/// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
+/// new kinds of facts fill needs no new version.
+pub const VERSION: u32 = 1;
 
 /// A fact that cannot be true as things stand: the log, or the code that wrote it, is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +42,14 @@ pub enum Contradiction {
     /// There is no such execution under way.
     #[error("execution {0} is not under way, and a fact says what happened to it")]
     NotLive(ExecutionId),
+    /// Nobody was asked about it.
+    #[error("execution {0} does not wait for a judgement, and a fact gives one")]
+    NoQuestion(ExecutionId),
 }
 
 /// The fold of the facts.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Memory {
     /// Executions that have not ended.
     pub executions: BTreeMap<ExecutionId, Execution>,
@@ -39,13 +57,61 @@ pub struct Memory {
     pub unsent: Vec<Delivery>,
     /// Posts that were made and may still be edited or answered: those of live executions and of deliveries that are still promised.
     pub posts: BTreeMap<DeliveryId, PostId>,
+    /// Executions that ended as unknown and wait for a person's judgement.
+    pub questions: BTreeMap<ExecutionId, Question>,
     /// Choices offered, the newest for each user and channel.
+    #[serde(with = "pairs")]
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
-    taken: BTreeMap<ChannelId, Taken>,
+    /// Why nothing but looking is allowed; absent when everything is.
+    pub frozen: Option<Frozen>,
+    /// Lines whose answer is still to be found.
+    pub owed: BTreeMap<PostId, Owed>,
+    /// When each delivery that is not known to stand was promised.
+    pub promised: BTreeMap<DeliveryId, Timestamp>,
+    /// The name of this store.
+    pub instance: Option<String>,
+    /// Others that speak with our account, and when the admins were told.
+    pub others: BTreeMap<String, Timestamp>,
+    heard: Option<Timestamp>,
+    begun: Option<Timestamp>,
+    taken: Taken,
+}
+
+/// A line that was taken up and is not answered yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Owed {
+    /// Where the answer goes.
+    pub back: Back,
+    /// The line.
+    pub line: String,
+}
+
+/// Where it was asked what became of an execution.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// Whose execution it is; nobody's in chat when it was asked for elsewhere.
+    pub user: Option<UserId>,
+    /// The channel of the question; absent while it has not been asked.
+    pub channel: Option<ChannelId>,
+    /// The thread in which a number answers it, once the post that begins it stands.
+    pub thread: Option<PostId>,
+    /// The execution, while the question has not been asked.
+    pub unasked: Option<Box<Execution>>,
+}
+
+/// Only what looks may be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// Why, in a sentence for people.
+    pub why: String,
+    /// Who wanted it; absent when the bot did it by itself.
+    pub by: Option<Principal>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// Choices that somebody was given.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     /// Where the answer is expected.
     pub back: Back,
@@ -55,11 +121,14 @@ pub struct Offer {
     pub until: Timestamp,
 }
 
-/// The posts taken in one channel.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// The posts taken that may still turn up again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Taken {
-    newest: Timestamp,
-    recent: BTreeSet<(Timestamp, PostId)>,
+    /// When the server stored the newest of all.
+    newest: Option<Timestamp>,
+    /// When the server stored each, and when it was taken.
+    posts: BTreeMap<PostId, (Timestamp, Timestamp)>,
+    order: BTreeSet<(Timestamp, PostId)>,
 }
 
 impl Memory {
@@ -70,30 +139,57 @@ impl Memory {
     pub fn apply(&mut self, dated: &Dated) -> Result<(), Contradiction> {
         let at = dated.at;
         match &dated.fact {
-            Fact::PostTaken { post, channel, created } => self.take(post, channel, *created),
+            Fact::PostTaken { post, created, .. } => self.take(post, *created, at),
             Fact::ExecutionStarted(request) => {
                 let execution = Execution::start(at, (**request).clone());
+                if let Back::Chat { post, .. } = &request.back {
+                    self.owed.remove(post);
+                }
                 if let Some(known) = self.executions.get_mut(&request.id) {
                     return Ok(known.apply(at, &dated.fact)?);
                 }
                 self.executions.insert(request.id.clone(), execution);
             }
-            fact @ (Fact::HostFinished { id, .. } | Fact::CancelAsked { id, .. }) => {
+            fact @ (Fact::HostFinished { id, .. } | Fact::HostAgain { id, .. } | Fact::CancelAsked { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
             }
-            fact @ Fact::ExecutionFinished { id, .. } => {
+            fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
-                self.executions.remove(id);
+                let ended = self.executions.remove(id);
+                if let (Status::Unknown, Some(execution)) = (status, ended) {
+                    self.questions.insert(id.clone(), self.question(&execution));
+                }
                 self.forget_posts();
             }
-            Fact::DeliveryIntended(delivery) => self.unsent.push(delivery.clone()),
+            Fact::Judged { id, .. } => {
+                self.questions.remove(id).ok_or_else(|| Contradiction::NoQuestion(id.clone()))?;
+                self.forget_posts();
+            }
+            Fact::DeliveryIntended(delivery) => {
+                for (id, question) in &mut self.questions {
+                    if question.channel.is_none() && delivery.id == question_of(id) {
+                        question.channel = Some(delivery.channel.clone());
+                        question.unasked = None;
+                    }
+                }
+                self.owed.retain(|post, _| !answers(post, &delivery.id));
+                self.promised.insert(delivery.id.clone(), at);
+                self.unsent.push(delivery.clone());
+            }
             Fact::DeliverySent { delivery, post } => {
                 self.unsent.retain(|known| known.id != *delivery);
+                for (id, question) in &mut self.questions {
+                    if question.thread.is_none() && (*delivery == card_of(id) || *delivery == question_of(id)) {
+                        question.thread = Some(post.clone());
+                    }
+                }
+                self.promised.remove(delivery);
                 self.posts.insert(delivery.clone(), post.clone());
                 self.forget_posts();
             }
             Fact::DeliveryRefused { delivery, .. } => {
                 self.unsent.retain(|known| known.id != *delivery);
+                self.promised.remove(delivery);
                 self.forget_posts();
             }
             Fact::ChoiceOffered { user, back, lines, until } => {
@@ -102,28 +198,100 @@ impl Memory {
                     self.choices.insert((user.clone(), channel.clone()), offer);
                 }
             }
+            Fact::AnswerOwed { post, channel, root, line } => {
+                let back = Back::Chat { channel: channel.clone(), root: root.clone(), post: post.clone() };
+                self.owed.insert(post.clone(), Owed { back, line: line.clone() });
+            }
+            Fact::Heard { until } => {
+                if self.heard().is_none() {
+                    self.begun = Some(*until);
+                }
+                self.heard = self.heard.max(Some(*until));
+                self.forget_taken(at);
+            }
+            Fact::InstanceNamed { name } => self.instance = Some(name.clone()),
+            Fact::OtherInstanceSeen { name } => {
+                self.others.insert(name.clone(), at);
+                while self.others.len() > OTHERS {
+                    let oldest = self.others.iter().min_by_key(|(_, told)| **told).map(|(name, _)| name.clone());
+                    oldest.and_then(|name| self.others.remove(&name));
+                }
+            }
             Fact::ChoiceClosed { user, channel } => {
                 self.choices.remove(&(user.clone(), channel.clone()));
             }
+            Fact::Frozen { why, by } => {
+                self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
+            }
+            Fact::Unfrozen { .. } => self.frozen = None,
         }
         Ok(())
     }
 
-    /// Whether a post has been taken up, or is so old that this can no longer be told and it must not be.
-    pub fn has_taken(&self, post: &PostId, channel: &ChannelId, created: Timestamp) -> bool {
-        self.taken.get(channel).is_some_and(|taken| {
-            created < taken.newest.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN)
-                || taken.recent.contains(&(created, post.clone()))
-        })
+    /// Whether a post has been taken up. Only for posts not older than [`Memory::floor`] is a no the whole truth.
+    pub fn has_taken(&self, post: &PostId) -> bool {
+        self.taken.posts.contains_key(post)
     }
 
-    fn take(&mut self, post: &PostId, channel: &ChannelId, created: Timestamp) {
-        let taken = self.taken.entry(channel.clone()).or_default();
-        taken.newest = taken.newest.max(created);
-        taken.recent.insert((created, post.clone()));
-        let oldest = taken.newest.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
-        while taken.recent.first().is_some_and(|(created, _)| *created < oldest) {
-            taken.recent.pop_first();
+    /// When the server stored a post that was taken lately.
+    pub fn written(&self, post: &PostId) -> Option<Timestamp> {
+        self.taken.posts.get(post).map(|(created, _)| *created)
+    }
+
+    /// Until when every post has been considered, by the server's clock; absent when nobody ever listened. A store of a version that
+    /// noted no such thing knows the newest post that it took up.
+    pub fn heard(&self) -> Option<Timestamp> {
+        self.heard.or(self.taken.newest)
+    }
+
+    /// When somebody listened for the first time, by the server's clock. What was written before is nobody's business.
+    pub fn begun(&self) -> Option<Timestamp> {
+        self.begun
+    }
+
+    /// What is older than this cannot be new to the bot.
+    pub fn floor(&self) -> Option<Timestamp> {
+        let floor = self.heard()?.saturating_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+        Some(self.begun.map_or(floor, |begun| floor.max(begun)))
+    }
+
+    fn take(&mut self, post: &PostId, created: Timestamp, at: Timestamp) {
+        self.taken.newest = self.taken.newest.max(Some(created));
+        self.taken.posts.insert(post.clone(), (created, at));
+        self.taken.order.insert((created, post.clone()));
+        self.forget_taken(at);
+    }
+
+    fn forget_taken(&mut self, now: Timestamp) {
+        let Some(floor) = self.floor() else { return };
+        let long_ago = now.saturating_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+        while let Some((created, post)) = self.taken.order.first() {
+            let taken = self.taken.posts.get(post).map(|(_, at)| *at);
+            if *created >= floor || taken.is_some_and(|taken| taken >= long_ago) {
+                break;
+            }
+            if let Some((_, post)) = self.taken.order.pop_first() {
+                self.taken.posts.remove(&post);
+            }
+        }
+    }
+
+    /// The question that comes with the end of an execution in chat: in the thread where it was asked for, or else in that of its post. What
+    /// was asked for elsewhere is asked about by a post of its own.
+    fn question(&self, execution: &Execution) -> Question {
+        let user = match &execution.request.by {
+            Principal::ChatUser { id, .. } => Some(id.clone()),
+            Principal::LocalUser { .. } => None,
+        };
+        match &execution.request.back {
+            Back::Chat { channel, root, .. } => {
+                let post = self.posts.get(&card_of(&execution.request.id));
+                let thread = root.as_ref().or(post).cloned();
+                Question { user, channel: Some(channel.clone()), thread, unasked: None }
+            }
+            Back::Request { .. } => {
+                Question { user, channel: None, thread: None, unasked: Some(Box::new(execution.clone())) }
+            }
         }
     }
 
@@ -131,9 +299,10 @@ impl Memory {
         self.executions.get_mut(id).ok_or_else(|| Contradiction::NotLive(id.clone()))
     }
 
-    /// Keeps the posts that something may still refer to: cards of live executions, and posts named by deliveries that are still promised.
+    /// Keeps the posts that something may still refer to: cards of executions that are live or to be judged, and posts named by deliveries that are still promised.
     fn forget_posts(&mut self) {
-        let mut wanted: BTreeSet<DeliveryId> = self.executions.keys().map(card_of).collect();
+        let mut wanted: BTreeSet<DeliveryId> =
+            self.executions.keys().chain(self.questions.keys()).map(card_of).collect();
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {
@@ -149,7 +318,41 @@ impl Memory {
     }
 }
 
+/// The delivery that says something about a line, by the post that it was written in.
+pub fn answer_to(post: &PostId, what: &str) -> DeliveryId {
+    DeliveryId::new(format!("{post}-{what}"))
+}
+
+/// Whether a delivery was named by [`answer_to`] for this post.
+fn answers(post: &PostId, delivery: &DeliveryId) -> bool {
+    delivery.as_str().strip_prefix(post.as_str()).is_some_and(|rest| rest.starts_with('-'))
+}
+
 /// The delivery that makes an execution's post.
 pub fn card_of(id: &ExecutionId) -> DeliveryId {
     DeliveryId::new(format!("{id}-card"))
+}
+
+/// The delivery that asks what became of an execution.
+pub fn question_of(id: &ExecutionId) -> DeliveryId {
+    DeliveryId::new(format!("{id}-question"))
+}
+
+/// A map whose keys are not text, as JSON can have it: a list of pairs.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<K, V>, D::Error> {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
 }

@@ -15,6 +15,8 @@ pub struct Settings {
     pub prefix: String,
     /// Who may do what.
     pub roles: Vec<Role>,
+    /// A line that is older when it is read is not run, unless it was heard as it was written.
+    pub late_after: Duration,
     /// An execution that took longer than this ends with a reply that mentions who asked.
     pub mention_after: Duration,
     /// How long running executions may go on after a stop was asked for.

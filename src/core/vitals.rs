@@ -1,6 +1,5 @@
 //! What the runtime measures of the parts around the core, told every few seconds so that `status` can speak of them.
 
-use jiff::Timestamp;
 use std::time::Duration;
 
 /// The parts that the core cannot see by itself, as they were a moment ago.
@@ -8,8 +7,6 @@ use std::time::Duration;
 pub struct Vitals {
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxVitals>,
-    /// The store.
-    pub store: StoreVitals,
 }
 
 /// The way out to chat.
@@ -21,15 +18,6 @@ pub struct OutboxVitals {
     pub oldest: Option<Duration>,
     /// What the last call to the server met with; absent when it went well.
     pub trouble: Option<String>,
-}
-
-/// The store.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct StoreVitals {
-    /// Why the last write was refused, and since when writes are; absent when it went well.
-    pub trouble: Option<(String, Timestamp)>,
-    /// Bytes that are free for the bot where the store is; absent when the system does not say.
-    pub free: Option<u64>,
 }
 
 /// What came of reading the configuration and the packs again.

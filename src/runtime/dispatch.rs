@@ -1,15 +1,17 @@
 //! Effects are carried out here, each in a task of its own; what comes of them returns as an input.
 
-use crate::core::action::run::{Run, RunNews, Work};
+use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{ExecutionId, RequestId};
+use crate::core::id::{DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{ReloadCall, Runner, Store};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -25,10 +27,39 @@ pub struct Dispatch {
     local: Arc<dyn Runner>,
     remote: Arc<dyn Runner>,
     outbox: Option<OutboxHandle>,
-    running: Arc<Mutex<BTreeMap<ExecutionId, CancellationToken>>>,
+    running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
     reloads: mpsc::UnboundedSender<ReloadCall>,
     stop: CancellationToken,
+}
+
+/// The runs of one execution: the first, and one for each host where it is tried again.
+#[derive(Debug, Default)]
+struct Going {
+    cancel: CancellationToken,
+    runs: usize,
+}
+
+/// What a runner is given.
+enum Task {
+    Run(Run),
+    Attach(Attach),
+}
+
+impl Task {
+    fn execution(&self) -> &ExecutionId {
+        match self {
+            Task::Run(run) => &run.execution,
+            Task::Attach(attach) => &attach.execution,
+        }
+    }
+
+    fn work(&self) -> &Work {
+        match self {
+            Task::Run(run) => &run.work,
+            Task::Attach(attach) => &attach.work,
+        }
+    }
 }
 
 /// What [`Dispatch`] is made of.
@@ -45,7 +76,7 @@ pub struct Hands {
 
 impl Dispatch {
     /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go. When `stop` fires, runs are let
-    /// go of where they stand: their commands go on, and the next process finds them unknown.
+    /// go of where they stand: their commands go on, and the next process asks what became of them.
     pub fn new(
         inputs: &mpsc::Sender<Input>,
         store: Arc<dyn Store>,
@@ -68,9 +99,17 @@ impl Dispatch {
     }
 
     /// Hands the outbox what was promised before the restart.
-    pub(crate) fn restore(&self, memory: &Memory) {
+    pub(crate) fn restore(&self, memory: &Memory, now: Timestamp) {
+        let ago = |delivery: &DeliveryId| {
+            let promised = memory.promised.get(delivery).copied().unwrap_or(now);
+            Duration::try_from(now.duration_since(promised)).unwrap_or_default()
+        };
         if let Some(outbox) = &self.outbox {
-            outbox.restore(memory.unsent.clone(), memory.posts.clone());
+            if let Some(name) = &memory.instance {
+                outbox.set_instance(name);
+            }
+            let unsent = memory.unsent.iter().map(|delivery| (delivery.clone(), ago(&delivery.id)));
+            outbox.restore(unsent.collect(), memory.posts.clone());
         }
     }
 
@@ -92,10 +131,11 @@ impl Dispatch {
                     outbox.react(&channel, post, emoji, remove);
                 }
             }
-            Effect::Run(run) => self.start(*run),
+            Effect::Run(run) => self.start(Task::Run(*run)),
+            Effect::Attach(attach) => self.start(Task::Attach(*attach)),
             Effect::Cancel(execution) => {
-                if let Some(cancel) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&execution) {
-                    cancel.cancel();
+                if let Some(going) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(&execution) {
+                    going.cancel.cancel();
                 }
             }
             Effect::Reload { back } => {
@@ -124,24 +164,34 @@ impl Dispatch {
         }
     }
 
-    fn start(&self, run: Run) {
+    fn start(&self, task: Task) {
         let Some(inputs) = self.inputs.upgrade() else { return };
-        let runner = match &run.work {
+        let runner = match task.work() {
             Work::Local(_) => Arc::clone(&self.local),
             Work::Remote(_) => Arc::clone(&self.remote),
         };
-        let execution = run.execution.clone();
-        let cancel = CancellationToken::new();
+        let execution = task.execution().clone();
         let running = Arc::clone(&self.running);
-        running.lock().unwrap_or_else(PoisonError::into_inner).insert(execution.clone(), cancel.clone());
-        tracing::debug!("run starts");
+        let cancel = {
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            let going = running.entry(execution.clone()).or_default();
+            going.runs += 1;
+            going.cancel.clone()
+        };
+        tracing::debug!(again = matches!(task, Task::Attach(_)), "run starts");
         let stop = self.stop.clone();
         let work = async move {
             tokio::select! {
-                () = follow(runner, run, cancel, inputs) => {}
+                () = follow(runner, task, cancel, inputs) => {}
                 () = stop.cancelled() => {}
             }
-            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&execution);
+            let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(going) = running.get_mut(&execution) {
+                going.runs -= 1;
+                if going.runs == 0 {
+                    running.remove(&execution);
+                }
+            }
             tracing::debug!("run ended");
         };
         tokio::spawn(work.in_current_span());
@@ -151,20 +201,29 @@ impl Dispatch {
         let Some(inputs) = self.inputs.upgrade() else { return };
         let store = Arc::clone(&self.store);
         tokio::spawn(async move {
-            let executions = store.find(&query).await.unwrap_or_else(|problem| {
-                tracing::error!(%problem, "a look-up failed");
-                Vec::new()
-            });
-            let _ = inputs.send(Input::Found { ticket, executions }).await;
+            let found = match store.find(&query).await {
+                Ok(executions) => Input::Found { ticket, executions },
+                Err(problem) => {
+                    tracing::error!(%problem, "a look-up failed");
+                    Input::LookUpFailed { ticket, why: problem.to_string() }
+                }
+            };
+            // Without a loop there is nobody left to answer.
+            let _ = inputs.send(found).await;
         });
     }
 }
 
 /// Carries a run out and hands its news on, the last word above all.
-async fn follow(runner: Arc<dyn Runner>, run: Run, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
-    let execution = run.execution.clone();
+async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
+    let execution = task.execution().clone();
     let (news, mut heard) = mpsc::channel(NEWS);
-    let work = async move { runner.run(run, news, cancel).await };
+    let work = async move {
+        match task {
+            Task::Run(run) => runner.run(run, news, cancel).await,
+            Task::Attach(attach) => runner.attach(attach, news, cancel).await,
+        }
+    };
     let work = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
     let mut finished = false;
     while let Some(news) = heard.recv().await {

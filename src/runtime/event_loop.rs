@@ -2,17 +2,25 @@
 //!
 //! **Facts of one input are one transaction; the inputs that wait together share one flush.** While the disk works, further inputs gather,
 //! so throughput is bounded by flushes and not by inputs.
+//!
+//! **A store that refuses stops the loop without making it deaf.** What was decided in that turn is held, facts and effects, and the store is
+//! asked again every second. Meanwhile nothing is decided but what needs no fact: health is answered, the admin channel is told once, a stop
+//! is heard and ends the process within its grace. All else waits in order. What was held when the process ends was neither stored nor acted
+//! upon; the next process hears it again.
 
-use crate::core::bot::Bot;
-use crate::core::fact::Dated;
-use crate::core::input::{Event, Input};
-use crate::core::memory::Contradiction;
+use crate::core::action::run::RunNews;
+use crate::core::bot::{Bot, Step};
+use crate::core::effect::Effect;
+use crate::core::fact::{Dated, Fact};
+use crate::core::input::{Ask, Event, Input, Storage};
+use crate::core::memory::{Contradiction, Memory};
 use crate::core::settings::Settings;
 use crate::runtime::dispatch::Dispatch;
 use crate::runtime::metrics::Metrics;
-use crate::runtime::ports::{Clock, Store, StoreError};
+use crate::runtime::ports::{Clock, Snapshot, Store, StoreError};
 use crate::runtime::story::{Story, Told};
 use jiff::Timestamp;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -21,6 +29,8 @@ use tokio::sync::mpsc;
 const MOST_INPUTS: usize = 256;
 /// How long to wait before a refused flush is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How many inputs may wait here while the store refuses; the rest waits with those who bring them, a stop included.
+const MOST_WAITING: usize = 100_000;
 
 /// How long the end waits for what was promised to be said, once nothing runs any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -66,6 +76,20 @@ pub struct EventLoop {
     last: Timestamp,
     metrics: Arc<Metrics>,
     story: Story,
+    /// The number of the newest fact that is stored.
+    newest: u64,
+    storage: Storage,
+    held: Option<Held>,
+    /// What was heard while something was held.
+    waiting: VecDeque<Input>,
+}
+
+/// What was decided and could not be stored.
+struct Held {
+    facts: Vec<Dated>,
+    told: Vec<Told>,
+    effects: Vec<Effect>,
+    retry: tokio::time::Instant,
 }
 
 impl EventLoop {
@@ -81,12 +105,24 @@ impl EventLoop {
         dispatch: Dispatch,
         metrics: Arc<Metrics>,
     ) -> Result<Self, LoopError> {
-        let facts = store.replay().await?;
-        let bot = Bot::remember(&facts, settings)?;
-        let last = facts.last().map_or(Timestamp::UNIX_EPOCH, |fact| fact.at);
-        dispatch.restore(bot.memory());
+        let recalled = store.recall().await?;
+        let Snapshot { newest, at, memory } = recalled.snapshot;
+        let mut bot = Bot::recall(memory, &recalled.facts, settings)?;
+        let last = recalled.facts.last().map_or(at, |fact| fact.at).max(clock.now());
+        let mut newest = newest + recalled.facts.len() as u64;
+        if let Some(name) = bot.introduce(last, clock.entropy())? {
+            store.append(vec![name]).await?;
+            newest += 1;
+        }
+        dispatch.restore(bot.memory(), last);
         let story = Story::remember(bot.memory());
-        Ok(Self { bot, store, clock, inputs, dispatch, last, metrics, story })
+        let (storage, held, waiting) = (Storage::default(), None, VecDeque::new());
+        Ok(Self { bot, store, clock, inputs, dispatch, last, metrics, story, newest, storage, held, waiting })
+    }
+
+    /// What is remembered.
+    pub fn memory(&self) -> &Memory {
+        self.bot.memory()
     }
 
     /// Turns until the stop has been asked for, nothing runs any more and everything is said, or until the grace after the stop is over and the
@@ -98,32 +134,53 @@ impl EventLoop {
         let mut batch = Vec::with_capacity(MOST_INPUTS);
         let mut phase = Phase::Turning;
         loop {
-            let deadline = self.sleep_until();
-            tokio::select! {
-                biased;
-                () = until(phase.end()), if phase.end().is_some() => match phase {
-                    Phase::Grace(_) => batch.push(Input::GraceOver),
-                    Phase::Turning | Phase::LastWords(_) => break,
-                },
-                count = self.inputs.recv_many(&mut batch, MOST_INPUTS) => if count == 0 { break },
-                () = until(deadline), if deadline.is_some() => batch.push(Input::Deadline),
+            if self.held.is_none() && !self.waiting.is_empty() {
+                let count = self.waiting.len().min(MOST_INPUTS);
+                batch.extend(self.waiting.drain(..count));
+            } else {
+                let (deadline, retry) = (self.sleep_until(), self.held.as_ref().map(|held| held.retry));
+                let room = self.waiting.len() < MOST_WAITING;
+                tokio::select! {
+                    biased;
+                    () = until(phase.end()), if phase.end().is_some() => match phase {
+                        // A store that refuses takes no last words either.
+                        Phase::Grace(_) if self.held.is_none() => batch.push(Input::GraceOver),
+                        Phase::Turning | Phase::Grace(_) | Phase::LastWords(_) => break,
+                    },
+                    () = until(retry), if retry.is_some() => self.store_held().await?,
+                    count = self.inputs.recv_many(&mut batch, MOST_INPUTS), if room => if count == 0 { break },
+                    () = until(deadline), if deadline.is_some() && retry.is_none() => batch.push(Input::Deadline),
+                }
+                if matches!(phase, Phase::Turning) && batch.iter().any(|input| matches!(input, Input::Stop)) {
+                    phase = Phase::Grace(tokio::time::Instant::now() + self.bot.settings().grace);
+                }
             }
-            if matches!(phase, Phase::Turning) && batch.iter().any(|input| matches!(input, Input::Stop)) {
-                phase = Phase::Grace(tokio::time::Instant::now() + self.bot.settings().grace);
+            if self.held.is_some() {
+                self.wait_with(&mut batch)?;
+                continue;
             }
             let over = batch.iter().any(|input| matches!(input, Input::GraceOver));
             self.turn(&mut batch).await?;
-            if matches!(phase, Phase::Grace(_)) && (over || !self.is_running()) {
+            if matches!(phase, Phase::Grace(_)) && (over || (self.is_settled() && !self.is_running())) {
                 // What is said now is still noted, so that the next process need not look for it.
                 phase = Phase::LastWords(tokio::time::Instant::now() + LAST_WORDS);
             }
             let said = !self.dispatch.speaks() || self.bot.memory().unsent.is_empty();
-            if said && matches!(phase, Phase::LastWords(_)) {
+            if said && self.is_settled() && matches!(phase, Phase::LastWords(_)) {
                 break;
             }
         }
+        if let Some(held) = &self.held {
+            let facts = held.facts.len();
+            tracing::error!(facts, "ending while the store refuses; nothing of what it refused was acted upon");
+        }
         self.dispatch.close();
         Ok(())
+    }
+
+    /// Whether everything that was heard has been decided about, and all of it is stored.
+    fn is_settled(&self) -> bool {
+        self.held.is_none() && self.waiting.is_empty()
     }
 
     /// Whether something would be lost by ending now. A pause would not: its end is stored.
@@ -138,25 +195,14 @@ impl EventLoop {
         let (began, count) = (Instant::now(), batch.len());
         let proof = batch.iter().any(|input| matches!(input, Input::Vitals(_)));
         for input in batch.drain(..) {
-            self.metrics.input(&input);
-            Story::hear(&input);
-            // The wall clock may be set back; what the core sees never is.
-            self.last = self.last.max(self.clock.now());
-            let event = Event { at: self.last, entropy: self.clock.entropy(), input };
-            let step = self.bot.handle(event)?;
+            if let Input::Storage(storage) = &input {
+                self.storage = storage.clone();
+            }
+            let step = self.decide(input)?;
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
-        let told: Vec<Told> = facts.iter().filter_map(|fact| self.story.follow(fact)).collect();
-        if !facts.is_empty() {
-            let metrics = Arc::clone(&self.metrics);
-            facts.iter().for_each(|dated| metrics.fact(&dated.fact));
-            self.keep(facts).await;
-        }
-        told.iter().for_each(Told::log);
-        for effect in effects {
-            self.story.span(&effect).in_scope(|| self.dispatch.perform(effect));
-        }
+        self.keep_and_act(facts, effects).await?;
         let memory = self.bot.memory();
         let (running, unsent) = (memory.executions.len(), memory.unsent.len());
         self.metrics.turned(count, began.elapsed(), running, unsent, self.bot.is_connected());
@@ -166,19 +212,141 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Makes facts durable, however long the disk refuses: what was decided is neither lost nor acted on before.
-    async fn keep(&self, facts: Vec<Dated>) {
-        let mut refused = false;
-        while let Err(problem) = self.store.append(facts.clone()).await {
-            if !refused {
-                tracing::error!(%problem, "the store takes no facts; nothing new is begun until it does");
+    fn decide(&mut self, input: Input) -> Result<Step, LoopError> {
+        self.metrics.input(&input);
+        Story::hear(&input);
+        // The wall clock may be set back; what the core sees never is.
+        self.last = self.last.max(self.clock.now());
+        let event = Event { at: self.last, entropy: self.clock.entropy(), input };
+        let step = self.bot.handle(event)?;
+        if let Some(Fact::OtherInstanceSeen { name }) = step.facts.iter().map(|dated| &dated.fact).find(is_other) {
+            tracing::error!(
+                other = name,
+                "another bot speaks with our account: every line may be run twice; stop one of them"
+            );
+        }
+        Ok(step)
+    }
+
+    /// Makes facts durable and acts. When the store refuses, both are held.
+    async fn keep_and_act(&mut self, facts: Vec<Dated>, effects: Vec<Effect>) -> Result<(), LoopError> {
+        let told = self.follow(&facts);
+        if !facts.is_empty() {
+            if let Err(problem) = self.store.append(facts.clone()).await {
+                tracing::error!(%problem, "the store takes no facts; nothing is done until it does");
+                let retry = tokio::time::Instant::now() + STORE_RETRY;
+                self.held = Some(Held { facts, told, effects, retry });
+                return self.tell_of_storage(Some(problem.to_string())).await;
             }
-            refused = true;
-            tokio::time::sleep(STORE_RETRY).await;
+            self.stored(&facts);
         }
-        if refused {
-            tracing::info!("the store takes facts again");
+        told.iter().for_each(Told::log);
+        self.act(effects);
+        Ok(())
+    }
+
+    /// The lines of these facts, to be told once they are stored.
+    fn follow(&mut self, facts: &[Dated]) -> Vec<Told> {
+        facts.iter().filter_map(|fact| self.story.follow(fact)).collect()
+    }
+
+    fn act(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.story.span(&effect).in_scope(|| self.dispatch.perform(effect));
         }
+    }
+
+    /// All that was decided is stored: only now is the memory the fold of what is stored, and of nothing that is not.
+    fn stored(&mut self, facts: &[Dated]) {
+        facts.iter().for_each(|dated| self.metrics.fact(&dated.fact));
+        self.newest += facts.len() as u64;
+        if self.store.wants_snapshot() {
+            let memory = self.bot.memory().clone();
+            self.store.snapshot(Snapshot { newest: self.newest, at: self.last, memory });
+        }
+    }
+
+    /// Tries once more to store what was refused.
+    async fn store_held(&mut self) -> Result<(), LoopError> {
+        let Some(Held { facts, told, effects, .. }) = self.held.take() else { return Ok(()) };
+        if let Err(problem) = self.store.append(facts.clone()).await {
+            tracing::debug!(%problem, "the store still takes no facts");
+            let retry = tokio::time::Instant::now() + STORE_RETRY;
+            self.held = Some(Held { facts, told, effects, retry });
+            return self.tell_of_storage(Some(problem.to_string())).await;
+        }
+        tracing::info!("the store takes facts again");
+        self.stored(&facts);
+        told.iter().for_each(Told::log);
+        self.act(effects);
+        // Whatever else was decided follows as an input of its own, so that its facts are stored before it is acted upon.
+        self.storage.refused = None;
+        self.look_at_room().await;
+        self.waiting.push_front(Input::Storage(self.storage.clone()));
+        Ok(())
+    }
+
+    /// Lets the core know how it stands with the store while it refuses.
+    async fn tell_of_storage(&mut self, refused: Option<String>) -> Result<(), LoopError> {
+        self.storage.refused = refused;
+        self.look_at_room().await;
+        let step = self.decide(Input::Storage(self.storage.clone()))?;
+        self.hold(step);
+        Ok(())
+    }
+
+    async fn look_at_room(&mut self) {
+        if let Some(room) = self.store.room().await {
+            (self.storage.free, self.storage.reserve) = (Some(room.free), room.reserve);
+        }
+    }
+
+    /// While something is held: what needs no fact is decided, all else waits.
+    fn wait_with(&mut self, batch: &mut Vec<Input>) -> Result<(), LoopError> {
+        for input in batch.drain(..) {
+            match input {
+                Input::Request { ask: Ask::Health, .. } | Input::Vitals(_) | Input::Stop => {
+                    let proof = matches!(input, Input::Vitals(_));
+                    let step = self.decide(input)?;
+                    self.hold(step);
+                    if proof {
+                        self.metrics.prove();
+                    }
+                }
+                // It will be looked at again, or told anew, as soon as the store takes facts.
+                Input::Storage(_) | Input::Deadline | Input::Run { news: RunNews::Progress(_), .. } => {}
+                other => self.waiting.push_back(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what needs no fact of a step, and holds the rest: an answer to a caller and what is said without a promise.
+    fn hold(&mut self, step: Step) {
+        let Step { facts, effects } = step;
+        let told = self.follow(&facts);
+        let Some(held) = &mut self.held else { return };
+        let promised = |effect: &Effect| match effect {
+            Effect::Answer { .. } => false,
+            Effect::Deliver(delivery) => {
+                let unsent = &self.bot.memory().unsent;
+                unsent.iter().any(|promised| promised.id == delivery.id)
+            }
+            Effect::Refresh { .. }
+            | Effect::React { .. }
+            | Effect::Run(_)
+            | Effect::Attach(_)
+            | Effect::Cancel(_)
+            | Effect::Reload { .. }
+            | Effect::Find { .. } => true,
+        };
+        held.facts.extend(facts);
+        held.told.extend(told);
+        // How things stand will be shown again; there is no need to gather it.
+        let effects = effects.into_iter().filter(|effect| !matches!(effect, Effect::Refresh { .. }));
+        let (later, now): (Vec<Effect>, Vec<Effect>) = effects.partition(promised);
+        held.effects.extend(later);
+        self.act(now);
     }
 
     fn sleep_until(&self) -> Option<tokio::time::Instant> {
@@ -186,6 +354,10 @@ impl EventLoop {
         let wait = Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default();
         Some(tokio::time::Instant::now() + wait)
     }
+}
+
+fn is_other(fact: &&Fact) -> bool {
+    matches!(fact, Fact::OtherInstanceSeen { .. })
 }
 
 async fn until(deadline: Option<tokio::time::Instant>) {

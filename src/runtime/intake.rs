@@ -1,28 +1,51 @@
-//! From what the chat server tells to inputs: posts get to know who wrote them, names get their ids.
+//! From what the chat server tells to inputs: posts get to know who wrote them, names get their ids, gaps are filled.
 //!
 //! **Posts keep their order.** One task takes them one by one; a look-up that takes long holds up the posts behind it, and a bound on its
-//! time bounds that too.
+//! time bounds that too. **After a gap, what was missed comes first**: posts that are heard meanwhile wait until it has been read and handed
+//! on. **No post is handed on twice**, neither one that is heard and read nor one that the server repeats. What was missed is read once more
+//! a little later, because servers read from replicas that lag.
 
-use crate::core::id::{ChannelId, UserId};
-use crate::core::input::{Connection, Directory, HeardPost, Input};
+use crate::core::id::{ChannelId, PostId, UserId};
+use crate::core::input::{Connection, Directory, HeardPost, Identity, Input};
 use crate::core::settings::Settings;
-use crate::runtime::ports::{Chat, ChatEvent};
+use crate::runtime::catch_up::{CatchUpOptions, Gathered, gather};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long a post waits for its author to be looked up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How soon a failed look-up is tried again.
+const IDENTITY_RETRY: Duration = Duration::from_millis(250);
 /// How often names are resolved again, so that a role given in the chat server holds within this time.
 const DIRECTORY_AGE: Duration = Duration::from_secs(60);
 /// How soon a failed resolution is tried again.
 const DIRECTORY_RETRY: Duration = Duration::from_secs(2);
 /// How often posts wait for names to be resolved after the connection came up.
 const FIRST_TRIES: u32 = 10;
-/// How many events may wait between the socket and here.
+/// How many events may wait between the socket and here, and how many posts until what was missed has been read.
 const QUEUE: usize = 1024;
+/// A post that waited longer than this to be handed on was not heard as it was written.
+const PROMPT: SignedDuration = SignedDuration::from_secs(30);
+/// How many posts are remembered to have been handed on: more than are read at once.
+const REMEMBERED: usize = 32_000;
+
+/// Where to begin, and how fast.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    /// Until when every post has been considered, by the server's clock; absent when nobody ever listened.
+    pub heard: Option<Timestamp>,
+    /// When somebody listened for the first time. What was written before is nobody's business.
+    pub begun: Option<Timestamp>,
+    /// How catching up paces itself.
+    pub catch_up: CatchUpOptions,
+}
 
 /// Listens until `stop`, or until nobody takes inputs any more. `longest_post` hears how many characters a post may have, each time that the
 /// server tells.
@@ -30,6 +53,7 @@ pub async fn listen(
     chat: Arc<dyn Chat>,
     mut settings: watch::Receiver<Arc<Settings>>,
     longest_post: impl Fn(usize) + Send,
+    beginning: Beginning,
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
 ) {
@@ -38,68 +62,44 @@ pub async fn listen(
         let (chat, stop) = (Arc::clone(&chat), stop.clone());
         tokio::spawn(async move { chat.listen(events, stop).await })
     };
-    let mut names = Names::of(&settings.borrow_and_update().clone());
-    let mut me: Option<UserId> = None;
-    let mut role_channels: Vec<ChannelId> = Vec::new();
-    let mut resolve_at: Option<Instant> = None;
-    // Until names have ids nobody has a role, so posts wait for the first resolution, within reason.
-    let mut tries_left = 0_u32;
+    let mut intake = Intake {
+        chat,
+        names: Names::of(&settings.borrow_and_update().clone()),
+        inputs,
+        me: None,
+        role_channels: Vec::new(),
+        resolve_at: None,
+        tries_left: 0,
+        gap: Gap::None,
+        options: beginning.catch_up,
+        since: beginning.heard,
+        begun: beginning.begun,
+        again: None,
+        waiting: VecDeque::new(),
+        seen: Seen::default(),
+        patient: true,
+    };
     loop {
-        let event = tokio::select! {
+        let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
+        let went_on = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            () = due(resolve_at) => None,
+            () = due(intake.resolve_at) => intake.resolve().await,
             Ok(()) = settings.changed() => {
-                names = Names::of(&settings.borrow_and_update().clone());
+                intake.names = Names::of(&settings.borrow_and_update().clone());
                 // Names that are new have no ids yet.
-                resolve_at = me.is_some().then(Instant::now);
-                continue;
+                intake.resolve_at = intake.me.is_some().then(Instant::now);
+                Some(())
             }
-            event = heard.recv(), if tries_left == 0 => match event { Some(event) => Some(event), None => break },
+            // Before what was read, so that a post that is heard as well counts as heard.
+            event = heard.recv(), if listens => match event {
+                Some(event) => intake.take(event, &longest_post).await,
+                None => break,
+            },
+            gathered = intake.gap.gathered() => intake.hand_on_missed(gathered).await,
+            () = due(intake.again.map(|again| again.at)) => intake.read_again(),
         };
-        let input = match event {
-            None => {
-                resolve_at = Some(Instant::now() + DIRECTORY_RETRY);
-                tries_left = tries_left.saturating_sub(1);
-                match tokio::time::timeout(PATIENCE, chat.directory(&names.users, &names.channels)).await {
-                    Ok(Ok(directory)) => {
-                        resolve_at = Some(Instant::now() + DIRECTORY_AGE);
-                        tries_left = 0;
-                        role_channels = names.role_channels(&directory);
-                        Input::Directory(directory)
-                    }
-                    Ok(Err(problem)) => {
-                        tracing::warn!(%problem, "names could not be resolved");
-                        continue;
-                    }
-                    Err(_) => continue,
-                }
-            }
-            Some(ChatEvent::Connection(connection)) => {
-                match &connection {
-                    Connection::Up { me: id, max_post, .. } => {
-                        longest_post(*max_post);
-                        me = Some(id.clone());
-                        tries_left = FIRST_TRIES;
-                        resolve_at = Some(Instant::now());
-                        tracing::info!("connected to the chat server");
-                    }
-                    Connection::Down { why } => tracing::warn!(why, "no connection to the chat server"),
-                }
-                Input::Connection(connection)
-            }
-            Some(ChatEvent::UserChanged(user)) => {
-                chat.forget(&user);
-                continue;
-            }
-            Some(ChatEvent::Post(mut post)) => {
-                if me.as_ref() != Some(&post.author) {
-                    identify(chat.as_ref(), &mut post, &role_channels).await;
-                }
-                Input::Post(*post)
-            }
-        };
-        if inputs.send(input).await.is_err() {
+        if went_on.is_none() {
             break;
         }
     }
@@ -109,11 +109,249 @@ pub async fn listen(
     }
 }
 
-async fn identify(chat: &dyn Chat, post: &mut HeardPost, channels: &[ChannelId]) {
-    match tokio::time::timeout(PATIENCE, chat.identify(&post.author, channels)).await {
-        Ok(Ok(identity)) => post.identity = Some(identity),
-        Ok(Err(problem)) => tracing::warn!(%problem, post = %post.id, "the author could not be looked up"),
-        Err(_) => tracing::warn!(post = %post.id, "the author could not be looked up in time"),
+/// How it stands with what was missed.
+enum Gap {
+    /// Nothing was.
+    None,
+    /// Something may have been; it is read as soon as the connection stands and names are known.
+    Open,
+    /// It is being read.
+    Reading(AbortOnDropHandle<Gathered>),
+    /// It was read and is being read a second time, while posts go on.
+    ReadingAgain(AbortOnDropHandle<Gathered>),
+}
+
+impl Gap {
+    /// Posts that are heard now have to wait.
+    fn holds(&self) -> bool {
+        matches!(self, Gap::Open | Gap::Reading(_))
+    }
+
+    /// What was read, once it has been.
+    async fn gathered(&mut self) -> Option<Gathered> {
+        match self {
+            Gap::None | Gap::Open => std::future::pending().await,
+            Gap::Reading(reading) | Gap::ReadingAgain(reading) => reading.await.ok(),
+        }
+    }
+}
+
+/// A second reading of what was missed.
+#[derive(Clone, Copy)]
+struct Again {
+    at: Instant,
+    since: Timestamp,
+}
+
+struct Intake {
+    chat: Arc<dyn Chat>,
+    names: Names,
+    inputs: mpsc::Sender<Input>,
+    me: Option<UserId>,
+    role_channels: Vec<ChannelId>,
+    resolve_at: Option<Instant>,
+    /// Until names have ids nobody has a role, so posts wait for the first resolution, within reason.
+    tries_left: u32,
+    gap: Gap,
+    options: CatchUpOptions,
+    /// Until when every post has been handed on, by the server's clock.
+    since: Option<Timestamp>,
+    begun: Option<Timestamp>,
+    again: Option<Again>,
+    waiting: VecDeque<Box<HeardPost>>,
+    seen: Seen,
+    /// The last author could be looked up. Otherwise the next is tried once, so that a server in trouble does not hold up every post.
+    patient: bool,
+}
+
+/// None: nobody takes inputs any more.
+type WentOn = Option<()>;
+
+impl Intake {
+    async fn send(&self, input: Input) -> WentOn {
+        self.inputs.send(input).await.ok()
+    }
+
+    async fn resolve(&mut self) -> WentOn {
+        self.resolve_at = Some(Instant::now() + DIRECTORY_RETRY);
+        self.tries_left = self.tries_left.saturating_sub(1);
+        let asked = self.chat.directory(&self.names.users, &self.names.channels);
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(directory)) => {
+                self.resolve_at = Some(Instant::now() + DIRECTORY_AGE);
+                self.tries_left = 0;
+                self.role_channels = self.names.role_channels(&directory);
+                self.send(Input::Directory(directory)).await?;
+            }
+            Ok(Err(problem)) => tracing::warn!(%problem, "names could not be resolved"),
+            Err(_) => tracing::warn!("names could not be resolved in time"),
+        }
+        self.begin_reading();
+        Some(())
+    }
+
+    async fn take(&mut self, event: ChatEvent, longest_post: &(impl Fn(usize) + Send)) -> WentOn {
+        match event {
+            ChatEvent::Gap => {
+                self.gap = Gap::Open;
+                self.again = None;
+            }
+            ChatEvent::Connection(connection) => {
+                match &connection {
+                    Connection::Up { me, max_post, .. } => {
+                        longest_post(*max_post);
+                        self.me = Some(me.clone());
+                        self.tries_left = FIRST_TRIES;
+                        self.resolve_at = Some(Instant::now());
+                        tracing::info!("connected to the chat server");
+                    }
+                    Connection::Down { why } => {
+                        tracing::warn!(why, "no connection to the chat server");
+                        // Begun anew, with all that is missed meanwhile.
+                        if matches!(self.gap, Gap::Reading(_) | Gap::ReadingAgain(_)) {
+                            self.gap = Gap::Open;
+                        }
+                    }
+                }
+                self.send(Input::Connection(connection)).await?;
+            }
+            ChatEvent::UserChanged(user) => self.chat.forget(&user),
+            ChatEvent::Post(post) if self.gap.holds() => self.waiting.push_back(post),
+            ChatEvent::Post(post) => self.hand_on(*post).await?,
+        }
+        Some(())
+    }
+
+    /// Begins to read what was missed, once there is a connection and somebody has a role.
+    fn begin_reading(&mut self) {
+        if !matches!(self.gap, Gap::Open) || self.tries_left > 0 {
+            return;
+        }
+        self.gap = Gap::Reading(self.read(self.since));
+    }
+
+    fn read(&self, since: Option<Timestamp>) -> AbortOnDropHandle<Gathered> {
+        let (chat, begun, options) = (Arc::clone(&self.chat), self.begun, self.options);
+        AbortOnDropHandle::new(tokio::spawn(async move { gather(chat.as_ref(), since, begun, options).await }))
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "one of several things that go on or end")]
+    fn read_again(&mut self) -> WentOn {
+        if let (Some(again), Gap::None) = (self.again, &self.gap) {
+            self.gap = Gap::ReadingAgain(self.read(Some(again.since)));
+        }
+        if let Some(again) = &mut self.again {
+            again.at += DIRECTORY_AGE;
+        }
+        Some(())
+    }
+
+    async fn hand_on_missed(&mut self, gathered: Option<Gathered>) -> WentOn {
+        let Some(Gathered { posts, until, unread }) = gathered else {
+            tracing::error!("reading what was missed ended badly (a bug of mine); beginning anew");
+            self.gap = Gap::Open;
+            self.resolve_at = Some(Instant::now() + DIRECTORY_RETRY);
+            return Some(());
+        };
+        let first = !matches!(self.gap, Gap::ReadingAgain(_));
+        let before = self.since;
+        // What is heard as well comes in its turn, as heard.
+        let heard: BTreeSet<PostId> = self.waiting.iter().map(|post| post.id.clone()).collect();
+        let mut count = 0_usize;
+        for post in posts.into_iter().filter(|post| !heard.contains(&post.id)) {
+            if self.seen.contains(&post.id) {
+                continue;
+            }
+            count += 1;
+            self.hand_on(HeardPost { heard: self.chat.clock(), missed: true, ..post }).await?;
+        }
+        if count > 0 {
+            tracing::info!(count, "read what was written while nobody listened");
+        }
+        self.again = None;
+        if first {
+            for part in &unread {
+                tracing::warn!(?part, "not all that was written while nobody listened could be read");
+            }
+            self.send(Input::CaughtUp { until, unread }).await?;
+            self.since = self.since.max(Some(until));
+            match before {
+                Some(since) => self.again = Some(Again { at: Instant::now() + self.options.again_after, since }),
+                None => self.begun = Some(until),
+            }
+            while let Some(post) = self.waiting.pop_front() {
+                self.hand_on(*post).await?;
+            }
+        }
+        self.gap = Gap::None;
+        Some(())
+    }
+
+    async fn hand_on(&mut self, mut post: HeardPost) -> WentOn {
+        // An edit is news of a post that was handed on.
+        if !post.marks.edited && !self.seen.insert(&post.id) {
+            return Some(());
+        }
+        if self.me.as_ref() != Some(&post.author) {
+            post.identity = identify(self.chat.as_ref(), &post, &self.role_channels, self.patient).await;
+            self.patient = post.identity.is_some();
+        }
+        let now = self.chat.clock();
+        if now.duration_since(post.heard) > PROMPT {
+            (post.heard, post.missed) = (now, true);
+        }
+        let reached = post.created.min(post.heard);
+        self.send(Input::Post(post)).await?;
+        self.since = self.since.map(|since| since.max(reached));
+        Some(())
+    }
+}
+
+/// The posts that were handed on last.
+#[derive(Default)]
+struct Seen {
+    posts: BTreeSet<PostId>,
+    order: VecDeque<PostId>,
+}
+
+impl Seen {
+    fn contains(&self, post: &PostId) -> bool {
+        self.posts.contains(post)
+    }
+
+    /// Whether it is new.
+    fn insert(&mut self, post: &PostId) -> bool {
+        if !self.posts.insert(post.clone()) {
+            return false;
+        }
+        self.order.push_back(post.clone());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.posts.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// Who wrote it; None when the server does not say so in time. Trouble that passes is waited out when `patient`.
+async fn identify(chat: &dyn Chat, post: &HeardPost, channels: &[ChannelId], patient: bool) -> Option<Identity> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match tokio::time::timeout_at(end, chat.identify(&post.author, channels)).await {
+            Ok(Ok(identity)) => return Some(identity),
+            Ok(Err(ChatError::Later { after, .. })) if patient && Instant::now() + IDENTITY_RETRY < end => {
+                tokio::time::sleep(IDENTITY_RETRY.max(after.unwrap_or_default())).await;
+            }
+            Ok(Err(problem)) => {
+                tracing::warn!(%problem, post = %post.id, "the author could not be looked up");
+                return None;
+            }
+            Err(_) => {
+                tracing::warn!(post = %post.id, "the author could not be looked up in time");
+                return None;
+            }
+        }
     }
 }
 

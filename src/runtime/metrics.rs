@@ -328,11 +328,11 @@ const COUNTED: [&str; 9] = [
 
 fn exit_word(exit: &Exit) -> &'static str {
     match exit {
-        Exit::Code { code: 0 } => "succeeded",
-        Exit::Code { .. } => "failed",
+        Exit::Code { code: 0 } | Exit::Unheard { code: 0 } => "succeeded",
+        Exit::Code { .. } | Exit::Unheard { .. } => "failed",
         Exit::Timeout => "timeout",
         Exit::Canceled => "canceled",
-        Exit::Unreachable { .. } => "unreachable",
+        Exit::Unreachable { .. } | Exit::NeverBegan { .. } => "unreachable",
         Exit::Unknown { .. } => "unknown",
     }
 }

@@ -1,12 +1,14 @@
 //! What the runtime needs from the world, and no more. Adapters implement these; nothing here knows an adapter by name.
 
 use crate::core::action::execution::Execution;
-use crate::core::action::run::{Run, RunNews};
+use crate::core::action::run::{Attach, Run, RunNews};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Ask, Back, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::input::{Ask, Back, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::memory::Memory;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 pub enum ChatEvent {
     /// The connection changed.
     Connection(Connection),
+    /// What was written before this was perhaps not heard: the connection is new, or the server does not repeat what the last one missed.
+    /// Comes before its `Up`.
+    Gap,
     /// A post was heard. Its `identity` is still empty; the runtime asks [`Chat::identify`].
     Post(Box<HeardPost>),
     /// A user's name, standing or memberships may have changed: forget what was cached.
@@ -31,13 +36,20 @@ pub trait Chat: Send + Sync {
     async fn listen(&self, events: mpsc::Sender<ChatEvent>, stop: CancellationToken);
     /// Makes a post that carries `key` in its props.
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError>;
-    /// Looks for a post of ours with this key among the newest of the channel (or of the thread).
+    /// Looks for a post of ours with this key, in the thread or among what was made in the channel within the time that has passed.
     async fn find(
         &self,
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        within: Duration,
     ) -> Result<Option<PostId>, ChatError>;
+    /// The server's clock, as well as it is known.
+    fn clock(&self) -> Timestamp;
+    /// The channels that the bot is in.
+    async fn channels(&self) -> Result<Vec<Joined>, ChatError>;
+    /// What was written in a channel since then and not deleted, by the server's clock, oldest first: the newest `most` of it.
+    async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError>;
     /// Replaces the text of a post of ours.
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError>;
     /// Puts an emoji on a post or takes it away.
@@ -50,6 +62,26 @@ pub trait Chat: Send + Sync {
     fn forget(&self, user: &UserId);
     /// Resolves names. Unknown ones are left out.
     async fn directory(&self, users: &[String], channels: &[String]) -> Result<Directory, ChatError>;
+}
+
+/// A channel that the bot is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Its id.
+    pub channel: ChannelId,
+    /// What kind it is.
+    pub kind: ChannelKind,
+    /// When its newest post was written, by the server's clock.
+    pub newest: Timestamp,
+}
+
+/// A part of a channel.
+#[derive(Debug)]
+pub struct History {
+    /// Oldest first, without identities.
+    pub posts: Vec<HeardPost>,
+    /// There is no more of it than this.
+    pub complete: bool,
 }
 
 /// A post to be made.
@@ -65,6 +97,8 @@ pub struct NewPost {
     pub text: String,
     /// Ids of uploaded files.
     pub files: Vec<String>,
+    /// Which instance of the bot makes it.
+    pub instance: Option<String>,
 }
 
 /// Why a call to the chat server failed, by what to do about it.
@@ -104,6 +138,8 @@ pub trait Runner: Send + Sync {
     /// Carries the run out to its end and reports; returns after sending `Finished`. When `cancel` fires it kills the process group on every
     /// host, reports those hosts as canceled, and finishes. Never panics, whatever the far side does.
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
+    /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does.
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
 }
 
 /// Keeps the truth: an append-only sequence of facts, and what is derived from it.
@@ -111,10 +147,59 @@ pub trait Runner: Send + Sync {
 pub trait Store: Send + Sync {
     /// Makes the facts durable, all or none, and derives from them what `find` reads. Returns after the disk has them.
     async fn append(&self, facts: Vec<Dated>) -> Result<(), StoreError>;
-    /// All facts in order; called once at the start.
+    /// All facts that are kept, in order.
     async fn replay(&self) -> Result<Vec<Dated>, StoreError>;
+    /// The newest memory that was written down, and the facts after it; called once at the start.
+    async fn recall(&self) -> Result<Recalled, StoreError> {
+        Ok(Recalled { facts: self.replay().await?, ..Recalled::default() })
+    }
+    /// Whether so much has been stored since the last snapshot that another would be worth its while. Cheap.
+    fn wants_snapshot(&self) -> bool {
+        false
+    }
+    /// Writes a memory down in the background. One that cannot be written costs nothing but time at the next start.
+    fn snapshot(&self, _snapshot: Snapshot) {}
+    /// How much room there is; absent where that cannot be told. Looks at the disk, but not more often than every few seconds.
+    async fn room(&self) -> Option<Room> {
+        None
+    }
     /// Looks executions up, newest first.
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError>;
+}
+
+/// A memory as of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The number of the newest fact that was folded in; 0 when none was.
+    pub newest: u64,
+    /// When that happened.
+    pub at: jiff::Timestamp,
+    /// The fold.
+    pub memory: Memory,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self { newest: 0, at: jiff::Timestamp::UNIX_EPOCH, memory: Memory::default() }
+    }
+}
+
+/// What a start begins with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recalled {
+    /// The newest memory that was written down and can be read.
+    pub snapshot: Snapshot,
+    /// All facts after it, in order.
+    pub facts: Vec<Dated>,
+}
+
+/// Room on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes that we may still use.
+    pub free: u64,
+    /// Below this many nothing new should be begun.
+    pub reserve: u64,
 }
 
 /// Why the store failed.
@@ -147,6 +232,14 @@ pub enum StoreError {
         path: PathBuf,
         /// ` (pid 123)` where that is known.
         holder: String,
+    },
+    /// A snapshot is needed, since facts before it are gone, and another version of this program wrote it.
+    #[error("{path} was written by another version of this program: {what}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Which version.
+        what: String,
     },
     /// The derived part failed.
     #[error("the index of the store failed: {0}")]

@@ -10,7 +10,7 @@ use crate::core::fact::Dated;
 use crate::core::input::Input;
 use crate::core::vitals::Vitals;
 use crate::runtime::metrics::Metrics;
-use crate::runtime::ports::{Clock, Store, StoreError};
+use crate::runtime::ports::{Clock, Recalled, Room, Snapshot, Store, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,6 +83,22 @@ impl Store for WatchedStore {
 
     async fn replay(&self) -> Result<Vec<Dated>, StoreError> {
         self.store.replay().await
+    }
+
+    async fn recall(&self) -> Result<Recalled, StoreError> {
+        self.store.recall().await
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.store.wants_snapshot()
+    }
+
+    fn snapshot(&self, snapshot: Snapshot) {
+        self.store.snapshot(snapshot);
+    }
+
+    async fn room(&self) -> Option<Room> {
+        self.store.room().await
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError> {

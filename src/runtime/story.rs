@@ -104,6 +104,9 @@ impl Story {
             Effect::Run(run) => {
                 tracing::info_span!("line", line = self.line(&run.execution), execution = %run.execution)
             }
+            Effect::Attach(attach) => {
+                tracing::info_span!("line", line = self.line(&attach.execution), execution = %attach.execution)
+            }
             _ => tracing::Span::none(),
         }
     }

@@ -1,10 +1,11 @@
 //! Parts that can be exchanged while the bot runs: whoever works with the old one goes on with it, whoever comes later gets the new one.
 
-use crate::core::action::run::{Run, RunNews};
+use crate::core::action::run::{Attach, Run, RunNews};
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Directory, Identity};
-use crate::runtime::ports::{Chat, ChatError, ChatEvent, NewPost, Runner};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost, Runner};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -40,6 +41,10 @@ impl Runner for Swap<dyn Runner> {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         self.now().run(run, news, cancel).await;
     }
+
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
+        self.now().attach(attach, news, cancel).await;
+    }
 }
 
 #[async_trait]
@@ -70,8 +75,21 @@ impl Chat for Swap<dyn Chat> {
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        within: Duration,
     ) -> Result<Option<PostId>, ChatError> {
-        self.now().find(channel, root, key).await
+        self.now().find(channel, root, key, within).await
+    }
+
+    fn clock(&self) -> Timestamp {
+        self.now().clock()
+    }
+
+    async fn channels(&self) -> Result<Vec<Joined>, ChatError> {
+        self.now().channels().await
+    }
+
+    async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError> {
+        self.now().history(channel, since, most).await
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {

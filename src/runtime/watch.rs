@@ -21,9 +21,9 @@ pub struct Limits<'a> {
 /// Waits for `work`, the command's end with its output. When a limit comes first, `kill` is carried out while the output is read on; when
 /// nobody can be sure that the command is dead, `abandoned` is fired, on which `work` has to end. The way it was stopped comes with the
 /// result, nothing when it was not.
-pub async fn watch<T>(
+pub async fn watch<T, K>(
     work: impl Future<Output = T>,
-    kill: impl Future<Output = Result<(), String>>,
+    kill: impl Future<Output = Result<K, String>>,
     abandoned: &CancellationToken,
     limits: &Limits<'_>,
 ) -> (T, Option<Exit>) {
@@ -52,8 +52,8 @@ pub async fn watch<T>(
         }
     };
     let exit = match (killed, over) {
-        (Ok(()), true) => Exit::Timeout,
-        (Ok(()), false) => Exit::Canceled,
+        (Ok(_), true) => Exit::Timeout,
+        (Ok(_), false) => Exit::Canceled,
         (Err(why), true) => {
             let seconds = limits.timeout.as_secs_f64();
             Exit::Unknown { why: format!("its time of {seconds} s was over, but it could not be killed: {why}") }

@@ -272,6 +272,19 @@ fn plain_formats_are_linear() {
     assert_eq!(worst.read(&quotes, None), Ok(None));
 }
 
+/// Letters that expressions without case take for one are one for the index.
+#[test]
+fn the_index_folds_letters_as_the_expressions_do() {
+    for (format, line) in
+        [("status {{x}}", "\u{17f}tatu\u{17f} a"), ("{{x}} ΜΑΣ", "a μασ"), ("kelvin", "\u{212a}elvin")]
+    {
+        assert!(Format::compile(format).unwrap().read(line, None).unwrap().is_some(), "`{format}` on `{line}`");
+        let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": [format]}));
+        let (matcher, _) = Matcher::new(&[one], &|_| None);
+        assert_eq!(matcher.matches(line).len(), 1, "`{format}` on `{line}`");
+    }
+}
+
 /// Formats that crowd under one first word, or have none, are found all the same.
 #[test]
 fn every_format_is_found_through_the_index() {

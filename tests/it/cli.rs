@@ -10,6 +10,7 @@ use halcyon::core::input::{Ask, Back, Principal};
 use halcyon::runtime::ports::ControlCall;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -99,6 +100,7 @@ fn execution(status: Status) -> Execution {
             alias: None,
             rerun_of: None,
             content: String::new(),
+            reach: None,
         },
         status,
         started,
@@ -111,6 +113,8 @@ fn execution(status: Status) -> Execution {
         },
         canceled_by: None,
         error: None,
+        attempts: BTreeMap::new(),
+        judged: None,
     }
 }
 

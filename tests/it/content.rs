@@ -100,6 +100,9 @@ fn yaml_knows_where_everything_stands() {
     let (root, _) = yaml::read("f", text);
     let mut places = Vec::new();
     list_places(&root.unwrap(), "", &mut places);
+    for (text, line) in [("---", 1), ("--- # only\n", 1), ("a: 1\nb:", 1), ("", 1), ("\r\r- a\r", 3)] {
+        assert_eq!(yaml::read("f", text).0.unwrap().line, line, "{text:?}");
+    }
     assert_eq!(places, ["1:1 ", "2:3 .a", "2:5 .a[0]", "3:5 .a[1]", "3:9 .a[1].b", "4:9 .a[1].c", "6:3 .d"]);
 }
 

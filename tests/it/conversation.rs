@@ -8,7 +8,7 @@ use halcyon::core::id::ActionRef;
 use halcyon::core::input::Ask;
 use halcyon::core::memory::Memory;
 use halcyon::runtime::ports::Store;
-use halcyon::sandbox::mattermost::Draft;
+use halcyon::sandbox::mattermost::{Draft, Post};
 use halcyon::sandbox::nodes::Fault;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -228,21 +228,95 @@ async fn a_secret_is_seen_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_restart_what_was_running_is_unknown_and_nothing_runs_twice() {
+async fn after_a_restart_the_nodes_are_asked_and_nothing_runs_twice() {
     let mut world = World::start().await;
     let done = world.say("operator", "!greet you on wn001").await;
-    let asked = world.write("operator", "!wait 600 on wn[001-002]");
-    let going = world.answer_that(&asked, |post| post.message.contains("waiting")).await;
+    let ends = world.write("operator", "!wait 3 on wn[001-002]");
+    let ends_at = world.answer_that(&ends, |post| post.message.contains("waiting")).await;
+    let goes_on = world.write("operator", "!wait 600 on wn003");
+    let going = world.answer_that(&goes_on, |post| post.message.contains("waiting")).await;
     let started = world.started();
     world.kill_bot();
     world.start_bot().await;
-    let answer = world.answer_that(&asked, |post| post.id == going.id && !under_way(post)).await;
-    assert!(answer.message.contains("outcome unknown") && answer.message.contains("restarted"), "{}", answer.message);
-    let told = world.reply(&going.id, |reply| reply.message.contains("@operator")).await;
-    assert!(told.message.contains("outcome unknown"), "{}", told.message);
-    world.settle().await;
+    let answer = world.answer_that(&ends, |post| post.id == ends_at.id && !under_way(post)).await;
+    assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    // What still runs is watched, and can be stopped.
+    let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted meanwhile");
+    world.answer_that(&goes_on, seen).await;
+    check(&world, "operator", &format!("!cancel {}", id_of(&going)), &["Stopping"]).await;
+    let answer = world.answer_that(&goes_on, |post| post.id == going.id && !under_way(post)).await;
+    assert!(answer.message.contains("stopped by operator"), "{}", answer.message);
+    assert!(world.nodes.ledger("wn003").iter().all(|entry| entry.ended.is_some()));
     assert_eq!(world.started(), started);
     check(&world, "operator", &format!("!show {}", id_of(&done)), &["hello you"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
+    let mut world = World::start().await;
+    let asked = world.write("operator", "!hold 600 on wn[001-002]");
+    let going = world.answer_that(&asked, |post| post.message.contains("holding")).await;
+    let id = id_of(&going);
+    world.kill_bot();
+    world.nodes.reboot("wn002").await;
+    world.start_bot().await;
+    // The other host still runs; stopped there, the whole would be no question.
+    let under = world.answer_that(&asked, |post| post.id == going.id && post.message.contains("nobody knows")).await;
+    assert!(under_way(&under), "{}", under.message);
+    world.kill_bot();
+    world.nodes.reboot("wn001").await;
+    world.start_bot().await;
+    let question = world.reply(&going.id, |reply| reply.message.contains("@operator")).await;
+    for text in ["outcome unknown on all 2 hosts", "waiting for a judgement", "`wn[001-002]`", "not run`"] {
+        assert!(question.message.contains(text), "{text}: {}", question.message);
+    }
+    check(&world, "operator", "!status", &["1 execution waits"]).await;
+    check(&world, "operator", "!list", &["waiting for a judgement"]).await;
+    let started = world.started();
+    let number = world.chat.post_as("operator", CHANNEL, "2", Some(&going.id)).unwrap();
+    let noted = world.answer(&number).await;
+    assert!(noted.message.contains("operator says that it did not run"), "{}", noted.message);
+    let judged = world.answer_that(&asked, |post| post.id == going.id && post.message.contains("says")).await;
+    assert!(judged.message.contains("outcome unknown on all 2 hosts, operator says"), "{}", judged.message);
+    check(&world, "lead", &format!("!settle {id} again"), &["was settled before", "operator says"]).await;
+    check(&world, "operator", "!list", &["operator says that it did not run"]).await;
+    assert_eq!(world.started(), started);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_be_repeated_is_run_once_more_and_what_was_judged_so_too() {
+    let mut world = World::start().await;
+    // A read-only command, taken by a reboot while nobody looked.
+    let asked = world.write("operator", "!wait 2 on wn001");
+    let going = world.answer_that(&asked, |post| post.message.contains("waiting")).await;
+    let held = world.write("operator", "!hold 2 on wn[002-003]");
+    let holding = world.answer_that(&held, |post| post.message.contains("holding")).await;
+    world.kill_bot();
+    world.nodes.reboot("wn001").await;
+    world.nodes.reboot("wn002").await;
+    world.start_bot().await;
+    let answer = world.answer_that(&asked, |post| post.id == going.id && !under_way(post)).await;
+    assert!(answer.message.contains("done on wn001"), "{}", answer.message);
+    assert!(answer.message.contains("ran it there once more"), "{}", answer.message);
+    assert_eq!(world.nodes.ledger("wn001").len(), 2);
+    world.reply(&holding.id, |reply| reply.message.contains("`wn002`")).await;
+    let again = world.say("operator", &format!("!settle {} again", id_of(&holding))).await;
+    assert!(again.message.contains("done on wn002"), "{}", again.message);
+    assert_eq!((world.nodes.ledger("wn002").len(), world.nodes.ledger("wn003").len()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_lost_is_made_again_and_the_node_asked() {
+    let world = World::start().await;
+    let asked = world.write("operator", "!hold 2 on wn[001-002]");
+    world.answer_that(&asked, |post| post.message.contains("holding")).await;
+    world.nodes.fault("wn001", Fault::RefuseConnections).await;
+    world.nodes.heal("wn001").await;
+    let answer = world.answer(&asked).await;
+    assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    assert_eq!(world.started(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! The execution's machine, its verdicts and its results against the tables under `tests/data/machines`. Run with
 //! `HALCYON_REGENERATE=1` to write the tables anew, and read the difference.
 
-use halcyon::core::action::execution::{EffectClass, Execution, Requested, Status, judge};
+use halcyon::core::action::execution::{EffectClass, Execution, Judgement, Requested, Status, judge};
 use halcyon::core::action::result::{result, to_stackstorm};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::effect::{Body, Delivery};
@@ -61,6 +61,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         alias: Some(AliasRef::new("site.upgrade_alias")),
         rerun_of: None,
         content: "0".repeat(64),
+        reach: None,
     }
 }
 
@@ -80,6 +81,9 @@ fn exits() -> Vec<(&'static str, Exit)> {
         ("canceled", Exit::Canceled),
         ("unreachable", Exit::Unreachable { why: "connection refused".to_owned() }),
         ("unknown", Exit::Unknown { why: "the connection was lost".to_owned() }),
+        ("unheard 0", Exit::Unheard { code: 0 }),
+        ("unheard 3", Exit::Unheard { code: 3 }),
+        ("never began", Exit::NeverBegan { why: "it had not arrived there".to_owned() }),
     ]
 }
 
@@ -89,6 +93,10 @@ fn finished(id: &ExecutionId, status: Status) -> Fact {
 
 fn host_finished(id: &ExecutionId, host: &str) -> Fact {
     Fact::HostFinished { id: id.clone(), host: Host::new(host), outcome: outcome(Exit::Code { code: 0 }, "", "") }
+}
+
+fn host_again(id: &ExecutionId, host: &str) -> Fact {
+    Fact::HostAgain { id: id.clone(), host: Host::new(host), attempt: 1, never_began: true }
 }
 
 /// An execution on wn1 and wn2, done on wn1, in each status.
@@ -122,6 +130,13 @@ fn facts() -> Vec<(String, Fact)> {
         ("host-finished elsewhere".to_owned(), host_finished(&id, "se01")),
         ("cancel-asked".to_owned(), Fact::CancelAsked { id: id.clone(), by: somebody() }),
         ("another's cancel-asked".to_owned(), Fact::CancelAsked { id: other, by: somebody() }),
+        ("host-again wn2".to_owned(), host_again(&id, "wn2")),
+        ("host-again wn1".to_owned(), host_again(&id, "wn1")),
+        ("host-again elsewhere".to_owned(), host_again(&id, "se01")),
+        (
+            "judged".to_owned(),
+            Fact::Judged { id: id.clone(), by: somebody(), judgement: Judgement::Ran, repeated_as: None },
+        ),
         (
             "post-taken".to_owned(),
             Fact::PostTaken { post: PostId::new("p"), channel: ChannelId::new("c"), created: at(0) },
@@ -160,6 +175,21 @@ fn every_status_meets_every_fact() {
         table.push('\n');
     }
     check("execution.txt", &table);
+}
+
+#[test]
+fn a_judgement_is_given_once() {
+    let mut execution = in_status(Status::Unknown);
+    let judged = Fact::Judged {
+        id: execution.request.id.clone(),
+        by: somebody(),
+        judgement: Judgement::NotRun,
+        repeated_as: None,
+    };
+    execution.apply(at(4), &judged).unwrap();
+    let illegal = execution.apply(at(5), &judged).unwrap_err();
+    assert_eq!(illegal.to_string().split_once(": ").unwrap().1, "it was judged before");
+    assert_eq!(execution.judged.unwrap().at, at(4));
 }
 
 #[test]

@@ -90,6 +90,12 @@ fn an_expression_is_counted_before_it_costs_anything() {
         assert_eq!(expand(huge, &open), Err(HostError::TooMany), "{huge}");
     }
     assert_eq!(expand("a[1-10000]", &open).unwrap().len(), MOST_HOSTS);
+    // As many brackets as fit into a post: without a look at the length of the name first, each would copy ten thousand names.
+    let brackets = format!("a[1-10000]{}", "[1]".repeat(5_000));
+    let start = std::time::Instant::now();
+    assert!(matches!(expand(&brackets, &open), Err(HostError::Malformed { why, .. }) if why.contains("at most 253")));
+    assert_eq!(expand(&format!("a[1-10000]{}", "[1]".repeat(240)), &open).unwrap().len(), MOST_HOSTS);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
 use halcyon::adapters::inventory::{self, GroupSource, InventoryOptions};
 use halcyon::adapters::local::{LocalOptions, LocalRunner};
-use halcyon::core::action::run::{Captured, Exit, HostOutcome, Progress, Run, RunNews, Secret, ShellCommand, Work};
+use halcyon::core::action::run::{
+    Attach, Begun, Captured, Exit, HostOutcome, Progress, Run, RunNews, Secret, ShellCommand, Work,
+};
 use halcyon::core::action::wrapper::Standing;
 use halcyon::core::host::fold;
-use halcyon::core::id::ExecutionId;
+use halcyon::core::id::{ExecutionId, Host};
 use halcyon::runtime::ports::Runner;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ impl Watched {
     fn start(runner: &LocalRunner, command: ShellCommand) -> Self {
         let (sender, news) = mpsc::channel(16);
         let (cancel, execution) = (CancellationToken::new(), execution());
-        let run = Run { execution: execution.clone(), work: Work::Local(command) };
+        let run = Run { execution: execution.clone(), work: Work::Local(command), attempt: 0 };
         let (runner, token) = (runner.clone(), cancel.clone());
         tokio::spawn(async move { runner.run(run, sender, token).await });
         Self { news, cancel, execution }
@@ -60,6 +62,7 @@ impl Watched {
                     assert_eq!(host.as_str(), "localhost");
                     assert!(outcome.replace(ended).is_none());
                 }
+                RunNews::HostLost { .. } => panic!("the command was not lost"),
                 RunNews::Finished { error: Some(why) } => return Err(why),
                 RunNews::Finished { error: None } => return Ok(*outcome.unwrap()),
                 RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
@@ -109,7 +112,8 @@ async fn nothing_of_our_environment_gets_through_but_what_is_allowed() {
     assert!(environment.contains("GIVEN=s3cret") && environment.contains("PATH="), "{environment}");
     assert!(!line.contains("s3cret"), "{line}");
     for variable in environment.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name) {
-        let known = ["GIVEN", "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
+        let known =
+            ["GIVEN", "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "HALCYON_RUN"];
         let shells = ["PWD", "OLDPWD", "SHLVL", "_"];
         let allowed = known.contains(&variable) || shells.contains(&variable) || variable.starts_with("LC_");
         assert!(allowed, "{variable} got through");
@@ -135,6 +139,41 @@ async fn what_is_stopped_leaves_no_process() {
     let outcome = run(&runner, command).await.unwrap();
     assert_eq!(outcome.exit, Exit::Timeout);
     assert!(!group_lives(text(&outcome.stdout).parse().unwrap()), "what it wrote before is kept");
+}
+
+#[tokio::test]
+async fn a_command_that_outlives_its_process_is_seen_to_its_end() {
+    let gate = tempfile::tempdir().unwrap();
+    let open = gate.path().join("open");
+    let first = runner(None);
+    let script = format!("echo on; until [ -e {} ]; do sleep 0.05; done; exit 5", open.display());
+    let mut command = shell(&script);
+    command.timeout = Duration::from_secs(600);
+    let mut watched = Watched::start(&first, command.clone());
+    watched.progress(1).await;
+    let execution = watched.execution.clone();
+    let attach = |execution: &ExecutionId, ago| {
+        let mut command = shell("");
+        command.timeout = Duration::from_secs(600);
+        let begun = Begun { attempt: 0, ago: Duration::from_secs(ago) };
+        let begun = BTreeMap::from([(Host::new("localhost"), begun)]);
+        Attach { execution: execution.clone(), work: Work::Local(command), begun }
+    };
+    let attached = |attach: Attach| {
+        let (sender, news) = mpsc::channel(16);
+        let (cancel, runner) = (CancellationToken::new(), runner(None));
+        let (token, execution) = (cancel.clone(), attach.execution.clone());
+        tokio::spawn(async move { runner.attach(attach, sender, token).await });
+        Watched { news, cancel, execution }
+    };
+    let mut other = attached(attach(&execution, 1));
+    assert!(matches!(other.next().await, RunNews::HostStarted { .. }));
+    std::fs::write(&open, "").unwrap();
+    assert_eq!(other.end().await.unwrap().exit, Exit::Unheard { code: 5 });
+    assert_eq!(watched.end().await.unwrap().exit, Exit::Code { code: 5 });
+    let mut never = attached(attach(&super::ssh::execution(), 1));
+    let RunNews::HostLost { outcome, .. } = never.next().await else { panic!("nobody knows it") };
+    assert!(matches!(outcome.exit, Exit::NeverBegan { .. }), "{outcome:?}");
 }
 
 #[tokio::test]

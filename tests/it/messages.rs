@@ -4,13 +4,14 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Running, StatusPart, StillRunning, Told,
+    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning, Told,
+    UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES};
-use halcyon::core::message::span::span;
+use halcyon::core::message::span::{size, span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         silent: "no output".into(),
         attached: outputs.attach,
         outputs,
+        remarks: vec![],
         unknown: false,
     }
 }
@@ -75,9 +77,30 @@ fn cards() -> Vec<(&'static str, Card)> {
         tail: markdown::fence("wn005: (12/40): kernel-core\nwn006: (13/40): glibc"),
         lines: 120,
         canceling: false,
+        restarted: false,
+        remarks: vec![],
+    };
+    let question = Question {
+        who: markdown::mention("operator"),
+        mark: "question",
+        line: markdown::code("reboot wn[001-002]"),
+        id: "5c61ab".into(),
+        verdict: "outcome unknown on wn001, waiting for a judgement".into(),
+        took: "12 s".into(),
+        hosts: markdown::code("wn001"),
+        attached: false,
     };
     vec![
         ("an execution under way", Card::Running(running.clone())),
+        (
+            "one that a restart has interrupted",
+            Card::Running(Running {
+                restarted: true,
+                remarks: vec!["I was interrupted before it began on wn004, so I began it afterwards.".into()],
+                tail: String::new(),
+                ..running.clone()
+            }),
+        ),
         (
             "one without hosts that is being stopped",
             Card::Running(Running {
@@ -151,14 +174,32 @@ fn cards() -> Vec<(&'static str, Card)> {
             "nobody knows",
             Card::Ended(Ended {
                 unknown: true,
-                error: "I was restarted while it was running".into(),
+                remarks: vec![
+                    "I lost sight of it on wn001 and ran it there once more, since it may be repeated without harm."
+                        .into(),
+                ],
                 ..ended(
-                    "outcome unknown on wn001",
+                    "outcome unknown on wn001, waiting for a judgement",
                     "question",
                     &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))],
                 )
             }),
         ),
+        ("a question", Card::Question(question.clone())),
+        (
+            "a question about something without hosts, to nobody in particular",
+            Card::Question(Question { who: String::new(), hosts: String::new(), attached: true, ..question }),
+        ),
+        (
+            "settled",
+            Card::Settled {
+                id: "5c61ab".into(),
+                line: markdown::code("reboot wn001"),
+                said: "lead says that it ran".into(),
+            },
+        ),
+        ("settled before", Card::AlreadySettled { id: "5c61ab".into(), said: "lead says that it did not run".into() }),
+        ("nothing to settle", Card::NothingToSettle { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         (
             "calling the one who asked",
             Card::Told(Told {
@@ -182,7 +223,7 @@ fn cards() -> Vec<(&'static str, Card)> {
             }),
         ),
         ("no role", Card::NoRole),
-        ("not identified", Card::NotIdentified),
+        ("not identified", Card::NotIdentified { line: "reboot wn001".into() }),
         (
             "not understood, with corrections",
             Card::NotUnderstood {
@@ -267,6 +308,18 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("disabled", Card::Disabled { action: "site.reboot".into() }),
         ("elsewhere", Card::Elsewhere { channels: vec!["cluster".into(), "storage".into()] }),
         ("late", Card::Late { line: "reboot wn001".into(), ago: span(Duration::from_secs(400)) }),
+        ("asked again", Card::AskAgain { line: "reboot wn001".into(), ago: span(Duration::from_secs(70)), number: 2 }),
+        ("restarted", Card::Restarted { line: "show 5c61ab".into() }),
+        ("another instance", Card::OtherInstance { other: "0123456789abcdef".into(), own: "fedcba9876543210".into() }),
+        (
+            "not all was read",
+            Card::Unread {
+                parts: vec![
+                    UnreadPart { channel: String::new(), before: "2026-11-22 10:00 UTC".into() },
+                    UnreadPart { channel: "cluster".into(), before: String::new() },
+                ],
+            },
+        ),
         ("called", Card::Called),
         (
             "help",
@@ -331,6 +384,8 @@ fn cards() -> Vec<(&'static str, Card)> {
                     },
                 ],
                 running: 2,
+                waiting: 1,
+                frozen: String::new(),
             },
         ),
         (
@@ -380,7 +435,60 @@ fn cards() -> Vec<(&'static str, Card)> {
                 more: 0,
             },
         ),
-        ("started quietly", Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0 }),
+        (
+            "status while frozen",
+            Card::Status {
+                healthy: true,
+                parts: vec![],
+                running: 0,
+                waiting: 0,
+                frozen: "a storm is on the way".into(),
+            },
+        ),
+        ("a look-up that failed", Card::LookUpFailed { why: "cannot read log/1.facts: I/O error".into() }),
+        (
+            "little room",
+            Card::LittleRoom { action: "site.uptime".into(), free: "17 MiB".into(), reserve: "64 MiB".into() },
+        ),
+        ("the store refuses", Card::StoreRefuses { why: "cannot write to log/1.facts: no space left".into() }),
+        ("the store takes facts again", Card::StoreRecovered),
+        (
+            "frozen by somebody",
+            Card::Frozen {
+                action: "site.reboot".into(),
+                why: "a storm is on the way".into(),
+                by: "lead".into(),
+                who: vec!["lead".into(), "chief".into()],
+            },
+        ),
+        (
+            "frozen by itself, and nobody has the right to end it in chat",
+            Card::Frozen {
+                action: "site.reboot".into(),
+                why: "my store was damaged".into(),
+                by: String::new(),
+                who: vec![],
+            },
+        ),
+        ("freeze", Card::FreezeChanged { frozen: true, before: false, why: "a storm".into() }),
+        ("freeze once more", Card::FreezeChanged { frozen: true, before: true, why: "a storm".into() }),
+        ("unfreeze", Card::FreezeChanged { frozen: false, before: true, why: String::new() }),
+        ("unfreeze what is not frozen", Card::FreezeChanged { frozen: false, before: false, why: String::new() }),
+        ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
+        (
+            "started quietly",
+            Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0, frozen: String::new() },
+        ),
+        (
+            "started frozen",
+            Card::Started {
+                version: "0.1.0".into(),
+                interrupted: 0,
+                problems: vec![],
+                more: 0,
+                frozen: "my store was damaged; the old one lies in store/damaged-2026-01-01T00-00-00Z".into(),
+            },
+        ),
         (
             "started",
             Card::Started {
@@ -388,6 +496,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                 interrupted: 2,
                 problems: vec!["aliases/uptime.yaml:3: formts: unknown key".into()],
                 more: 3,
+                frozen: String::new(),
             },
         ),
     ]
@@ -439,7 +548,40 @@ fn phrases_are_said_as_they_should_be() {
         "9 lines are not shown here, and 7 bytes beyond the limit were not kept",
     );
     check(Phrase::NoOutput, "no output");
-    check(Phrase::Interrupted, "I was restarted while it was running");
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 0 }),
+        "done, as the machine told afterwards; what it wrote meanwhile is lost",
+    );
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 3 }),
+        "exit code 3, as the machine told afterwards; what it wrote meanwhile is lost",
+    );
+    check(Phrase::Exit(&Exit::NeverBegan { why: "not there".into() }), "never began: not there");
+    check(
+        Phrase::NoWay { missing: &[] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it was not noted",
+    );
+    check(
+        Phrase::NoWay { missing: &["private_key".to_owned(), "sudo_password".to_owned()] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it needs private_key and sudo_password, which I do not keep",
+    );
+    check(
+        Phrase::LostTwice { why: "no answer" },
+        "an earlier try was lost there, and when it was to be run again it could not be: no answer",
+    );
+    check(
+        Phrase::Again { hosts: "wn001".into(), never_began: true },
+        "I was interrupted before it began on wn001, so I began it afterwards.",
+    );
+    check(
+        Phrase::Again { hosts: String::new(), never_began: false },
+        "I lost sight of it and ran it there once more, since it may be repeated without harm.",
+    );
+    let judged = |judgement, by, again| Phrase::Judged { judgement, by, again };
+    check(judged("", "", ""), "waiting for a judgement");
+    check(judged("ran", "lead", ""), "lead says that it ran");
+    check(judged("not run", "lead", ""), "lead says that it did not run");
+    check(judged("again", "lead", "5c61ab"), "lead says that it shall be run again (5c61ab)");
     check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
     check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
     check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");
@@ -448,20 +590,17 @@ fn phrases_are_said_as_they_should_be() {
         "guest has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml",
     );
     check(Phrase::HealthChat { username: "halcyon" }, "connected as halcyon");
+    check(Phrase::HealthOther { other: "0a1b" }, "another bot (0a1b) speaks with my account: stop one of us");
     let outbox = |waiting, oldest: &str, trouble| Phrase::HealthOutbox { waiting, oldest: oldest.into(), trouble };
     check(outbox(0, "", ""), "nothing is waiting");
     check(outbox(2, "", ""), "2 deliveries are waiting");
     check(outbox(1, "2 min", "status 503"), "1 delivery is waiting, the oldest for 2 min: status 503");
-    check(Phrase::HealthStore { known: true, room: 900, trouble: "" }, "takes facts, 900 MiB are free");
-    check(Phrase::HealthStore { known: false, room: 0, trouble: "" }, "takes facts");
-    check(Phrase::HealthStore { known: true, room: 0, trouble: "no space" }, "takes nothing: no space");
     check(Phrase::HealthSsh { lost: 0, host: "", why: "" }, "no node was out of reach lately");
     check(
         Phrase::HealthSsh { lost: 2, host: "wn001", why: "connection refused" },
         "2 nodes could not be reached in the last 10 minutes, such as wn001: connection refused",
     );
     check(Phrase::HealthStopping, "is being stopped and takes nothing new");
-    check(Phrase::NotAdmin, "only who has the grant `admin:*` may do that; see [[access.roles]] in config.toml");
     for (part, advice) in [
         ("chat", "`halcyon doctor` on my host tries each step of the way"),
         ("outbox", "look whether the chat server is slow or refuses; what waits is not lost"),
@@ -469,6 +608,7 @@ fn phrases_are_said_as_they_should_be() {
         ("content", "`halcyon check` tells what keeps the files out of force"),
         ("inventory", "run the command of that group by hand, as the account that I run as"),
         ("ssh", "`halcyon doctor --host NAME` on my host tries each step of the way"),
+        ("freeze", "see what the old store tells, then `unfreeze`"),
         ("bot", "wait for the next start"),
     ] {
         check(Phrase::HealthAdvice { part }, advice);
@@ -482,6 +622,19 @@ fn phrases_are_said_as_they_should_be() {
     check(
         Phrase::HealthInventory { hosts: 200, groups: 1, broken: "idle", why: "sinfo failed" },
         "the members of @idle are not known: sinfo failed",
+    );
+    let store = |free, low, refused| Phrase::HealthStore { free, reserve: "64 MiB", low, refused };
+    check(store("9.1 GiB", false, ""), "9.1 GiB of room");
+    check(store("", false, ""), "how much room there is cannot be told");
+    check(store("17 MiB", true, ""), "only 17 MiB of room is left; nothing new is begun below 64 MiB");
+    check(store("0 bytes", true, "no space left"), "it takes nothing: no space left");
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "" },
+        "my store was damaged and I remember nothing of what was before; the old one lies in store/damaged-1",
+    );
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
+        "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one lies in store/damaged-1",
     );
     let known: BTreeSet<&str> = PHRASES.iter().map(|(name, _)| *name).collect();
     assert_eq!(used, known);
@@ -502,6 +655,8 @@ fn outside_text_is_harmless() {
     check("**bold** _it_ `code`", "\\*\\*bold\\*\\* \\_it\\_ \\`code\\`");
     check(":wave: http://evil", ":\u{200b}wave: http:\u{200b}//evil");
     check("[text](http://evil)", "\\[text\\]\\(http:\u{200b}//evil\\)");
+    check(":100: at 12:34:56", ":\u{200b}100: at 12:34:56");
+    check("fe80::8ball:1", "fe80::\u{200b}8ball:1");
     check("two\nlines\ttab", "two lines tab");
     check("bell\u{7}", "bell\u{fffd}");
 }
@@ -515,6 +670,9 @@ fn output_cannot_leave_its_fence() {
     check("``````", "``\u{200b}``\u{200b}``");
     check("\u{1b}[31mred\u{1b}[0m", "red");
     check("\u{1b}]0;title\u{7}text", "text");
+    check("\u{1b}]0;a\\b\u{1b}\\text", "text");
+    check("\u{1b}(Bplain\u{1b}[", "plain");
+    check("\u{1b}]0;cut off\nnext\u{1b}\nline\u{1b}[1\nend", "\nnext\nline\nend");
     check("10%\r50%\r100%", "100%");
     check("windows\r\nline", "windows\nline");
     check("a\u{8}b", "b");
@@ -542,6 +700,18 @@ fn times_are_said_as_people_say_them() {
     check(86_400.0, "1 day");
     check(100_800.0, "1 day 4 h");
     check(273_600.0, "3 days 4 h");
+}
+
+#[test]
+fn sizes_are_never_overstated() {
+    let check = |bytes: u64, said: &str| assert_eq!(size(bytes), said);
+    check(0, "0 bytes");
+    check(1023, "1023 bytes");
+    check(2047, "1 KiB");
+    check((64 << 20) - 1, "63 MiB");
+    check(64 << 20, "64 MiB");
+    check((2 << 30) - 1, "1.9 GiB");
+    check(u64::MAX, "17179869183.9 GiB");
 }
 
 #[test]

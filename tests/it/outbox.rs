@@ -5,7 +5,8 @@ use halcyon::core::effect::{Body, Delivery, Thread, Upload, UploadPart};
 use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Directory, Identity};
 use halcyon::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
-use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, ChatError, ChatEvent, NewPost, StoreError};
+use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, ChatError, ChatEvent, History, Joined, NewPost, StoreError};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -111,6 +112,7 @@ impl Chat for Scripted {
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        _: Duration,
     ) -> Result<Option<PostId>, ChatError> {
         self.call("find", key.to_string(), |server| {
             let here = |post: &&Standing| {
@@ -121,6 +123,18 @@ impl Chat for Scripted {
             Ok(server.posts.iter().find(here).map(|post| PostId::new(post.id.clone())))
         })
         .await
+    }
+
+    fn clock(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    async fn channels(&self) -> Result<Vec<Joined>, ChatError> {
+        Ok(Vec::new())
+    }
+
+    async fn history(&self, _: &Joined, _: Timestamp, _: usize) -> Result<History, ChatError> {
+        Ok(History { posts: Vec::new(), complete: true })
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {
@@ -322,6 +336,7 @@ async fn what_an_earlier_process_intended_is_looked_for_first() {
         text: "running".into(),
         files: Vec::new(),
     });
+    let intended = intended.into_iter().map(|delivery| (delivery, Duration::ZERO)).collect();
     later.restore(intended, [(DeliveryId::new("d0"), PostId::new("p9"))]);
     assert_eq!(world.outcomes(3).await, ["d1=p1", "d2=p3", "d3=p9"]);
     assert_eq!(world.calls()[1..], ["find d1", "find d2", "create c1 d2", "edit p9 end"]);
@@ -352,7 +367,8 @@ async fn a_channel_keeps_its_order_and_waits_for_no_other() {
 #[tokio::test(start_paused = true)]
 async fn an_edit_that_came_before_its_post_does_not_block_the_channel() {
     let mut world = World::new([("create", vec![Mood::Takes(5)])]);
-    world.outbox.restore(vec![edit("e1", "c1", "d1", "end"), post("d1", "c1", "start")], []);
+    let intended = [edit("e1", "c1", "d1", "end"), post("d1", "c1", "start")];
+    world.outbox.restore(intended.map(|delivery| (delivery, Duration::ZERO)).into(), []);
     assert_eq!(world.outcomes(2).await, ["d1=p1", "e1=p1"]);
     assert_eq!(world.posts()[0].text, "end");
 }

@@ -4,11 +4,12 @@
 use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
 use halcyon::adapters::ssh::{HostKeys, SshError, SshOptions, SshRunner};
 use halcyon::core::action::run::{
-    Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Secret, ShellCommand, Work,
+    Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Secret, ShellCommand, Work,
 };
 use halcyon::core::action::wrapper::Standing;
 use halcyon::core::id::ExecutionId;
 use halcyon::runtime::ports::Runner;
+use halcyon::sandbox::mattermost::{Options, Server};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -194,6 +195,7 @@ struct Watched {
     execution: ExecutionId,
     began: Instant,
     outcomes: BTreeMap<String, (HostOutcome, Duration)>,
+    lost: BTreeMap<String, HostOutcome>,
     started: usize,
     progress: Vec<(Duration, halcyon::core::action::run::Progress)>,
     finished: Option<Option<String>>,
@@ -203,11 +205,24 @@ impl Watched {
     fn start(runner: &SshRunner, command: RemoteCommand) -> Self {
         let (sender, news) = mpsc::channel(16);
         let (cancel, execution) = (CancellationToken::new(), execution());
-        let run = Run { execution: execution.clone(), work: Work::Remote(command) };
+        let run = Run { execution: execution.clone(), work: Work::Remote(command), attempt: 0 };
         let (runner, token) = (runner.clone(), cancel.clone());
         tokio::spawn(async move { runner.run(run, sender, token).await });
-        let (outcomes, progress) = (BTreeMap::new(), Vec::new());
-        Self { news, cancel, execution, began: Instant::now(), outcomes, started: 0, progress, finished: None }
+        Self::of(news, cancel, execution)
+    }
+
+    /// The same of a run that was begun before.
+    fn attach(runner: &SshRunner, attach: Attach) -> Self {
+        let (sender, news) = mpsc::channel(16);
+        let (cancel, execution) = (CancellationToken::new(), attach.execution.clone());
+        let (runner, token) = (runner.clone(), cancel.clone());
+        tokio::spawn(async move { runner.attach(attach, sender, token).await });
+        Self::of(news, cancel, execution)
+    }
+
+    fn of(news: mpsc::Receiver<RunNews>, cancel: CancellationToken, execution: ExecutionId) -> Self {
+        let (outcomes, lost, progress) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { news, cancel, execution, began: Instant::now(), outcomes, lost, started: 0, progress, finished: None }
     }
 
     /// Takes news until `enough`.
@@ -220,6 +235,9 @@ impl Watched {
                 RunNews::HostFinished { host, outcome } => {
                     let before = self.outcomes.insert(host.to_string(), (*outcome, self.began.elapsed()));
                     assert!(before.is_none(), "{host} was reported twice");
+                }
+                RunNews::HostLost { host, outcome } => {
+                    self.lost.insert(host.to_string(), *outcome);
                 }
                 RunNews::Finished { error } => self.finished = Some(error),
             }
@@ -489,7 +507,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_is_lost_leaves_the_end_unknown_until_the_node_is_asked() {
+async fn a_connection_that_is_lost_is_made_again_and_the_node_is_asked() {
     if !asked_for() {
         return;
     }
@@ -503,22 +521,162 @@ async fn a_connection_that_is_lost_leaves_the_end_unknown_until_the_node_is_aske
     for pid in lab.server_children() {
         signal(pid);
     }
-    let watched = watched.end().await;
-    assert!(matches!(watched.outcome("n01").exit, Exit::Unknown { .. }), "{:?}", watched.outcome("n01"));
-    assert!(
-        watched.why("n01").starts_with("the connection was lost while the command ran: "),
-        "{}",
-        watched.why("n01")
-    );
     let machine = &command.hosts[0];
     assert_eq!(runner.standing(&watched.execution, machine, &command).await, Ok(Standing::Running));
     std::fs::write(gate, "").unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while runner.standing(&watched.execution, machine, &command).await != Ok(Standing::Exited(9)) {
-        assert!(Instant::now() < deadline, "the command did not go on to its end");
-    }
+    let watched = watched.end().await;
+    assert_eq!(watched.outcome("n01").exit, Exit::Unheard { code: 9 });
+    let Captured::Inline { text } = &watched.outcome("n01").stdout else { panic!("it is short") };
+    assert!(text.starts_with("ready"), "what was written before is kept: {text}");
+    assert_eq!(runner.standing(&watched.execution, machine, &command).await, Ok(Standing::Exited(9)));
     assert_eq!(runner.standing(&execution(), machine, &command).await, Ok(Standing::Nothing));
     runner.shutdown().await;
+}
+
+/// Asks after runs as a process would that knows of them from its facts alone.
+async fn attached(runner: &SshRunner, execution: &ExecutionId, hosts: &str, timeout: u64, ago: u64) -> Watched {
+    let mut command = shell("");
+    command.timeout = Duration::from_secs(timeout);
+    let command = remote(hosts, command);
+    let begun = Begun { attempt: 0, ago: Duration::from_secs(ago) };
+    let begun = command.hosts.iter().map(|machine| (machine.host.clone(), begun)).collect();
+    Watched::attach(runner, Attach { execution: execution.clone(), work: Work::Remote(command), begun })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_that_outlive_their_process_are_seen_to_their_end() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (first, _) = lab.runner().await;
+    let (ran, gate) = (lab.path("ran"), lab.path("gate"));
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done", gate.display());
+    let script = format!("echo ran >>{}; echo ready; {wait}; exit 4", ran.display());
+    let mut watched = Watched::start(&first, remote("n[01-02]", shell(&script)));
+    watched.until(|run| run.progress.last().is_some_and(|(_, progress)| progress.lines >= 2)).await;
+    let mut stubborn = Watched::start(&first, remote("n03", stubborn(false)));
+    stubborn.until(|run| run.shows("group")).await;
+    let mut endless = Watched::start(&first, remote("n04", shell("echo on; sleep 600")));
+    endless.until(|run| run.shows("on")).await;
+    drop(first);
+    let (second, _) = lab.runner().await;
+    let mut ended = attached(&second, &watched.execution, "n[01-02]", 600, 3).await;
+    ended.until(|run| run.started == 2).await;
+    std::fs::write(gate, "").unwrap();
+    let ended = ended.end().await;
+    for host in ["n01", "n02"] {
+        assert_eq!(ended.outcome(host).exit, Exit::Unheard { code: 4 });
+    }
+    assert_eq!(std::fs::read_to_string(&ran).unwrap().lines().count(), 2, "it ran once on each");
+    // One whose time is over by now is killed; one that somebody stops, too.
+    let over = attached(&second, &stubborn.execution, "n03", 1, 600).await.end().await;
+    assert_eq!(over.outcome("n03").exit, Exit::Timeout);
+    let mut stopped = attached(&second, &endless.execution, "n04", 700, 1).await;
+    stopped.until(|run| run.started == 1).await;
+    stopped.cancel.cancel();
+    assert_eq!(stopped.end().await.outcome("n04").exit, Exit::Canceled);
+    // One that never arrived is barred, and said to have never begun; of an old one nobody can say that.
+    let never = attached(&second, &execution(), "n05", 60, 5).await.end().await;
+    assert!(matches!(never.lost["n05"].exit, Exit::NeverBegan { .. }), "{:?}", never.lost);
+    let late = Run { execution: never.execution.clone(), work: Work::Remote(remote("n05", shell("true"))), attempt: 0 };
+    let (sender, mut news) = mpsc::channel(16);
+    second.run(late, sender, CancellationToken::new()).await;
+    let mut refused = false;
+    while let Some(news) = news.recv().await {
+        if let RunNews::HostFinished { outcome, .. } = news {
+            refused = matches!(&outcome.exit, Exit::Unreachable { why } if why.contains("killed before it was run"));
+        }
+    }
+    assert!(refused, "what was barred does not start any more");
+    let old = attached(&second, &execution(), "n05", 60, 200_000_000).await.end().await;
+    assert!(matches!(old.lost["n05"].exit, Exit::Unknown { .. }), "{:?}", old.lost);
+    second.shutdown().await;
+}
+
+/// A bot as a process of its own.
+struct Daemon {
+    process: Child,
+    config: PathBuf,
+}
+
+impl Daemon {
+    fn start(config: &Path, token: &str) -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_halcyon"));
+        serve.arg("serve").arg("--config").arg(config).env("HALCYON_MATTERMOST_TOKEN", token);
+        let process = serve.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let socket = config.with_file_name("control.sock");
+        poll("the bot listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+        Self { process, config: config.to_owned() }
+    }
+
+    fn ask(&self, words: &[&str]) -> (bool, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_halcyon")).args(words).arg("--config").arg(&self.config).output();
+        let output = output.unwrap();
+        let said = if output.status.success() { output.stdout } else { output.stderr };
+        (output.status.success(), String::from_utf8(said).unwrap())
+    }
+
+    /// The result on a host, once the execution has ended.
+    fn end(&self, id: &str) -> serde_json::Value {
+        let mut shown = serde_json::Value::Null;
+        poll("the execution ends", || {
+            let (_, text) = self.ask(&["execution", "get", id, "--json"]);
+            shown = serde_json::from_str(&text).unwrap_or_default();
+            shown.get("end_timestamp").is_some()
+        });
+        shown
+    }
+
+    fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_bot_that_is_killed_tells_the_end_of_what_it_ran() {
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (config, ran) = (lab.path("config.toml"), lab.path("ran"));
+    let chat = Server::start(Options::default()).await.unwrap();
+    let token = chat.bot_token();
+    let text = format!(
+        "[mattermost]\nurl = \"{}\"\nteam = \"ops\"\nchannels = [\"cluster\"]\n[store]\npath = {:?}\n[content]\npacks = []\n[control]\nsocket = {:?}\n[ssh]\nconfig_file = {:?}\n[inventory]\nhosts = [\"n[01-02]\"]\n",
+        chat.url(),
+        lab.path("s"),
+        lab.path("control.sock"),
+        lab.path("ssh_config"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let command = format!("cmd=echo ran >>{}; sleep 5; exit 7", ran.display());
+    for gently in [false, true] {
+        let daemon = Daemon::start(&config, &token);
+        let before = std::fs::read_to_string(&ran).unwrap_or_default().lines().count();
+        let (started, id) = daemon.ask(&["run", "core.remote", "hosts=n[01-02]", &command, "--detach"]);
+        assert!(started, "{id}");
+        let both = || std::fs::read_to_string(&ran).is_ok_and(|text| text.lines().count() == before + 2);
+        poll("both nodes run it", both);
+        if gently {
+            // Its patience with what runs is longer than the command; what it does not wait for, it lets go on.
+            let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.process.id()).unwrap()).unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            let mut process = daemon.process;
+            poll("it stops", || process.try_wait().unwrap().is_some());
+        } else {
+            daemon.kill();
+        }
+        let daemon = Daemon::start(&config, &token);
+        let shown = daemon.end(id.trim());
+        assert_eq!(shown["status"], "failed", "{shown:#}");
+        for host in ["n01", "n02"] {
+            assert_eq!(shown["result"][host]["return_code"], 7, "{shown:#}");
+        }
+        assert!(both(), "it ran once on each node");
+        daemon.kill();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use halcyon::adapters::ssh::reason::explain;
 use halcyon::core::action::capture::showable;
 use halcyon::core::action::run::{Captured, Exit, INLINE_OUTPUT, Secret, ShellCommand};
-use halcyon::core::action::wrapper::{self, Standing, Verb};
+use halcyon::core::action::wrapper::{self, Report, Standing, Verb};
 use halcyon::core::id::{BlobId, ExecutionId, Host};
 use halcyon::runtime::capture::{Allowance, Live, Stream};
 use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
@@ -146,7 +146,7 @@ fn nodes() -> Vec<Node> {
 }
 
 fn fresh_id() -> String {
-    wrapper::node_id(&execution(), &Host::new("here"))
+    wrapper::node_id(&execution(), &Host::new("here"), 0)
 }
 
 #[test]
@@ -251,6 +251,61 @@ fn a_kill_leaves_nobody_of_the_group() {
 }
 
 #[test]
+fn a_kill_reaches_what_an_ended_command_has_left_and_nobody_else() {
+    for node in nodes() {
+        let id = fresh_id();
+        let command = shell("sleep 600 >/dev/null 2>&1 & echo $$");
+        let (code, group, _) = node.ask(Verb::Run, &id, &command);
+        let group: u32 = group.trim().parse().unwrap();
+        assert_eq!((code, node.standing(&id)), (0, Some(Standing::Exited(0))), "{:?}", node.shell);
+        assert!(group_lives(group), "{:?}", node.shell);
+        assert_eq!(node.ask(Verb::Kill, &id, &command).0, 0);
+        assert!(!group_lives(group), "{:?}", node.shell);
+        assert_eq!(node.standing(&id), Some(Standing::Exited(0)), "how it ended stays");
+
+        // A group of the same number that bears no such id is somebody else's.
+        let mut other = Command::new("setsid");
+        let mut other = other.args(["sh", "-c", "sleep 600 & echo $$"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut number = String::new();
+        BufReader::new(other.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        other.wait().unwrap();
+        let number: u32 = number.trim().parse().unwrap();
+        let uid = rustix::process::geteuid().as_raw();
+        let folder = if uid == 0 { "/run/halcyon".to_owned() } else { format!("/tmp/.halcyon-{uid}") };
+        let note = format!("{folder}/{id}.run");
+        let (_, rest) =
+            std::fs::read_to_string(&note).unwrap().split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        std::fs::write(&note, format!("{number} {rest}")).unwrap();
+        assert_eq!(node.ask(Verb::Kill, &id, &command).0, 0);
+        assert!(group_lives(number), "{:?}", node.shell);
+        let group = rustix::process::Pid::from_raw(i32::try_from(number).unwrap()).unwrap();
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[test]
+fn a_machine_says_how_long_it_has_been_up() {
+    let uptime: f64 = std::fs::read_to_string("/proc/uptime").unwrap().split(' ').next().unwrap().parse().unwrap();
+    for node in nodes() {
+        let id = fresh_id();
+        let command = shell("echo on; sleep 600");
+        let mut run = node.request(Verb::Run, &id, &command).spawn().unwrap();
+        let input = wrapper::input(Verb::Run, &id, &command).unwrap();
+        run.stdin.take().unwrap().write_all(input.reveal().as_bytes()).unwrap();
+        BufReader::new(run.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+        let report = Report::parse(&node.ask(Verb::Status, &id, &command).1).unwrap();
+        assert_eq!(report.standing, Standing::Running);
+        let near = |seconds: f64, expected: f64| (seconds - expected).abs() < 60.0;
+        assert!(near(report.up.unwrap().as_secs_f64(), uptime), "{report:?} {uptime}");
+        assert!(near(report.running_for.unwrap().as_secs_f64(), 0.0), "{report:?}");
+        assert_eq!(node.ask(Verb::Kill, &id, &command).0, 0);
+        run.wait().unwrap();
+        let report = Report::parse(&node.ask(Verb::Status, &id, &command).1).unwrap();
+        assert_eq!((report.standing, report.running_for), (Standing::Exited(143), None));
+    }
+}
+
+#[test]
 fn a_lost_connection_does_not_end_the_command() {
     for node in nodes() {
         let id = fresh_id();
@@ -317,9 +372,9 @@ fn nothing_of_a_command_is_in_the_command_line() {
     let input = wrapper::input(Verb::Kill, "abc", &command).unwrap();
     assert_eq!(input.reveal(), "s3cret-password\n");
     assert_eq!(format!("{input:?}"), "********");
-    let id = wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn001"));
+    let id = wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn001"), 0);
     assert_eq!((id.len(), &id[..8]), (24, "01234567"));
-    assert_ne!(id, wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn002")));
+    assert_ne!(id, wrapper::node_id(&ExecutionId::new("0123456789abcdef01234567"), &Host::new("wn002"), 0));
 }
 
 #[test]

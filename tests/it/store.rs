@@ -1,6 +1,8 @@
 //! The store: what was acknowledged is there, whatever happens to the process, the disk and the files.
 
 mod crash;
+mod keeping;
+mod power;
 
 use crate::execution::{asked, at, outcome, somebody};
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};
@@ -10,7 +12,8 @@ use halcyon::core::effect::{Body, Delivery, Query};
 use halcyon::core::fact::{Choice, Dated, Fact};
 use halcyon::core::id::{AliasRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use halcyon::core::input::Back;
-use halcyon::runtime::ports::{Blobs, Store, StoreError};
+use halcyon::core::memory::Memory;
+use halcyon::runtime::ports::{Blobs, Recalled, Store, StoreError};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +26,14 @@ fn directory() -> TempDir {
 }
 
 /// Small files, so that tests see several.
-const SMALL: Options = Options { file_bytes: 2048 };
+const SMALL: Options = Options {
+    file_bytes: 2048,
+    first_file_bytes: 2048,
+    keep: None,
+    reserve: 0,
+    snapshot_facts: None,
+    now: || jiff::Timestamp::UNIX_EPOCH,
+};
 
 fn taken(number: u64) -> Dated {
     let post = PostId::new(format!("post{number}"));
@@ -64,7 +74,8 @@ fn one_of_each() -> Vec<Vec<Dated>> {
     let channel = ChannelId::new("c1");
     let delivery = DeliveryId::new("d1");
     let back = Back::Chat { channel: channel.clone(), root: Some(PostId::new("p0")), post: PostId::new("p1") };
-    let lines = vec![Choice { line: "uptime on wn1".to_owned(), alias: Some(AliasRef::new("site.uptime")) }];
+    let lines =
+        vec![Choice { line: "uptime on wn1".to_owned(), alias: Some(AliasRef::new("site.uptime")), again: false }];
     let id = ExecutionId::generate(at(50), 5);
     let request = halcyon::core::action::execution::Requested { id: id.clone(), ..asked("local-shell-cmd", &[]) };
     let blob = Captured::Blob {
@@ -91,6 +102,16 @@ fn one_of_each() -> Vec<Vec<Dated>> {
     batches.push(vec![dated(Fact::ChoiceOffered { user: user.clone(), back, lines, until: at(99) })]);
     batches.push(vec![dated(Fact::ChoiceClosed { user, channel })]);
     batches
+}
+
+/// The kinds of facts that the first recorded log has not.
+fn newer_kinds() -> Vec<Dated> {
+    let dated = |fact| Dated { at: at(400), fact };
+    vec![
+        dated(Fact::Frozen { why: "a \"storm\"".to_owned(), by: Some(somebody()) }),
+        dated(Fact::Unfrozen { by: somebody() }),
+        dated(Fact::Frozen { why: "the store was damaged".to_owned(), by: None }),
+    ]
 }
 
 /// Opens a store that was open a moment ago. A process that another test is starting holds everything that is open here, the lock of a store
@@ -399,23 +420,52 @@ async fn outputs_are_kept_once_and_by_their_content() {
     check_blobs(&store.blobs()).await;
 }
 
+/// What the start begins with is what the lines of an export come to.
+async fn check_memory(store: &DiskStore, lines: &[String]) {
+    let Recalled { snapshot, facts } = store.recall().await.unwrap();
+    let mut recalled = snapshot.memory;
+    facts.iter().for_each(|fact| recalled.apply(fact).unwrap());
+    let mut folded = Memory::default();
+    for line in lines {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        match line.get_mut("base") {
+            Some(base) => folded = serde_json::from_value(base["memory"].take()).unwrap(),
+            None => folded.apply(&serde_json::from_value(line).unwrap()).unwrap(),
+        }
+    }
+    assert_eq!(recalled, folded);
+}
+
 /// The logs that earlier versions wrote, and what is in them.
 fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/logs")
 }
 
-/// Every log under `tests/data/logs` says what it always said. The current version's is recorded with `HALCYON_REGENERATE=1` when there
-/// is none; one that is there is never written again.
+/// Records the store that a version wrote, unless that was done before.
+async fn record(version: &str, batches: &[Vec<Dated>], then: impl AsyncFnOnce(&Path)) {
+    let place = recorded().join(version);
+    if place.exists() {
+        return;
+    }
+    let directory = directory();
+    filled(directory.path(), batches).await;
+    then(directory.path()).await;
+    for part in ["log", "snapshots"] {
+        fs::create_dir_all(place.join(part)).unwrap();
+        copy(&directory.path().join(part), &place.join(part));
+    }
+    let lines: Vec<String> = export(directory.path()).collect::<Result<_, _>>().unwrap();
+    fs::write(place.join("facts.jsonl"), lines.join("\n") + "\n").unwrap();
+}
+
+/// Every log under `tests/data/logs` says what it always said. The current versions' are recorded with `HALCYON_REGENERATE=1` when there
+/// are none; one that is there is never written again.
 #[tokio::test]
 async fn recorded_logs_stay_readable() {
-    let current = recorded().join("v1");
-    if std::env::var_os("HALCYON_REGENERATE").is_some() && !current.exists() {
-        let directory = directory();
-        filled(directory.path(), &one_of_each()).await;
-        fs::create_dir_all(current.join("log")).unwrap();
-        copy(&directory.path().join("log"), &current.join("log"));
-        let lines: Vec<String> = export(directory.path()).collect::<Result<_, _>>().unwrap();
-        fs::write(current.join("facts.jsonl"), lines.join("\n") + "\n").unwrap();
+    if std::env::var_os("HALCYON_REGENERATE").is_some() {
+        record("v1", &one_of_each(), async |_| {}).await;
+        record("v1-newer-kinds", &[newer_kinds()], async |_| {}).await;
+        record("v1-with-base-1-and-snapshot-1", &keeping::all_in_memory(), keeping::snapshot_and_retain).await;
     }
     let mut versions = 0;
     for entry in fs::read_dir(recorded()).unwrap() {
@@ -424,13 +474,21 @@ async fn recorded_logs_stay_readable() {
         let lines: Vec<String> = export(&version).collect::<Result<_, _>>().unwrap();
         assert!(lines.iter().eq(expected.lines()), "{}: {lines:#?}", version.display());
         let directory = directory();
-        fs::create_dir(directory.path().join("log")).unwrap();
-        copy(&version.join("log"), &directory.path().join("log"));
+        for part in ["log", "snapshots"].into_iter().filter(|part| version.join(part).exists()) {
+            fs::create_dir(directory.path().join(part)).unwrap();
+            copy(&version.join(part), &directory.path().join(part));
+        }
         let (store, opened) = open(directory.path()).await;
-        assert_eq!((opened.facts, opened.cut), (lines.len() as u64, None));
-        check_index(&store).await;
+        let facts = lines.iter().filter(|line| !line.starts_with("{\"base\"")).count();
+        assert_eq!((opened.cut.clone(), opened.notices()), (None, vec![]), "{}", version.display());
+        assert_eq!(store.replay().await.unwrap().len(), facts);
+        check_memory(&store, &lines).await;
+        if facts == lines.len() {
+            assert_eq!(opened.facts, facts as u64);
+            check_index(&store).await;
+        }
         store.append(vec![taken(1)]).await.unwrap();
-        assert_eq!(store.replay().await.unwrap().len(), lines.len() + 1);
+        assert_eq!(store.replay().await.unwrap().len(), facts + 1);
         versions += 1;
     }
     assert!(versions >= 1);

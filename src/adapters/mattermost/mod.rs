@@ -7,6 +7,7 @@
 //! | `wire.rs` | what the server sends, and [`decode`] |
 //! | `socket.rs` | the websocket: greeting, numbering, resuming, liveness, back-off |
 //! | `rest.rs` | calls: which client, which limit, what a failure asks for |
+//! | `history.rs` | what stands in a channel, read backwards |
 //! | `identity.rs` | who a user is, kept for a minute |
 //! | `examine.rs` | what `halcyon doctor` wants to know |
 //!
@@ -19,18 +20,22 @@
 //! ## Life cycle
 //! [`Mattermost::new`] checks what can be checked without a network. `listen` asks who we are, opens the websocket with the token in its
 //! header and waits for the greeting; it says `Up` then, `Down` when the connection ends, and connects again: after a second, doubling to a
-//! minute. A server that remembers the connection is asked to go on where we stopped.
+//! minute. A server that remembers the connection is asked to go on where we stopped; when it does not, and after the start, a `Gap` comes
+//! before the `Up`, and whoever listens reads by `channels` and `history` what was written meanwhile.
 //!
 //! ## Invariants
 //! - **The token is never written**: not to a log, not into a URL, not into an error. Two libraries would: see [`LOG_LIMITS`].
 //! - **The reader never waits for work.** A full queue ends the connection, with a word, and the server is asked to repeat.
 //! - **A missing number is a loss**, and is reported and repaired by connecting again; nothing is passed over in silence.
+//! - **The server's times are compared with the server's clock**, which is asked for with every connection (the `Date` of an answer, good to
+//!   a second) and counted on from there without looking at our own.
 //! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
 //! - **Nothing is filtered.** Own posts, edits and webhooks are handed on with their marks; the core decides.
 //! - **Props are never sent back**: an edit carries the message alone, since the server strips what it returns.
 //! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
 
 mod examine;
+mod history;
 mod identity;
 mod rest;
 mod socket;
@@ -42,22 +47,24 @@ pub use wire::{Event, Frame, decode};
 
 use crate::core::action::run::Secret;
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Directory, Identity};
-use crate::runtime::ports::{Chat, ChatError, ChatEvent, NewPost};
+use crate::core::input::{Directory, HeardPost, Identity};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost};
 use async_trait::async_trait;
 use identity::{Identities, channel_by_name};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use rest::{Rest, segment};
+use rest::{Rest, lock, segment};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_tungstenite::Connector;
 use tokio_util::sync::CancellationToken;
-use wire::{Named, User};
+use wire::{INSTANCE_PROP, Named, User};
 
 /// Directives with which every log filter must end: below these levels the libraries write requests with their headers, or server texts
 /// as they came.
@@ -65,6 +72,11 @@ pub const LOG_LIMITS: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info",
 
 /// The prop by which a post of ours is found again.
 const KEY_PROP: &str = "halcyon_key";
+
+/// How much older than asked for a post of ours may be: clocks differ.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+/// How many posts are looked through for one of ours.
+const FARTHEST: usize = 20_000;
 
 /// What the adapter needs to know.
 #[derive(Debug, Clone)]
@@ -117,10 +129,19 @@ pub struct Mattermost {
     tls: Option<Connector>,
     team: String,
     now: fn() -> Timestamp,
+    /// What the server's clock showed, and when.
+    clock: Mutex<Option<(Instant, Timestamp)>>,
     pace: Pace,
 }
 
 impl Mattermost {
+    /// Asks for the server's time.
+    async fn set_clock(&self) {
+        if let Some(date) = self.rest.date().await {
+            *lock(&self.clock) = Some((Instant::now(), date));
+        }
+    }
+
     /// Checks the options and prepares the clients; connects nowhere yet.
     pub fn new(options: MattermostOptions) -> Result<Self, SetupError> {
         let token = options.token.reveal();
@@ -142,7 +163,7 @@ impl Mattermost {
         };
         let rest = Rest::new(&options, authorities.as_deref())?;
         let MattermostOptions { team, now, pace, .. } = options;
-        Ok(Self { rest, identities: Identities::default(), tls, team, now, pace })
+        Ok(Self { rest, identities: Identities::default(), tls, team, now, clock: Mutex::new(None), pace })
     }
 }
 
@@ -176,6 +197,9 @@ impl Chat for Mattermost {
             "props": {KEY_PROP: key},
             "pending_post_id": format!("{me}:{key}"),
         });
+        if let Some(instance) = &post.instance {
+            body["props"][INSTANCE_PROP] = json!(instance);
+        }
         if let Some(root) = &post.root {
             body["root_id"] = json!(root);
         }
@@ -191,22 +215,64 @@ impl Chat for Mattermost {
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        within: Duration,
     ) -> Result<Option<PostId>, ChatError> {
         let me = self.rest.me().await?.id;
-        let page = match self.rest.posts(channel.as_str(), root.map(PostId::as_str)).await {
-            Ok(page) => page,
-            // A thread that is gone holds no post of ours.
-            Err(ChatError::Unknown { .. }) if root.is_some() => return Ok(None),
-            Err(problem) => return Err(problem),
-        };
-        let ours = |post: &&wire::Post| {
+        let ours = |post: &wire::Post| {
             let kept = post.props.as_ref().and_then(|props| props.get(KEY_PROP)).and_then(Value::as_str);
             post.user_id == me && post.delete_at == 0 && kept == Some(key.as_str())
         };
-        let posts = page.posts.unwrap_or_default();
+        let posts = match root {
+            Some(root) => match self.rest.thread(root.as_str()).await {
+                Ok(thread) => thread.in_order(),
+                // A thread that is gone holds no post of ours.
+                Err(ChatError::Unknown { .. }) => return Ok(None),
+                Err(problem) => return Err(problem),
+            },
+            None => {
+                let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX).saturating_add(MARGIN);
+                let floor = self.clock().saturating_sub(within).unwrap_or(Timestamp::MIN).as_millisecond();
+                let stretch = history::read_back(&self.rest, channel.as_str(), floor, FARTHEST, ours).await?;
+                if !stretch.complete {
+                    tracing::warn!(%channel, %key, "a post of ours was not among the newest {FARTHEST}; it counts as not made");
+                }
+                stretch.posts
+            }
+        };
         // Should there be two after all, the older is the one that people have seen first.
-        let found = posts.values().filter(ours).min_by_key(|post| post.create_at);
+        let found = posts.iter().filter(|post| ours(post)).min_by_key(|post| post.create_at);
         Ok(found.map(|post| PostId::new(post.id.clone())))
+    }
+
+    fn clock(&self) -> Timestamp {
+        match *lock(&self.clock) {
+            Some((then, date)) => date.saturating_add(then.elapsed()).unwrap_or(date),
+            None => (self.now)(),
+        }
+    }
+
+    async fn channels(&self) -> Result<Vec<Joined>, ChatError> {
+        let channels = history::channels(&self.rest).await?.into_iter();
+        let joined = |channel: wire::Member| Joined {
+            kind: wire::channel_kind(&channel.kind),
+            // A time that is none counts as now, so that the channel is looked into.
+            newest: Timestamp::from_millisecond(channel.last_post_at).unwrap_or(Timestamp::MAX),
+            channel: ChannelId::new(channel.id),
+        };
+        Ok(channels.map(joined).collect())
+    }
+
+    async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError> {
+        let name = channel.channel.as_str();
+        let stretch = history::read_back(&self.rest, name, since.as_millisecond(), most, |_| false).await?;
+        let mut posts = Vec::with_capacity(stretch.posts.len());
+        for post in stretch.posts.into_iter().rev() {
+            match wire::heard(post, None, false) {
+                Ok(post) => posts.push(HeardPost { channel_kind: channel.kind, ..post }),
+                Err(why) => tracing::warn!(channel = name, why, "a post of Mattermost that could not be read"),
+            }
+        }
+        Ok(History { posts, complete: stretch.complete })
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {

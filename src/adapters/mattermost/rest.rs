@@ -4,9 +4,10 @@ use super::wire::{self, ClientConfig, Posts, Uploaded, User};
 use super::{MattermostOptions, SetupError};
 use crate::core::action::run::Secret;
 use crate::runtime::ports::ChatError;
+use jiff::Timestamp;
 use mattermost_api::client::AuthenticationData;
 use mattermost_api::errors::ApiError;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,8 @@ use std::time::Duration;
 
 /// How long a look-up or a small write may take.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// How long the question for the time may take: an answer that took longer would be wrong by as much.
+const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 /// How long an upload may take.
 const UPLOAD_LIMIT: Duration = Duration::from_secs(180);
 /// No answer that is read is longer than this.
@@ -122,15 +125,21 @@ impl Rest {
         *lock(&self.max_post) = None;
     }
 
-    /// The newest posts of a channel, or the whole of a thread.
-    pub(crate) async fn posts(&self, channel: &str, root: Option<&str>) -> Result<Posts, ChatError> {
-        match root {
-            Some(root) => self.look_up(&format!("posts/{}/thread", segment(root)?), &[]).await,
-            None => {
-                let query = [("page", "0"), ("per_page", "200")];
-                self.look_up(&format!("channels/{}/posts", segment(channel)?), &query).await
-            }
-        }
+    /// The whole of a thread.
+    pub(crate) async fn thread(&self, root: &str) -> Result<Posts, ChatError> {
+        self.look_up(&format!("posts/{}/thread", segment(root)?), &[]).await
+    }
+
+    /// The server's clock, to the second, from an answer of whatever kind. None when there is no answer or it has no date.
+    pub(crate) async fn date(&self) -> Option<Timestamp> {
+        let answer = self.request(Method::GET, "system/ping", &[]).ok()?.timeout(CLOCK_LIMIT).send().await.ok()?;
+        let date = answer.headers().get(DATE)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
+    }
+
+    /// Reads one of many pages. Never by the crate: whoever makes many calls has to obey `Retry-After`.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, ChatError> {
+        parse(&self.exchange(CALL_LIMIT, self.request(Method::GET, path, query)?).await?)
     }
 
     /// Reads, by the crate where it can.

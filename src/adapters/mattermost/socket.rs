@@ -8,7 +8,7 @@ use super::rest::{chain, retry_after};
 use super::wire::{Event, Frame, User, decode, shorten};
 use crate::core::id::UserId;
 use crate::core::input::Connection;
-use crate::runtime::ports::{ChatError, ChatEvent};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -23,6 +23,10 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest frame: the longest post with the longest props, escaped twice, and room.
 const FRAME_LIMIT: usize = 16 << 20;
+/// After a shorter interruption a repeated event counts as heard when it happened.
+const PROMPT: Duration = Duration::from_secs(15);
+/// How long after resuming repeated events come at most.
+const REPLAY: Duration = Duration::from_secs(5);
 
 /// The connection's timers.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +115,7 @@ pub(crate) async fn listen(chat: &Mattermost, events: mpsc::Sender<ChatEvent>, s
             }
         }
     };
-    let mut listener = Listener { chat, queue, place: None, doubt: true, held: None };
+    let mut listener = Listener { chat, queue, place: None, doubt: true, heard: None, held: None };
     tokio::select! {
         () = hand_on => {}
         () = listener.keep_connected() => {}
@@ -124,6 +128,8 @@ struct Listener<'a> {
     queue: mpsc::Sender<ChatEvent>,
     place: Option<Place>,
     doubt: bool,
+    /// When the server was heard last.
+    heard: Option<Instant>,
     /// The event that came in the place of a lost one. Handed on when the server cannot repeat what was lost.
     held: Option<Event>,
 }
@@ -182,8 +188,10 @@ impl Listener<'_> {
                 Ended::soon(format!("there is no Mattermost where mattermost.url points to: {why}"))
             }
         })?;
+        self.chat.set_clock().await;
         let max_post = rest.max_post().await;
         let stream = self.open().await?;
+        let deaf = self.heard.map(|heard| heard.elapsed()).unwrap_or_default();
         let mut hearing = Hearing {
             listener: self,
             stream,
@@ -191,6 +199,8 @@ impl Listener<'_> {
             me,
             expected: None,
             since: None,
+            deaf,
+            replayed_until: None,
             advanced: false,
             sent: 0,
         };
@@ -239,6 +249,10 @@ struct Hearing<'a, 'b> {
     /// The number that the next event must have; none before the greeting.
     expected: Option<u64>,
     since: Option<Instant>,
+    /// How long nothing was heard before this connection.
+    deaf: Duration,
+    /// Until when what comes may be a repetition of what the last connection did not bring.
+    replayed_until: Option<Instant>,
     /// Whether this connection has brought any event in its order.
     advanced: bool,
     /// The number of our last frame.
@@ -266,6 +280,9 @@ impl Hearing<'_, '_> {
             tokio::select! {
                 message = self.stream.next() => {
                     heard = Instant::now();
+                    if matches!(message, Some(Ok(_))) {
+                        self.listener.heard = Some(heard);
+                    }
                     self.take(message)?;
                     // After a pause there may be many in the buffer; whoever empties our queue gets a turn between them.
                     tokio::task::yield_now().await;
@@ -349,6 +366,8 @@ impl Hearing<'_, '_> {
         }
         // Whoever changed in between did so without our hearing of it.
         self.listener.chat.identities.forget_all();
+        // The place of the lost connection stays until the loss is safely told: as long as it does, it is told again.
+        self.enqueue(ChatEvent::Gap)?;
         self.listener.place = connection.map(|connection| Place { connection, next: seq + 1 });
         self.expected = Some(seq + 1);
         self.advanced = true;
@@ -360,6 +379,9 @@ impl Hearing<'_, '_> {
     fn resumed(&mut self) -> Result<(), Ended> {
         let Some(place) = &self.listener.place else { return Ok(()) };
         self.expected = Some(place.next);
+        if self.deaf >= PROMPT {
+            self.replayed_until = Some(Instant::now() + REPLAY);
+        }
         self.stand("resumed")
     }
 
@@ -403,7 +425,11 @@ impl Hearing<'_, '_> {
     fn event(&mut self, event: Event) -> Result<(), Ended> {
         let chat = self.listener.chat;
         match event {
-            Event::Post(post) => self.enqueue(ChatEvent::Post(post)),
+            Event::Post(mut post) => {
+                post.heard = chat.clock();
+                post.missed = self.replayed_until.is_some_and(|until| Instant::now() < until);
+                self.enqueue(ChatEvent::Post(post))
+            }
             Event::UserChanged(user) => {
                 chat.identities.forget(&user);
                 if user.as_str() == self.me.id {

@@ -23,6 +23,9 @@ const MARKING_PROPS: [&str; 9] = [
     "webhook_display_name",
 ];
 
+/// The prop by which posts of one instance of the bot are told from those of another.
+pub(crate) const INSTANCE_PROP: &str = "halcyon_instance";
+
 /// One text frame of the websocket.
 #[derive(Debug)]
 pub enum Frame {
@@ -74,12 +77,12 @@ pub fn decode(text: &str) -> Frame {
     let frame: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(frame)) => frame,
         Ok(_) => return Frame::Noise("not an object".into()),
-        Err(problem) => return Frame::Noise(format!("not JSON: {problem}")),
+        Err(problem) => return Frame::Noise(shorten(&format!("not JSON: {problem}"))),
     };
     if let Some(name) = frame.get("event").and_then(Value::as_str).filter(|name| !name.is_empty()) {
         let seq = frame.get("seq").and_then(Value::as_u64);
         let event = event(name, frame.get("data"), frame.get("broadcast"))
-            .unwrap_or_else(|why| Event::Unreadable { why: format!("{name}: {why}") });
+            .unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
         return Frame::Event { seq, event };
     }
     let Some(to) = frame.get("seq_reply").and_then(Value::as_u64) else {
@@ -121,7 +124,8 @@ fn event(name: &str, data: Option<&Value>, broadcast: Option<&Value>) -> Result<
     }
 }
 
-fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPost, String> {
+/// A post as the runtime takes it. It knows no clock: whoever hears it dates the hearing.
+pub(crate) fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPost, String> {
     for (value, name) in [(&post.id, "id"), (&post.user_id, "user_id"), (&post.channel_id, "channel_id")] {
         if value.is_empty() {
             return Err(format!("the post has no {name}"));
@@ -135,17 +139,15 @@ fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPo
         channel: ChannelId::new(post.channel_id),
         // An edit does not say its channel's kind. A public one is the guess that lets the least through: nothing there is meant for the
         // bot unless it says so.
-        channel_kind: match channel_type {
-            Some("D") => ChannelKind::Direct,
-            Some("G") => ChannelKind::Group,
-            Some("P") => ChannelKind::Private,
-            _ => ChannelKind::Public,
-        },
+        channel_kind: channel_type.map_or(ChannelKind::Public, channel_kind),
         root: Some(post.root_id).filter(|root| !root.is_empty()).map(PostId::new),
         author: UserId::new(post.user_id),
         identity: None,
         message: post.message,
         created,
+        heard: created,
+        missed: false,
+        instance: props.get(INSTANCE_PROP).and_then(Value::as_str).map(str::to_owned),
         marks: PostMarks {
             kind: post.kind,
             edited: edited || post.edit_at > 0,
@@ -153,6 +155,16 @@ fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPo
             remote: post.remote_id.is_some_and(|remote| !remote.is_empty()),
         },
     })
+}
+
+/// The server's letter for the kind of a channel.
+pub(crate) fn channel_kind(letter: &str) -> ChannelKind {
+    match letter {
+        "D" => ChannelKind::Direct,
+        "G" => ChannelKind::Group,
+        "P" => ChannelKind::Private,
+        _ => ChannelKind::Public,
+    }
 }
 
 /// A post as the server writes it.
@@ -173,11 +185,36 @@ pub(crate) struct Post {
     pub(crate) remote_id: Option<String>,
 }
 
-/// A page of posts. `order` is not read: who looks for a key needs none.
+/// A page of posts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Posts {
-    pub(crate) posts: Option<BTreeMap<String, Post>>,
+    order: Option<Vec<String>>,
+    posts: Option<BTreeMap<String, Post>>,
+}
+
+impl Posts {
+    /// What was asked for, as the server orders it, without the threads that come along.
+    pub(crate) fn in_order(self) -> Vec<Post> {
+        let mut posts = self.posts.unwrap_or_default();
+        self.order.unwrap_or_default().iter().filter_map(|id| posts.remove(id)).collect()
+    }
+}
+
+/// A channel that the bot is in.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) id: String,
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) last_post_at: i64,
+}
+
+/// A team that the bot is in.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Team {
+    pub(crate) id: String,
 }
 
 /// A user.

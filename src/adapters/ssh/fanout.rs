@@ -4,9 +4,12 @@ use super::master::check_words;
 use super::pool::Pool;
 use super::session::{HostCommand, Surroundings};
 use super::{SshError, SshOptions};
-use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Work};
+use crate::core::action::run::{
+    Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Work,
+};
 use crate::core::action::wrapper::{self, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
+use crate::runtime::attend::Asked;
 use crate::runtime::capture::Live;
 use crate::runtime::ports::{Blobs, Runner};
 use async_trait::async_trait;
@@ -14,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Runs commands on other machines. Cheap to clone: all clones share their connections.
@@ -42,8 +46,8 @@ impl SshRunner {
         self.pool.close().await;
     }
 
-    /// Asks a node what has become of a command, after its connection or this process was lost. `command` says the way there and whether it
-    /// ran through sudo; its script is not sent.
+    /// Asks a node how a command stands that was run there as the first try. `command` says the way there and whether it ran through sudo; its
+    /// script is not sent.
     ///
     /// # Errors
     /// Why the node could not be asked.
@@ -54,22 +58,36 @@ impl SshRunner {
         command: &RemoteCommand,
     ) -> Result<Standing, String> {
         check_words(command)?;
-        HostCommand { pool: &self.pool, execution, machine, command }.standing().await
+        let one = HostCommand { pool: &self.pool, execution, machine, command, attempt: 0 };
+        one.status().await.map(|report| report.standing)
     }
 
     /// One host's share, in a task of its own.
-    async fn on_host(self, shared: Arc<Shared>, at: usize) -> (Host, HostOutcome) {
+    async fn on_host(self, shared: Arc<Shared>, at: usize) -> (Host, HostOutcome, bool) {
         let machine = &shared.command.hosts[at];
         let host = machine.host.clone();
-        let one = HostCommand { pool: &self.pool, execution: &shared.execution, machine, command: &shared.command };
+        let (execution, command) = (&shared.execution, &shared.command);
+        let begun = match &shared.begun {
+            Beginning::Now { attempt } => Err(*attempt),
+            Beginning::Before(begun) => begun.get(&host).copied().ok_or(0),
+        };
+        let attempt = begun.map_or_else(|attempt| attempt, |begun| begun.attempt);
+        let one = HostCommand { pool: &self.pool, execution, machine, command, attempt };
         let around =
             Surroundings { blobs: &*self.blobs, live: &shared.live, slots: &shared.slots, cancel: &shared.cancel };
         let started = async || {
             // A receiver that is gone does not stop the run.
             let _ = shared.news.send(RunNews::HostStarted { host: host.clone() }).await;
         };
-        let outcome = one.carry_out(&around, started).await;
-        (host, outcome)
+        if let Ok(begun) = begun {
+            let asked = Instant::now();
+            let attended = one.attend(begun.ago, &shared.cancel, started).await;
+            let seconds = (begun.ago + asked.elapsed()).as_secs_f64();
+            let (stdout, stderr) = (Captured::empty(), Captured::empty());
+            return (host, HostOutcome { exit: attended.exit, stdout, stderr, seconds }, attended.lost);
+        }
+        let (outcome, lost) = one.carry_out(&around, started).await;
+        (host, outcome, lost)
     }
 }
 
@@ -77,39 +95,68 @@ impl SshRunner {
 struct Shared {
     execution: ExecutionId,
     command: RemoteCommand,
+    begun: Beginning,
     live: Live,
     slots: Semaphore,
     cancel: CancellationToken,
     news: mpsc::Sender<RunNews>,
 }
 
+/// When the command is begun.
+enum Beginning {
+    /// Now.
+    Now {
+        /// Which try it is.
+        attempt: u32,
+    },
+    /// Before, on each host.
+    Before(BTreeMap<Host, Begun>),
+}
+
 /// What keeps the whole command from being run anywhere.
 fn check(execution: &ExecutionId, command: &RemoteCommand) -> Result<(), String> {
     check_words(command)?;
-    let id = wrapper::node_id(execution, &Host::new("any"));
+    let id = wrapper::node_id(execution, &Host::new("any"), 0);
     wrapper::input(Verb::Run, &id, &command.command).map(|_| ()).map_err(|error| error.to_string())
 }
 
 #[async_trait]
 impl Runner for SshRunner {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
-        let error = match run.work {
+        let begun = Beginning::Now { attempt: run.attempt };
+        self.carry_out(run.execution, run.work, begun, news, cancel).await;
+    }
+
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
+        let begun = Beginning::Before(attach.begun);
+        self.carry_out(attach.execution, attach.work, begun, news, cancel).await;
+    }
+}
+
+impl SshRunner {
+    async fn carry_out(
+        &self,
+        execution: ExecutionId,
+        work: Work,
+        begun: Beginning,
+        news: mpsc::Sender<RunNews>,
+        cancel: CancellationToken,
+    ) {
+        let error = match work {
             Work::Local(_) => Some("a local command was given to the runner for remote ones".to_owned()),
-            Work::Remote(command) => match check(&run.execution, &command) {
+            Work::Remote(command) => match check(&execution, &command) {
                 Err(why) => Some(why),
                 Ok(()) => {
                     let slots = Semaphore::new(self.pool.options.max_parallel.max(1));
-                    let (execution, live, news) = (run.execution, Live::default(), news.clone());
-                    self.everywhere(Arc::new(Shared { execution, command, live, slots, cancel, news })).await;
+                    let (live, news) = (Live::default(), news.clone());
+                    self.everywhere(Arc::new(Shared { execution, command, begun, live, slots, cancel, news })).await;
                     None
                 }
             },
         };
         let _ = news.send(RunNews::Finished { error }).await;
     }
-}
 
-impl SshRunner {
     /// All hosts at once; each is told of when it has ended.
     async fn everywhere(&self, shared: Arc<Shared>) {
         let mut tasks = JoinSet::new();
@@ -120,17 +167,20 @@ impl SshRunner {
         }
         let all = async {
             while let Some(ended) = tasks.join_next_with_id().await {
-                let (host, outcome) = match ended {
+                let (host, outcome, lost) = match ended {
                     Ok((_, ended)) => ended,
                     Err(error) => {
                         let Some(&at) = hosts.get(&error.id()) else { continue };
                         let why = format!("the task that watched it has died, which is a fault of Halcyon: {error}");
                         let (stdout, stderr) = (Captured::empty(), Captured::empty());
                         let outcome = HostOutcome { exit: Exit::Unknown { why }, stdout, stderr, seconds: 0.0 };
-                        (shared.command.hosts[at].host.clone(), outcome)
+                        (shared.command.hosts[at].host.clone(), outcome, false)
                     }
                 };
-                let _ = shared.news.send(RunNews::HostFinished { host, outcome: Box::new(outcome) }).await;
+                let outcome = Box::new(outcome);
+                let told =
+                    if lost { RunNews::HostLost { host, outcome } } else { RunNews::HostFinished { host, outcome } };
+                let _ = shared.news.send(told).await;
             }
         };
         tokio::select! {

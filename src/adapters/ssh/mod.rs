@@ -20,8 +20,8 @@
 //! Invariants:
 //!
 //! - **A host key that is not known is never accepted in silence.**
-//! - **A command runs at most once.** Another try is made only while the script has surely not been sent; what was lost later is
-//!   [`Exit::Unknown`](crate::core::action::run::Exit::Unknown).
+//! - **A command runs at most once.** Another try is made only while the script has surely not been sent; of what was lost
+//!   later the host itself is asked ([`crate::runtime::attend`]), also for a process before this one.
 //! - **A host that hangs delays nobody**: it gives its place in the queue of connections back after a second and fails by its own deadline.
 //! - **No process of ours outlives its use**: masters are closed at the end, those of a killed predecessor at the start, and what escapes
 //!   both ends itself when it has been idle for a while.
@@ -60,6 +60,8 @@ pub struct SshOptions {
     pub output_limit: u64,
     /// After how long without use a connection is closed.
     pub idle: Duration,
+    /// How long a host that does not answer is asked what became of a command. It may be starting anew.
+    pub patience: Duration,
 }
 
 impl SshOptions {
@@ -75,6 +77,7 @@ impl SshOptions {
             max_connecting: 32,
             output_limit: 10 * 1024 * 1024,
             idle: Duration::from_mins(30),
+            patience: Duration::from_mins(10),
         }
     }
 }

@@ -3,8 +3,9 @@
 use super::master::Way;
 use super::pool::{Link, Pool};
 use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
-use crate::core::action::wrapper::{self, Standing, Verb};
+use crate::core::action::wrapper::{self, Killed, Report, Verb};
 use crate::core::id::{ExecutionId, Host};
+use crate::runtime::attend::{Asked, Attended, Terms, attend};
 use crate::runtime::capture::{Allowance, Live, Stream};
 use crate::runtime::ports::Blobs;
 use crate::runtime::watch::{Limits, watch};
@@ -29,6 +30,8 @@ pub(super) struct HostCommand<'a> {
     pub(super) execution: &'a ExecutionId,
     pub(super) machine: &'a RemoteHost,
     pub(super) command: &'a RemoteCommand,
+    /// Which try this is; every one has an id of its own on the host.
+    pub(super) attempt: u32,
 }
 
 /// What all hosts of a run have in common.
@@ -65,24 +68,49 @@ impl HostCommand<'_> {
         &self.machine.host
     }
 
+    fn id(&self) -> String {
+        wrapper::node_id(self.execution, self.host(), self.attempt)
+    }
+
     fn way(&self) -> Way {
         Way::new(self.host(), self.machine.port, self.command)
     }
 
     /// Carries the command out. `started` is awaited once the command is on its way.
-    pub(super) async fn carry_out(&self, around: &Surroundings<'_>, started: impl AsyncFnOnce()) -> HostOutcome {
+    /// The second of the pair is whether the host was asked in vain, so that the command may be run again.
+    pub(super) async fn carry_out(
+        &self,
+        around: &Surroundings<'_>,
+        started: impl AsyncFnOnce(),
+    ) -> (HostOutcome, bool) {
         let began = Instant::now();
         let opened = tokio::select! {
-            () = around.cancel.cancelled() => return not_started(Exit::Canceled, began),
+            () = around.cancel.cancelled() => return (not_started(Exit::Canceled, began), false),
             opened = self.open(around.slots) => opened,
         };
         match opened {
             Ok(open) => {
                 started().await;
-                self.watch(open, around).await
+                let asked = Instant::now();
+                let outcome = self.watch(open, around).await;
+                let Exit::Unknown { why } = &outcome.exit else { return (outcome, false) };
+                // Its connection and its places are given back; the host knows.
+                tracing::info!(host = %self.host(), %why, "the host is asked what became of a command");
+                let attended = self.attend(asked.elapsed(), around.cancel, async || {}).await;
+                let exit = match attended.exit {
+                    Exit::Unknown { why: then } => Exit::Unknown { why: format!("{why}; {then}") },
+                    exit => exit,
+                };
+                (HostOutcome { exit, seconds: began.elapsed().as_secs_f64(), ..outcome }, attended.lost)
             }
-            Err(why) => not_started(Exit::Unreachable { why }, began),
+            Err(why) => (not_started(Exit::Unreachable { why }, began), false),
         }
+    }
+
+    /// Asks the host what has become of a command that was asked for so long ago, until that is known.
+    pub(super) async fn attend(&self, ago: Duration, cancel: &CancellationToken, seen: impl AsyncFnOnce()) -> Attended {
+        let terms = Terms { ago, timeout: self.command.command.timeout, patience: self.pool.options.patience, cancel };
+        attend(self, &terms, seen).await
     }
 
     /// Gets a connection, a place, and a wrapper at the far end that waits for its script. Nothing has run when this fails, so a
@@ -108,7 +136,7 @@ impl HostCommand<'_> {
 
     /// Starts the wrapper over a connection.
     async fn begin(&self, link: &Link, verb: Verb) -> Result<(Child<Arc<Session>>, ChildStdin), String> {
-        let line = wrapper::line(verb, &wrapper::node_id(self.execution, self.host()), &self.command.command);
+        let line = wrapper::line(verb, &self.id(), &self.command.command);
         let mut request = Session::to_raw_command(Arc::clone(&link.master.session), line);
         request.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let patience = self.pool.options.connect_timeout;
@@ -145,14 +173,14 @@ impl HostCommand<'_> {
         };
         let work = async { tokio::join!(hearing, sending).0 };
         let limits = Limits { timeout: self.command.command.timeout, cancel: around.cancel };
-        let ((end, stdout, stderr), stopped) = watch(work, self.kill(&link), &abandoned, &limits).await;
+        let ((end, stdout, stderr), stopped) = watch(work, self.kill_over(Some(&link)), &abandoned, &limits).await;
         let exit = stopped.unwrap_or_else(|| self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link));
         HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
     }
 
     /// Sends what the wrapper is to read. `sent` is set before the last bytes go: without them it runs nothing.
     async fn send(&self, verb: Verb, mut to: ChildStdin, sent: &AtomicBool) {
-        let id = wrapper::node_id(self.execution, self.host());
+        let id = self.id();
         // It was composed once before the run began; what is wrong with it has been said there.
         let Ok(input) = wrapper::input(verb, &id, &self.command.command) else { return };
         let bytes = input.reveal().as_bytes();
@@ -179,17 +207,9 @@ impl HostCommand<'_> {
     }
 
     /// Ends the command's process group, over the same connection where that still stands.
-    async fn kill(&self, link: &Arc<Link>) -> Result<(), String> {
-        let Answer { code, stderr, .. } = self.ask(Verb::Kill, Some(link)).await?;
+    async fn kill_over(&self, link: Option<&Arc<Link>>) -> Result<Killed, String> {
+        let Answer { code, stderr, .. } = self.ask(Verb::Kill, link).await?;
         wrapper::killed(code, &stderr)
-    }
-
-    /// Asks the node how the command stands.
-    pub(super) async fn standing(&self) -> Result<Standing, String> {
-        let Answer { code, stdout, stderr } = self.ask(Verb::Status, None).await?;
-        let strange =
-            || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
-        Standing::parse(&stdout).ok_or_else(strange)
     }
 
     async fn ask(&self, verb: Verb, link: Option<&Arc<Link>>) -> Result<Answer, String> {
@@ -216,6 +236,19 @@ impl HostCommand<'_> {
             }
         };
         timeout(ASKING, asking).await.unwrap_or_else(|_| Err(format!("no answer for {} s", ASKING.as_secs())))
+    }
+}
+
+impl Asked for HostCommand<'_> {
+    async fn status(&self) -> Result<Report, String> {
+        let Answer { code, stdout, stderr } = self.ask(Verb::Status, None).await?;
+        let strange =
+            || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
+        Report::parse(&stdout).ok_or_else(strange)
+    }
+
+    async fn kill(&self) -> Result<Killed, String> {
+        self.kill_over(None).await
     }
 }
 

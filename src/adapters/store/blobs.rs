@@ -2,7 +2,7 @@
 //!
 //! Life of a piece: a nameless file under `blobs/new/` → bytes are hashed as they come → synced → renamed to its name → the directory is
 //! synced → its name may be promised. **A name is given only to what is on disk.** Pieces that were never finished are swept away when the
-//! store is opened.
+//! store is opened; those that nothing refers to any more go when the log does (`retention.rs`).
 
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::log::sync_directory;
@@ -10,21 +10,27 @@ use crate::core::id::BlobId;
 use crate::runtime::ports::{BlobWriter, Blobs, StoreError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How much of a piece is gathered before it goes to the disk.
 const GATHER: usize = 32 << 10;
+/// How long after it got its name a piece is kept though nothing refers to it.
+const FRESH: Duration = Duration::from_secs(24 * 3600);
 
 /// Outputs on disk. As long as one of these is there the store stays ours.
 #[derive(Debug, Clone)]
 pub struct DiskBlobs {
     directory: PathBuf,
     made: Arc<AtomicU64>,
+    /// Pieces that got their names from this process, and when. Whoever asked for one may not have stored yet what it is for.
+    fresh: Arc<Mutex<BTreeMap<String, Instant>>>,
     _lock: Arc<Lock>,
 }
 
@@ -36,7 +42,26 @@ impl DiskBlobs {
             Err(source) if source.kind() != ErrorKind::NotFound => {
                 Err(StoreError::Io { doing: "sweep", path: unfinished, source })
             }
-            _ => Ok(Self { directory, made: Arc::default(), _lock: lock }),
+            _ => Ok(Self { directory, made: Arc::default(), fresh: Arc::default(), _lock: lock }),
+        }
+    }
+
+    /// Forgets which pieces got their names long ago: what they are for has been stored by now, or never will be.
+    pub(crate) fn forget_old(&self) {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, at| at.elapsed() < FRESH);
+    }
+
+    /// Removes a piece that nothing refers to, unless it got its name lately. Says whether it did.
+    pub(crate) fn remove(&self, name: &str, path: &Path) -> Result<bool, StoreError> {
+        // Held over the removal, so that nobody finds the piece there and goes away believing it kept.
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        if fresh.contains_key(name) {
+            return Ok(false);
+        }
+        match fs::remove_file(path) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::Io { doing: "remove", path: path.to_owned(), source }),
         }
     }
 }
@@ -143,6 +168,8 @@ impl Piece {
             DirBuilder::new().recursive(true).mode(0o700).create(shelf)?;
             sync_directory(directory).map_err(io::Error::other)?;
         }
+        let fresh = &self.blobs.fresh;
+        fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(blob.as_str().to_owned(), Instant::now());
         if !target.exists() {
             self.file.sync_all()?;
             if let Some(path) = &self.path {

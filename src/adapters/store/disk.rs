@@ -3,23 +3,31 @@
 //! **Many callers share one sync**: while the disk is busy with one write, batches gather, and the next write takes them all.
 
 use crate::adapters::store::blobs::DiskBlobs;
+use crate::adapters::store::entry::Entry;
 use crate::adapters::store::index::{Index, Origin};
 use crate::adapters::store::lock::Lock;
-use crate::adapters::store::log::{Cut, Log, sync_directory};
+use crate::adapters::store::log::{self, Cut, Log, Rooms, Written, sync_directory};
+use crate::adapters::store::opening::{self, Found};
 use crate::adapters::store::reading::Reading;
 use crate::adapters::store::record;
+use crate::adapters::store::retention::{Freed, retain};
+use crate::adapters::store::shared::{Shared, same};
+use crate::adapters::store::snapshot::Kept;
+use crate::adapters::store::upkeep;
 use crate::core::action::execution::Execution;
 use crate::core::effect::Query;
 use crate::core::fact::Dated;
-use crate::runtime::ports::{Store, StoreError};
+use crate::runtime::ports::{Recalled, Room, Snapshot, Store, StoreError};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many batches may wait before callers wait to hand theirs over.
@@ -27,16 +35,39 @@ const WAITING: usize = 4096;
 /// How many bytes one write takes at most, unless a single batch is longer.
 const WRITE: usize = 4 << 20;
 
-/// How a store is laid out. What is there already stays as it is.
+/// How a store is laid out and kept. What is there already stays as it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The room that a file of the log gets, in bytes.
+    /// The most room that a file of the log gets, in bytes.
     pub file_bytes: u64,
+    /// The room that the first files of the log get, in bytes.
+    pub first_file_bytes: u64,
+    /// How long what has ended is kept; for ever when absent.
+    pub keep: Option<Duration>,
+    /// Below so many bytes of free room nothing new should be begun.
+    pub reserve: u64,
+    /// After how many facts a snapshot is wanted; absent means a sensible number.
+    pub snapshot_facts: Option<u64>,
+    /// The clock by which things get old; by the default one nothing ever does.
+    pub now: fn() -> Timestamp,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { file_bytes: 16 << 20 }
+        Self {
+            file_bytes: 16 << 20,
+            first_file_bytes: 256 << 10,
+            keep: None,
+            reserve: 64 << 20,
+            snapshot_facts: None,
+            now: || Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+impl Options {
+    fn rooms(&self) -> Rooms {
+        Rooms { least: self.first_file_bytes.min(self.file_bytes), most: self.file_bytes }
     }
 }
 
@@ -49,12 +80,16 @@ pub struct Opened {
     pub cut: Option<Cut>,
     /// Where the index came from.
     pub index: Origin,
+    /// The number of the newest fact in the snapshot that the start begins with; 0 when it begins with none.
+    pub snapshot: u64,
+    /// What was wrong with snapshots, a sentence each.
+    pub snapshots: Vec<String>,
 }
 
 impl Opened {
     /// What an administrator should know, a sentence each; empty after an ordinary stop.
     pub fn notices(&self) -> Vec<String> {
-        self.cut.iter().map(Cut::to_string).chain(self.index.notice()).collect()
+        self.cut.iter().map(Cut::to_string).chain(self.snapshots.iter().cloned()).chain(self.index.notice()).collect()
     }
 }
 
@@ -71,28 +106,20 @@ pub struct Counters {
     pub syncs: u64,
     /// Batches that could not be stored.
     pub refused: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    batches: AtomicU64,
-    facts: AtomicU64,
-    bytes: AtomicU64,
-    syncs: AtomicU64,
-    refused: AtomicU64,
-    /// The number of the newest fact.
-    newest: AtomicU64,
+    /// Snapshots written.
+    pub snapshots: u64,
 }
 
 /// The store on disk. Dropping it waits for what is being written and gives the store free for the next process.
 pub struct DiskStore {
-    path: PathBuf,
+    shared: Arc<Shared>,
     /// Absent only while dropping.
     queue: Option<mpsc::Sender<Batch>>,
-    writer: Option<JoinHandle<()>>,
-    index: Arc<Mutex<Index>>,
-    counts: Arc<Counts>,
-    blobs: DiskBlobs,
+    /// Absent only while dropping.
+    snapshots: Option<std::sync::mpsc::Sender<Box<Snapshot>>>,
+    threads: Vec<JoinHandle<()>>,
+    /// What the start begins with, until it is asked for.
+    start: Mutex<Option<Kept>>,
 }
 
 struct Batch {
@@ -124,60 +151,83 @@ impl DiskStore {
 
     /// The outputs that are kept beside the facts.
     pub fn blobs(&self) -> DiskBlobs {
-        self.blobs.clone()
+        self.shared.blobs.clone()
     }
 
     /// What the store has done since it was opened.
     pub fn counters(&self) -> Counters {
-        let Counts { batches, facts, bytes, syncs, refused, newest: _ } = &*self.counts;
-        let [batches, facts, bytes, syncs, refused] =
-            [batches, facts, bytes, syncs, refused].map(|count| count.load(Ordering::Relaxed));
-        Counters { batches, facts, bytes, syncs, refused }
+        let counts = &self.shared.counts;
+        let [batches, facts, bytes, syncs, refused, snapshots] =
+            [&counts.batches, &counts.facts, &counts.bytes, &counts.syncs, &counts.refused, &counts.snapshots]
+                .map(|count| count.load(Ordering::Relaxed));
+        Counters { batches, facts, bytes, syncs, refused, snapshots }
     }
 
     /// The number of the newest fact that is stored; 0 when there is none.
     pub fn newest(&self) -> u64 {
-        self.counts.newest.load(Ordering::Acquire)
+        self.shared.newest()
     }
 
-    /// Room for this account on the file system of the store; nothing where the system does not say.
+    /// Removes what ended before `cutoff`, as is done every hour by itself when the store was opened with a time to keep.
+    ///
+    /// # Errors
+    /// The system refuses, or what is to be removed is damaged. Nothing is lost that was to be kept.
+    pub async fn retain(&self, cutoff: Timestamp) -> Result<Freed, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let path = shared.path.clone();
+        let retained = tokio::task::spawn_blocking(move || retain(&shared, cutoff)).await;
+        retained.unwrap_or_else(|error| Err(StoreError::Io { doing: "clear", path, source: io::Error::other(error) }))
+    }
+
+    /// Room for this account on the file system of the store, as of a few seconds ago; nothing where the system does not say.
     pub fn free_bytes(&self) -> Option<u64> {
-        let room = rustix::fs::statvfs(&self.path).ok()?;
-        Some(room.f_bavail.saturating_mul(room.f_frsize))
+        self.shared.room().map(|room| room.free)
     }
 
     fn gone(&self) -> StoreError {
         let source = io::Error::other("the thread that writes has stopped; restart the bot");
-        StoreError::Io { doing: "append to", path: self.path.clone(), source }
+        StoreError::Io { doing: "append to", path: self.shared.path.clone(), source }
     }
 }
 
+/// The directories of a store.
+pub(crate) const DIRECTORIES: [&str; 3] = ["log", "blobs", "snapshots"];
+
 fn open(path: PathBuf, options: Options) -> Result<(DiskStore, Opened), StoreError> {
-    let log_directory = path.join("log");
-    for directory in [&path, &log_directory, &path.join("blobs")] {
-        make_directory(directory)?;
+    make_directory(&path)?;
+    for directory in DIRECTORIES {
+        make_directory(&path.join(directory))?;
     }
     let lock = Arc::new(Lock::take(&path)?);
     let blobs = DiskBlobs::open(path.join("blobs"), Arc::clone(&lock))?;
-    let (log, cut) = Log::open(&log_directory, options.file_bytes)?;
-    if let Some(cut) = &cut {
-        tracing::warn!("{cut}");
+    let Found { log, cut, start, base, notices } = opening::open(&path, options.rooms())?;
+    for notice in cut.iter().map(Cut::to_string).chain(notices.iter().cloned()) {
+        tracing::warn!("{notice}");
     }
-    let (index, origin) = Index::open(&path, log.newest(), log.checksum())?;
-    let facts = log.newest();
-    let opened = Opened { facts, cut, index: origin };
-    let counts = Arc::new(Counts { newest: AtomicU64::new(facts), ..Counts::default() });
-    let index = Arc::new(Mutex::new(index));
+    let tip = (log.newest(), log.checksum());
+    let (index, origin) = Index::open(&path, tip.0, tip.1, base.clone())?;
+    let opened = Opened { facts: tip.0, cut, index: origin, snapshot: start.snapshot.newest, snapshots: notices };
+    let shared = Arc::new(Shared::new(path, options, blobs, index, base, tip, lock));
+    shared.counts.facts_since.store(tip.0 - start.snapshot.newest, Ordering::Relaxed);
+    log::begin_reserve(&shared);
     let (queue, batches) = mpsc::channel(WAITING);
-    let writer = Writer { log, batches, index: Arc::clone(&index), counts: Arc::clone(&counts), _lock: lock };
-    let writer = std::thread::Builder::new()
-        .name("store".to_owned())
-        .spawn(move || writer.run())
-        .map_err(|source| StoreError::Io { doing: "start the writer of", path: path.clone(), source })?;
-    Ok((DiskStore { path, queue: Some(queue), writer: Some(writer), index, counts, blobs }, opened))
+    let (snapshots, wanted) = std::sync::mpsc::channel();
+    let writer = Writer { log, batches, shared: Arc::clone(&shared) };
+    let upkeep = Arc::clone(&shared);
+    let threads = vec![
+        begin(&shared, "store", move || writer.run())?,
+        begin(&shared, "store-upkeep", move || upkeep::run(&upkeep, &wanted))?,
+    ];
+    let start = Mutex::new(Some(start));
+    Ok((DiskStore { shared, queue: Some(queue), snapshots: Some(snapshots), threads, start }, opened))
 }
 
-fn make_directory(directory: &Path) -> Result<(), StoreError> {
+fn begin(shared: &Shared, name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    let begun = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    begun.map_err(|source| StoreError::Io { doing: "start a thread of", path: shared.path.clone(), source })
+}
+
+pub(crate) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     if directory.is_dir() {
         return Ok(());
     }
@@ -191,10 +241,11 @@ fn make_directory(directory: &Path) -> Result<(), StoreError> {
 
 impl Drop for DiskStore {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(writer) = self.writer.take() {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        (self.queue, self.snapshots) = (None, None);
+        for thread in self.threads.drain(..) {
             // It has panicked at worst, which has been reported where it happened.
-            let _ = writer.join();
+            let _ = thread.join();
         }
     }
 }
@@ -207,7 +258,8 @@ impl Store for DiskStore {
             return Ok(());
         }
         let payloads = facts.iter().map(record::payload).collect::<Result<Vec<_>, _>>().map_err(|error| {
-            StoreError::Io { doing: "encode a fact for", path: self.path.clone(), source: io::Error::other(error) }
+            let path = self.shared.path.clone();
+            StoreError::Io { doing: "encode a fact for", path, source: io::Error::other(error) }
         })?;
         let (done, told) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(|| self.gone())?;
@@ -216,22 +268,59 @@ impl Store for DiskStore {
     }
 
     async fn replay(&self) -> Result<Vec<Dated>, StoreError> {
-        let reading = Reading::new(&self.path.join("log"), 1, self.newest());
-        let path = self.path.clone();
-        let read =
-            tokio::task::spawn_blocking(move || reading.map(|stored| stored.map(|stored| stored.dated)).collect());
-        read.await.unwrap_or_else(|error| Err(StoreError::Io { doing: "read", path, source: io::Error::other(error) }))
+        self.read_after(self.shared.base().snapshot.newest).await
+    }
+
+    async fn recall(&self) -> Result<Recalled, StoreError> {
+        let kept = self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let snapshot = match kept {
+            // What it begins with may have been removed since.
+            Some(kept) if kept.snapshot.newest >= self.shared.base().snapshot.newest => kept.snapshot,
+            _ => self.shared.base().snapshot,
+        };
+        let facts = self.read_after(snapshot.newest).await?;
+        Ok(Recalled { snapshot, facts })
+    }
+
+    fn wants_snapshot(&self) -> bool {
+        self.shared.wants_snapshot()
+    }
+
+    fn snapshot(&self, snapshot: Snapshot) {
+        let counts = &self.shared.counts;
+        counts.writing.store(true, Ordering::Relaxed);
+        counts.facts_since.store(0, Ordering::Relaxed);
+        counts.bytes_since.store(0, Ordering::Relaxed);
+        if let Some(snapshots) = &self.snapshots {
+            // Without the thread that writes it there is none, and the next start takes longer.
+            let _ = snapshots.send(Box::new(snapshot));
+        }
+    }
+
+    async fn room(&self) -> Option<Room> {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || shared.room()).await.ok().flatten()
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError> {
-        let index = Arc::clone(&self.index);
-        let counts = Arc::clone(&self.counts);
+        let shared = Arc::clone(&self.shared);
         let query = query.clone();
         let found = tokio::task::spawn_blocking(move || {
-            let mut index = index.lock().unwrap_or_else(PoisonError::into_inner);
-            index.find(&query, counts.newest.load(Ordering::Acquire))
+            let newest = shared.newest();
+            shared.index().find(&query, newest)
         });
         found.await.unwrap_or_else(|error| Err(StoreError::Index(error.to_string())))
+    }
+}
+
+impl DiskStore {
+    /// All facts after this one.
+    async fn read_after(&self, number: u64) -> Result<Vec<Dated>, StoreError> {
+        let reading = Reading::new(&self.shared.directory("log"), number + 1, self.newest());
+        let path = self.shared.path.clone();
+        let read =
+            tokio::task::spawn_blocking(move || reading.map(|stored| stored.map(|stored| stored.dated)).collect());
+        read.await.unwrap_or_else(|error| Err(StoreError::Io { doing: "read", path, source: io::Error::other(error) }))
     }
 }
 
@@ -239,9 +328,7 @@ impl Store for DiskStore {
 struct Writer {
     log: Log,
     batches: mpsc::Receiver<Batch>,
-    index: Arc<Mutex<Index>>,
-    counts: Arc<Counts>,
-    _lock: Arc<Lock>,
+    shared: Arc<Shared>,
 }
 
 impl Writer {
@@ -267,51 +354,58 @@ impl Writer {
 
     fn store(&mut self, group: &mut Vec<Batch>, bytes: u64) {
         let before = self.log.newest();
-        let appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
-        self.counts.syncs.store(self.log.syncs(), Ordering::Relaxed);
-        if let Err(error) = appended {
-            self.counts.refused.fetch_add(group.len() as u64, Ordering::Relaxed);
-            for batch in group.drain(..) {
-                // A caller that has stopped waiting does not want to know.
-                let _ = batch.done.send(Err(same(&error)));
-            }
-            return;
+        let counts = &self.shared.counts;
+        let mut appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
+        if let Err(StoreError::Io { source, .. }) = &appended
+            && log::is_full(source)
+            && log::give_up_reserve(&self.shared.path)
+        {
+            tracing::warn!("the disk is full; the room that was set aside for the end of what runs is used now");
+            appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
         }
-        self.counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
-        self.counts.facts.fetch_add(self.log.newest() - before, Ordering::Relaxed);
-        self.counts.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.counts.newest.store(self.log.newest(), Ordering::Release);
-        let facts = group.iter_mut().flat_map(|batch| std::mem::take(&mut batch.facts));
-        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
-        index.take(before + 1, facts, self.log.newest(), self.log.checksum());
-        drop(index);
+        counts.syncs.store(self.log.syncs(), Ordering::Relaxed);
+        self.shared.refusing.store(appended.is_err(), Ordering::Relaxed);
+        let written = match appended {
+            Ok(written) => written,
+            Err(error) => {
+                counts.refused.fetch_add(group.len() as u64, Ordering::Relaxed);
+                for batch in group.drain(..) {
+                    // A caller that has stopped waiting does not want to know.
+                    let _ = batch.done.send(Err(same(&error)));
+                }
+                return;
+            }
+        };
+        let facts = self.log.newest() - before;
+        counts.batches.fetch_add(group.len() as u64, Ordering::Relaxed);
+        counts.facts.fetch_add(facts, Ordering::Relaxed);
+        counts.bytes.fetch_add(bytes, Ordering::Relaxed);
+        counts.facts_since.fetch_add(facts, Ordering::Relaxed);
+        counts.bytes_since.fetch_add(bytes, Ordering::Relaxed);
+        let tip = (self.log.newest(), self.log.checksum());
+        self.shared.tell_index(entries(group, before + 1, written, tip));
+        self.shared.set_tip(tip);
         for batch in group.drain(..) {
             let _ = batch.done.send(Ok(()));
         }
+        self.shared.try_index();
     }
+}
+
+/// What the index keeps of batches that were written one behind the other.
+fn entries(group: &[Batch], first: u64, written: Written, tip: (u64, u32)) -> Vec<Entry> {
+    let facts = group.iter().flat_map(|batch| batch.facts.iter().zip(&batch.payloads));
+    let mut offset = written.offset;
+    let entry = |(sequence, (dated, payload)): (u64, (&Dated, &Vec<u8>))| {
+        let place = Written { offset, ..written };
+        offset += (record::HEADER + payload.len()) as u64;
+        Entry::new(sequence, if sequence == tip.0 { tip.1 } else { 0 }, place, dated)
+    };
+    (first..).zip(facts).map(entry).collect()
 }
 
 impl Batch {
     fn bytes(&self) -> usize {
         self.payloads.iter().map(Vec::len).sum()
-    }
-}
-
-/// The same error once more, for each of those whose batches went down together.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Io { doing, path, source } => StoreError::Io {
-            doing,
-            path: path.clone(),
-            source: match source.raw_os_error() {
-                Some(code) => io::Error::from_raw_os_error(code),
-                None => io::Error::new(source.kind(), source.to_string()),
-            },
-        },
-        StoreError::Damaged { path, offset, what } => {
-            StoreError::Damaged { path: path.clone(), offset: *offset, what: what.clone() }
-        }
-        StoreError::InUse { path, holder } => StoreError::InUse { path: path.clone(), holder: holder.clone() },
-        StoreError::Index(what) => StoreError::Index(what.clone()),
     }
 }

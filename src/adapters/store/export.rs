@@ -1,6 +1,7 @@
 //! All facts as lines of JSON, for people and for other programs.
 
 use crate::adapters::store::reading::{Reading, Stored};
+use crate::adapters::store::{opening, snapshot};
 use crate::runtime::ports::StoreError;
 use serde::Serialize;
 use std::io;
@@ -13,19 +14,45 @@ struct Line<'a> {
     dated: &'a crate::core::fact::Dated,
 }
 
-/// Every fact of the store in this directory, a line of JSON each without its end: `{"sequence": 1, "at": "…", "fact": {…}}`.
+/// The first line where facts were removed.
+#[derive(Serialize)]
+struct FirstLine<'a> {
+    base: BaseLine<'a>,
+}
+
+#[derive(Serialize)]
+struct BaseLine<'a> {
+    sequence: u64,
+    #[serde(flatten)]
+    kept: &'a serde_json::Value,
+}
+
+/// Every fact of the store in this directory, a line of JSON each without its end: `{"sequence": 1, "at": "…", "fact": {…}}`. Where the
+/// oldest facts were removed, the first line has what they came to: `{"base": {"sequence": 41, "version": 1, "at": "…", "memory": {…}}}`.
 ///
-/// Takes no lock and changes nothing, so the bot may be running; what it stores meanwhile may or may not be among the lines. Ends with the
-/// last complete batch, or with the first error.
+/// Every byte that it reads is checked. Takes no lock and changes nothing, so the bot may be running; what it stores meanwhile may or may
+/// not be among the lines. Ends with the last complete batch, or with the first error.
 pub fn export(store: &Path) -> impl Iterator<Item = Result<String, StoreError>> + use<> {
     let directory = store.join("log");
-    Reading::new(&directory, 1, u64::MAX).map(move |stored| {
+    let failed = {
+        let directory = directory.clone();
+        move |error| StoreError::Io { doing: "export", path: directory.clone(), source: io::Error::other(error) }
+    };
+    let (from, first) = match opening::base(store) {
+        Err(error) => (u64::MAX, Some(Err(error))),
+        Ok(None) => (1, None),
+        Ok(Some(base)) => {
+            let sequence = base.snapshot.newest;
+            let line = snapshot::to_json(&base.snapshot).and_then(|json| {
+                let kept = serde_json::from_slice(&json)?;
+                serde_json::to_string(&FirstLine { base: BaseLine { sequence, kept: &kept } })
+            });
+            (sequence + 1, Some(line.map_err(&failed)))
+        }
+    };
+    let facts = (from < u64::MAX).then(|| Reading::new(&directory, from, u64::MAX)).into_iter().flatten();
+    first.into_iter().chain(facts.map(move |stored| {
         let Stored { sequence, dated, .. } = stored?;
-        let line = serde_json::to_string(&Line { sequence, dated: &dated });
-        line.map_err(|error| StoreError::Io {
-            doing: "export",
-            path: directory.clone(),
-            source: io::Error::other(error),
-        })
-    })
+        serde_json::to_string(&Line { sequence, dated: &dated }).map_err(&failed)
+    }))
 }

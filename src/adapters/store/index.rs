@@ -1,21 +1,28 @@
 //! Executions by the end of their id and by time, derived from the log and kept in sled.
 //!
-//! One tree: `e<id>` the execution as JSON, `s<id backwards>` and `t<start><id>` nothing, `a` how far the log has been taken in and the
-//! checksum of the last fact that was. What a group of facts changes goes in as one sled batch together with `a`, so **the index is always
-//! that of a prefix of the log**, and what is missing is taken in from the log, at the start or before the next question.
+//! One tree. `x<id>0<number>` says where in the log a fact about an execution stands; an execution is put together from these when it is
+//! looked up, so that **a fact costs the index a few bytes, whatever it says and however many came before it**. `s<id backwards>` has the
+//! time of its start and `t<start><id>` its action, for the two ways to look. `f<number><id>` says which fact ended it. `e<id>` is there for
+//! executions that began before the first fact that is kept: the execution as it stood then. `a` says how far the log has been taken in,
+//! with the checksum of the last fact that was, and `b` which base the index stands on. What a group of facts changes goes in as one sled
+//! batch together with `a`, so **the index is always that of a prefix of the log**, and what is missing is taken in from the log, at the
+//! start or before the next question.
 //!
 //! **Whatever sled does, the facts are safe and the bot goes on.** Its open and its operations are known to panic on files that a crash
 //! left behind; that is caught here (and needs panics to unwind), the files are set aside, and the index is built again. Only here is a
 //! panic caught: a broken index endangers nothing.
 
-use crate::adapters::store::reading::{Reading, Stored};
+use crate::adapters::store::entry::{self, Entry, Turn};
+use crate::adapters::store::log::Written;
+use crate::adapters::store::reading::Reading;
+use crate::adapters::store::segment;
+use crate::adapters::store::snapshot::Kept;
 use crate::core::action::execution::{Execution, Requested};
+use crate::core::content::glob::covers;
 use crate::core::effect::Query;
 use crate::core::fact::{Dated, Fact};
-use crate::core::id::ExecutionId;
 use crate::runtime::ports::StoreError;
-use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,11 +31,17 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// The layout described above. An index of another is built again.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 /// sled's cache; its default of a gigabyte is meant for a database server.
 const CACHE: u64 = 8 << 20;
+/// sled gives room back in pieces of this size; its default of half a megabyte is more than many an index.
+const SEGMENT: usize = 1 << 16;
 /// How many facts are taken in at once while catching up, and how many that concern no execution pass before `a` is written.
 const STRIDE: usize = 1024;
+/// How many executions are removed at once.
+const REMOVED: usize = 100;
+/// How many facts are taken in while the store is opened; the rest follows in the background.
+const AT_ONCE: u64 = 20_000;
 /// How many executions [`Query::ById`] gives at most.
 const MOST_BY_ID: usize = 100;
 /// How long sled may take to let go of its files.
@@ -87,34 +100,41 @@ pub(crate) struct Index {
     applied: u64,
     /// The same, as far as sled has been told.
     noted: u64,
+    /// What stands for the facts that were removed.
+    base: Kept,
+    /// How many bytes it took on disk when it was built last; 0 when that was not by this process.
+    least: u64,
     /// Why there is no `db`.
     failure: String,
 }
 
 impl Index {
-    /// Opens the index of a store whose newest fact has this number and this checksum, and lets it catch up.
-    pub(crate) fn open(store: &Path, newest: u64, checksum: u32) -> Result<(Self, Origin), StoreError> {
-        let mut index = Index { store: store.to_owned(), db: None, applied: 0, noted: 0, failure: String::new() };
+    /// Opens the index of a store whose newest fact has this number and this checksum, and lets it catch up as far as that is soon done.
+    pub(crate) fn open(store: &Path, newest: u64, checksum: u32, base: Kept) -> Result<(Self, Origin), StoreError> {
+        let mut index =
+            Index { store: store.to_owned(), db: None, applied: 0, noted: 0, base, least: 0, failure: String::new() };
         let origin = match index.attach() {
             Ok(None) => Origin::Made,
             Ok(Some((known, _))) if known > newest => Origin::Ahead { known, stored: newest },
             Ok(Some((known, seen))) if index.agrees(known, seen, newest, checksum)? => {
                 (index.applied, index.noted) = (known, known);
-                match index.catch_up(newest) {
+                match index.settle(newest) {
                     Ok(()) => return Ok((index, Origin::Kept { behind: newest - known })),
                     Err(StoreError::Index(why)) => Origin::Rebuilt { why },
-                    Err(other) => return Err(other),
+                    // The log itself is at fault, where the start does not need it: a bot that cannot look back is better than none.
+                    Err(other) => Origin::Missing { why: other.to_string() },
                 }
             }
             Ok(Some(_)) => Origin::Rebuilt { why: "it belongs to another log".to_owned() },
             Err(why) => Origin::Rebuilt { why },
         };
-        let built = if origin == Origin::Made { index.catch_up(newest) } else { index.rebuild(newest) };
+        let built = match &origin {
+            Origin::Made => index.begin(newest),
+            Origin::Missing { .. } => Ok(()),
+            Origin::Kept { .. } | Origin::Rebuilt { .. } | Origin::Ahead { .. } => index.rebuild(newest),
+        };
         let origin = match built {
             Ok(()) => origin,
-            // The log itself is at fault.
-            Err(damaged @ StoreError::Damaged { .. }) => return Err(damaged),
-            // The facts are there, and a bot that cannot look back is better than none.
             Err(error) => {
                 index.fail(error.to_string());
                 Origin::Missing { why: error.to_string() }
@@ -127,16 +147,13 @@ impl Index {
     }
 
     /// Takes in what has just been stored. Never fails: what sled does not take is made up for by the next [`Self::find`].
-    pub(crate) fn take(&mut self, first: u64, facts: impl Iterator<Item = Dated>, newest: u64, checksum: u32) {
+    pub(crate) fn take(&mut self, entries: Vec<Entry>) {
         // An index that has failed, or has not caught up, may not leave facts out.
-        if self.db.is_none() || self.applied + 1 < first {
+        let follows = entries.first().is_some_and(|entry| entry.sequence <= self.applied + 1);
+        if self.db.is_none() || !follows {
             return;
         }
-        let facts = (first..).zip(facts).map(|(sequence, dated)| {
-            let checksum = if sequence == newest { checksum } else { 0 };
-            Stored { sequence, checksum, dated }
-        });
-        if let Err(error) = self.apply(facts) {
+        if let Err(error) = self.apply(entries.into_iter()) {
             self.fail(error);
         }
     }
@@ -146,16 +163,17 @@ impl Index {
         if self.db.is_none() {
             tracing::warn!(why = %self.failure, "the index of executions has failed and is built again");
             self.rebuild(newest)?;
-        } else if self.applied < newest {
-            self.catch_up(newest)?;
         }
-        self.look_up(query).map_err(|why| {
+        self.catch_up(newest)?;
+        let found = self.look_up(query).map_err(|why| {
             self.fail(why.clone());
             StoreError::Index(why)
-        })
+        })?;
+        found.into_iter().filter_map(|found| self.put_together(found).transpose()).collect()
     }
 
-    fn look_up(&self, query: &Query) -> Result<Vec<Execution>, String> {
+    /// The ids that a question is about, in the order of the answer, with what is known of each.
+    fn look_up(&self, query: &Query) -> Result<Vec<Found>, String> {
         let db = self.db()?;
         guarded(|| {
             let mut found = Vec::new();
@@ -163,57 +181,68 @@ impl Index {
                 Query::ById(digits) if digits.is_empty() => {}
                 Query::ById(digits) => {
                     let digits = digits.to_ascii_lowercase();
-                    for entry in db.scan_prefix(by_end(&digits)).keys().take(MOST_BY_ID) {
-                        let key = entry.map_err(|error| error.to_string())?;
+                    let mut ids = Vec::new();
+                    for entry in db.scan_prefix(entry::by_end(&digits)).take(MOST_BY_ID) {
+                        let (key, started) = entry.map_err(|error| error.to_string())?;
                         let id: Vec<u8> = key.iter().skip(1).rev().copied().collect();
-                        found.extend(load(db, &id)?);
+                        ids.push((started.to_vec(), id));
                     }
-                    found.sort_by(|one: &Execution, other| {
-                        (other.started, &other.request.id).cmp(&(one.started, &one.request.id))
-                    });
+                    ids.sort_by(|one, other| other.cmp(one));
+                    for (_, id) in ids {
+                        found.push(facts_of(db, &id)?);
+                    }
                 }
-                Query::Newest(limit) => {
-                    for entry in db.scan_prefix(b"t").keys().rev().take(*limit) {
-                        let key = entry.map_err(|error| error.to_string())?;
-                        found.extend(load(db, key.get(9..).unwrap_or_default())?);
-                    }
+                Query::Newest(limit) => found = newest_of(db, *limit, |_| true)?,
+                Query::Visible { limit, actions } => {
+                    found = newest_of(db, *limit, |action| actions.iter().any(|glob| covers(glob, action)))?;
                 }
             }
             Ok(found)
         })
     }
 
+    /// An execution as its facts in the log say.
+    fn put_together(&self, found: Found) -> Result<Option<Execution>, StoreError> {
+        let directory = self.log();
+        let head = found.head.map(|json| serde_json::from_slice(&json)).transpose();
+        let mut execution = head.map_err(|error| StoreError::Index(error.to_string()))?;
+        for (sequence, place) in found.facts {
+            fold(&mut execution, &segment::fetch(&directory, place, sequence)?);
+        }
+        Ok(execution)
+    }
+
     /// Takes in facts, in order, those already known left out.
-    fn apply(&mut self, facts: impl Iterator<Item = Stored>) -> Result<(), String> {
+    fn apply(&mut self, entries: impl Iterator<Item = Entry>) -> Result<(), String> {
         let db = self.db()?;
-        let mut touched: BTreeMap<ExecutionId, Option<Execution>> = BTreeMap::new();
+        let mut batch = sled::Batch::default();
+        let mut touched = false;
+        let mut started = BTreeSet::new();
         let mut applied = (self.applied, 0);
-        for stored in facts.filter(|stored| stored.sequence > self.applied) {
-            applied = (stored.sequence, stored.checksum);
-            if let Some(id) = stored.dated.fact.execution() {
-                let execution = match touched.entry(id.clone()) {
-                    std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                    std::collections::btree_map::Entry::Vacant(entry) => {
-                        entry.insert(guarded(|| load(db, id.as_str().as_bytes()))?)
+        for entry in entries.filter(|entry| entry.sequence > self.applied) {
+            applied = (entry.sequence, entry.checksum);
+            let Some((id, turn)) = &entry.about else { continue };
+            touched = true;
+            batch.insert(entry::by_fact(id.as_str().as_bytes(), entry.sequence), entry::place(entry.place).as_slice());
+            match turn {
+                Turn::Started { at, action } => {
+                    let end = entry::by_end(id.as_str());
+                    // A second start of the same execution is nonsense, which is found out when it is put together.
+                    if started.insert(id.clone())
+                        && !guarded(|| db.contains_key(&end).map_err(|error| error.to_string()))?
+                    {
+                        batch.insert(end, entry::time(*at).as_slice());
+                        batch.insert(entry::by_time(*at, id.as_str().as_bytes()), action.as_str());
                     }
-                };
-                fold(execution, &stored.dated);
+                }
+                Turn::Finished => batch.insert(entry::by_finish(entry.sequence, id.as_str().as_bytes()), &[]),
+                Turn::Other => {}
             }
         }
         let due = applied.0 - self.noted >= STRIDE as u64 && applied.1 != 0;
-        if touched.is_empty() && !due {
+        if !touched && !due {
             self.applied = applied.0;
             return Ok(());
-        }
-        let mut batch = sled::Batch::default();
-        for execution in touched.values().flatten() {
-            let id = &execution.request.id;
-            batch.insert(
-                by_id(id.as_str().as_bytes()),
-                serde_json::to_vec(execution).map_err(|error| error.to_string())?,
-            );
-            batch.insert(by_end(id.as_str()), &[]);
-            batch.insert(by_time(execution.started, id), &[]);
         }
         batch.insert(b"a", progress(applied.0, applied.1));
         guarded(|| db.apply_batch(batch).map_err(|error| error.to_string()))?;
@@ -221,27 +250,158 @@ impl Index {
         Ok(())
     }
 
+    /// Takes in what is missing.
     fn catch_up(&mut self, newest: u64) -> Result<(), StoreError> {
-        let mut reading = Reading::new(&self.store.join("log"), self.applied + 1, newest);
-        loop {
-            let facts = reading.by_ref().take(STRIDE).collect::<Result<Vec<_>, _>>()?;
+        while self.catch_up_by(newest, u64::MAX)? {}
+        Ok(())
+    }
+
+    /// Takes in so many of the facts that are missing, or a few more. Says whether any still are.
+    pub(crate) fn catch_up_by(&mut self, newest: u64, most: u64) -> Result<bool, StoreError> {
+        if self.db.is_none() || self.applied >= newest {
+            return Ok(false);
+        }
+        let end = newest.min(self.applied.saturating_add(most));
+        let mut reading = Reading::new(&self.log(), self.applied + 1, newest);
+        while self.applied < end {
+            let mut facts = Vec::with_capacity(STRIDE);
+            for stored in reading.by_ref().take(STRIDE) {
+                let stored = stored?;
+                facts.push(Entry::new(stored.sequence, stored.checksum, stored.place, &stored.dated));
+            }
             if facts.is_empty() {
-                return Ok(());
+                return Ok(false);
             }
             if let Err(why) = self.apply(facts.into_iter()) {
                 self.fail(why.clone());
                 return Err(StoreError::Index(why));
             }
         }
+        Ok(self.applied < newest)
     }
 
     /// Sets aside what is there and derives all anew.
     fn rebuild(&mut self, newest: u64) -> Result<(), StoreError> {
         self.close();
         self.set_aside()?;
-        (self.applied, self.noted) = (0, 0);
         self.attach().map_err(StoreError::Index)?;
-        self.catch_up(newest)
+        self.begin(newest)
+    }
+
+    /// Begins with what stands for the facts that were removed.
+    fn begin(&mut self, newest: u64) -> Result<(), StoreError> {
+        (self.applied, self.noted) = (self.base.snapshot.newest, self.base.snapshot.newest);
+        self.stand_on_base(true).map_err(|why| {
+            self.fail(why.clone());
+            StoreError::Index(why)
+        })?;
+        self.settle(newest)
+    }
+
+    /// Forgets what was removed from the log and takes in what can soon be taken in.
+    fn settle(&mut self, newest: u64) -> Result<(), StoreError> {
+        let settled = self.stand_on_base(false).and_then(|()| {
+            while self.forget_some()? > 0 {}
+            Ok(())
+        });
+        settled.map_err(|why| {
+            self.fail(why.clone());
+            StoreError::Index(why)
+        })?;
+        self.catch_up_by(newest, AT_ONCE)?;
+        Ok(())
+    }
+
+    /// Takes another base, for facts up to it are about to be removed. [`Self::forget_some`] does the rest.
+    pub(crate) fn rest_on(&mut self, base: Kept) -> Result<(), StoreError> {
+        self.base = base;
+        if self.db.is_none() {
+            return Ok(());
+        }
+        self.stand_on_base(false).map_err(|why| {
+            self.fail(why.clone());
+            StoreError::Index(why)
+        })
+    }
+
+    /// Puts the executions that were under way at the base in the place of their facts before it.
+    fn stand_on_base(&mut self, new: bool) -> Result<(), String> {
+        let db = self.db()?;
+        let number = self.base.snapshot.newest.to_be_bytes();
+        let known = guarded(|| db.get(b"b").map_err(|error| error.to_string()))?;
+        if !new && known.is_some_and(|known| *known == number) {
+            return Ok(());
+        }
+        let mut batch = sled::Batch::default();
+        for execution in self.base.snapshot.memory.executions.values() {
+            let id = execution.request.id.as_str().as_bytes();
+            for (sequence, _) in facts_of(db, id)?.facts {
+                if sequence <= self.base.snapshot.newest {
+                    batch.remove(entry::by_fact(id, sequence));
+                }
+            }
+            let json = serde_json::to_vec(execution).map_err(|error| error.to_string())?;
+            batch.insert(entry::by_id(id), json);
+            batch.insert(entry::by_end(execution.request.id.as_str()), entry::time(execution.started).as_slice());
+            batch.insert(entry::by_time(execution.started, id), execution.request.action.as_str());
+        }
+        batch.insert(b"b", number.as_slice());
+        if new && self.base.snapshot.newest > 0 {
+            batch.insert(b"a", progress(self.base.snapshot.newest, self.base.checksum));
+        }
+        guarded(|| db.apply_batch(batch).map_err(|error| error.to_string()))
+    }
+
+    /// Forgets some of the executions that ended before the base. Says how many.
+    pub(crate) fn forget_some(&mut self) -> Result<usize, String> {
+        let db = self.db()?;
+        let newest = self.base.snapshot.newest;
+        guarded(|| {
+            let mut batch = sled::Batch::default();
+            let mut count = 0;
+            for entry in db.range(entry::by_finish(0, &[])..entry::by_finish(newest + 1, &[])).keys().take(REMOVED) {
+                let key = entry.map_err(|error| error.to_string())?;
+                let id = key.get(9..).unwrap_or_default();
+                let end = entry::by_end(&String::from_utf8_lossy(id));
+                if let Some(started) = db.get(&end).map_err(|error| error.to_string())? {
+                    batch.remove([b"t".as_slice(), &started, id].concat());
+                }
+                for (sequence, _) in facts_of(db, id)?.facts {
+                    batch.remove(entry::by_fact(id, sequence));
+                }
+                batch.remove(end);
+                batch.remove(entry::by_id(id));
+                batch.remove(&key);
+                count += 1;
+            }
+            if count > 0 {
+                db.apply_batch(batch).map_err(|error| error.to_string())?;
+            }
+            Ok(count)
+        })
+    }
+
+    /// How many bytes it takes on disk, and builds it again from the log when that is far more than it has to take: sled gives little back.
+    pub(crate) fn shrink(&mut self, newest: u64, most: u64) -> Result<bool, StoreError> {
+        let bytes = size(&self.directory());
+        // What it took when it was new is what it has to take.
+        if self.db.is_none() || bytes <= most || bytes <= self.least.saturating_mul(2) {
+            return Ok(false);
+        }
+        self.close();
+        let directory = self.directory();
+        match fs::remove_dir_all(&directory) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                self.failure = source.to_string();
+                return Err(StoreError::Io { doing: "remove", path: directory, source });
+            }
+            _ => {}
+        }
+        self.attach().map_err(StoreError::Index)?;
+        self.begin(newest)?;
+        self.catch_up(newest)?;
+        self.least = size(&self.directory());
+        Ok(true)
     }
 
     /// Opens sled's files. Gives what is noted there of the last fact, if anything is.
@@ -250,6 +410,7 @@ impl Index {
             .path(self.directory())
             .cache_capacity(CACHE)
             .mode(sled::Mode::LowSpace)
+            .segment_size(SEGMENT)
             .flush_every_ms(Some(1000));
         let patience = Instant::now();
         let db = loop {
@@ -281,7 +442,10 @@ impl Index {
         if known == newest {
             return Ok(seen == checksum);
         }
-        let stored = Reading::new(&self.store.join("log"), known, known).next().transpose()?;
+        if known <= self.base.snapshot.newest {
+            return Ok(known == self.base.snapshot.newest && seen == self.base.checksum);
+        }
+        let stored = Reading::new(&self.log(), known, known).next().transpose()?;
         Ok(stored.is_some_and(|stored| stored.checksum == seen))
     }
 
@@ -330,6 +494,10 @@ impl Index {
     fn directory(&self) -> PathBuf {
         self.store.join("index")
     }
+
+    fn log(&self) -> PathBuf {
+        self.store.join("log")
+    }
 }
 
 impl Drop for Index {
@@ -361,25 +529,48 @@ fn guarded<T>(act: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     })
 }
 
-fn load(db: &sled::Db, id: &[u8]) -> Result<Option<Execution>, String> {
-    let stored = db.get(by_id(id)).map_err(|error| error.to_string())?;
-    stored.map(|json| serde_json::from_slice(&json).map_err(|error| error.to_string())).transpose()
+/// What the index knows of an execution.
+struct Found {
+    /// The execution before its first fact that is kept, as JSON.
+    head: Option<Vec<u8>>,
+    /// Its facts by number.
+    facts: Vec<(u64, Written)>,
 }
 
-fn by_id(id: &[u8]) -> Vec<u8> {
-    [b"e", id].concat()
+fn facts_of(db: &sled::Db, id: &[u8]) -> Result<Found, String> {
+    let head = db.get(entry::by_id(id)).map_err(|error| error.to_string())?.map(|json| json.to_vec());
+    let mut facts = Vec::new();
+    for found in db.scan_prefix(entry::facts_of(id)) {
+        let (key, value) = found.map_err(|error| error.to_string())?;
+        facts.push(entry::read(&key, &value).ok_or("an entry of it makes no sense")?);
+    }
+    Ok(Found { head, facts })
 }
 
-/// Backwards, so that all ids with the same end stand together.
-fn by_end(digits: &str) -> Vec<u8> {
-    std::iter::once(b's').chain(digits.bytes().rev()).collect()
+/// The newest executions whose action is wanted.
+fn newest_of(db: &sled::Db, limit: usize, wanted: impl Fn(&str) -> bool) -> Result<Vec<Found>, String> {
+    let mut found = Vec::new();
+    let mut entries = db.scan_prefix(b"t").rev();
+    while found.len() < limit {
+        let Some(entry) = entries.next() else { break };
+        let (key, action) = entry.map_err(|error| error.to_string())?;
+        if wanted(&String::from_utf8_lossy(&action)) {
+            found.push(facts_of(db, key.get(9..).unwrap_or_default())?);
+        }
+    }
+    Ok(found)
 }
 
-/// In the order of time; of those started at once, in the order of ids.
-fn by_time(started: Timestamp, id: &ExecutionId) -> Vec<u8> {
-    // The sign bit turned, negative numbers come first.
-    let time = started.as_microsecond() ^ i64::MIN;
-    [b"t".as_slice(), &time.to_be_bytes(), id.as_str().as_bytes()].concat()
+/// The bytes that the files in a directory take.
+pub(crate) fn size(directory: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = fs::read_dir(directory) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(file) if file.is_dir() => size(&entry.path()),
+        Ok(file) => file.blocks() * 512,
+        Err(_) => 0,
+    });
+    sizes.sum()
 }
 
 fn progress(applied: u64, checksum: u32) -> Vec<u8> {

@@ -7,6 +7,7 @@
 
 use crate::adapters::store::record;
 use crate::adapters::store::segment::{self, Place, Rest, Scanner};
+use crate::adapters::store::shared::Shared;
 use crate::runtime::ports::StoreError;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fmt;
@@ -17,6 +18,36 @@ use std::path::{Path, PathBuf};
 
 /// How far ahead of the records zeros are written.
 const AHEAD: u64 = 1 << 20;
+/// Room that is set aside and not used is at most this share of what is kept, so that a small log takes little and a large one has few files.
+const SHARE: u64 = 16;
+
+/// How much room files of the log get: the first one, and any.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rooms {
+    /// The least.
+    pub(crate) least: u64,
+    /// The most.
+    pub(crate) most: u64,
+}
+
+/// Where the bytes of a write begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// The number of the first record of the file.
+    pub(crate) first: u64,
+    /// The place in it.
+    pub(crate) offset: u64,
+}
+
+/// The log as it was found.
+pub(crate) struct Opening {
+    /// Ready for writing.
+    pub(crate) log: Log,
+    /// What had to be cut off its end.
+    pub(crate) cut: Option<Cut>,
+    /// The checksum of the fact from which on it was read, where that is still there.
+    pub(crate) checksum: Option<u32>,
+}
 
 /// What was cut off the end of the log when it was opened: a write that the machine did not live to finish. None of it was acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +70,11 @@ impl fmt::Display for Cut {
 /// The log, open for writing.
 pub(crate) struct Log {
     directory: PathBuf,
-    /// How much room a file gets.
+    rooms: Rooms,
+    /// How much room this file gets.
     room: u64,
+    /// The number of the first record of this file.
+    first: u64,
     file: File,
     path: PathBuf,
     /// Where the next record goes.
@@ -60,12 +94,27 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Checks all that is stored and opens the end for writing, with what had to be cut off it.
-    pub(crate) fn open(directory: &Path, room: u64) -> Result<(Self, Option<Cut>), StoreError> {
-        let firsts = segment::list(directory)?;
-        let mut next = 1;
+    /// Checks what is stored after the fact `from`, and the rest of its file, and opens the end for writing. What a snapshot covers is not
+    /// read: it is checked when it is exported or removed.
+    pub(crate) fn open(directory: &Path, rooms: Rooms, from: u64) -> Result<Opening, StoreError> {
+        let all = segment::list(directory)?;
+        let begun = all
+            .iter()
+            .rposition(|first| *first <= from.max(1))
+            .or_else(|| all.iter().position(|first| *first == from + 1));
+        let firsts = match begun {
+            Some(begun) => all.get(begun..).unwrap_or_default(),
+            None if all.is_empty() => &[],
+            None => {
+                let path = segment::path(directory, all.first().copied().unwrap_or(1));
+                let what = format!("the log goes on here, but fact {} is due", from + 1);
+                return Err(StoreError::Damaged { path, offset: 0, what });
+            }
+        };
+        let mut next = firsts.first().copied().unwrap_or(from + 1);
         let mut end = 0;
         let mut checksum = 0;
+        let mut at_from = None;
         let mut cut = None;
         for (index, first) in firsts.iter().enumerate() {
             let path = segment::path(directory, *first);
@@ -76,6 +125,7 @@ impl Log {
             let bytes = segment::load(&path)?;
             let mut scanner = Scanner::new(&bytes, Place::start(next));
             while let Some(batch) = scanner.batch() {
+                at_from = batch.iter().find(|record| record.sequence == from).map(|record| record.checksum).or(at_from);
                 checksum = batch.last().map_or(checksum, |record| record.checksum);
             }
             (next, end) = (scanner.place.next, scanner.place.offset as u64);
@@ -89,6 +139,7 @@ impl Log {
                 (Rest::Empty, _) => {}
             }
         }
+        let room = room(directory, rooms)?;
         let mut log = match firsts.last() {
             Some(first) => {
                 let path = segment::path(directory, *first);
@@ -98,39 +149,45 @@ impl Log {
                     .metadata()
                     .map_err(|source| StoreError::Io { doing: "look at", path: path.clone(), source })?
                     .len();
-                Log::at(directory, room, file, path, length)
+                Log::at(directory, rooms, room.max(length), *first, file, path, length)
             }
             None => {
-                let (file, path, length) = begin(directory, 1, room)?;
-                Log::at(directory, room, file, path, length)
+                let (file, path, length) = begin(directory, next, room)?;
+                Log::at(directory, rooms, room, next, file, path, length)
             }
         };
         (log.next, log.end, log.checksum) = (next, end, checksum);
-        if cut.is_some() || log.length < room {
+        if cut.is_some() || log.length < log.room {
             log.take_back()?;
         }
         // What was read may stand in the system's cache alone, if the last process died between writing and syncing.
         log.sync().map_err(|source| StoreError::Io { doing: "sync", path: log.path.clone(), source })?;
         sync_directory(directory)?;
-        Ok((log, cut))
+        Ok(Opening { log, cut, checksum: at_from })
     }
 
-    fn at(directory: &Path, room: u64, file: File, path: PathBuf, length: u64) -> Self {
-        let directory = directory.to_owned();
+    fn at(directory: &Path, rooms: Rooms, room: u64, first: u64, file: File, path: PathBuf, length: u64) -> Self {
         Log {
-            directory,
+            directory: directory.to_owned(),
+            rooms,
             room,
+            first,
             file,
             path,
             end: 0,
             length,
             zeroed: 0,
-            next: 1,
+            next: first,
             checksum: 0,
             dirty: false,
             buffer: Vec::new(),
             syncs: 0,
         }
+    }
+
+    /// Says which checksum the newest fact has, where its record is not there any more.
+    pub(crate) fn remember(&mut self, checksum: u32) {
+        self.checksum = checksum;
     }
 
     /// The number of the newest fact; 0 when there is none.
@@ -148,8 +205,8 @@ impl Log {
         self.syncs
     }
 
-    /// Writes batches of payloads behind each other and syncs once. When it fails, none of them is stored.
-    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = &'a [Vec<u8>]>) -> Result<(), StoreError> {
+    /// Writes batches of payloads behind each other and syncs once. When it fails, none of them is stored. Says where the first one begins.
+    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = &'a [Vec<u8>]>) -> Result<Written, StoreError> {
         if self.dirty {
             self.take_back()?;
         }
@@ -167,12 +224,12 @@ impl Log {
         // A burst should not keep its memory for ever.
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
-        written?;
+        let written = written?;
         (self.next, self.checksum) = (next, checksum);
-        Ok(())
+        Ok(written)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    fn write(&mut self, bytes: &[u8]) -> Result<Written, StoreError> {
         let needed = bytes.len() as u64;
         if self.end > 0 && self.end + needed > self.room {
             self.turn_over(needed)?;
@@ -188,9 +245,10 @@ impl Log {
             }
             return Err(StoreError::Io { doing, path: self.path.clone(), source });
         }
+        let written = Written { first: self.first, offset: self.end };
         self.end += needed;
         self.length = self.length.max(self.end);
-        Ok(())
+        Ok(written)
     }
 
     /// Sees that there are synced zeros up to this place, for records to overwrite.
@@ -213,12 +271,14 @@ impl Log {
 
     /// Begins the next file.
     fn turn_over(&mut self, needed: u64) -> Result<(), StoreError> {
-        let (file, path, length) = begin(&self.directory, self.next, self.room.max(needed))?;
+        let room = room(&self.directory, self.rooms)?;
+        let (file, path, length) = begin(&self.directory, self.next, room.max(needed))?;
         // The room that was not used. What is left of it after a crash is harmless, so nothing hangs on this.
         if let Err(error) = self.file.set_len(self.end) {
             tracing::warn!(%error, path = %self.path.display(), "cannot give back the room behind the end of a complete file of the log");
         }
         (self.file, self.path, self.length) = (file, path, length);
+        (self.first, self.room) = (self.next, room);
         (self.end, self.zeroed) = (0, 0);
         Ok(())
     }
@@ -249,8 +309,18 @@ impl Log {
     }
 }
 
+/// How much room the next file gets beside those that there are.
+fn room(directory: &Path, rooms: Rooms) -> Result<u64, StoreError> {
+    let mut kept = 0;
+    for first in segment::list(directory)? {
+        let path = segment::path(directory, first);
+        kept += std::fs::metadata(&path).map_err(|source| StoreError::Io { doing: "look at", path, source })?.len();
+    }
+    Ok((kept / SHARE).max(rooms.least).min(rooms.most))
+}
+
 /// Makes the file whose first record will have this number, with room for `room` bytes.
-fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, PathBuf, u64), StoreError> {
+pub(crate) fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, PathBuf, u64), StoreError> {
     let path = segment::path(directory, first);
     let failed = |doing, source| StoreError::Io { doing, path: path.clone(), source };
     // A file of this name can only be one that was begun and never used.
@@ -262,7 +332,7 @@ fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, PathBuf, u64)
         .mode(0o600)
         .open(&path)
         .map_err(|source| failed("make", source))?;
-    let ready = match fallocate(&file, FallocateFlags::empty(), 0, room) {
+    let ready = match fallocate(&file, FallocateFlags::empty(), 0, room.max(1)) {
         Ok(()) => file.sync_all().map(|()| room),
         // The file system cannot set room aside; the file grows as it is written.
         Err(rustix::io::Errno::OPNOTSUPP) => file.sync_all().map(|()| 0),
@@ -286,4 +356,31 @@ fn begin(directory: &Path, first: u64, room: u64) -> Result<(File, PathBuf, u64)
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(|source| StoreError::Io { doing: "sync", path: directory.to_owned(), source })
+}
+
+/// Room that is given up when the disk is full, so that the end of what runs can still be noted.
+const RESERVE: u64 = 1 << 20;
+
+/// Sets the reserve aside, if it is not and the disk has room enough.
+pub(crate) fn begin_reserve(shared: &Shared) {
+    let path = shared.path.join("reserve");
+    let enough = shared.room().is_some_and(|room| room.free > room.reserve && room.free > 4 * RESERVE);
+    if !enough || path.exists() {
+        return;
+    }
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let made = made.and_then(|file| Ok(fallocate(&file, FallocateFlags::empty(), 0, RESERVE)?));
+    if let Err(error) = made {
+        tracing::debug!(%error, path = %path.display(), "cannot set room aside");
+    }
+}
+
+/// Gives the reserve up. Says whether there was one.
+pub(crate) fn give_up_reserve(store: &Path) -> bool {
+    std::fs::remove_file(store.join("reserve")).is_ok()
+}
+
+/// Whether this is how a system says that there is no room.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -2,6 +2,7 @@
 
 use crate::adapters::store::index::fold;
 use crate::core::action::execution::Execution;
+use crate::core::content::glob::covers;
 use crate::core::effect::Query;
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ExecutionId};
@@ -61,6 +62,10 @@ impl Store for MemoryStore {
                 found.retain(|found| !digits.is_empty() && found.request.id.as_str().ends_with(&digits));
             }
             Query::Newest(limit) => found.truncate(*limit),
+            Query::Visible { limit, actions } => {
+                found.retain(|found| actions.iter().any(|glob| covers(glob, found.request.action.as_str())));
+                found.truncate(*limit);
+            }
         }
         Ok(found)
     }

@@ -1,5 +1,6 @@
 //! Reads stored facts one after the other, from any number on, also while they are being written by this or another process.
 
+use crate::adapters::store::log::Written;
 use crate::adapters::store::segment::{self, Place, Rest, Scanner};
 use crate::core::fact::Dated;
 use crate::runtime::ports::StoreError;
@@ -13,6 +14,8 @@ pub(crate) struct Stored {
     pub(crate) sequence: u64,
     /// The checksum of its record.
     pub(crate) checksum: u32,
+    /// Where its record begins.
+    pub(crate) place: Written,
     /// The fact.
     pub(crate) dated: Dated,
 }
@@ -62,7 +65,13 @@ impl Reading {
                 At::File(mut open) => {
                     let mut scanner = Scanner::new(&open.bytes, open.place);
                     if let Some(batch) = scanner.batch() {
-                        for record in batch.iter().filter(|record| record.sequence >= self.from) {
+                        let mut offset = open.place.offset as u64;
+                        for record in batch {
+                            let place = Written { first: open.first, offset };
+                            offset += record.bytes() as u64;
+                            if record.sequence < self.from {
+                                continue;
+                            }
                             let dated = record.decode().map_err(|error| StoreError::Damaged {
                                 path: segment::path(&self.directory, open.first),
                                 offset: open.place.offset as u64,
@@ -71,6 +80,7 @@ impl Reading {
                             self.ready.push_back(Stored {
                                 sequence: record.sequence,
                                 checksum: record.checksum,
+                                place,
                                 dated,
                             });
                         }
@@ -89,12 +99,15 @@ impl Reading {
         let firsts = segment::list(&self.directory)?;
         match firsts.first() {
             None => Ok(At::End),
-            Some(1) => self.open(firsts.into_iter().rev().find(|first| *first <= self.from).unwrap_or(1)),
-            Some(oldest) => Err(StoreError::Damaged {
+            Some(oldest) if *oldest > self.from => Err(StoreError::Damaged {
                 path: segment::path(&self.directory, *oldest),
                 offset: 0,
                 what: format!("the log begins with fact {oldest}; the facts before it are missing"),
             }),
+            Some(oldest) => {
+                let oldest = *oldest;
+                self.open(firsts.into_iter().rev().find(|first| *first <= self.from).unwrap_or(oldest))
+            }
         }
     }
 

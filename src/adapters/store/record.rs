@@ -114,6 +114,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Record<'_>, Fault> {
     Ok(Record { sequence, group, last: header[12] == 1, checksum, payload: &covered[HEADER - COVERED..] })
 }
 
+/// The longest payload that is believed before its checksum has been looked at.
+const LONGEST: usize = 1 << 30;
+
+/// How long the payload behind a header is, if this is a header.
+pub(crate) fn payload_length(header: &[u8]) -> Option<usize> {
+    let length = header.get(8..12)?.try_into().ok().map(u32::from_le_bytes)?;
+    (header.starts_with(&MAGIC)).then_some(usize::try_from(length).ok()?).filter(|length| *length <= LONGEST)
+}
+
 /// The next place after the beginning of `bytes` where a record may begin.
 pub(crate) fn seek(bytes: &[u8]) -> Option<usize> {
     bytes.windows(MAGIC.len()).skip(1).position(|window| window == MAGIC).map(|at| at + 1)

@@ -1,9 +1,13 @@
 //! One file of the log: which there are, and what is in one.
 
+use crate::adapters::store::log::Written;
 use crate::adapters::store::record::{self, Fault, Record};
+use crate::core::fact::Dated;
 use crate::runtime::ports::StoreError;
-use std::fs;
+use jiff::Timestamp;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const EXTENSION: &str = "facts";
@@ -34,6 +38,35 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<u64>, StoreError> {
 /// Reads a whole file of the log. They are a few megabytes long, and finding out whether a bad record is the last needs all of it.
 pub(crate) fn load(path: &Path) -> Result<Vec<u8>, StoreError> {
     fs::read(path).map_err(|source| StoreError::Io { doing: "read", path: path.to_owned(), source })
+}
+
+/// Reads one fact from where it is said to stand.
+pub(crate) fn fetch(directory: &Path, place: Written, sequence: u64) -> Result<Dated, StoreError> {
+    let path = path(directory, place.first);
+    let failed = |source| StoreError::Io { doing: "read", path: path.clone(), source };
+    let damaged = |what: String| StoreError::Damaged { path: path.clone(), offset: place.offset, what };
+    let file = File::open(&path).map_err(failed)?;
+    let mut bytes = vec![0; record::HEADER];
+    file.read_exact_at(&mut bytes, place.offset).map_err(failed)?;
+    let length =
+        record::payload_length(&bytes).ok_or_else(|| damaged(format!("fact {sequence} does not begin here")))?;
+    bytes.resize(record::HEADER + length, 0);
+    let (_, payload) = bytes.split_at_mut(record::HEADER);
+    file.read_exact_at(payload, place.offset + record::HEADER as u64).map_err(failed)?;
+    let record = record::read(&bytes).map_err(|_| damaged(format!("the record of fact {sequence} is bad")))?;
+    if record.sequence != sequence {
+        return Err(damaged(format!("fact {} stands where fact {sequence} is due", record.sequence)));
+    }
+    record.decode().map_err(|error| damaged(format!("fact {sequence} is none that this program knows: {error}")))
+}
+
+/// When the first fact of a file happened; nothing when there is none in it.
+pub(crate) fn begins_at(directory: &Path, first: u64) -> Result<Option<Timestamp>, StoreError> {
+    match fetch(directory, Written { first, offset: 0 }, first) {
+        Ok(dated) => Ok(Some(dated.at)),
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A place between two batches.

@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::adapters::api;
-use crate::adapters::mattermost::{Account, Mattermost, Place};
+use crate::adapters::mattermost::{Account, Mattermost, Pace, Place};
 use crate::app::engine::mattermost_options;
 use crate::config::{self, Config};
 use crate::runtime::ports::{Chat, ChatError};
@@ -26,7 +26,7 @@ pub(super) async fn examine(config: &Config, runs: bool, findings: &mut Findings
         findings.warn("chat", "there is no [mattermost] in the configuration", "add it; `halcyon serve` needs it");
         return;
     };
-    let chat = match mattermost_options(section).and_then(|options| Ok(Mattermost::new(options)?)) {
+    let chat = match mattermost_options(section, Pace::default()).and_then(|options| Ok(Mattermost::new(options)?)) {
         Ok(chat) => chat,
         Err(problem) => {
             findings.fail(

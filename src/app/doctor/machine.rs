@@ -169,12 +169,14 @@ pub(super) fn trial(script: &str, sudo: bool) -> ShellCommand {
 pub(super) async fn carry_out(runner: &dyn Runner, work: Work) -> Result<BTreeMap<String, HostOutcome>, String> {
     let execution = ExecutionId::generate(now(), getrandom::u64().unwrap_or_default());
     let (news, mut heard) = mpsc::channel(64);
-    let running = runner.run(Run { execution, work }, news, CancellationToken::new());
+    let running = runner.run(Run { execution, work, attempt: 0 }, news, CancellationToken::new());
     let hearing = async {
         let (mut outcomes, mut failed) = (BTreeMap::new(), None);
         while let Some(news) = heard.recv().await {
             match news {
-                RunNews::HostFinished { host, outcome } => drop(outcomes.insert(host.to_string(), *outcome)),
+                RunNews::HostFinished { host, outcome } | RunNews::HostLost { host, outcome } => {
+                    drop(outcomes.insert(host.to_string(), *outcome))
+                }
                 RunNews::Finished { error } => failed = error,
                 RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
             }
@@ -197,10 +199,10 @@ pub(super) fn text(captured: &Captured) -> &str {
 /// A bad end in words.
 pub(super) fn told(outcome: &HostOutcome) -> String {
     let exit = match &outcome.exit {
-        Exit::Code { code } => format!("exit code {code}"),
+        Exit::Code { code } | Exit::Unheard { code } => format!("exit code {code}"),
         Exit::Timeout => "it ran out of time".to_owned(),
         Exit::Canceled => "it was stopped".to_owned(),
-        Exit::Unreachable { why } | Exit::Unknown { why } => why.clone(),
+        Exit::Unreachable { why } | Exit::Unknown { why } | Exit::NeverBegan { why } => why.clone(),
     };
     match text(&outcome.stderr).lines().rfind(|line| !line.trim().is_empty()) {
         Some(said) => format!("{exit}: {said}"),

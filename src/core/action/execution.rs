@@ -5,7 +5,9 @@
 //!             `-- cancel-asked -> canceling --> the same: what happened counts, not what was wished
 //! ```
 //!
-//! **The end is the end**: nothing changes a final status. **A pair of status and fact that is not drawn here is an [`IllegalFact`]**, so
+//! A host can be tried again while the execution goes on, and a person can say once what became of one that ended as `unknown`.
+//!
+//! **The end is the end**: nothing changes a final status, a person's judgement neither. **A pair of status and fact that is not drawn here is an [`IllegalFact`]**, so
 //! a log that lies is noticed and not acted upon. The full table stands in `tests/data/machines/execution.txt`.
 
 use crate::core::action::run::{Exit, HostOutcome};
@@ -107,6 +109,75 @@ pub struct Requested {
     pub rerun_of: Option<ExecutionId>,
     /// Hash of the action's file as it was when this was asked.
     pub content: String,
+    /// How the machines of its run are reached again after a restart; absent where nothing runs, and in old logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+}
+
+/// The way to the machines of a run, as far as it is no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The login name.
+    pub username: Option<String>,
+    /// A port for hosts that name none.
+    pub port: Option<u16>,
+    /// Ports written behind the names of hosts.
+    pub ports: BTreeMap<Host, u16>,
+    /// A jump host.
+    pub bastion: Option<String>,
+    /// Whether the command runs through sudo: the machine knows it under that account only.
+    pub sudo: bool,
+    /// How long the command may take, in seconds.
+    pub timeout: u64,
+    /// Names of parameters that are needed on the way and were not kept.
+    pub missing: Vec<String>,
+}
+
+/// Another try on a host, with what was known when it was decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Its number; the first try has none, so this is 1 or more.
+    pub attempt: u32,
+    /// When it was decided on.
+    pub at: Timestamp,
+    /// Whether the try before certainly never began. Otherwise nobody knows of that one, and the action may be repeated without harm.
+    pub never_began: bool,
+}
+
+/// What a person said of an execution whose end nobody knew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judgement {
+    /// It ran.
+    Ran,
+    /// It did not run.
+    NotRun,
+    /// It shall be run again there.
+    Again,
+}
+
+impl Judgement {
+    /// As it is written in a command, in chat and on the control socket.
+    pub fn words(self) -> &'static str {
+        match self {
+            Judgement::Ran => "ran",
+            Judgement::NotRun => "not run",
+            Judgement::Again => "again",
+        }
+    }
+}
+
+/// A judgement with who gave it and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// What.
+    pub judgement: Judgement,
+    /// Who.
+    pub by: Principal,
+    /// When.
+    pub at: Timestamp,
+    /// The execution that repeats it.
+    pub repeated_as: Option<ExecutionId>,
 }
 
 /// An execution as it stands.
@@ -128,6 +199,12 @@ pub struct Execution {
     pub canceled_by: Option<Principal>,
     /// What went wrong with the run as a whole.
     pub error: Option<String>,
+    /// The newest try on each host where there was more than one.
+    #[serde(default)]
+    pub attempts: BTreeMap<Host, Again>,
+    /// What a person said when nobody knew how it had ended.
+    #[serde(default)]
+    pub judged: Option<Judged>,
 }
 
 impl Execution {
@@ -142,6 +219,8 @@ impl Execution {
             outcomes: BTreeMap::new(),
             canceled_by: None,
             error: None,
+            attempts: BTreeMap::new(),
+            judged: None,
         }
     }
 
@@ -169,6 +248,24 @@ impl Execution {
                 self.outcomes.insert(host.clone(), outcome.clone());
                 Ok(())
             }
+            (Status::Running | Status::Canceling, Fact::HostAgain { host, .. }) if !self.expects(host) => {
+                illegal(Illegal::StrangeHost(host.clone()))
+            }
+            (Status::Running | Status::Canceling, Fact::HostAgain { host, .. }) if self.outcomes.contains_key(host) => {
+                illegal(Illegal::HostTwice(host.clone()))
+            }
+            (Status::Running | Status::Canceling, Fact::HostAgain { host, attempt, never_began, .. }) => {
+                let again = Again { attempt: *attempt, at, never_began: *never_began };
+                self.attempts.insert(host.clone(), again);
+                Ok(())
+            }
+            (Status::Unknown, Fact::Judged { .. }) if self.judged.is_some() => illegal(Illegal::JudgedTwice),
+            (Status::Unknown, Fact::Judged { by, judgement, repeated_as, .. }) => {
+                let (judgement, by, repeated_as) = (*judgement, by.clone(), repeated_as.clone());
+                self.judged = Some(Judged { judgement, by, at, repeated_as });
+                Ok(())
+            }
+            (_, Fact::Judged { .. }) => illegal(Illegal::Known),
             (Status::Running, Fact::CancelAsked { by, .. }) => {
                 self.canceled_by = Some(by.clone());
                 self.turn(at, Status::Canceling);
@@ -187,7 +284,10 @@ impl Execution {
             (_, Fact::ExecutionStarted(_)) => illegal(Illegal::StartTwice),
             (
                 Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown,
-                Fact::HostFinished { .. } | Fact::CancelAsked { .. } | Fact::ExecutionFinished { .. },
+                Fact::HostFinished { .. }
+                | Fact::HostAgain { .. }
+                | Fact::CancelAsked { .. }
+                | Fact::ExecutionFinished { .. },
             ) => illegal(Illegal::Ended),
             (
                 _,
@@ -195,8 +295,14 @@ impl Execution {
                 | Fact::DeliveryIntended(_)
                 | Fact::DeliverySent { .. }
                 | Fact::DeliveryRefused { .. }
+                | Fact::AnswerOwed { .. }
+                | Fact::Heard { .. }
+                | Fact::InstanceNamed { .. }
+                | Fact::OtherInstanceSeen { .. }
                 | Fact::ChoiceOffered { .. }
-                | Fact::ChoiceClosed { .. },
+                | Fact::ChoiceClosed { .. }
+                | Fact::Frozen { .. }
+                | Fact::Unfrozen { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }
@@ -213,6 +319,13 @@ impl Execution {
         } else {
             self.request.hosts.clone()
         }
+    }
+
+    /// The hosts of which nobody knows how it ended there.
+    pub fn unknown_hosts(&self) -> Vec<Host> {
+        let unknown =
+            |host: &Host| self.outcomes.get(host).is_none_or(|outcome| matches!(outcome.exit, Exit::Unknown { .. }));
+        self.places().into_iter().filter(unknown).collect()
     }
 
     /// The status with which it ends, now that nothing of its run is left. `error` is what the runner said of the run as a whole: it makes
@@ -238,7 +351,7 @@ impl Execution {
 /// What the outcomes on `hosts` come to. The first that applies:
 ///
 /// 1. **canceled** when a host was stopped by a cancel. (A cancel that came too late for all of them stopped nothing.)
-/// 2. **failed** when a host is certain not to have done what was asked: it returned another code than 0 or was never reached.
+/// 2. **failed** when a host is certain not to have done what was asked: it returned another code than 0, was never reached or never began.
 /// 3. **unknown** when of a host nobody knows, or there is no outcome of it. A certain failure elsewhere outranks it, since then the whole
 ///    is certain too; a timeout does not, since there, too, somebody has to look.
 /// 4. **timeout** when the time of a host was over: so every host that did not succeed timed out. StackStorm means this rule, but stops at
@@ -248,8 +361,11 @@ pub fn judge(outcomes: &BTreeMap<Host, HostOutcome>, hosts: &[Host]) -> Status {
     let any = |wanted: fn(&Exit) -> bool| outcomes.values().any(|outcome| wanted(&outcome.exit));
     if any(|exit| matches!(exit, Exit::Canceled)) {
         Status::Canceled
-    } else if any(|exit| matches!(exit, Exit::Unreachable { .. }) || matches!(exit, Exit::Code { code } if *code != 0))
-    {
+    } else if any(|exit| match exit {
+        Exit::Unreachable { .. } | Exit::NeverBegan { .. } => true,
+        Exit::Code { code } | Exit::Unheard { code } => *code != 0,
+        Exit::Timeout | Exit::Canceled | Exit::Unknown { .. } => false,
+    }) {
         Status::Failed
     } else if any(|exit| matches!(exit, Exit::Unknown { .. })) || hosts.iter().any(|host| !outcomes.contains_key(host))
     {
@@ -300,4 +416,10 @@ pub enum Illegal {
     /// It has ended.
     #[error("it has ended")]
     Ended,
+    /// It was judged already.
+    #[error("it was judged before")]
+    JudgedTwice,
+    /// There is nothing to judge.
+    #[error("nobody needs to say how it ended")]
+    Known,
 }

@@ -102,6 +102,25 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
     }
 }
 
+/// Makes the same work once more for the machines that it was made for, whatever their group holds now. The values are those that it was
+/// granted with, so nobody is asked a second time whether they may stand in a shell command.
+///
+/// # Errors
+/// As [`plan`]; and what does not run on machines makes no work.
+pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> Result<Work, PlanProblem> {
+    resolved.trust(resolved.given.clone());
+    let planner = Planner { action, resolved: &resolved };
+    let planned = match action.runner {
+        RunnerType::RemoteShellCmd => planner.remote_on(hosts.to_vec())?,
+        RunnerType::LocalShellCmd => planner.local()?,
+        RunnerType::Noop | RunnerType::Pause => Plan::Noop,
+    };
+    match planned {
+        Plan::Run(work) => Ok(work),
+        Plan::Noop | Plan::Pause { .. } => Err(unusable("cmd", "is not there: nothing runs")),
+    }
+}
+
 /// The runner's parameters that say as whom a command runs.
 const WHO_RUNS: [&str; 4] = ["sudo", "username", "private_key", "bastion_host"];
 
@@ -133,7 +152,11 @@ impl Planner<'_> {
         if expression.trim().is_empty() {
             return Err(unusable("hosts", "names no machine"));
         }
-        let hosts = expand(&expression, inventory)?;
+        self.remote_on(expand(&expression, inventory)?)
+    }
+
+    /// The same on machines that are known.
+    fn remote_on(&self, hosts: Vec<RemoteHost>) -> Result<Plan, PlanProblem> {
         self.clean(&["hosts"])?;
         let values = self.with_names(&hosts)?;
         Ok(Plan::Run(Work::Remote(RemoteCommand {

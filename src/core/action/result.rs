@@ -69,7 +69,9 @@ fn remote(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Value {
     let mut by_host = Map::new();
     for host in &execution.request.hosts {
         let mut entry = match execution.outcomes.get(host) {
-            Some(outcome) => host_result(outcome, text, matches!(outcome.exit, Exit::Code { .. })),
+            Some(outcome) => {
+                host_result(outcome, text, matches!(outcome.exit, Exit::Code { .. } | Exit::Unheard { .. }))
+            }
             None if execution.status.is_final() => absent(execution),
             None => continue,
         };
@@ -105,6 +107,8 @@ fn host_result(outcome: &HostOutcome, text: &dyn Fn(&Captured) -> String, decode
         Exit::Canceled => (CANCELED_CODE, Some("canceled".to_owned())),
         Exit::Unreachable { why } => (UNREACHABLE_CODE, Some(why.clone())),
         Exit::Unknown { why } => (UNKNOWN_CODE, Some(why.clone())),
+        Exit::Unheard { code } => (*code, None),
+        Exit::NeverBegan { why } => (UNREACHABLE_CODE, Some(why.clone())),
     };
     let output = |captured: &Captured| {
         let text = text(captured);
@@ -213,6 +217,13 @@ fn context(execution: &Execution) -> Value {
     }
     if let Some(by) = &execution.canceled_by {
         own.insert("canceled_by".to_owned(), json!(by));
+    }
+    if !execution.attempts.is_empty() {
+        let attempts = execution.attempts.iter().map(|(host, again)| (host.to_string(), json!(again.attempt + 1)));
+        own.insert("attempts".to_owned(), Value::Object(attempts.collect()));
+    }
+    if let Some(judged) = &execution.judged {
+        own.insert("judged".to_owned(), json!(judged));
     }
     if let Some(error) = &execution.error {
         own.insert("error".to_owned(), json!(error));

@@ -38,6 +38,28 @@ pub struct Run {
     pub execution: ExecutionId,
     /// Where and what.
     pub work: Work,
+    /// Which try this is on these hosts: 0 for the first.
+    pub attempt: u32,
+}
+
+/// A run that was begun before, by this process or one before it: the hosts are asked what has become of it, and it is seen to its end.
+#[derive(Debug, Clone)]
+pub struct Attach {
+    /// The execution that the run belongs to.
+    pub execution: ExecutionId,
+    /// The hosts to ask and the way there. The script may be empty: it is not sent.
+    pub work: Work,
+    /// What is known of the run on each of these hosts.
+    pub begun: BTreeMap<Host, Begun>,
+}
+
+/// What is known of a run that was begun on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// Which try it was.
+    pub attempt: u32,
+    /// How long ago it was asked for.
+    pub ago: Duration,
 }
 
 /// Where and what a run does.
@@ -124,6 +146,14 @@ pub enum RunNews {
         /// How.
         outcome: Box<HostOutcome>,
     },
+    /// The host was asked, and knows nothing of the command or not how it ended. It does not run there now and will not start any more, so
+    /// that it can be run again. Stands in the place of [`RunNews::HostFinished`]; the exit is [`Exit::NeverBegan`] or [`Exit::Unknown`].
+    HostLost {
+        /// Where.
+        host: Host,
+        /// What is known.
+        outcome: Box<HostOutcome>,
+    },
     /// Nothing of this run is left running.
     Finished {
         /// Set when the run as a whole could not be carried out: what happened and what to do.
@@ -187,12 +217,23 @@ pub enum Exit {
         /// What is known.
         why: String,
     },
+    /// It ran and returned this code, as the machine told afterwards: the connection or the bot itself was lost meanwhile, and with it what
+    /// the command wrote from then on.
+    Unheard {
+        /// The code.
+        code: i32,
+    },
+    /// It was certainly never begun there, and will not be: the connection or the bot itself was lost before.
+    NeverBegan {
+        /// How that is known.
+        why: String,
+    },
 }
 
 impl Exit {
     /// Whether the command did what was asked.
     pub fn succeeded(&self) -> bool {
-        matches!(self, Exit::Code { code: 0 })
+        matches!(self, Exit::Code { code: 0 } | Exit::Unheard { code: 0 })
     }
 }
 

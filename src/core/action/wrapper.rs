@@ -11,6 +11,7 @@ use crate::core::action::run::{Captured, Exit, Secret, ShellCommand};
 use crate::core::id::{ExecutionId, Host};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// The protocol and its version; the wrapper's `$0`.
 const PROTOCOL: &str = "halcyon-1";
@@ -56,10 +57,49 @@ pub enum Standing {
     Nothing,
 }
 
+/// What a machine answers when it is asked about an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Report {
+    /// How the id stands.
+    pub standing: Standing,
+    /// How long the machine has been up; absent where it does not say.
+    pub up: Option<Duration>,
+    /// How long the command has been running, where it is.
+    pub running_for: Option<Duration>,
+}
+
+impl Report {
+    /// Reads what `status` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        let standing = Standing::parse(text)?;
+        let mut words = text.lines().nth(1).unwrap_or_default().split_whitespace();
+        let (mut up, mut running_for) = (None, None);
+        while let (Some(word), Some(number)) = (words.next(), words.next()) {
+            let time = number.parse().ok().map(Duration::from_secs);
+            match word {
+                "up" => up = time,
+                "for" => running_for = time,
+                // What a later version may add.
+                _ => {}
+            }
+        }
+        Some(Self { standing, up, running_for })
+    }
+}
+
+/// What a `kill` has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Killed {
+    /// Nobody of the group is left, or the command had ended by itself.
+    Gone,
+    /// The machine knew nothing of the id. It will not be started there any more.
+    Barred,
+}
+
 impl Standing {
-    /// Reads the line that `status` prints.
-    pub fn parse(line: &str) -> Option<Self> {
-        match line.trim() {
+    /// Reads the first line that `status` prints.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.lines().next()?.trim() {
             "running" => Some(Standing::Running),
             "none" => Some(Standing::Nothing),
             other => other.strip_prefix("exited ")?.parse().ok().map(Standing::Exited),
@@ -78,11 +118,15 @@ pub enum ScriptError {
     Zero(String),
 }
 
-/// The id of a command on one machine. It follows from execution and host, so that the machine can be asked after a restart, and differs
-/// between hosts, so that two names of one machine do not meet.
-pub fn node_id(execution: &ExecutionId, host: &Host) -> String {
-    let digest =
-        Sha256::new().chain_update(execution.as_str()).chain_update([0]).chain_update(host.as_str()).finalize();
+/// The id of a command on one machine. It follows from execution, host and attempt, so that the machine can be asked after a restart, and
+/// differs between hosts, so that two names of one machine do not meet. A first attempt has the number 0; every other has a fresh id, since
+/// an id runs at most once.
+pub fn node_id(execution: &ExecutionId, host: &Host, attempt: u32) -> String {
+    let mut digest = Sha256::new().chain_update(execution.as_str()).chain_update([0]).chain_update(host.as_str());
+    if attempt > 0 {
+        digest = digest.chain_update([0]).chain_update(attempt.to_be_bytes());
+    }
+    let digest = digest.finalize();
     let mut id: String = execution.as_str().chars().filter(char::is_ascii_hexdigit).take(8).collect();
     for byte in &digest[..8] {
         write!(id, "{byte:02x}").expect("writing to a string does not fail");
@@ -172,9 +216,10 @@ pub fn exit(code: i32, stderr: &Captured) -> Exit {
 ///
 /// # Errors
 /// Why the command may still run.
-pub fn killed(code: i32, stderr: &str) -> Result<(), String> {
+pub fn killed(code: i32, stderr: &str) -> Result<Killed, String> {
     match code {
-        0 | UNKNOWN => Ok(()),
+        0 => Ok(Killed::Gone),
+        UNKNOWN => Ok(Killed::Barred),
         _ => Err(format!("exit code {code}: {}", showable(stderr.trim()))),
     }
 }

@@ -51,6 +51,20 @@ members() {
   done
   return 1
 }
+# Whether what the ended command has left in its group is surely its own: the number of a group that is empty may be given to another
+# process. So the boot must be the same, the number nobody else's, and one member in the session must bear the id in its environment.
+left() {
+  [ "$pid" ] && [ ! -e "/proc/$pid" ] || return 1
+  booted=
+  { read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
+  [ "$booted" = "$boot" ] && kill -0 -"$pid" 2>/dev/null || return 1
+  for file in /proc/[0-9]*/stat; do
+    { read -r stat <"$file"; } 2>/dev/null || continue
+    set -- "${file%/stat}" ${stat##*) }
+    [ "$4" = "$pid" ] && [ "$5" = "$pid" ] && grep -q "HALCYON_RUN=$id" "$1/environ" 2>/dev/null && return 0
+  done
+  return 1
+}
 # A tenth of a second, where sleep can.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 
@@ -58,28 +72,37 @@ case $verb in
 run)
   # A lost connection looks like an end of input, and half a script must not run: the marks tell. What stands before the first
   # is a password that sudo did not ask for.
-  line="
+  # The shell reads line by line itself, which is cheaper than another process until there are many.
+  newline="
 "
-  begin="# halcyon-1 begin $id$line" end="$line# halcyon-1 end $id"
-  script=$(cat)
-  case $script in *"$begin"*"$end") ;; *) refuse "the script did not arrive whole; nothing was run" 125 ;; esac
-  script=${script#*"$begin"}
-  script=${script%"$end"}
+  begin="# halcyon-1 begin $id" end="# halcyon-1 end $id" line= script= whole= lines=0
+  while IFS= read -r line || [ "$line" ]; do [ "$line" = "$begin" ] && break; done
+  [ "$line" = "$begin" ] || refuse "the script did not arrive whole; nothing was run" 125
+  while IFS= read -r line || [ "$line" ]; do
+    [ "$line" = "$end" ] && whole=yes && break
+    script=$script$line$newline lines=$((lines + 1))
+    [ $lines -lt 100 ] && continue
+    script=$script$(cat)
+    case $script in *"$newline$end") whole=yes script=${script%"$end"} ;; esac
+    break
+  done
+  [ "$whole" ] || refuse "the script did not arrive whole; nothing was run" 125
+  script=${script%"$newline"}
   command -v setsid >/dev/null 2>&1 || refuse "there is no setsid here (util-linux or busybox has it); nothing was run" 125
+  command -v tee >/dev/null 2>&1 || refuse "there is no tee here (coreutils or busybox has it); nothing was run" 125
   [ -e "$base.kill" ] && refuse "killed before it was run" 125
   # Created by the first one only: an id runs once, ever.
-  (set -C; true >"$base.run") 2>/dev/null || refuse "the id $id was run before, or $dir cannot be written; nothing was run" 125
+  set -C
+  { true >"$base.run"; } 2>/dev/null || refuse "the id $id was run before, or $dir cannot be written; nothing was run" 125
+  set +C
   mkfifo "$base.out" "$base.err" || refuse "cannot make a pipe in $dir; nothing was run" 125
-  # A relay takes the output on when the connection is lost, so that no signal of it reaches the command, and lets go of the channel
-  # when it is told to. It holds the pipe open all the time.
-  relay() {
-    cat <&3 3<&- &
-    trap "kill $!" USR1
-    wait $! || exec cat <&3 >/dev/null 3<&-
-  }
-  relay 3<"$base.out" 2>/dev/null &
+  # Opened for both ways first, as opening one end alone would wait for the other. 5 and 6 are read from, 7 and 8 written to.
+  exec 3<>"$base.out" 5<"$base.out" 7>"$base.out" 3<>"$base.err" 6<"$base.err" 8>"$base.err" 3>&-
+  # A relay takes the output on when the connection is lost, so that no signal of it reaches the command: tee goes on with the outputs
+  # that are left when one fails.
+  (trap "" PIPE; exec tee /dev/null <&5 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
   relays=$!
-  relay 3<"$base.err" >&2 2>/dev/null &
+  (trap "" PIPE; exec tee /dev/null <&6 >&2 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
   relays="$relays $!"
   boot='halcyon=$1
 read -r stat </proc/$$/stat
@@ -88,18 +111,23 @@ set -- ${stat##*) }
 echo "$$ ${20} $booted" >"$halcyon.run" || exit 125
 [ -e "$halcyon.kill" ] && exit 143
 set --
+export HALCYON_RUN="${halcyon##*/}"
 unset halcyon stat booted
-script=$(READ)
+READ
 exec </dev/null
 eval "unset script
 $script"'
-  shell=sh reading=cat
-  command -v bash >/dev/null 2>&1 && shell=bash reading="</dev/stdin"
+  shell=sh reading="script=\$(cat)"
+  if command -v bash >/dev/null 2>&1; then
+    shell=bash reading="IFS= read -r -d \"\" script; script=\${script%?}"
+    [ ${#script} -gt 4000 ] && reading="script=\$(</dev/stdin)"
+  fi
   trap : HUP INT TERM
-  setsid $shell -c "${boot%READ*}$reading${boot#*READ}" halcyon "$base" <<EOT >"$base.out" 2>"$base.err" &
+  setsid $shell -c "${boot%READ*}$reading${boot#*READ}" halcyon "$base" <<EOT >&7 2>&8 5<&- 6<&- 7>&- 8>&- &
 $script
 EOT
   pid=$! script=
+  exec 7>&- 8>&-
   while :; do
     wait "$pid" 2>/dev/null
     code=$?
@@ -114,11 +142,18 @@ EOT
     kill -0 $relay 2>/dev/null && watch=yes
   done
   if [ "$watch" ]; then
-    trap : USR1
-    { sleep 2; kill -USR1 $relays $$; } >/dev/null 2>&1 &
+    late=
+    trap "late=yes" USR1
+    { sleep 2; kill -USR1 $$; } >/dev/null 2>&1 &
     watch=$!
     wait $relays 2>/dev/null
     kill $watch 2>/dev/null
+    if [ "$late" ]; then
+      # They hold it longer. From now on what they write is thrown away, and the channel is let go of.
+      cat <&5 >/dev/null 2>&1 &
+      cat <&6 >/dev/null 2>&1 &
+      kill $relays 2>/dev/null
+    fi
   fi
   # Notes of a week ago are of no use to anybody. Every hundredth command or so looks for them.
   case $id in *00) find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & ;; esac
@@ -130,8 +165,8 @@ kill)
   [ -e "$base.run" ] || exit 3
   tries=0
   until ended || running || [ $tries -ge 20 ]; do nap; tries=$((tries + 1)); done
-  ended && exit 0
-  running || exit 0
+  # Of a command that has ended the note names the group, and so it does of one that is a zombie by now.
+  running || left || exit 0
   kill -TERM -"$pid" 2>/dev/null
   tries=0
   while members "$pid" && [ $tries -lt 20 ]; do nap; tries=$((tries + 1)); done
@@ -145,7 +180,13 @@ kill)
   ;;
 status)
   running || ended || { [ -e "$base.run" ] && nap; }
-  if ended; then echo "exited $code"; elif running; then echo running; else echo none; fi
+  up=
+  { read -r up _ </proc/uptime; } 2>/dev/null
+  # The kernel counts the start of a process in hundredths of a second since the boot.
+  since=
+  if ended; then echo "exited $code"; elif running; then echo running && since=$start; else echo none; fi
+  [ "${up%%.*}" ] && echo "up ${up%%.*}${since:+ for $((${up%%.*} - since / 100))}"
+  exit 0
   ;;
 forget)
   running && ! ended && exit 4

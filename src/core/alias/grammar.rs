@@ -145,7 +145,7 @@ impl Format {
     pub(crate) fn read_with(
         &self,
         line: &str,
-        tail: &Tail,
+        tail: &Tail<'_>,
         known: Option<&BTreeSet<String>>,
     ) -> Result<Option<Reading>, Exhausted> {
         let all = tail.pairs.len();
@@ -162,9 +162,9 @@ impl Format {
             let head = pairs.first().map_or(line, |first| &line[..first.start]);
             if let Some(mut reading) = self.read_head(head)? {
                 for pair in pairs {
-                    reading.defaulted.remove(&pair.key);
-                    let before = reading.parameters.insert(pair.key.clone(), pair.value.clone());
-                    reading.overridden.extend(before.map(|before| (pair.key.clone(), before)));
+                    reading.defaulted.remove(pair.key);
+                    let before = reading.parameters.insert(pair.key.to_owned(), pair.value.to_owned());
+                    reading.overridden.extend(before.map(|before| (pair.key.to_owned(), before)));
                 }
                 return Ok(Some(reading));
             }

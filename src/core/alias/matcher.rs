@@ -4,7 +4,7 @@
 //! rarest of its words wherever it stands, and only formats without any certain word are tried on each line.
 
 use crate::core::alias::grammar::{Exhausted, Format};
-use crate::core::alias::outline::Outline;
+use crate::core::alias::outline::{Outline, folded};
 use crate::core::alias::pairs::Tail;
 use crate::core::alias::spec::Alias;
 use crate::core::alias::suggest::nearest;
@@ -297,7 +297,7 @@ impl Index {
 
     /// The formats worth trying, in load order.
     fn candidates(&self, line: &str) -> Vec<usize> {
-        let lower = line.to_lowercase();
+        let lower = folded(line);
         let mut words = lower.split_whitespace();
         let mut found = self.rest.clone();
         if let Some(first) = words.next() {

@@ -6,7 +6,7 @@
 /// One place between white space in a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A word that has to stand there, in lower case.
+    /// A word that has to stand there, as [`folded`] writes it.
     Word(String),
     /// A parameter: one word or more.
     Parameter {
@@ -17,6 +17,20 @@ pub(crate) enum Place {
     },
     /// Something that only the expression itself can tell.
     Other,
+}
+
+/// A word with its letters told apart only as far as expressions without case do: every letter that some capital has in common becomes one,
+/// so `ſ` is `s` and every sigma is `σ`. Lower case alone would keep those apart.
+pub(crate) fn folded(word: &str) -> String {
+    let mut folded = String::with_capacity(word.len());
+    for character in word.chars() {
+        let mut capitals = character.to_uppercase();
+        match (capitals.next(), capitals.next()) {
+            (Some(capital), None) => folded.extend(capital.to_lowercase()),
+            _ => folded.extend(character.to_lowercase()),
+        }
+    }
+    folded
 }
 
 /// A row of places.
@@ -75,7 +89,7 @@ impl Outline {
                             _ => None,
                         })
                         .collect();
-                    places.push(word.map_or(Place::Other, |word| Place::Word(word.to_lowercase())));
+                    places.push(word.map_or(Place::Other, |word| Place::Word(folded(&word))));
                 }
             }
         }

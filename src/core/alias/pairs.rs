@@ -5,20 +5,20 @@
 
 /// The pairs that a line ends with, first to last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Tail {
+pub(crate) struct Tail<'l> {
     /// Each pair; together with white space they make up the rest of the line from the first one's `start`.
-    pub(crate) pairs: Vec<Pair>,
+    pub(crate) pairs: Vec<Pair<'l>>,
 }
 
-/// One pair.
+/// One pair. A line may hold a thousand, and most lines are read for what is before them, so nothing is copied out of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pair {
+pub(crate) struct Pair<'l> {
     /// Byte offset of the key.
     pub(crate) start: usize,
     /// The key.
-    pub(crate) key: String,
+    pub(crate) key: &'l str,
     /// The value without its quotes.
-    pub(crate) value: String,
+    pub(crate) value: &'l str,
 }
 
 /// How a value is written at some place, and where it ends.
@@ -27,55 +27,55 @@ struct Span {
     end: usize,
 }
 
-impl Tail {
+/// A candidate that counts: its value, and the place of the candidate behind it.
+struct Counted {
+    value: std::ops::Range<usize>,
+    next: Option<usize>,
+}
+
+impl<'l> Tail<'l> {
     /// Finds the longest run of pairs at the end. Takes time linear in the line: every place is looked at a fixed number of times.
-    pub(crate) fn of(line: &str) -> Self {
+    pub(crate) fn of(line: &'l str) -> Self {
         if !line.contains('=') {
             return Self::default();
         }
         let lines = Landmarks::of(line);
         let end = line.trim_end().len();
         // From the last candidate to the first, a candidate counts when what follows its value is the end or a candidate that counts.
-        let mut next_of: Vec<Option<usize>> = vec![None; lines.candidates.len()];
-        let mut counts = vec![false; lines.candidates.len()];
+        let mut counted: Vec<Option<Counted>> = Vec::new();
+        counted.resize_with(lines.candidates.len(), || None);
         for (place, candidate) in lines.candidates.iter().enumerate().rev() {
-            let Some(span) = lines.value(line, candidate.value_start, end) else { continue };
-            if span.end >= end {
-                counts[place] = true;
+            let Some(Span { value, end: behind }) = lines.value(line, candidate.value_start, end) else { continue };
+            if behind >= end {
+                counted[place] = Some(Counted { value, next: None });
                 continue;
             }
-            let blank = line[span.end..].len() - line[span.end..].trim_start().len();
-            let following = span.end + blank;
+            let blank = line[behind..].len() - line[behind..].trim_start().len();
             if blank == 0 {
                 continue;
             }
-            if let Ok(next) = lines.candidates.binary_search_by_key(&following, |other| other.start)
-                && counts[next]
+            if let Some(next) = lines.candidate_at(behind + blank, place)
+                && counted[next].is_some()
             {
-                counts[place] = true;
-                next_of[place] = Some(next);
+                counted[place] = Some(Counted { value, next: Some(next) });
             }
         }
-        let Some(first) = counts.iter().position(|counts| *counts) else { return Self::default() };
         let mut pairs = Vec::new();
-        let mut place = Some(first);
+        let mut place = counted.iter().position(Option::is_some);
         while let Some(at) = place {
-            let candidate = &lines.candidates[at];
-            if let Some(span) = lines.value(line, candidate.value_start, end) {
-                pairs.push(Pair {
-                    start: candidate.start,
-                    key: line[candidate.start..candidate.value_start - 1].to_owned(),
-                    value: line[span.value].to_owned(),
-                });
-            }
-            place = next_of[at];
+            let (candidate, found) = (&lines.candidates[at], counted[at].take());
+            place = found.and_then(|Counted { value, next }| {
+                let key = &line[candidate.start..candidate.value_start - 1];
+                pairs.push(Pair { start: candidate.start, key, value: &line[value] });
+                next
+            });
         }
         Self { pairs }
     }
 
     /// How many pairs from the end have keys that pass.
     pub(crate) fn known(&self, known: impl Fn(&str) -> bool) -> usize {
-        self.pairs.iter().rev().take_while(|pair| known(&pair.key)).count()
+        self.pairs.iter().rev().take_while(|pair| known(pair.key)).count()
     }
 }
 
@@ -107,34 +107,44 @@ impl Landmarks {
         let mut before_blank = true;
         for (at, character) in line.char_indices() {
             match character {
-                '{' => {
-                    open.push(braces.len());
-                    braces.push((at, None));
+                '=' => {
+                    candidates.extend(word.map(|start| Candidate { start, value_start: at + 1 }));
+                    word = None;
                 }
-                '}' => {
-                    if let Some((_, end)) = open.pop().and_then(|opening: usize| braces.get_mut(opening)) {
-                        *end = Some(at + 1);
+                '_' => word = if before_blank { Some(at) } else { word },
+                letter if letter.is_alphabetic() => word = if before_blank { Some(at) } else { word },
+                digit if digit.is_alphanumeric() => {}
+                other => {
+                    word = None;
+                    match other {
+                        '{' => {
+                            open.push(braces.len());
+                            braces.push((at, None));
+                        }
+                        '}' => {
+                            if let Some((_, end)) = open.pop().and_then(|opening: usize| braces.get_mut(opening)) {
+                                *end = Some(at + 1);
+                            }
+                        }
+                        _ => {
+                            if let Some(kind) = QUOTES.iter().position(|(_, closing)| *closing == other) {
+                                closing[kind].push(at);
+                            }
+                        }
                     }
                 }
-                _ => {
-                    if let Some(kind) = QUOTES.iter().position(|(_, closing)| *closing == character) {
-                        closing[kind].push(at);
-                    }
-                }
-            }
-            if character == '=' {
-                if let Some(start) = word {
-                    candidates.push(Candidate { start, value_start: at + 1 });
-                }
-                word = None;
-            } else if before_blank && (character.is_alphabetic() || character == '_') {
-                word = Some(at);
-            } else if !(character.is_alphanumeric() || character == '_') {
-                word = None;
             }
             before_blank = character.is_whitespace();
         }
         Self { candidates, braces, closing }
+    }
+
+    /// The candidate that starts here, which is behind the one at `after` and mostly the next.
+    fn candidate_at(&self, start: usize, after: usize) -> Option<usize> {
+        match self.candidates.get(after + 1) {
+            Some(next) if next.start == start => Some(after + 1),
+            _ => self.candidates.binary_search_by_key(&start, |other| other.start).ok(),
+        }
     }
 
     fn value(&self, line: &str, start: usize, end: usize) -> Option<Span> {

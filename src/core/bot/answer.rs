@@ -4,14 +4,13 @@ use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
-use crate::core::action::params::MASK;
 use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
 use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{ActionRef, DeliveryId, RequestId};
+use crate::core::id::{ActionRef, RequestId};
 use crate::core::input::{Ask, Back, Principal, Purpose, Ticket};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, answer_to};
 use crate::core::message::card::{Card, Ended, ListRow};
 use crate::core::message::markdown;
 use crate::core::message::output;
@@ -23,6 +22,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// The most executions that one caller of the control socket gets.
+const MOST_LISTED: usize = 1000;
 
 impl Bot {
     pub(super) fn asked(
@@ -59,19 +61,18 @@ impl Bot {
             Ask::Run { action, parameters } => {
                 self.asked_to_run(step, moment, request, from, &rights, &action, parameters)
             }
-            Ask::Executions { limit } => look_up(Query::Newest(limit), limit.to_string(), Purpose::List),
+            Ask::Executions { limit } => {
+                let limit = limit.min(MOST_LISTED);
+                let query = Query::Visible { limit, actions: rights.globs(Verb::View) };
+                look_up(query, limit.to_string(), Purpose::List)
+            }
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
-            Ask::Reload if rights.administers() => {
-                step.effects.push(Effect::Reload { back });
-                Ok(())
-            }
-            Ask::Reload => {
-                let text = self.sentences.phrase(&Phrase::NotAdmin);
-                answer(step, request, Answer::Refused { text });
-                Ok(())
-            }
+            Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
+            Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
+            Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
+            Ask::Reload => self.ask_reload(step, moment, &rights, back),
             Ask::Health => Ok(()),
         }
     }
@@ -133,8 +134,13 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         // One that ended while the store was being asked still goes on in this answer. The next answer knows better: by then the end is
         // on disk. Taking this one for true would stop what is not there, which the memory does not forgive.
-        let live = &self.memory.executions;
-        let overtaken = |found: &Execution| !found.status.is_final() && !live.contains_key(&found.request.id);
+        // The same goes for a judgement.
+        let (live, open) = (&self.memory.executions, &self.memory.questions);
+        let overtaken = |found: &Execution| {
+            let id = &found.request.id;
+            (!found.status.is_final() && !live.contains_key(id))
+                || (found.status == Status::Unknown && found.judged.is_none() && !open.contains_key(id))
+        };
         if executions.iter().any(overtaken) {
             if !ticket.again {
                 step.effects.push(Effect::Find { query: query(&ticket), ticket: Ticket { again: true, ..ticket } });
@@ -144,7 +150,7 @@ impl Bot {
         }
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::List => Verb::View,
-            Purpose::Cancel | Purpose::Rerun => Verb::Run,
+            Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
         let mut visible: Vec<Execution> = executions
@@ -164,7 +170,8 @@ impl Bot {
         match ticket.purpose {
             Purpose::Show | Purpose::List => self.show(step, moment, &ticket.back, execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
-            Purpose::Rerun => self.rerun(step, moment, ticket, &execution),
+            Purpose::Rerun => self.rerun(step, moment, &ticket, &execution),
+            Purpose::Settle(judgement) => self.settle(step, moment, ticket, &execution, judgement),
         }
     }
 
@@ -217,24 +224,14 @@ impl Bot {
             } else {
                 Vec::new()
             };
-            let card = Card::Ended(Ended {
-                mark: mark(execution.status),
-                line: shown_line(&execution),
-                id: id.short().to_owned(),
-                verdict: verdict(&execution, &self.sentences),
-                took: format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at)),
-                error: execution.error.clone().unwrap_or_default(),
-                silent: self.sentences.phrase(&Phrase::NoOutput),
-                outputs,
-                attached: false,
-                unknown: execution.status == Status::Unknown,
-            });
+            let took = format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at));
+            let card = Card::Ended(Ended { attached: false, ..self.ended_card(&execution, took) });
             (self.sentences.say(&card), files)
         } else {
             (self.first_card(&id, moment.at), Vec::new())
         };
         let body = Body::Post { root: root.map(|post| Thread::Post { post }), text, files };
-        self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{post}-show")), channel, body })
+        self.deliver(step, moment, Delivery { id: answer_to(post, "show"), channel, body })
     }
 
     fn cancel(
@@ -270,60 +267,26 @@ impl Bot {
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
-        ticket: Ticket,
+        ticket: &Ticket,
         execution: &Execution,
     ) -> Result<(), Contradiction> {
-        let request = &execution.request;
-        if !request.secrets.is_empty() {
-            let card = Card::SecretsGone { id: request.id.short().to_owned(), names: request.secrets.clone() };
-            return self.say(step, moment, &ticket.back, &card);
+        if let (Some(id), Back::Request { request }) =
+            (self.run_again(step, moment, ticket, execution, None)?, &ticket.back)
+        {
+            answer(step, *request, Answer::Started { id });
         }
-        if self.stopping {
-            return self.say(step, moment, &ticket.back, &Card::Stopping);
-        }
-        let Some(action) = self.catalog.actions.get(&request.action).cloned() else {
-            return self.say(step, moment, &ticket.back, &Card::Disabled { action: request.action.to_string() });
-        };
-        let given = request.parameters.iter().filter(|(name, value)| {
-            let parameter = action.parameters.get(*name);
-            let fixed = parameter.is_some_and(|parameter| parameter.immutable || parameter.secret);
-            let defaulted = parameter.is_some_and(|parameter| parameter.default.as_ref() == Some(*value));
-            // A default that a secret was put into is remembered as stars, and has to be rendered again.
-            !fixed && !defaulted && value.as_str() != Some(MASK)
-        });
-        let given = given.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
-        let fixed = alias.into_iter().flat_map(|alias| &alias.immutable_parameters);
-        let fixed = fixed.filter(|(name, value)| request.parameters.get(*name) == Some(*value));
-        let trusted = fixed.map(|(name, _)| name.clone()).collect();
-        let wish = Wish {
-            action,
-            given,
-            by: ticket.from,
-            back: ticket.back.clone(),
-            line: request.line.clone(),
-            correctable: false,
-            alias: request.alias.clone(),
-            trusted,
-            rerun_of: Some(request.id.clone()),
-        };
-        let started = self.start(step, moment, wish)?;
-        match (started, &ticket.back) {
-            (Ok(id), Back::Request { request }) => {
-                answer(step, *request, Answer::Started { id });
-                Ok(())
-            }
-            (Ok(_), Back::Chat { .. }) => Ok(()),
-            (Err(declined), back) => self.say(step, moment, back, &declined.card),
-        }
+        Ok(())
     }
 }
 
 /// The question that a ticket went with.
 fn query(ticket: &Ticket) -> Query {
     match ticket.purpose {
-        Purpose::List => Query::Newest(ticket.asked.parse().unwrap_or(LONGEST_LIST)),
-        Purpose::Show | Purpose::Cancel | Purpose::Rerun => Query::ById(ticket.asked.clone()),
+        Purpose::List => Query::Visible {
+            limit: ticket.asked.parse().unwrap_or(LONGEST_LIST),
+            actions: ticket.rights.globs(Verb::View),
+        },
+        Purpose::Show | Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
     }
 }
 
@@ -331,7 +294,7 @@ fn answer(step: &mut Step, request: RequestId, answer: Answer) {
     step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
 }
 
-fn name_of(principal: &Principal) -> &str {
+pub(super) fn name_of(principal: &Principal) -> &str {
     match principal {
         Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name,
     }

@@ -64,11 +64,6 @@ impl Bot {
         }
         Ok(())
     }
-
-    /// The channel that hears of trouble with the bot itself, once it is known.
-    pub(super) fn admin_channel(&self) -> Option<ChannelId> {
-        self.directory.channels.get(self.settings.admin_channel.as_ref()?).cloned()
-    }
 }
 
 fn still_running(execution: &Execution) -> StillRunning {

@@ -3,13 +3,14 @@
 //! That there is an answer at all shows that the loop turns; whoever gets none says so itself.
 
 use super::Bot;
+use super::listen::FRESH;
 use crate::core::action::run::Exit;
 use crate::core::effect::HealthPart;
 use crate::core::id::Host;
 use crate::core::input::Connection;
 use crate::core::message::card::{Card, StatusPart};
 use crate::core::message::phrase::Phrase;
-use crate::core::message::span::span;
+use crate::core::message::span::{size, span};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,15 +19,12 @@ use std::time::Duration;
 const MANY_WAITING: usize = 100;
 /// A delivery that waits so long means the same.
 const LONG_WAITING: Duration = Duration::from_secs(60);
-/// So little room is too little for the store, which takes it in pieces of 16 MiB.
-const LITTLE_ROOM: u64 = 64 << 20;
 /// How long a node that could not be reached is spoken of.
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
 /// So many nodes out of reach, and none in reach, mean that the way to the nodes is broken and not the nodes.
 const MANY_UNREACHABLE: usize = 3;
 /// How many nodes are kept in mind.
 const MOST_NODES: usize = 1000;
-const MIB: u64 = 1 << 20;
 
 /// What is known of the parts beside the memory. Lost without harm.
 #[derive(Debug, Default)]
@@ -41,13 +39,18 @@ pub(super) struct Standing {
 impl Standing {
     /// Takes note of how a command ended on a node.
     pub(super) fn met(&mut self, host: &Host, exit: &Exit, at: Timestamp) {
-        if let Exit::Unreachable { why } = exit {
-            if self.unreachable.len() < MOST_NODES || self.unreachable.contains_key(host) {
-                self.unreachable.insert(host.clone(), (at, why.clone()));
+        match exit {
+            Exit::Unreachable { why } => {
+                if self.unreachable.len() < MOST_NODES || self.unreachable.contains_key(host) {
+                    self.unreachable.insert(host.clone(), (at, why.clone()));
+                }
             }
-        } else {
-            self.reached = Some(at);
-            self.unreachable.remove(host);
+            // The way there was lost, or was not found again; that says nothing of now.
+            Exit::Unknown { .. } => {}
+            Exit::Code { .. } | Exit::Timeout | Exit::Canceled | Exit::Unheard { .. } | Exit::NeverBegan { .. } => {
+                self.reached = Some(at);
+                self.unreachable.remove(host);
+            }
         }
     }
 
@@ -71,6 +74,8 @@ impl Bot {
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.executions.len(),
+            waiting: self.memory.questions.len(),
+            frozen: self.frozen_why(),
             parts: parts
                 .into_iter()
                 .map(|part| StatusPart {
@@ -86,8 +91,12 @@ impl Bot {
 
     /// Each part of the path from chat to nodes.
     pub(super) fn health(&self, now: Timestamp) -> Vec<HealthPart> {
-        let mut parts = vec![self.chat_health(), self.outbox_health(), self.store_health(), self.content_health()];
+        let mut parts = vec![self.chat_health(now), self.outbox_health(), self.store_health(), self.content_health()];
         parts.extend([self.inventory_health(), self.ssh_health(now)]);
+        if let Some(frozen) = &self.memory.frozen {
+            // Somebody wanted it so, or else the bot is in trouble.
+            parts.push(("freeze", frozen.by.is_some(), frozen.why.clone()));
+        }
         if self.stopping {
             parts.push(("bot", false, self.sentences.phrase(&Phrase::HealthStopping)));
         }
@@ -95,17 +104,33 @@ impl Bot {
             name: name.to_owned(),
             works,
             says,
-            since: (!works).then(|| self.standing.since.get(name).copied().unwrap_or(now)),
+            since: (!works).then(|| self.broken_since(name).unwrap_or(now)),
             advice: if works { String::new() } else { self.sentences.phrase(&Phrase::HealthAdvice { part: name }) },
         };
         parts.into_iter().map(told).collect()
     }
 
-    fn chat_health(&self) -> (&'static str, bool, String) {
-        match &self.connection {
-            Connection::Up { username, .. } => ("chat", true, self.sentences.phrase(&Phrase::HealthChat { username })),
-            Connection::Down { why } => ("chat", false, why.clone()),
+    fn chat_health(&self, now: Timestamp) -> (&'static str, bool, String) {
+        match (&self.connection, self.other_instance(now)) {
+            (Connection::Up { .. }, Some(other)) => {
+                ("chat", false, self.sentences.phrase(&Phrase::HealthOther { other }))
+            }
+            (Connection::Up { username, .. }, None) => {
+                ("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
+            }
+            (Connection::Down { why }, _) => ("chat", false, why.clone()),
         }
+    }
+
+    /// Another bot that speaks with our account, and was heard to lately.
+    fn other_instance(&self, now: Timestamp) -> Option<&str> {
+        let (other, _) = self.other.as_ref().filter(|(_, seen)| now.duration_since(*seen) < FRESH)?;
+        Some(other)
+    }
+
+    fn broken_since(&self, name: &str) -> Option<Timestamp> {
+        let frozen = self.memory.frozen.as_ref().filter(|_| name == "freeze").map(|frozen| frozen.since);
+        frozen.or_else(|| self.standing.since.get(name).copied())
     }
 
     fn outbox_health(&self) -> (&'static str, bool, String) {
@@ -119,12 +144,14 @@ impl Bot {
     }
 
     fn store_health(&self) -> (&'static str, bool, String) {
-        let vitals = &self.vitals.store;
-        let room = vitals.free.map(|free| free / MIB);
-        let trouble = vitals.trouble.as_ref().map_or("", |(why, _)| why.as_str());
-        let enough = vitals.free.is_none_or(|free| free >= LITTLE_ROOM);
-        let phrase = Phrase::HealthStore { known: room.is_some(), room: room.unwrap_or_default(), trouble };
-        ("store", enough && trouble.is_empty(), self.sentences.phrase(&phrase))
+        let storage = &self.storage;
+        let phrase = Phrase::HealthStore {
+            free: &storage.free.map(size).unwrap_or_default(),
+            reserve: &size(storage.reserve),
+            low: storage.is_low(),
+            refused: storage.refused.as_deref().unwrap_or_default(),
+        };
+        ("store", !storage.is_low() && storage.refused.is_none(), self.sentences.phrase(&phrase))
     }
 
     fn content_health(&self) -> (&'static str, bool, String) {

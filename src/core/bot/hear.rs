@@ -3,6 +3,7 @@
 use super::start::{Declined, Wish, numbered, secrets};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
+use crate::core::action::execution::EffectClass;
 use crate::core::action::params::MASK;
 use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
@@ -17,7 +18,7 @@ use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
-use crate::core::input::{Back, ChannelKind, HeardPost, Identity, Principal, Purpose, Ticket};
+use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
 use crate::core::message::markdown;
@@ -30,12 +31,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A line older than this when it is heard was written while the bot was away; it is not run.
-const LATE: SignedDuration = SignedDuration::from_mins(2);
 /// How many commands that begin alike are shown to somebody who left something out.
 const MOST_ALIKE: usize = 5;
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
+/// The highest number that can be chosen.
+const HIGHEST: usize = 99;
 
 /// Who wrote a line that is being taken up, and where its answer goes.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ struct Speaker<'a> {
     rights: Rights,
     back: Back,
     channel: ChannelId,
+    /// How long ago the line was written, where that was not heard as it happened.
+    missed: Option<String>,
 }
 
 impl Speaker<'_> {
@@ -54,14 +57,22 @@ impl Speaker<'_> {
 
 impl Bot {
     pub(super) fn hear(&mut self, step: &mut Step, moment: &mut Moment, post: &HeardPost) -> Result<(), Contradiction> {
-        let Some((me, username)) = self.me() else { return Ok(()) };
-        if admit(post, me).is_err() || self.memory.has_taken(&post.id, &post.channel, post.created) {
+        self.considered(post);
+        let Some((me, username)) = self.own.clone() else { return Ok(()) };
+        let username = username.as_str();
+        if post.author == me {
+            return self.recognise(step, moment, post);
+        }
+        let changed = self.changed_unread(post);
+        let original = || HeardPost { marks: PostMarks { edited: false, ..post.marks.clone() }, ..post.clone() };
+        let admitted = if changed { admit(&original(), &me) } else { admit(post, &me) };
+        if admitted.is_err() || self.memory.has_taken(&post.id) {
             return Ok(());
         }
         let direct = post.channel_kind == ChannelKind::Direct;
         let found = addressed(&post.message, username, direct, &self.settings);
         let words = found.map_or(post.message.trim(), |(_, line)| line);
-        let chosen = self.chosen(post, words, moment.at);
+        let chosen = self.chosen(post, words, found.is_some(), moment.at);
         let (meant, line) = match (&chosen, found) {
             (Some(_), _) => (Meant::Surely, words),
             (None, Some(found)) => found,
@@ -80,13 +91,13 @@ impl Bot {
         self.note(step, moment, taken)?;
         react(step, &post.channel, &post.id, "eyes");
         let back = Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() };
-        let age = moment.at.duration_since(post.created);
+        let ago = span(Duration::try_from(post.heard.duration_since(post.created)).unwrap_or_default());
         let refusal = if elsewhere {
             Some(Card::Elsewhere { channels: self.settings.channels.clone() })
         } else if self.stopping {
             Some(Card::Stopping)
-        } else if age > LATE {
-            Some(Card::Late { line: line.clone(), ago: span(Duration::try_from(age).unwrap_or_default()) })
+        } else if changed || self.is_late(post) {
+            Some(Card::Late { line: self.masked(&line), ago: ago.clone() })
         } else if line.is_empty() {
             Some(Card::Called)
         } else {
@@ -110,12 +121,16 @@ impl Bot {
             }
         }
         let Some(identity) = &post.identity else {
-            return self.say(step, moment, &back, &Card::NotIdentified);
+            return self.say(step, moment, &back, &Card::NotIdentified { line: self.masked(&line) });
         };
         let rights = self.rights(Asker::Chat(identity));
-        let speaker = Speaker { identity, rights, back, channel: post.channel.clone() };
-        if let Some(choice) = chosen {
-            self.close_offer(step, moment, &speaker)?;
+        let missed = post.missed.then_some(ago);
+        let speaker = Speaker { identity, rights, back, channel: post.channel.clone(), missed };
+        if let Some((number, choice)) = chosen {
+            // What answers a question leaves an offer as it stands.
+            if let Some(number) = number {
+                self.use_up(step, moment, &speaker, number)?;
+            }
             return self.obey(step, moment, &speaker, &choice.line, choice.alias.as_ref());
         }
         self.obey(step, moment, &speaker, &line, None)
@@ -123,14 +138,31 @@ impl Bot {
 
     /// The line that a number picks from an open offer. What was offered in a thread is answered there: elsewhere a number is more
     /// likely part of another talk.
-    fn chosen(&self, post: &HeardPost, words: &str, now: Timestamp) -> Option<Choice> {
+    fn chosen(&self, post: &HeardPost, words: &str, called: bool, now: Timestamp) -> Option<(Option<usize>, Choice)> {
         let Some(Command::Choose(number)) = Command::read(words) else { return None };
+        let answered = self.answered(post, number, called).map(|choice| (None, choice));
+        if answered.is_some() && post.root.is_some() {
+            return answered;
+        }
+        self.offered(post, number, now).map(|choice| (Some(number), choice)).or(answered)
+    }
+
+    fn offered(&self, post: &HeardPost, number: usize, now: Timestamp) -> Option<Choice> {
         let offer = self.memory.choices.get(&(post.author.clone(), post.channel.clone()))?;
         let thread = match &offer.back {
             Back::Chat { root, .. } => root.is_none() || *root == post.root,
             Back::Request { .. } => false,
         };
-        (thread && now <= offer.until).then(|| offer.lines.get(number - 1).cloned()).flatten()
+        // A number that is older than the question belongs to another talk, and may be read late.
+        let asked = match &offer.back {
+            Back::Chat { post, .. } => self.memory.written(post),
+            Back::Request { .. } => None,
+        };
+        if !thread || now > offer.until || asked.is_some_and(|asked| post.created < asked) {
+            return None;
+        }
+        let choice = offer.lines.get(number - 1).filter(|choice| !choice.line.is_empty())?;
+        Some(choice.clone())
     }
 
     /// Whether a bare line means something to the bot, said by this person.
@@ -144,12 +176,71 @@ impl Bot {
         !matches!(self.catalog.matcher.select_among(line, &may), Selection::None)
     }
 
-    fn close_offer(&mut self, step: &mut Step, moment: &Moment, speaker: &Speaker<'_>) -> Result<(), Contradiction> {
+    /// An offer is good for one choice; lines that were missed keep their numbers until each is chosen.
+    fn use_up(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        number: usize,
+    ) -> Result<(), Contradiction> {
         let key = (speaker.identity.id.clone(), speaker.channel.clone());
-        if self.memory.choices.contains_key(&key) {
-            self.note(step, moment, Fact::ChoiceClosed { user: key.0, channel: key.1 })?;
+        let Some(offer) = self.memory.choices.get(&key).cloned() else { return Ok(()) };
+        let spent = |place: usize, choice: &Choice| place + 1 == number || !choice.again;
+        let left = offer.lines.into_iter().enumerate().map(|(place, choice)| {
+            if spent(place, &choice) { Choice { line: String::new(), alias: None, again: false } } else { choice }
+        });
+        let left: Vec<Choice> = left.collect();
+        let fact = if left.iter().any(|choice| choice.again) {
+            Fact::ChoiceOffered { user: key.0, back: offer.back, lines: left, until: offer.until }
+        } else {
+            Fact::ChoiceClosed { user: key.0, channel: key.1 }
+        };
+        self.note(step, moment, fact)
+    }
+
+    /// A post that was edited before anybody could read it: what it said first is not known, so it is answered and nothing more.
+    fn changed_unread(&self, post: &HeardPost) -> bool {
+        post.missed && post.marks.edited && self.memory.heard().is_some_and(|heard| post.created > heard)
+    }
+
+    /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
+    fn masked(&self, line: &str) -> String {
+        match self.catalog.matcher.select(line) {
+            Selection::One(found) => hide(line, self.secrets_in(&found)),
+            Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
+            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &|_| true).0,
         }
-        Ok(())
+    }
+
+    /// Whether a line that was missed is too old to be run, or so old that it may have been taken up and forgotten.
+    fn is_late(&self, post: &HeardPost) -> bool {
+        let most = SignedDuration::try_from(self.settings.late_after).unwrap_or(SignedDuration::MAX);
+        let forgotten = self.memory.floor().is_some_and(|floor| post.created < floor);
+        post.missed && (forgotten || post.heard.duration_since(post.created) > most)
+    }
+
+    /// Offers a line that was missed under a number of its own, beside those that are offered already.
+    fn ask_again(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        choice: Choice,
+        ago: String,
+    ) -> Result<(), Contradiction> {
+        let key = (speaker.identity.id.clone(), speaker.channel.clone());
+        let open = self.memory.choices.get(&key).filter(|offer| moment.at <= offer.until);
+        let mut lines = open.map(|offer| offer.lines.clone()).unwrap_or_default();
+        let line = choice.line.clone();
+        lines.push(choice);
+        let number = lines.len();
+        self.not_done(step, speaker, "question");
+        if number > HIGHEST {
+            return self.say(step, moment, &speaker.back, &Card::Late { line, ago });
+        }
+        self.offer(step, moment, speaker, lines)?;
+        self.say(step, moment, &speaker.back, &Card::AskAgain { line, ago, number })
     }
 
     /// Does what a line says.
@@ -161,8 +252,7 @@ impl Bot {
         line: &str,
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
-        // A command that somebody may not give is not there.
-        let command = Command::read(line).filter(|command| *command != Command::Reload || speaker.rights.administers());
+        let command = Command::read(line);
         if !speaker.rights.any() && command != Some(Command::WhoAmI) {
             self.not_done(step, speaker, "no_entry");
             return self.say(step, moment, &speaker.back, &Card::NoRole);
@@ -190,25 +280,33 @@ impl Bot {
                 let card = self.status_card(moment.at);
                 self.say(step, moment, &speaker.back, &card)
             }
-            Some(Command::Reload) => {
-                step.effects.push(Effect::Reload { back: speaker.back.clone() });
-                Ok(())
-            }
+            Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
             Some(Command::List(most)) => {
-                look_up(step, speaker, Query::Newest(most), most.to_string(), Purpose::List);
-                Ok(())
+                let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };
+                self.look_up(step, moment, speaker, line, (query, most.to_string(), Purpose::List))
             }
             Some(Command::Show(id)) => {
-                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Show);
-                Ok(())
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
             }
             Some(Command::Cancel(id)) => {
-                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Cancel);
-                Ok(())
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
             }
             Some(Command::Rerun(id)) => {
-                look_up(step, speaker, Query::ById(id.clone()), id, Purpose::Rerun);
-                Ok(())
+                // What it would repeat is not known here, so it counts as what can do harm.
+                if let Some(ago) = speaker.missed.clone() {
+                    let choice = Choice { line: line.to_owned(), alias: None, again: true };
+                    return self.ask_again(step, moment, speaker, choice, ago);
+                }
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Rerun))
+            }
+            Some(Command::Settle(id, judgement)) => {
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Settle(judgement)))
+            }
+            Some(Command::Freeze(reason)) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, Some(reason), &speaker.back)
+            }
+            Some(Command::Unfreeze) => {
+                self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
             None => self.match_alias(step, moment, speaker, line, meant),
@@ -238,12 +336,10 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Selection::None => {
-                let mut offered = self.suggest(line, &may);
-                offered.retain(|line| speaker.rights.administers() || Command::read(line) != Some(Command::Reload));
-                let (hidden, offered) = self.without_secrets(line, offered, &may);
+                let (hidden, offered) = self.without_secrets(line, self.suggest(line, &may), &may);
                 let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
                 let card = Card::NotUnderstood { line: hidden, suggestions: numbered(&offered), alike };
-                let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
+                let choices = offered.into_iter().map(|line| Choice { line, alias: None, again: false }).collect();
                 self.offer(step, moment, speaker, choices)?;
                 self.not_done(step, speaker, "question");
                 self.say(step, moment, &speaker.back, &card)
@@ -251,7 +347,8 @@ impl Bot {
             Selection::Ambiguous(found) => {
                 let choices = found
                     .iter()
-                    .map(|found| Choice { line: line.to_owned(), alias: Some(found.alias.reference.clone()) });
+                    .map(|found| (line.to_owned(), Some(found.alias.reference.clone())))
+                    .map(|(line, alias)| Choice { line, alias, again: false });
                 let hidden = hide(line, found.iter().flat_map(|found| self.secrets_in(found)));
                 // What is offered is remembered, so a line with a secret in it cannot be picked by a number.
                 let pick = hidden == line;
@@ -308,9 +405,20 @@ impl Bot {
             trusted,
             rerun_of: None,
         };
+        if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
+            && self.prepare(&wish).is_ok()
+        {
+            // A line with a secret in it cannot be remembered.
+            if !wish.correctable {
+                self.not_done(step, speaker, "question");
+                return self.say(step, moment, &speaker.back, &Card::Late { line: wish.line, ago });
+            }
+            let choice = Choice { line: line.to_owned(), alias: Some(alias.reference.clone()), again: true };
+            return self.ask_again(step, moment, speaker, choice, ago);
+        }
         if let Err(declined) = self.start(step, moment, wish)? {
             let Declined { card, offered } = *declined;
-            let choices = offered.into_iter().map(|line| Choice { line, alias: None }).collect();
+            let choices = offered.into_iter().map(|line| Choice { line, alias: None, again: false }).collect();
             self.offer(step, moment, speaker, choices)?;
             self.not_done(step, speaker, "question");
             self.say(step, moment, &speaker.back, &card)?;
@@ -452,9 +560,7 @@ impl Bot {
         let concerned = |name: &str, description: &str| {
             words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
         };
-        let own = COMMANDS.iter().filter(|(name, description)| {
-            concerned(name, description) && (*name != "reload" || speaker.rights.administers())
-        });
+        let own = COMMANDS.iter().filter(|(name, description)| concerned(name, description));
         let line = |(name, description): &(&str, &str)| HelpLine {
             display: (*name).to_owned(),
             description: (*description).to_owned(),
@@ -472,16 +578,28 @@ impl Bot {
             |line: &HelpLine| line.display.split_whitespace().next().is_some_and(|word| word.to_lowercase() == first);
         lines.filter(begins).take(MOST_ALIKE).collect()
     }
-}
 
-fn look_up(step: &mut Step, speaker: &Speaker<'_>, query: Query, asked: String, purpose: Purpose) {
-    let ticket = Ticket {
-        from: speaker.principal(),
-        rights: speaker.rights.clone(),
-        back: speaker.back.clone(),
-        asked,
-        purpose,
-        again: false,
-    };
-    step.effects.push(Effect::Find { query, ticket });
+    /// Asks the store. The answer comes with another event, so that it is owed is remembered.
+    fn look_up(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        (query, asked, purpose): (Query, String, Purpose),
+    ) -> Result<(), Contradiction> {
+        if let Back::Chat { channel, root, post } = speaker.back.clone() {
+            self.note(step, moment, Fact::AnswerOwed { post, channel, root, line: line.to_owned() })?;
+        }
+        let ticket = Ticket {
+            from: speaker.principal(),
+            rights: speaker.rights.clone(),
+            back: speaker.back.clone(),
+            asked,
+            purpose,
+            again: false,
+        };
+        step.effects.push(Effect::Find { query, ticket });
+        Ok(())
+    }
 }

@@ -5,6 +5,7 @@
 //!
 //! This file routes; the work is in the files beside it, one for each way in:
 //! - [`mod@hear`]: a post was heard;
+//! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
@@ -12,16 +13,22 @@
 //! - [`mod@health`]: which part of the path does not work, since when, and what to do;
 //! - [`mod@reload`]: configuration and packs were read again;
 //! - [`mod@farewell`]: the process is being stopped.
+//! - [`mod@freeze`]: nothing new is to be begun;
+//! - [`mod@recover`]: the process has started again, or a command was lost on its way;
+//! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod answer;
 mod farewell;
+mod freeze;
 mod health;
 mod hear;
+mod listen;
 mod recover;
 mod reload;
+mod settle;
 mod start;
 mod watch;
 
@@ -33,8 +40,8 @@ use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input};
-use crate::core::memory::{Contradiction, Memory};
+use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input, Storage};
+use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
@@ -63,6 +70,13 @@ pub struct Bot {
     inventory: Arc<Inventory>,
     directory: Directory,
     connection: Connection,
+    /// The bot's own user and its name, as of the last connection.
+    own: Option<(UserId, String)>,
+    /// The cursor as it stands; the noted one lags.
+    heard: Option<Timestamp>,
+    /// The other instance that was heard last, and when.
+    other: Option<(String, Timestamp)>,
+    storage: Storage,
     sentences: Sentences,
     /// What the admin channel is to hear once it is known; said once.
     /// The number says how many executions were interrupted.
@@ -106,7 +120,14 @@ impl Bot {
     /// # Errors
     /// A fact that cannot be true after those before it.
     pub fn remember(facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
-        let mut memory = Memory::default();
+        Self::recall(Memory::default(), facts, settings)
+    }
+
+    /// The same from a memory that was written down and the facts after it.
+    ///
+    /// # Errors
+    /// A fact that cannot be true after those before it.
+    pub fn recall(mut memory: Memory, facts: &[Dated], settings: Arc<Settings>) -> Result<Self, Contradiction> {
         for fact in facts {
             memory.apply(fact)?;
         }
@@ -119,6 +140,10 @@ impl Bot {
             inventory: Arc::default(),
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
+            own: None,
+            heard: None,
+            other: None,
+            storage: Storage::default(),
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
@@ -152,7 +177,13 @@ impl Bot {
         let mut step = Step::default();
         let concerns_health = matches!(
             event.input,
-            Input::Connection(_) | Input::Content { .. } | Input::Inventory(_) | Input::Vitals(_) | Input::Stop
+            Input::Connection(_)
+                | Input::Content { .. }
+                | Input::Inventory(_)
+                | Input::Storage(_)
+                | Input::SetAside { .. }
+                | Input::Vitals(_)
+                | Input::Stop
         );
         match event.input {
             Input::Started => self.recover(&mut step, &moment)?,
@@ -162,12 +193,21 @@ impl Bot {
                 self.problems = problems;
             }
             Input::Inventory(inventory) => self.inventory = inventory,
-            Input::Connection(connection) => self.connection = connection,
+            Input::Connection(connection) => {
+                if let Connection::Up { me, username, .. } = &connection {
+                    self.own = Some((me.clone(), username.clone()));
+                }
+                self.connection = connection;
+            }
             Input::Directory(directory) => {
                 self.directory = directory;
                 self.announce(&mut step, &mut moment)?;
+                self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
+            Input::CaughtUp { until, unread } => self.caught_up(&mut step, &mut moment, until, &unread)?,
+            // What was said without a promise, since the store took none, is not noted either.
+            Input::Delivered { delivery, .. } if !self.promised(&delivery) => {}
             Input::Delivered { delivery, outcome } => {
                 let fact = match outcome {
                     DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
@@ -178,6 +218,11 @@ impl Bot {
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
+            Input::LookUpFailed { ticket, why } => {
+                self.say(&mut step, &moment, &ticket.back, &Card::LookUpFailed { why })?;
+            }
+            Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
+            Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
             Input::Vitals(vitals) => self.vitals = vitals,
             Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
@@ -188,6 +233,7 @@ impl Bot {
             self.watch_health(event.at);
         }
         self.refresh(&mut step, &moment)?;
+        self.note_cursor(&mut step, &moment)?;
         Ok(step)
     }
 
@@ -201,6 +247,10 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+    }
+
+    fn promised(&self, delivery: &DeliveryId) -> bool {
+        self.memory.unsent.iter().any(|promised| promised.id == *delivery)
     }
 
     /// Remembers: into the memory and into the step.
@@ -223,7 +273,7 @@ impl Bot {
         match back {
             Back::Chat { channel, root, post } => {
                 let delivery = Delivery {
-                    id: DeliveryId::new(format!("{post}-{}", card.template())),
+                    id: answer_to(post, card.template()),
                     channel: channel.clone(),
                     body: Body::Post {
                         root: root.clone().map(|post| Thread::Post { post }),
@@ -246,17 +296,19 @@ impl Bot {
         Rights::of(asker, &self.settings, &self.directory)
     }
 
-    /// The bot's own user, while connected.
+    /// The bot's own user, known from the first connection on: what was missed is still being decided about when a connection has gone again.
     fn me(&self) -> Option<(&UserId, &str)> {
-        match &self.connection {
-            Connection::Up { me, username, .. } => Some((me, username)),
-            Connection::Down { .. } => None,
-        }
+        self.own.as_ref().map(|(me, username)| (me, username.as_str()))
     }
 
     /// Whether commands are heard in this channel.
     fn hears(&self, channel: &ChannelId) -> bool {
         self.settings.channels.iter().any(|name| self.directory.channels.get(name) == Some(channel))
+    }
+
+    /// Where the administrators are, once that is known.
+    fn admin_channel(&self) -> Option<ChannelId> {
+        self.directory.channels.get(self.settings.admin_channel.as_ref()?).cloned()
     }
 
     /// What keeps files, or parts of them, out of force.
@@ -266,8 +318,9 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        let Some(name) = &self.settings.admin_channel else { return Ok(()) };
-        let Some(channel) = self.directory.channels.get(name).cloned() else { return Ok(()) };
+        if self.admin_channel().is_none() {
+            return Ok(());
+        }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
         let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
         let card = Card::Started {
@@ -275,10 +328,9 @@ impl Bot {
             interrupted,
             more: wrong.len().saturating_sub(TOLD_PROBLEMS),
             problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),
+            frozen: self.frozen_why(),
         };
-        let text = self.sentences.say(&card);
-        let id = DeliveryId::new(format!("started-{:016x}", moment.bits()));
-        self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })
+        self.tell_admins(step, moment, "started", &card)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Configuration and packs were read again: whoever asked for it is told what is in force, what needs a restart, and what is wrong.
 
 use super::{Bot, Moment, Step};
+use crate::core::access::Rights;
 use crate::core::effect::{Answer, Body, Delivery, Effect};
 use crate::core::id::DeliveryId;
 use crate::core::input::Back;
@@ -13,6 +14,22 @@ use crate::core::vitals::Reload;
 const NAMED: usize = 10;
 
 impl Bot {
+    /// Somebody wants it.
+    pub(super) fn ask_reload(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        rights: &Rights,
+        back: Back,
+    ) -> Result<(), Contradiction> {
+        if !rights.administers() {
+            let card = Card::NotAdmin { command: "reload".to_owned(), who: self.administrators() };
+            return self.say(step, moment, &back, &card);
+        }
+        step.effects.push(Effect::Reload { back });
+        Ok(())
+    }
+
     /// Tells the one who asked, and the admin channel unless it was asked there.
     pub(super) fn reloaded(
         &mut self,

@@ -2,7 +2,7 @@
 //!
 //! Whether somebody may is decided before this is called.
 
-use super::{Bot, Moment, Step, Watch};
+use super::{Bot, Moment, Step, Watch, recover};
 use crate::core::action::execution::Requested;
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
@@ -57,6 +57,9 @@ impl Bot {
         moment: &mut Moment,
         wish: Wish,
     ) -> Result<Result<ExecutionId, Box<Declined>>, Contradiction> {
+        if let Some(declined) = self.held_back(&wish) {
+            return Ok(Err(declined));
+        }
         let (resolved, plan) = match self.prepare(&wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
@@ -88,6 +91,10 @@ impl Bot {
             alias: wish.alias,
             rerun_of: wish.rerun_of,
             content: wish.action.content.clone(),
+            reach: match &plan {
+                Plan::Run(work) => Some(recover::reach(work)),
+                Plan::Noop | Plan::Pause { .. } => None,
+            },
         };
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
@@ -98,7 +105,7 @@ impl Bot {
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
         }
         if let Plan::Run(work) = plan {
-            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work })));
+            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work, attempt: 0 })));
         }
         Ok(Ok(id))
     }
@@ -113,7 +120,7 @@ impl Bot {
         (theirs.count() >= limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
-    fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
+    pub(super) fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {

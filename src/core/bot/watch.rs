@@ -2,7 +2,7 @@
 
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::action::execution::{Execution, Status};
-use crate::core::action::run::{Progress, RunNews, TailLine};
+use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{DeliveryId, ExecutionId, Host};
@@ -14,7 +14,7 @@ use crate::core::message::output;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
-use crate::core::message::verdict::{mark, shown_hosts, shown_line, verdict};
+use crate::core::message::verdict::{mark, shown_hosts, shown_line, shown_names, verdict};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -33,6 +33,12 @@ pub struct Watch {
     progress: Progress,
     changed: bool,
     refreshed: Timestamp,
+    /// Runs that have not finished: one, and one more for each host that is tried again.
+    runs: usize,
+    /// What one of them has said of itself as a whole.
+    error: Option<String>,
+    /// It was begun before this process.
+    attached: bool,
 }
 
 impl Watch {
@@ -43,6 +49,23 @@ impl Watch {
             progress: Progress::default(),
             changed: false,
             refreshed: now,
+            runs: 1,
+            error: None,
+            attached: false,
+        }
+    }
+
+    /// One that was begun before this process, on `hosts`, and is open on some of them.
+    pub(super) fn attached(hosts: &[Host], open: &[Host], now: Timestamp) -> Self {
+        let open: Vec<Host> = open.iter().filter(|host| hosts.contains(host)).cloned().collect();
+        Self { attached: true, changed: true, ..Self::new(&open, now) }
+    }
+
+    /// A host is tried again.
+    pub(super) fn begin_again(&mut self, host: &Host) {
+        self.runs += 1;
+        if self.running.remove(host) {
+            self.waiting.insert(host.clone());
         }
     }
 
@@ -96,13 +119,37 @@ impl Bot {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
                 self.standing.met(&host, &outcome.exit, moment.at);
-                self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome: *outcome })
+                let outcome = self.in_doubt(id, &host, *outcome);
+                self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
+            }
+            RunNews::HostLost { host, outcome } => {
+                self.standing.met(&host, &outcome.exit, moment.at);
+                self.lost(step, moment, id, host, *outcome)
             }
             RunNews::Finished { error } => {
+                watch.runs = watch.runs.saturating_sub(1);
+                watch.error = watch.error.take().or(error);
+                if watch.runs > 0 {
+                    return Ok(());
+                }
+                let error = watch.error.take();
                 let Some(execution) = self.memory.executions.get(id) else { return Ok(()) };
                 let status = execution.verdict(error.as_deref());
                 self.finish(step, moment, id, status, error)
             }
+        }
+    }
+
+    /// An outcome with the doubt that an earlier try has left: that the host could not be reached now says nothing of that one.
+    pub(super) fn in_doubt(&self, id: &ExecutionId, host: &Host, outcome: HostOutcome) -> HostOutcome {
+        let again = self.memory.executions.get(id).and_then(|execution| execution.attempts.get(host));
+        let doubt = again.is_some_and(|again| !again.never_began);
+        match &outcome.exit {
+            Exit::Unreachable { why } | Exit::NeverBegan { why } if doubt => {
+                let why = self.sentences.phrase(&Phrase::LostTwice { why });
+                HostOutcome { exit: Exit::Unknown { why }, ..outcome }
+            }
+            _ => outcome,
         }
     }
 
@@ -163,46 +210,54 @@ impl Bot {
             react(step, channel, post, mark(status));
             unreact(step, channel, post, "eyes");
         }
-        Ok(())
+        self.ask_admins(step, moment)
+    }
+
+    /// The last text of an execution's post.
+    pub(super) fn ended_card(&self, execution: &Execution, took: String) -> Ended {
+        let outputs = output::outputs(&execution.places(), &execution.outcomes, &self.sentences);
+        Ended {
+            mark: mark(execution.status),
+            line: shown_line(execution),
+            id: execution.request.id.short().to_owned(),
+            verdict: verdict(execution, &self.sentences),
+            took,
+            error: execution.error.clone().unwrap_or_default(),
+            silent: self.sentences.phrase(&Phrase::NoOutput),
+            attached: outputs.attach,
+            outputs,
+            remarks: remarks(execution, &self.sentences),
+            unknown: execution.status == Status::Unknown && execution.judged.is_none(),
+        }
     }
 
     fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
         let request = &execution.request;
         let Back::Chat { channel, root, .. } = &request.back else { return Vec::new() };
-        let places = execution.places();
-        let outputs = output::outputs(&places, &execution.outcomes, &self.sentences);
-        let attach = outputs.attach;
-        let took = execution.elapsed(now);
-        let (line, verdict, mark) =
-            (shown_line(execution), verdict(execution, &self.sentences), mark(execution.status));
-        let card = Card::Ended(Ended {
-            mark,
-            line: line.clone(),
-            id: request.id.short().to_owned(),
-            verdict: verdict.clone(),
-            took: span(took),
-            error: execution.error.clone().unwrap_or_default(),
-            silent: self.sentences.phrase(&Phrase::NoOutput),
-            outputs,
-            attached: attach,
-            unknown: execution.status == Status::Unknown,
-        });
+        let took = span(execution.elapsed(now));
+        let card = self.ended_card(execution, took.clone());
+        let attach = card.attached;
+        let (line, verdict, mark) = (card.line.clone(), card.verdict.clone(), card.mark);
+        let card = Card::Ended(card);
         let mut deliveries = vec![Delivery {
             id: DeliveryId::new(format!("{}-end", request.id)),
             channel: channel.clone(),
             body: Body::Edit { of: card_of(&request.id), text: self.sentences.say(&card) },
         }];
-        let long = took > self.settings.mention_after;
-        let call = long || execution.status == Status::Unknown;
-        if call || attach {
+        let asks = execution.status == Status::Unknown;
+        let call = execution.elapsed(now) > self.settings.mention_after;
+        if call || attach || asks {
             let who = match &request.by {
                 Principal::ChatUser { name, .. } if call => markdown::mention(name),
                 _ => String::new(),
             };
-            let card = Card::Told(Told { who, mark, line, verdict, took: span(took), attached: attach });
+            let card = match asks {
+                true => self.question(execution, attach),
+                false => Card::Told(Told { who, mark, line, verdict, took, attached: attach }),
+            };
             let name = format!("{}-{}.txt", request.action.name(), request.id.short());
             let files = if attach {
-                vec![output::attachment(&name, &places, &execution.outcomes, &self.sentences)]
+                vec![output::attachment(&name, &execution.places(), &execution.outcomes, &self.sentences)]
             } else {
                 Vec::new()
             };
@@ -218,6 +273,17 @@ impl Bot {
         }
         deliveries
     }
+}
+
+/// What is to be known of an execution besides how it stands: where a command is not run for the first time.
+fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
+    let again = |never_began: bool| {
+        let hosts = execution.attempts.iter().filter(|(_, again)| again.never_began == never_began);
+        let hosts: Vec<Host> = hosts.map(|(host, _)| host.clone()).collect();
+        let hosts_said = if execution.request.hosts.is_empty() { String::new() } else { shown_names(&hosts) };
+        (!hosts.is_empty()).then(|| sentences.phrase(&Phrase::Again { hosts: hosts_said, never_began }))
+    };
+    [again(true), again(false)].into_iter().flatten().collect()
 }
 
 fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences: &Sentences) -> Card {
@@ -256,5 +322,7 @@ fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences:
         tail: if tail.is_empty() { String::new() } else { markdown::fence(&tail.join("\n")) },
         lines: watch.progress.lines,
         canceling: execution.status == Status::Canceling,
+        restarted: watch.attached,
+        remarks: remarks(execution, sentences),
     })
 }

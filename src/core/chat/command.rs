@@ -1,5 +1,7 @@
 //! The bot's own commands. Everything else is an alias.
 
+use crate::core::action::execution::Judgement;
+
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -19,6 +21,12 @@ pub enum Command {
     Rerun(String),
     /// `reload`, for administrators
     Reload,
+    /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
+    Settle(String, Judgement),
+    /// `freeze storm on the way`
+    Freeze(String),
+    /// `unfreeze`
+    Unfreeze,
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -27,7 +35,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 8] = [
+pub const COMMANDS: [(&str, &str); 11] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -36,6 +44,12 @@ pub const COMMANDS: [(&str, &str); 8] = [
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
     ("reload", "read my configuration and the packs again"),
+    (
+        "settle ID …",
+        "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
+    ),
+    ("freeze REASON", "let nothing start that does more than look"),
+    ("unfreeze", "let everything start again"),
 ];
 
 impl Command {
@@ -55,6 +69,13 @@ impl Command {
             ("show", [id]) => execution(id).map(Command::Show),
             ("cancel", [id]) => execution(id).map(Command::Cancel),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
+            ("settle", [id, judgement @ ..]) => Some(Command::Settle(execution(id)?, judgement_of(judgement)?)),
+            // Written as it was said: the reason is for people.
+            ("freeze", [_, ..]) => {
+                let reason = line.trim().split_once(char::is_whitespace).map_or("", |(_, reason)| reason.trim());
+                Some(Command::Freeze(reason.to_owned()))
+            }
+            ("unfreeze", []) => Some(Command::Unfreeze),
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }
@@ -70,6 +91,12 @@ pub fn correct(line: &str) -> Option<String> {
     let [name] = near.as_slice() else { return None };
     let corrected = format!("{name} {}", rest.trim()).trim().to_owned();
     Command::read(&corrected).is_some().then_some(corrected)
+}
+
+/// The words of a judgement, in any case of letters.
+fn judgement_of(words: &[&str]) -> Option<Judgement> {
+    let words = words.join(" ").to_lowercase();
+    [Judgement::Ran, Judgement::NotRun, Judgement::Again].into_iter().find(|judgement| judgement.words() == words)
 }
 
 /// An execution's id or its last digits, `#` before it or not. Four digits at least: fewer name too many.

@@ -97,6 +97,7 @@ pub fn read(file: &str, text: &str) -> (Option<Node>, Vec<Diagnostic>) {
         anchors: BTreeMap::new(),
         nodes: 0,
         documents: 0,
+        last_line: last_line(text),
         root: None,
     };
     let root = match builder.run(text) {
@@ -116,6 +117,8 @@ struct Builder<'f> {
     anchors: BTreeMap<usize, Anchored>,
     nodes: usize,
     documents: usize,
+    /// The last line that has anything on it. The parser places what is missing at the end behind it.
+    last_line: usize,
     root: Option<Node>,
 }
 
@@ -175,7 +178,7 @@ impl Builder<'_> {
             match next {
                 Ok((event, span)) => self.event(event, span.start)?,
                 Err(error) => {
-                    let line = error.marker().line();
+                    let line = error.marker().line().min(self.last_line);
                     let stop = self.stop(Some(line), format!("this is not YAML: {}", error.info()));
                     let bare = text.lines().nth(line.saturating_sub(1)).is_some_and(has_bare_template);
                     if bare && let Some(diagnostic) = self.diagnostics.last_mut() {
@@ -189,7 +192,7 @@ impl Builder<'_> {
     }
 
     fn event(&mut self, event: Event<'_>, at: Marker) -> Result<(), Stop> {
-        let (line, column) = (at.line(), at.col() + 1);
+        let (line, column) = (at.line().min(self.last_line), at.col() + 1);
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => {
@@ -461,6 +464,13 @@ fn measure(node: &Node) -> (usize, usize) {
         .into_iter()
         .map(measure)
         .fold((1, 1), |(nodes, depth), (more, deeper)| (nodes + more, depth.max(deeper + 1)))
+}
+
+/// The number of the last line that has anything on it, counted as the parser counts.
+fn last_line(text: &str) -> usize {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    text.replace("\r\n", "\n").matches(['\n', '\r']).count() + 1
 }
 
 /// The first character that YAML 1.1 does not allow, with its line.

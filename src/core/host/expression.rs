@@ -131,18 +131,30 @@ impl<'a> Item<'a> {
             }
         });
         *room = room.checked_sub(count).ok_or(HostError::TooMany)?;
+        let shortest = parts.iter().map(|part| match part {
+            Part::Text(text) => text.len(),
+            Part::Ranges(_) => 1,
+        });
+        if shortest.sum::<usize>() > LONGEST_NAME {
+            return Err(too_long(self.written));
+        }
 
         let mut names = vec![String::new()];
         for part in parts {
-            names = match part {
-                Part::Text(text) => names.into_iter().map(|name| name + text).collect(),
-                Part::Ranges(ranges) => names
-                    .iter()
-                    .flat_map(|name| {
-                        ranges.iter().flat_map(Range::numbers).map(move |number| format!("{name}{number}"))
-                    })
-                    .collect(),
-            };
+            match part {
+                Part::Text(text) => names.iter_mut().for_each(|name| name.push_str(text)),
+                Part::Ranges(ranges) => {
+                    let numbers: Vec<String> = ranges.iter().flat_map(Range::numbers).collect();
+                    // Many brackets with one number each mean one name, and must not cost a copy of all names each.
+                    if let [number] = numbers.as_slice() {
+                        names.iter_mut().for_each(|name| name.push_str(number));
+                        continue;
+                    }
+                    let behind =
+                        |name: &String| numbers.iter().map(|number| format!("{name}{number}")).collect::<Vec<_>>();
+                    names = names.iter().flat_map(behind).collect();
+                }
+            }
         }
         names.into_iter().map(|name| self.known(name, inventory)).collect()
     }
@@ -166,6 +178,10 @@ fn malformed(item: &str, why: impl Into<String>) -> HostError {
     HostError::Malformed { item: item.chars().take(100).collect(), why: why.into() }
 }
 
+fn too_long(item: &str) -> HostError {
+    malformed(item, format!("a name has at most {LONGEST_NAME} characters"))
+}
+
 /// The door: what a name may be made of.
 fn check_name(name: &str, written: &str) -> Result<(), HostError> {
     if name.is_empty() {
@@ -179,7 +195,7 @@ fn check_name(name: &str, written: &str) -> Result<(), HostError> {
         return Err(malformed(written, why));
     }
     if name.len() > LONGEST_NAME {
-        return Err(malformed(written, format!("a name has at most {LONGEST_NAME} characters")));
+        return Err(too_long(written));
     }
     Ok(())
 }

@@ -13,10 +13,38 @@ pub enum Card {
     Ended(Ended),
     /// The reply that mentions the one who asked, when it took long or has a file.
     Told(Told),
+    /// The reply that asks what became of an execution.
+    Question(Question),
+    /// Somebody has said what became of an execution.
+    Settled {
+        /// Its short id.
+        id: String,
+        /// Its line.
+        line: String,
+        /// What was said, and by whom.
+        said: String,
+    },
+    /// Somebody else was faster.
+    AlreadySettled {
+        /// Its short id.
+        id: String,
+        /// What was said, and by whom.
+        said: String,
+    },
+    /// Nobody was asked about this execution.
+    NothingToSettle {
+        /// Its short id.
+        id: String,
+        /// How it ended or stands.
+        verdict: String,
+    },
     /// The asker has no role.
     NoRole,
     /// The bot could not find out who asks.
-    NotIdentified,
+    NotIdentified {
+        /// The line.
+        line: String,
+    },
     /// Nothing matched the line, or the asker may not know of what matched: one answer for both.
     NotUnderstood {
         /// The line.
@@ -91,6 +119,20 @@ pub enum Card {
         /// How long ago.
         ago: String,
     },
+    /// The bot was away when this was written, and what it asks for is not done without a second word.
+    AskAgain {
+        /// The line.
+        line: String,
+        /// How long ago.
+        ago: String,
+        /// The number that runs it.
+        number: usize,
+    },
+    /// The bot was restarted before it could answer this.
+    Restarted {
+        /// The line.
+        line: String,
+    },
     /// The bot was called and nothing was said.
     Called,
     /// What can be asked for.
@@ -114,6 +156,10 @@ pub enum Card {
         parts: Vec<StatusPart>,
         /// Executions under way.
         running: usize,
+        /// Executions of which a person has to say what became of them.
+        waiting: usize,
+        /// Why nothing but looking is allowed; empty when everything is.
+        frozen: String,
     },
     /// The newest executions.
     List {
@@ -151,6 +197,18 @@ pub enum Card {
         /// Names of the parameters.
         names: Vec<String>,
     },
+    /// Another bot speaks with the same account; said in the admin channel.
+    OtherInstance {
+        /// Its name.
+        other: String,
+        /// Our own.
+        own: String,
+    },
+    /// Not all that was written while the bot was away was read; said in the admin channel.
+    Unread {
+        /// What was left out.
+        parts: Vec<UnreadPart>,
+    },
     /// The bot is being stopped and takes nothing new.
     Stopping,
     /// The bot is being stopped; said in the admin channel, and where something runs.
@@ -182,6 +240,54 @@ pub enum Card {
         /// How much more is wrong.
         more: usize,
     },
+    /// The store could not be asked.
+    LookUpFailed {
+        /// What it said.
+        why: String,
+    },
+    /// The disk has so little room left that nothing new is begun.
+    LittleRoom {
+        /// What was asked for.
+        action: String,
+        /// How much room is left.
+        free: String,
+        /// How much there has to be.
+        reserve: String,
+    },
+    /// The store takes nothing; said in the admin channel.
+    StoreRefuses {
+        /// What it said.
+        why: String,
+    },
+    /// The store takes facts again; said in the admin channel.
+    StoreRecovered,
+    /// Nothing that does more than look is started now.
+    Frozen {
+        /// What was asked for.
+        action: String,
+        /// Why.
+        why: String,
+        /// Who wanted it; empty when the bot did it by itself.
+        by: String,
+        /// Who can lift it: names of roles.
+        who: Vec<String>,
+    },
+    /// It was done as `freeze` and `unfreeze` ask.
+    FreezeChanged {
+        /// Whether it is frozen now.
+        frozen: bool,
+        /// Whether it was so before.
+        before: bool,
+        /// Why it is.
+        why: String,
+    },
+    /// The asker may not tell the bot itself what to do.
+    NotAdmin {
+        /// The command.
+        command: String,
+        /// Who may: names of roles.
+        who: Vec<String>,
+    },
     /// The bot is there again; said in the admin channel.
     Started {
         /// Its version.
@@ -192,6 +298,8 @@ pub enum Card {
         problems: Vec<String>,
         /// How much more is wrong.
         more: usize,
+        /// Why nothing but looking is allowed; empty when everything is.
+        frozen: String,
     },
 }
 
@@ -220,6 +328,10 @@ pub struct Running {
     pub lines: u64,
     /// Somebody has stopped it.
     pub canceling: bool,
+    /// The bot was restarted meanwhile, and what the command wrote before is not seen.
+    pub restarted: bool,
+    /// What else is to be known, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// See [`Card::Ended`].
@@ -243,6 +355,8 @@ pub struct Ended {
     pub silent: String,
     /// The whole output is attached to a reply.
     pub attached: bool,
+    /// What else is to be known, a sentence each.
+    pub remarks: Vec<String>,
     /// Nobody knows whether it ran to its end.
     pub unknown: bool,
 }
@@ -260,6 +374,27 @@ pub struct Told {
     pub verdict: String,
     /// How long it took.
     pub took: String,
+    /// The whole output is attached here.
+    pub attached: bool,
+}
+
+/// See [`Card::Question`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Question {
+    /// Mention of the one who asked for it; empty when that was not in chat.
+    pub who: String,
+    /// The emoji.
+    pub mark: &'static str,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// How it stands.
+    pub verdict: String,
+    /// How long it took.
+    pub took: String,
+    /// The hosts in question as inline code; empty when it has none.
+    pub hosts: String,
     /// The whole output is attached here.
     pub attached: bool,
 }
@@ -334,6 +469,15 @@ pub struct StillRunning {
     pub hosts: String,
 }
 
+/// What was not read of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadPart {
+    /// The channel's name, or its id where it has none for us; empty for all channels.
+    pub channel: String,
+    /// What was written before this was not read; empty when nothing was.
+    pub before: String,
+}
+
 /// One row of [`Card::List`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListRow {
@@ -358,8 +502,12 @@ impl Card {
             Card::Running(_) => "running",
             Card::Ended(_) => "ended",
             Card::Told(_) => "told",
+            Card::Question(_) => "question",
+            Card::Settled { .. } => "settled",
+            Card::AlreadySettled { .. } => "already_settled",
+            Card::NothingToSettle { .. } => "nothing_to_settle",
             Card::NoRole => "no_role",
-            Card::NotIdentified => "not_identified",
+            Card::NotIdentified { .. } => "not_identified",
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
@@ -371,6 +519,10 @@ impl Card {
             Card::Late { .. } => "late",
             Card::TooFast { .. } => "too_fast",
             Card::TooMany { .. } => "too_many",
+            Card::AskAgain { .. } => "ask_again",
+            Card::Restarted { .. } => "restarted",
+            Card::OtherInstance { .. } => "other_instance",
+            Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",
             Card::WhoAmI { .. } => "whoami",
@@ -385,6 +537,13 @@ impl Card {
             Card::GoingAway { .. } => "going_away",
             Card::LeftRunning { .. } => "left_running",
             Card::Reloaded { .. } => "reloaded",
+            Card::LookUpFailed { .. } => "look_up_failed",
+            Card::LittleRoom { .. } => "little_room",
+            Card::StoreRefuses { .. } => "store_refuses",
+            Card::StoreRecovered => "store_recovered",
+            Card::Frozen { .. } => "frozen",
+            Card::FreezeChanged { .. } => "freeze_changed",
+            Card::NotAdmin { .. } => "not_admin",
             Card::Started { .. } => "started",
         }
     }

@@ -21,7 +21,8 @@ pub fn escape(text: &str) -> String {
             // A colon before a letter could be an emoji and before a slash a link; times and host:port stay as they are.
             ':' => {
                 escaped.push(':');
-                if characters.peek().is_some_and(|next| next.is_alphabetic() || matches!(next, '/' | '+' | '-' | '_')) {
+                let next = characters.peek().is_some_and(|next| next.is_alphabetic() || "/+-_".contains(*next));
+                if next || names_emoji(characters.clone()) {
                     escaped.push(ZERO_WIDTH_SPACE);
                 }
             }
@@ -31,6 +32,23 @@ pub fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Whether what follows a colon is a name and another colon: `:100:` and `:8ball:` are emojis. Two digits are the minutes of a time.
+fn names_emoji(behind: impl Iterator<Item = char>) -> bool {
+    let mut length = 0;
+    let mut digits = true;
+    for character in behind {
+        match character {
+            ':' => return length > 2 || (length > 0 && !digits),
+            character if character.is_ascii_alphanumeric() || "+-_".contains(character) => {
+                length += 1;
+                digits &= character.is_ascii_digit();
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Text as inline code, a line break shown as ⏎. Backticks inside become a look-alike, since Mattermost's parsers disagree about longer delimiters.
@@ -105,29 +123,25 @@ pub fn plain(text: &str) -> String {
     out
 }
 
+/// Takes away the rest of an escape sequence. One that is cut off takes no line along.
 fn skip_sequence(characters: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match characters.peek() {
+    let last = match characters.peek() {
         Some('[') => {
             characters.next();
-            for character in characters.by_ref() {
-                if ('\u{40}'..='\u{7e}').contains(&character) {
-                    break;
-                }
-            }
+            while characters.next_if(|character| ('\u{20}'..='\u{3f}').contains(character)).is_some() {}
+            '\u{40}'..='\u{7e}'
         }
         Some(']') => {
             // An operating system command ends with BEL or ESC \.
-            for character in characters.by_ref() {
-                if character == '\u{7}' || character == '\\' {
-                    break;
-                }
-            }
+            while characters.next_if(|character| !matches!(character, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
+            if characters.next_if_eq(&'\u{1b}').is_some() { '\\'..='\\' } else { '\u{7}'..='\u{7}' }
         }
-        Some(_) => {
-            characters.next();
+        _ => {
+            while characters.next_if(|character| ('\u{20}'..='\u{2f}').contains(character)).is_some() {}
+            '\u{30}'..='\u{7e}'
         }
-        None => {}
-    }
+    };
+    characters.next_if(|character| last.contains(character));
 }
 
 /// A user name as a mention that does notify; anything that is not a user name is escaped instead.

@@ -31,8 +31,32 @@ pub enum Phrase<'a> {
     },
     /// A command wrote nothing.
     NoOutput,
-    /// What the error of an execution is that was under way when the bot ended.
-    Interrupted,
+    /// Why the hosts of an execution cannot be asked after a restart.
+    NoWay {
+        /// Names of parameters that would be needed and were not kept.
+        missing: &'a [String],
+    },
+    /// A host could not be reached when something was to be run there again.
+    LostTwice {
+        /// Why not.
+        why: &'a str,
+    },
+    /// A command was run again.
+    Again {
+        /// Where, written the short way; empty when it was here.
+        hosts: String,
+        /// Because it had certainly never begun.
+        never_began: bool,
+    },
+    /// What a person has said of an execution whose end nobody knew.
+    Judged {
+        /// `ran`, `not run` or `again`; empty when nobody has said anything yet.
+        judgement: &'static str,
+        /// Who.
+        by: &'a str,
+        /// The short id of the execution that repeats it.
+        again: &'a str,
+    },
     /// A parameter that an alias sets was given.
     FixedParameter {
         /// Which.
@@ -55,6 +79,11 @@ pub enum Phrase<'a> {
         /// The bot's name.
         username: &'a str,
     },
+    /// Another bot speaks with our account.
+    HealthOther {
+        /// Its name.
+        other: &'a str,
+    },
     /// What waits to be said.
     HealthOutbox {
         /// How many deliveries.
@@ -62,15 +91,6 @@ pub enum Phrase<'a> {
         /// How long the oldest has been waiting; empty when that is not long.
         oldest: String,
         /// What the last call met with; empty when it went well.
-        trouble: &'a str,
-    },
-    /// How the store is.
-    HealthStore {
-        /// Whether the free room is known.
-        known: bool,
-        /// Free room in MiB.
-        room: u64,
-        /// Why it takes nothing; empty when it does.
         trouble: &'a str,
     },
     /// Which nodes could not be reached lately.
@@ -89,8 +109,6 @@ pub enum Phrase<'a> {
         /// The part.
         part: &'a str,
     },
-    /// Somebody who may not manage the bot asked for that.
-    NotAdmin,
     /// What the packs hold.
     HealthContent {
         /// Aliases.
@@ -101,6 +119,24 @@ pub enum Phrase<'a> {
         packs: usize,
         /// Files' mistakes.
         problems: usize,
+    },
+    /// The store, with the room on its disk.
+    HealthStore {
+        /// Room, written for people; empty when it is not known.
+        free: &'a str,
+        /// How much there has to be for something to be begun.
+        reserve: &'a str,
+        /// Whether there is less.
+        low: bool,
+        /// Why it takes nothing; empty when it does.
+        refused: &'a str,
+    },
+    /// Why the bot froze itself at its start.
+    SetAside {
+        /// Where the old store lies.
+        place: &'a str,
+        /// What was wrong with it; empty when that was found out by an earlier process.
+        why: &'a str,
     },
     /// What is known of machines.
     HealthInventory {
@@ -123,19 +159,23 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::NoOutput => "no_output",
-            Phrase::Interrupted => "interrupted",
+            Phrase::NoWay { .. } => "no_way",
+            Phrase::LostTwice { .. } => "lost_twice",
+            Phrase::Again { .. } => "again",
+            Phrase::Judged { .. } => "judged",
             Phrase::FixedParameter { .. } => "fixed_parameter",
             Phrase::NoLocalRole { .. } => "no_local_role",
             Phrase::NoAction { .. } => "no_action",
             Phrase::HealthChat { .. } => "health_chat",
+            Phrase::HealthOther { .. } => "health_other",
             Phrase::HealthOutbox { .. } => "health_outbox",
-            Phrase::HealthStore { .. } => "health_store",
             Phrase::HealthSsh { .. } => "health_ssh",
             Phrase::HealthStopping => "health_stopping",
             Phrase::HealthAdvice { .. } => "health_advice",
-            Phrase::NotAdmin => "not_admin",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",
+            Phrase::HealthStore { .. } => "health_store",
+            Phrase::SetAside { .. } => "set_aside",
         }
     }
 }

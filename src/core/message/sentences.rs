@@ -43,10 +43,14 @@ fn code(
 }
 
 /// Name and text of every template, as they are in `templates/`.
-pub const TEMPLATES: [(&str, &str); 31] = [
+pub const TEMPLATES: &[(&str, &str)] = &[
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
+    ("question", include_str!("../../../templates/question.hbs")),
+    ("settled", include_str!("../../../templates/settled.hbs")),
+    ("already_settled", include_str!("../../../templates/already_settled.hbs")),
+    ("nothing_to_settle", include_str!("../../../templates/nothing_to_settle.hbs")),
     ("too_fast", include_str!("../../../templates/too_fast.hbs")),
     ("too_many", include_str!("../../../templates/too_many.hbs")),
     ("no_role", include_str!("../../../templates/no_role.hbs")),
@@ -60,6 +64,10 @@ pub const TEMPLATES: [(&str, &str); 31] = [
     ("disabled", include_str!("../../../templates/disabled.hbs")),
     ("elsewhere", include_str!("../../../templates/elsewhere.hbs")),
     ("late", include_str!("../../../templates/late.hbs")),
+    ("ask_again", include_str!("../../../templates/ask_again.hbs")),
+    ("restarted", include_str!("../../../templates/restarted.hbs")),
+    ("other_instance", include_str!("../../../templates/other_instance.hbs")),
+    ("unread", include_str!("../../../templates/unread.hbs")),
     ("called", include_str!("../../../templates/called.hbs")),
     ("help", include_str!("../../../templates/help.hbs")),
     ("whoami", include_str!("../../../templates/whoami.hbs")),
@@ -74,28 +82,39 @@ pub const TEMPLATES: [(&str, &str); 31] = [
     ("going_away", include_str!("../../../templates/going_away.hbs")),
     ("left_running", include_str!("../../../templates/left_running.hbs")),
     ("reloaded", include_str!("../../../templates/reloaded.hbs")),
+    ("look_up_failed", include_str!("../../../templates/look_up_failed.hbs")),
+    ("little_room", include_str!("../../../templates/little_room.hbs")),
+    ("store_refuses", include_str!("../../../templates/store_refuses.hbs")),
+    ("store_recovered", include_str!("../../../templates/store_recovered.hbs")),
+    ("frozen", include_str!("../../../templates/frozen.hbs")),
+    ("freeze_changed", include_str!("../../../templates/freeze_changed.hbs")),
+    ("not_admin", include_str!("../../../templates/not_admin.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
-pub const PHRASES: [(&str, &str); 17] = [
+pub const PHRASES: &[(&str, &str)] = &[
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
     ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
-    ("interrupted", include_str!("../../../templates/phrases/interrupted.hbs")),
+    ("no_way", include_str!("../../../templates/phrases/no_way.hbs")),
+    ("lost_twice", include_str!("../../../templates/phrases/lost_twice.hbs")),
+    ("again", include_str!("../../../templates/phrases/again.hbs")),
+    ("judged", include_str!("../../../templates/phrases/judged.hbs")),
     ("fixed_parameter", include_str!("../../../templates/phrases/fixed_parameter.hbs")),
     ("no_local_role", include_str!("../../../templates/phrases/no_local_role.hbs")),
     ("no_action", include_str!("../../../templates/phrases/no_action.hbs")),
     ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
+    ("health_other", include_str!("../../../templates/phrases/health_other.hbs")),
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
-    ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
     ("health_ssh", include_str!("../../../templates/phrases/health_ssh.hbs")),
     ("health_stopping", include_str!("../../../templates/phrases/health_stopping.hbs")),
     ("health_advice", include_str!("../../../templates/phrases/health_advice.hbs")),
-    ("not_admin", include_str!("../../../templates/phrases/not_admin.hbs")),
     ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
+    ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
+    ("set_aside", include_str!("../../../templates/phrases/set_aside.hbs")),
 ];
 
 /// The bot's voice.

@@ -26,6 +26,24 @@ pub fn shown_hosts(hosts: &[Host]) -> String {
     markdown::code(&shorten(&fold(hosts), SHOWN_LINE))
 }
 
+/// The same as plain words.
+pub fn shown_names(hosts: &[Host]) -> String {
+    shorten(&fold(hosts), SHOWN_HOSTS)
+}
+
+/// What a person has said of an execution that ended as unknown, or that somebody has to; empty for any other.
+pub fn judged(execution: &Execution, sentences: &Sentences) -> String {
+    if execution.status != Status::Unknown {
+        return String::new();
+    }
+    let judged = execution.judged.as_ref();
+    let by = judged.map_or("", |judged| match &judged.by {
+        Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name.as_str(),
+    });
+    let again = judged.and_then(|judged| judged.repeated_as.as_ref()).map_or("", |id| id.short());
+    sentences.phrase(&Phrase::Judged { judgement: judged.map_or("", |judged| judged.judgement.words()), by, again })
+}
+
 /// The emoji for a status.
 pub fn mark(status: Status) -> &'static str {
     match status {
@@ -56,11 +74,13 @@ pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
         Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => name.as_str(),
         None => "",
     };
-    sentences.phrase(&Phrase::Verdict {
+    let verdict = sentences.phrase(&Phrase::Verdict {
         status: execution.status.word(),
         all: hosts.len(),
         some: concerned.len(),
-        hosts: shorten(&fold(&concerned), SHOWN_HOSTS),
+        hosts: shown_names(&concerned),
         by,
-    })
+    });
+    let judged = judged(execution, sentences);
+    if judged.is_empty() { verdict } else { format!("{verdict}, {judged}") }
 }

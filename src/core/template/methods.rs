@@ -53,7 +53,7 @@ fn on_text(text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error
             let (separator, most): (Option<String>, Option<usize>) = from_args(arguments)?;
             match separator.filter(|separator| !separator.is_empty()) {
                 Some(separator) => match most {
-                    Some(most) => text.splitn(most + 1, &separator).map(Value::from).collect(),
+                    Some(most) => text.splitn(most.saturating_add(1), &separator).map(Value::from).collect(),
                     None => text.split(&separator).map(Value::from).collect(),
                 },
                 None => text.split_whitespace().map(Value::from).collect(),

@@ -15,6 +15,9 @@ const FUEL: u64 = 200_000;
 /// How deep calls may nest.
 const DEPTH: usize = 100;
 
+/// How deep a value may be nested that is shown.
+const DEEPEST: usize = 200;
+
 /// Bytes that one rendering may write.
 pub const LARGEST_OUTPUT: usize = 1 << 20;
 
@@ -209,8 +212,20 @@ pub(crate) fn into_jinja(value: &Value) -> minijinja::Value {
     }
 }
 
-/// A template's value as JSON has it.
+/// A template's value as JSON has it. One that is nested deeper than [`DEEPEST`], as a namespace that holds itself is, or that has more parts
+/// than [`LARGEST_OUTPUT`] could show, is an error.
 pub(crate) fn from_jinja(value: &minijinja::Value) -> Result<Value, Error> {
+    let mut room = LARGEST_OUTPUT;
+    convert(value, 0, &mut room)
+}
+
+fn convert(value: &minijinja::Value, depth: usize, room: &mut usize) -> Result<Value, Error> {
+    if depth > DEEPEST {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("the value is nested deeper than {DEEPEST}")));
+    }
+    *room = room.checked_sub(1).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidOperation, format!("the value has more than {LARGEST_OUTPUT} parts"))
+    })?;
     Ok(match value.kind() {
         ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::None => Value::Null,
@@ -231,14 +246,14 @@ pub(crate) fn from_jinja(value: &minijinja::Value) -> Result<Value, Error> {
         }
         ValueKind::String => Value::from(value.as_str().unwrap_or_default()),
         ValueKind::Seq | ValueKind::Iterable => {
-            value.try_iter()?.checked().map(|item| from_jinja(&item?)).collect::<Result<_, _>>()?
+            value.try_iter()?.checked().map(|item| convert(&item?, depth + 1, room)).collect::<Result<_, _>>()?
         }
         ValueKind::Map => {
             let mut map = Map::new();
             for key in value.try_iter()?.checked() {
                 let key = key?;
-                let item = from_jinja(&value.get_item(&key)?)?;
-                map.insert(value::written(&from_jinja(&key)?), item);
+                let item = convert(&value.get_item(&key)?, depth + 1, room)?;
+                map.insert(value::written(&convert(&key, depth + 1, room)?), item);
             }
             Value::Object(map)
         }

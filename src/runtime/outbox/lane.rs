@@ -42,7 +42,25 @@ pub(crate) struct Queued {
     pub(crate) look: bool,
     /// What it would say stands already, in this post: the post was made with its final text.
     stands: Option<PostId>,
-    since: Instant,
+    pub(crate) promised: Promised,
+}
+
+/// When something was promised: here, and how long before by another process.
+#[derive(Clone, Copy)]
+pub(crate) struct Promised {
+    here: Instant,
+    before: Duration,
+}
+
+impl Promised {
+    pub(crate) fn new(before: Duration) -> Self {
+        Self { here: Instant::now(), before }
+    }
+
+    /// How long ago that is. What was made for it is not older.
+    pub(crate) fn ago(self) -> Duration {
+        self.before.saturating_add(self.here.elapsed())
+    }
 }
 
 /// An emoji to be put or taken away.
@@ -85,12 +103,12 @@ impl Lane {
         Self { channel, state: Mutex::default(), said: Notify::new(), reacted: Notify::new() }
     }
 
-    pub(crate) fn deliver(&self, delivery: Delivery, look: bool) {
+    pub(crate) fn deliver(&self, delivery: Delivery, promised: Promised, look: bool) {
         let mut state = lock(&self.state);
         if let Body::Edit { of, .. } = &delivery.body {
             state.refreshes.remove(of);
         }
-        state.deliveries.push_back(Queued { delivery, look, stands: None, since: Instant::now() });
+        state.deliveries.push_back(Queued { delivery, look, stands: None, promised });
         self.said.notify_one();
     }
 
@@ -123,7 +141,7 @@ impl Lane {
     }
 
     pub(crate) fn waiting_since(&self) -> Vec<Instant> {
-        lock(&self.state).deliveries.iter().map(|queued| queued.since).collect()
+        lock(&self.state).deliveries.iter().map(|queued| queued.promised.here).collect()
     }
 
     fn next(&self) -> Next {

@@ -18,7 +18,8 @@
 //!
 //! ## Invariants
 //! - **A delivery ends in one outcome**: it stands, or the server will not have it. Trouble is waited out, for as long as it takes.
-//! - **A post is made once.** After an attempt whose end is not known, and for what was restored, its key is looked for before it is made.
+//! - **A post is made once.** After an attempt whose end is not known, and for what was restored, its key is looked for before it is made, as
+//!   far back as it can have been made.
 //! - **Creates and final edits of a channel keep their order**, and a refresh overtakes neither the create nor the edit of its post.
 //! - **Nothing is cut in silence.** What is too long ends with a remark, and the whole goes with it as a file. A file that cannot be stored
 //!   is named in the text. An edit that the server refuses is said as a new post.
@@ -36,7 +37,7 @@ use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
 use crate::runtime::ports::{Blobs, Chat, ChatError};
 use bucket::Bucket;
-use lane::{Lane, Reaction};
+use lane::{Lane, Promised, Reaction};
 use ledger::{Ledger, Standing};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,6 +114,7 @@ pub struct Outbox {
     trouble: Mutex<Option<String>>,
     counts: Mutex<OutboxCounts>,
     max_post: AtomicUsize,
+    instance: Mutex<Option<String>>,
     finished: Notify,
     stop: CancellationToken,
 }
@@ -140,6 +142,7 @@ impl Outbox {
             trouble: Mutex::default(),
             counts: Mutex::default(),
             max_post: AtomicUsize::new(options.max_post),
+            instance: Mutex::default(),
             finished: Notify::new(),
             stop: CancellationToken::new(),
         }))
@@ -147,6 +150,10 @@ impl Outbox {
 
     fn max_post(&self) -> usize {
         self.max_post.load(Ordering::Relaxed)
+    }
+
+    fn instance(&self) -> Option<String> {
+        lock(&self.instance).clone()
     }
 
     /// Notes how a call went, and whether the server wants a pause from everybody.
@@ -172,16 +179,26 @@ impl Outbox {
 impl OutboxHandle {
     /// Promises to say something. A delivery that is already on its way is not taken twice.
     pub fn deliver(&self, delivery: Delivery) {
-        self.enqueue(delivery, false);
+        self.enqueue(delivery, Promised::new(Duration::ZERO), false);
     }
 
-    /// Takes over what was intended and not noted as sent, in the order of its intention, and which posts stand. Comes before all else.
-    pub fn restore(&self, intended: Vec<Delivery>, standing: impl IntoIterator<Item = (DeliveryId, PostId)>) {
+    /// Puts this name on every post that is made from now on.
+    pub fn set_instance(&self, name: &str) {
+        *lock(&self.0.instance) = Some(name.to_owned());
+    }
+
+    /// Takes over what was intended and not noted as sent, in the order of its intention and each with how long ago that was, and which posts
+    /// stand. Comes before all else.
+    pub fn restore(
+        &self,
+        intended: Vec<(Delivery, Duration)>,
+        standing: impl IntoIterator<Item = (DeliveryId, PostId)>,
+    ) {
         for (delivery, post) in standing {
             self.0.ledger.set(delivery, Standing::Sent(post));
         }
-        for delivery in intended {
-            self.enqueue(delivery, true);
+        for (delivery, ago) in intended {
+            self.enqueue(delivery, Promised::new(ago), true);
         }
     }
 
@@ -238,14 +255,14 @@ impl OutboxHandle {
         self.0.stop.cancel();
     }
 
-    fn enqueue(&self, delivery: Delivery, restored: bool) {
+    fn enqueue(&self, delivery: Delivery, promised: Promised, restored: bool) {
         let Some(earlier) = self.0.ledger.begin(&delivery.id) else {
             tracing::debug!(delivery = %delivery.id, "it is already on its way");
             return;
         };
         // One that stands is looked for, and its outcome told again.
         let look = restored || earlier;
-        self.lane(&delivery.channel).deliver(delivery, look);
+        self.lane(&delivery.channel).deliver(delivery, promised, look);
     }
 
     fn lane(&self, channel: &ChannelId) -> Arc<Lane> {
@@ -298,10 +315,10 @@ impl Delay {
         Self { next: options.soonest, slowest: options.slowest }
     }
 
-    /// Waits between half and all of what is due, and at least as long as the server wishes.
+    /// Waits between half and all of what is due, and longer than the server wishes, by up to a quarter: others were told the same time.
     async fn wait(&mut self, wish: Option<Duration>) {
         let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
-        let pause = self.next.mul_f64(0.5 + share / 2.0).max(wish.unwrap_or_default());
+        let pause = self.next.mul_f64(0.5 + share / 2.0).max(wish.unwrap_or_default().mul_f64(1.0 + share / 4.0));
         self.next = (self.next * 2).min(self.slowest);
         tokio::time::sleep(pause).await;
     }

@@ -1,7 +1,7 @@
 //! One delivery from its first attempt to its outcome.
 
 use super::file::assemble;
-use super::lane::{Lane, Queued};
+use super::lane::{Lane, Promised, Queued};
 use super::ledger::Standing;
 use super::text::{fit, is_longer};
 use super::{Delay, Outbox};
@@ -9,6 +9,7 @@ use crate::core::effect::{Body, Thread, Upload, UploadPart};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
 use crate::runtime::ports::{ChatError, NewPost};
+use std::time::Duration;
 
 /// How often an upload is tried before the post goes without it. Beyond that the file is still tried, and then the post.
 const UPLOAD_TRIES: u32 = 6;
@@ -19,6 +20,9 @@ const SAFE_POST_SIZE: usize = 4000;
 /// The name of the file that has what the text could not hold.
 const WHOLE_TEXT: &str = "message.txt";
 
+/// How far back a post is looked for that a process before this one made and noted nothing of.
+const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
+
 /// A post in the making.
 struct Making<'a> {
     id: &'a DeliveryId,
@@ -27,6 +31,7 @@ struct Making<'a> {
     text: &'a str,
     files: Vec<File>,
     max: usize,
+    promised: Promised,
     look: bool,
 }
 
@@ -45,7 +50,7 @@ enum Attached {
 
 impl Outbox {
     pub(crate) async fn carry_out(&self, lane: &Lane, queued: &Queued) -> DeliveryOutcome {
-        let (id, channel) = (&queued.delivery.id, &lane.channel);
+        let (id, channel, promised) = (&queued.delivery.id, &lane.channel, queued.promised);
         match &queued.delivery.body {
             Body::Post { root, text, files } => {
                 let root = match root {
@@ -56,7 +61,8 @@ impl Outbox {
                 // The post may have waited long: what it is made with is what is newest now.
                 let newest = lane.newest_text(id);
                 let text = newest.as_ref().unwrap_or(text);
-                let making = Making::new(id, channel, root, text, self.max_post(), queued.look).with(files);
+                let making = Making::new(id, channel, root, text, self.max_post(), promised, queued.look);
+                let making = making.with(files);
                 let outcome = self.make(making).await;
                 // One that may have stood already may stand with another text.
                 if let (DeliveryOutcome::Sent { post }, false) = (&outcome, queued.look) {
@@ -66,9 +72,9 @@ impl Outbox {
             }
             Body::Edit { of, text } => {
                 let outcome = match self.post_of(channel, of).await {
-                    Some(post) => self.finish(id, channel, &post, text, queued.look).await,
+                    Some(post) => self.finish(id, channel, &post, text, promised, queued.look).await,
                     // What it would have changed does not stand; what it says is said all the same.
-                    None => self.make(Making::new(id, channel, None, text, self.max_post(), true)).await,
+                    None => self.make(Making::new(id, channel, None, text, self.max_post(), promised, true)).await,
                 };
                 if let DeliveryOutcome::Sent { post } = &outcome {
                     self.ledger.set(of.clone(), Standing::Sent(post.clone()));
@@ -88,7 +94,7 @@ impl Outbox {
         // Forgotten, or said by a process before this one.
         let mut delay = Delay::new(&self.options);
         loop {
-            match self.look_for(channel, None, of, &mut delay).await {
+            match self.look_for(channel, None, of, FORGOTTEN, &mut delay).await {
                 Looked::Found(post) => {
                     self.ledger.set(of.clone(), Standing::Sent(post.clone()));
                     return Some(post);
@@ -105,10 +111,11 @@ impl Outbox {
         channel: &ChannelId,
         root: Option<&PostId>,
         key: &DeliveryId,
+        within: Duration,
         delay: &mut Delay,
     ) -> Looked {
         self.bucket.take().await;
-        let found = self.chat.find(channel, root, key).await;
+        let found = self.chat.find(channel, root, key, within).await;
         self.note(&found);
         match found {
             Ok(Some(post)) => Looked::Found(post),
@@ -134,6 +141,7 @@ impl Outbox {
         channel: &ChannelId,
         post: &PostId,
         text: &str,
+        promised: Promised,
         look: bool,
     ) -> DeliveryOutcome {
         let mut delay = Delay::new(&self.options);
@@ -147,7 +155,7 @@ impl Outbox {
                 Ok(()) if is_longer(text, max) => {
                     // An edit cannot bring a file.
                     let id = DeliveryId::new(format!("{id}.rest"));
-                    let whole = Making::new(&id, channel, Some(post.clone()), "The whole text:", max, look);
+                    let whole = Making::new(&id, channel, Some(post.clone()), "The whole text:", max, promised, look);
                     if let DeliveryOutcome::Refused { why } = self.make(whole.with(&[whole_text(text)])).await {
                         tracing::error!(delivery = %id, why, "the whole of a text that was cut could not be said");
                     }
@@ -173,7 +181,7 @@ impl Outbox {
             };
             // Edits can be forbidden, or late, and posts be deleted; what was promised is said anew then.
             tracing::warn!(delivery = %id, %post, why, "a post cannot be edited; its text goes into a new one");
-            return self.make(Making::new(id, channel, thread, text, max, true)).await;
+            return self.make(Making::new(id, channel, thread, text, max, promised, true)).await;
         }
     }
 
@@ -183,7 +191,10 @@ impl Outbox {
         let mut tries = 0;
         loop {
             if making.look {
-                match self.look_for(making.channel, making.root.as_ref(), making.id, &mut delay).await {
+                match self
+                    .look_for(making.channel, making.root.as_ref(), making.id, making.promised.ago(), &mut delay)
+                    .await
+                {
                     Looked::Found(post) => return DeliveryOutcome::Sent { post },
                     Looked::Nothing => making.look = false,
                     Looked::Again => continue,
@@ -199,7 +210,7 @@ impl Outbox {
                 continue;
             }
             self.bucket.take().await;
-            let made = self.chat.create(&making.post()).await;
+            let made = self.chat.create(&making.post(self.instance())).await;
             self.note(&made);
             match made {
                 Ok(post) => return DeliveryOutcome::Sent { post },
@@ -271,9 +282,10 @@ impl<'a> Making<'a> {
         root: Option<PostId>,
         text: &'a str,
         max: usize,
+        promised: Promised,
         look: bool,
     ) -> Self {
-        Self { id, channel, root, text, files: Vec::new(), max, look }
+        Self { id, channel, root, text, files: Vec::new(), max, promised, look }
     }
 
     fn with(mut self, files: &[Upload]) -> Self {
@@ -316,7 +328,7 @@ impl<'a> Making<'a> {
         said
     }
 
-    fn post(&self) -> NewPost {
+    fn post(&self, instance: Option<String>) -> NewPost {
         let stored = |file: &File| match &file.state {
             Attached::Stored(id) => Some(id.clone()),
             Attached::NotYet | Attached::Failed(_) => None,
@@ -332,6 +344,7 @@ impl<'a> Making<'a> {
             root: self.root.clone(),
             text: fit(&self.said(true), self.max, remark),
             files: self.files.iter().filter_map(stored).collect(),
+            instance,
         }
     }
 

@@ -4,6 +4,7 @@ use super::clock::now_ms;
 use super::event::{Audience, Event, Happening};
 use super::gate::Gate;
 use super::id::{is_id, new_id};
+use super::release::Release;
 use super::world::World;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -77,7 +78,7 @@ impl World {
         arrival: Arrival,
     ) -> Option<(u64, Arc<Notify>)> {
         let now = now_ms();
-        let limit = self.limits.resume_ms;
+        let (limit, release) = (self.limits.resume_ms, self.limits.release);
         self.connections.retain(|_, connection| connection.left_at.is_none_or(|left| now - left < limit));
         if let Some(wanted) = wish.connection_id.as_ref().filter(|id| !id.is_empty()) {
             if !is_id(wanted) {
@@ -109,7 +110,7 @@ impl World {
             repeat_next: false,
             break_next: false,
         };
-        connection.greet(arrival);
+        connection.greet(release, arrival);
         let wake = Arc::clone(&connection.wake);
         self.connections.insert(key, connection);
         self.tell(Happening::Connected { user_id: user_id.to_owned(), resumed: false });
@@ -125,6 +126,7 @@ impl World {
         gate: &Arc<Gate>,
         arrival: Arrival,
     ) -> Option<(u64, Arc<Notify>)> {
+        let release = self.limits.release;
         let connection = self.connections.get_mut(&key)?;
         connection.left_at = None;
         token.clone_into(&mut connection.token);
@@ -141,7 +143,7 @@ impl World {
             connection.ring.clear();
             connection.connection_id = new_id();
             connection.next_seq = 0;
-            connection.greet(arrival);
+            connection.greet(release, arrival);
         } else {
             connection.next_seq = wanted;
         }
@@ -169,6 +171,7 @@ impl World {
     /// Puts an event into the queue of everybody it concerns.
     pub(crate) fn publish(&mut self, event: &Event) {
         let (members, sessions, users) = (&self.channel_members, &self.sessions, &self.users);
+        let release = self.limits.release;
         let in_channel = |channel: &str, user: &str| members.get(channel).is_some_and(|m| m.contains(user));
         for connection in self.connections.values_mut() {
             let user = connection.user_id.as_str();
@@ -176,10 +179,11 @@ impl World {
                 Audience::Channel(channel) => in_channel(channel, user),
                 Audience::ChannelExcept(channel, except) => user != except && in_channel(channel, user),
                 Audience::User(id) => user == id,
+                Audience::Everybody => true,
             };
-            // A connection whose token was taken back stays open and hears nothing.
-            let authenticated =
-                sessions.contains_key(&connection.token) && users.get(user).is_some_and(|user| user.delete_at == 0);
+            // A connection whose token was taken back stays open. It hears nothing more, or in older releases everything.
+            let authenticated = !release.is_recent()
+                || sessions.contains_key(&connection.token) && users.get(user).is_some_and(|user| user.delete_at == 0);
             if concerned && authenticated {
                 connection.enqueue(Outgoing::Event(event.clone()));
             }
@@ -200,6 +204,7 @@ impl World {
 
     /// Takes the next frame; an event gets its number now.
     pub(crate) fn next_frame(&mut self, key: u64) -> NextFrame {
+        let release = self.limits.release;
         let Some(connection) = self.connections.get_mut(&key) else { return NextFrame::HangUp };
         if connection.overflowed {
             return NextFrame::HangUp;
@@ -213,7 +218,7 @@ impl World {
             Some(Outgoing::Event(event)) => {
                 let seq = connection.next_seq + u64::from(std::mem::take(&mut connection.skip_next));
                 connection.next_seq = seq + 1;
-                let frame = event.frame(&connection.user_id, &connection.connection_id, seq);
+                let frame = event.frame(release, &connection.user_id, &connection.connection_id, seq);
                 if connection.ring.len() == RING {
                     connection.ring.pop_front();
                 }
@@ -244,14 +249,16 @@ impl World {
 }
 
 impl Connection {
-    fn greet(&mut self, arrival: Arrival) {
+    fn greet(&mut self, release: Release, arrival: Arrival) {
         if arrival.no_hello {
             self.next_seq = 1;
             return;
         }
-        let data = json!({
-            "server_version": "10.5.0.10.5.0.sandbox.false", "connection_id": "", "server_hostname": "sandbox",
-        });
+        let version = release.version();
+        let mut data = json!({ "server_version": format!("{version}.{version}.sandbox.false"), "connection_id": "" });
+        if release.is_recent() {
+            data["server_hostname"] = json!("sandbox");
+        }
         let hello = Event::new("hello", Audience::User(self.user_id.clone()), data);
         self.queue.push_front(Outgoing::Event(hello));
         self.wake.notify_one();

@@ -1,6 +1,7 @@
 //! Events: what the websocket tells clients, and what a test may listen to.
 
 use super::model::{Post, Reaction};
+use super::release::Release;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -13,6 +14,8 @@ pub(crate) enum Audience {
     ChannelExcept(String, String),
     /// One user.
     User(String),
+    /// Whoever is connected.
+    Everybody,
 }
 
 /// An event before it is numbered for a connection.
@@ -21,7 +24,7 @@ pub(crate) struct Event {
     pub(crate) name: &'static str,
     pub(crate) data: Map<String, Value>,
     pub(crate) audience: Audience,
-    /// Users who find themselves, and only themselves, in `mentions`.
+    /// Users who find themselves in `mentions`, and in older releases all the others too.
     pub(crate) mentioned: BTreeSet<String>,
 }
 
@@ -35,9 +38,11 @@ impl Event {
     }
 
     /// The frame as this user's connection sees it.
-    pub(crate) fn frame(&self, user: &str, connection_id: &str, seq: u64) -> String {
+    pub(crate) fn frame(&self, release: Release, user: &str, connection_id: &str, seq: u64) -> String {
         let mut data = self.data.clone();
-        if self.mentioned.contains(user) {
+        if !release.is_recent() && !self.mentioned.is_empty() {
+            data.insert("mentions".into(), json!(json!(self.mentioned).to_string()));
+        } else if self.mentioned.contains(user) {
             data.insert("mentions".into(), json!(json!([user]).to_string()));
         }
         if self.name == "hello" {
@@ -47,17 +52,14 @@ impl Event {
             Audience::Channel(channel) => (Value::Null, "", channel.as_str()),
             Audience::ChannelExcept(channel, except) => (json!({ except.as_str(): true }), "", channel.as_str()),
             Audience::User(user) => (Value::Null, user.as_str(), ""),
+            Audience::Everybody => (Value::Null, "", ""),
         };
-        json!({
-            "event": self.name,
-            "data": data,
-            "broadcast": {
-                "omit_users": omit, "user_id": user_id, "channel_id": channel_id, "team_id": "",
-                "connection_id": "", "omit_connection_id": "",
-            },
-            "seq": seq,
-        })
-        .to_string()
+        let mut broadcast = json!({ "omit_users": omit, "user_id": user_id, "channel_id": channel_id, "team_id": "" });
+        if release.is_recent() {
+            broadcast["connection_id"] = json!("");
+            broadcast["omit_connection_id"] = json!("");
+        }
+        json!({ "event": self.name, "data": data, "broadcast": broadcast, "seq": seq }).to_string()
     }
 }
 

@@ -142,6 +142,21 @@ impl Faults {
         self.shared.world().clock_stopped = on;
     }
 
+    /// The server's clock shows this much more (less, if negative) than it should, in its posts and in its answers.
+    pub fn skew_clock(&self, milliseconds: i64) {
+        self.shared.world().skew_ms = milliseconds;
+    }
+
+    /// The next post is dated this much later than the server's clock, as an import may date one.
+    pub fn date_next_post(&self, later_by: Duration) {
+        self.shared.world().postdate_ms = i64::try_from(later_by.as_millis()).unwrap_or(i64::MAX);
+    }
+
+    /// Lists of posts do not show what was made within this time, as replicas that lag.
+    pub fn lag_behind(&self, by: Duration) {
+        self.shared.world().lag_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    }
+
     /// From now on this token is not valid. Open websockets stay open and hear nothing more.
     pub fn revoke_token(&self, token: &str) {
         self.shared.world().sessions.remove(token);

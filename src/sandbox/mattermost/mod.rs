@@ -21,6 +21,9 @@
 //! - **A button's `integration` never leaves the server**, by whichever way the post is read.
 //! - **Time of creation strictly rises**, unless a test stops the clock: orders by time are total.
 //!
+//! **What a real server answered is kept in `tests/data/real_mattermost`**, and [`Release::July2021`] answers the same, line by line. What later
+//! releases do otherwise is in `release`.
+//!
 //! Where real servers are surprising, they are followed: a patch of an unknown post is 403, not 404; posting into an unknown channel too; a
 //! wrong token on the websocket upgrade is accepted and then left in silence until the authentication deadline.
 
@@ -37,6 +40,7 @@ mod model;
 mod page;
 mod posting;
 mod refusal;
+mod release;
 mod rest;
 mod server;
 mod shared;
@@ -50,4 +54,5 @@ pub use faults::{Faults, PostFailure};
 pub use model::{Channel, ChannelKind, FileInfo, Post, Reaction, Revision, Team, User};
 pub use posting::Draft;
 pub use refusal::Refusal;
+pub use release::Release;
 pub use server::{NotSeen, Options, RateLimit, Server};

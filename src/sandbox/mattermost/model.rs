@@ -136,7 +136,7 @@ pub struct Reaction {
 }
 
 /// An uploaded file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FileInfo {
     /// Its id.
     pub id: String,

@@ -82,6 +82,6 @@ async fn session(
     if user.is_bot {
         return Err(Refusal::forbidden("login_as_bot"));
     }
-    let token = world.open_session(&user.id);
+    let token = world.open_session(&user.id, true);
     Ok(Json(json!({ "token": token, "user_id": user.id, "people": people, "bots": bots })))
 }

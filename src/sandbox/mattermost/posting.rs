@@ -33,6 +33,8 @@ pub struct Draft {
     pub remote_id: String,
     /// Whether it was edited before anybody saw it.
     pub edited: bool,
+    /// When it was edited, as a client of an older release may pretend; 0 for never.
+    pub edit_at: i64,
 }
 
 /// What changes in a post; what is absent stays.
@@ -79,12 +81,12 @@ impl World {
         self.check_size(&draft.message, &props, &draft.file_ids)?;
         attachment::complete(&mut props);
         let file_ids = self.claimable_files(&draft.file_ids, &author.id);
-        let now = self.tick();
+        let now = self.tick() + std::mem::take(&mut self.postdate_ms);
         let post = Post {
             id: new_id(),
             create_at: now,
             update_at: now,
-            edit_at: if draft.edited { now } else { 0 },
+            edit_at: if draft.edited { now } else { draft.edit_at },
             user_id: author.id.clone(),
             channel_id: channel.id.clone(),
             root_id: draft.root_id,
@@ -103,6 +105,10 @@ impl World {
         }
         if !post.pending_post_id.is_empty() {
             self.pending.insert(post.pending_post_id.clone(), Pending { post_id: post.id.clone(), at: now });
+        }
+        if !post.root_id.is_empty() {
+            // A thread has changed with its last reply, so `since` tells of its first post again.
+            self.touch(&post.root_id, now);
         }
         if let Some(channel) = self.channels.get_mut(&channel.id) {
             channel.last_post_at = now;
@@ -136,7 +142,7 @@ impl World {
         if message.chars().count() > self.limits.max_post_size {
             return Err(Refusal::new(
                 400,
-                "model.post.is_valid.message_length.app_error",
+                self.limits.release.too_long(),
                 "Post Message property is longer than the maximum permitted length.",
             ));
         }
@@ -166,13 +172,14 @@ impl World {
     fn announce_post(&mut self, post: &Post, channel: &Channel, author: &str) {
         let sender = match post.props.get("override_username").and_then(Value::as_str) {
             Some(name) if post.props.contains_key("from_webhook") => name.to_owned(),
+            _ if post.kind.starts_with("system_") => "System".to_owned(),
             _ => format!("@{author}"),
         };
         let display_name =
             if channel.kind == ChannelKind::Direct { sender.clone() } else { channel.display_name.clone() };
         let data = json!({
             "channel_display_name": display_name, "channel_name": channel.name, "channel_type": channel.kind.letter(),
-            "post": self.post_json(post).to_string(), "sender_name": sender, "set_online": true,
+            "post": self.new_post_json(post).to_string(), "sender_name": sender, "set_online": true,
             "team_id": channel.team_id,
         });
         let mut event = Event::new("posted", Audience::Channel(channel.id.clone()), data);
@@ -187,11 +194,14 @@ impl World {
     fn mentioned(&self, post: &Post, channel: &Channel) -> BTreeSet<String> {
         let names = mention::names(&post.message);
         let all = ["all", "channel", "here"].iter().any(|name| names.contains(*name));
+        // A line about somebody who was added mentions them.
+        let added = post.props.get("addedUserId").and_then(Value::as_str).unwrap_or_default();
         let members = self.channel_members.get(&channel.id).into_iter().flatten();
         members
             .filter(|id| **id != post.user_id)
             .filter(|id| {
-                all || channel.kind == ChannelKind::Direct
+                all || *id == added
+                    || channel.kind == ChannelKind::Direct
                     || self.users.get(*id).is_some_and(|user| names.contains(&user.username.to_lowercase()))
             })
             .cloned()
@@ -235,6 +245,9 @@ impl World {
     pub(crate) fn delete_post(&mut self, id: &str, deleter: &str) {
         let now = self.tick();
         let Some(post) = self.post_places.get(id).and_then(|place| self.posts.get_mut(*place)) else { return };
+        // What is told is the post as it was.
+        let mut told = post.clone();
+        told.update_at = now;
         post.delete_at = now;
         post.update_at = now;
         let post = post.clone();
@@ -242,9 +255,18 @@ impl World {
             reply.delete_at = now;
             reply.update_at = now;
         }
-        let data = json!({ "post": self.post_json(&post).to_string(), "delete_by": deleter });
+        let mut data = json!({ "post": self.post_json(&told).to_string() });
+        if self.limits.release.is_recent() {
+            data["delete_by"] = json!(deleter);
+        }
         self.publish(&Event::new("post_deleted", Audience::Channel(post.channel_id.clone()), data));
         self.tell(Happening::Deleted(post));
+    }
+
+    /// Removes a post as if it had never been, as an administrator's tools do. Nobody is told.
+    pub(crate) fn erase_post(&mut self, id: &str) {
+        self.posts.retain(|post| post.id != id);
+        self.post_places = self.posts.iter().enumerate().map(|(place, post)| (post.id.clone(), place)).collect();
     }
 
     /// Puts an emoji on a post; a second time changes nothing.
@@ -290,7 +312,11 @@ impl World {
         let reaction = self.reactions.remove(place);
         let now = self.tick();
         self.touch(post_id, now);
-        let data = json!({ "reaction": self.reaction_json(&reaction).to_string() });
+        let mut shown = self.reaction_json(&reaction);
+        if !self.limits.release.is_recent() {
+            shown["create_at"] = json!(0);
+        }
+        let data = json!({ "reaction": shown.to_string() });
         self.publish(&Event::new("reaction_removed", Audience::Channel(channel_id), data));
         self.tell(Happening::Unreacted(reaction));
         Ok(())

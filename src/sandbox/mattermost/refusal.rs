@@ -4,6 +4,8 @@ use super::id::new_id;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
+const NO_ROUTE: &str = "api.context.404.app_error";
+
 /// An error answer: `{id, message, detailed_error, request_id, status_code}`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{status} {id}: {message}")]
@@ -54,7 +56,7 @@ impl Refusal {
     }
 
     pub(crate) fn no_route() -> Self {
-        Self::new(404, "api.context.404.app_error", "Sorry, we could not find the page.")
+        Self::new(404, NO_ROUTE, "Sorry, we could not find the page.")
     }
 
     pub(crate) fn no_user() -> Self {
@@ -69,15 +71,18 @@ impl Refusal {
         Self::new(404, "app.post.get.app_error", "Unable to get the post.")
     }
 
-    /// The body of the answer.
+    /// The body of the answer. A path that leads nowhere has no request to be numbered.
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::json!({
+        let mut body = serde_json::json!({
             "id": self.id,
             "message": self.message,
             "detailed_error": self.detail,
-            "request_id": new_id(),
             "status_code": self.status,
-        })
+        });
+        if self.id != NO_ROUTE {
+            body["request_id"] = serde_json::json!(new_id());
+        }
+        body
     }
 }
 

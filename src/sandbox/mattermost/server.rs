@@ -8,6 +8,7 @@ use super::id::new_id;
 use super::model::{ChannelKind, FileInfo, Post, Reaction};
 use super::posting::{Draft, Patch};
 use super::refusal::Refusal;
+use super::release::Release;
 use super::rest;
 use super::shared::{Settings, Shared};
 use super::world::{Limits, World};
@@ -26,6 +27,8 @@ use tokio::time::{Instant, timeout_at};
 /// How the server is set up. The defaults are those of a real one.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Which release it answers like.
+    pub release: Release,
     /// The loopback port; 0 takes a free one.
     pub port: u16,
     /// The secret in the address of the web chat page; a random one if empty.
@@ -70,6 +73,7 @@ pub struct RateLimit {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            release: Release::default(),
             port: 0,
             page_token: String::new(),
             max_post_size: 16_383,
@@ -124,6 +128,7 @@ impl Server {
             .map_err(io::Error::other)?;
         let (happenings, _) = broadcast::channel(4096);
         let limits = Limits {
+            release: options.release,
             max_post_size: options.max_post_size,
             max_props_size: options.max_props_size,
             max_file_size: options.max_file_size,
@@ -283,14 +288,14 @@ impl Server {
     pub fn token_of(&self, user: &str) -> Result<String, Refusal> {
         let mut world = self.shared.world();
         let user = world.find_user(user)?.id.clone();
-        Ok(world.open_session(&user))
+        Ok(world.open_session(&user, false))
     }
 
     /// A new token of the bot `halcyon`.
     pub fn bot_token(&self) -> String {
         let mut world = self.shared.world();
         let bot = world.add_user("halcyon", None, true);
-        world.open_session(&bot)
+        world.open_session(&bot, false)
     }
 
     /// Whether a user has an authenticated websocket at the moment.
@@ -314,7 +319,7 @@ impl Server {
 
     /// A post as an incoming webhook of this user makes it: under the user's id, with another name shown.
     pub fn post_as_webhook(&self, owner: &str, channel: &str, text: &str, shown_as: &str) -> Result<String, Refusal> {
-        let props = json!({ "from_webhook": "true", "override_username": shown_as });
+        let props = json!({ "from_webhook": "true", "override_username": shown_as, "webhook_display_name": "" });
         self.inject(Draft {
             user: owner.into(),
             channel: channel.into(),
@@ -352,6 +357,16 @@ impl Server {
         world.live_post(post).ok_or_else(Refusal::no_post)?;
         world.delete_post(post, &user);
         Ok(())
+    }
+
+    /// A post is removed for good, as administrators can; nobody is told.
+    pub fn erase(&self, post: &str) {
+        self.shared.world().erase_post(post);
+    }
+
+    /// What the server takes the time to be, in milliseconds.
+    pub fn now(&self) -> i64 {
+        self.shared.world().now()
     }
 
     /// A user puts an emoji on a post.

@@ -97,8 +97,7 @@ async fn authenticate(
             world.reply(key, json!({ "status": "OK", "seq_reply": request.seq }).to_string());
             return Some((key, wake));
         }
-        let answer = refusal(request.seq, &not_authenticated());
-        socket.send(Message::Text(answer.into())).await.ok()?;
+        // Anything else is not answered.
     }
     None
 }
@@ -157,12 +156,16 @@ struct Request {
     data: Option<Map<String, Value>>,
 }
 
-fn not_authenticated() -> Refusal {
-    Refusal::new(401, "api.web_socket_router.not_authenticated.app_error", "WebSocket connection is not authenticated.")
-}
-
+/// Without the number of a request, and a number of the client's that is 0 is left out.
 fn refusal(seq: i64, refusal: &Refusal) -> String {
-    json!({ "status": "FAIL", "seq_reply": seq, "error": refusal.json() }).to_string()
+    let error = json!({
+        "id": refusal.id, "message": refusal.message, "detailed_error": refusal.detail, "status_code": refusal.status,
+    });
+    let mut reply = json!({ "status": "FAIL", "error": error });
+    if seq != 0 {
+        reply["seq_reply"] = json!(seq);
+    }
+    reply.to_string()
 }
 
 fn answer(shared: &Shared, key: u64, request: &Request) {
@@ -176,7 +179,11 @@ fn answer(shared: &Shared, key: u64, request: &Request) {
         // Somebody who is known already gets no answer.
         return;
     } else if !world.is_authenticated(key) {
-        Some(not_authenticated())
+        Some(Refusal::new(
+            401,
+            world.limits.release.token_gone(),
+            "The session of this WebSocket connection is not valid.",
+        ))
     } else {
         None
     };
@@ -187,11 +194,14 @@ fn answer(shared: &Shared, key: u64, request: &Request) {
     let given = request.data.clone().unwrap_or_default();
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let data = match request.action.as_str() {
-        "ping" => json!({ "text": "pong", "version": "10.5.0", "server_time": now_ms(), "node_id": "" }),
+        "ping" => {
+            json!({ "text": "pong", "version": world.limits.release.version(), "server_time": now_ms(), "node_id": "" })
+        }
         "user_typing" => {
             let channel_id = text("channel_id");
             if !world.in_channel(&channel_id, &user_id) {
-                let refused = Refusal::forbidden("create_post");
+                let refused =
+                    Refusal::new(400, "api.websocket_handler.invalid_param.app_error", "Invalid channel_id parameter.");
                 world.reply(key, refusal(request.seq, &refused));
                 return;
             }

@@ -31,7 +31,8 @@ impl World {
         holes: bool,
     ) -> Value {
         let here = || self.posts.iter().rev().filter(|post| post.channel_id == channel_id);
-        let live = || here().filter(|post| post.delete_at == 0);
+        let shown = if self.lag_ms > 0 { self.now() - self.lag_ms } else { i64::MAX };
+        let live = || here().filter(|post| post.delete_at == 0 && post.create_at <= shown);
         let chosen: Vec<&Post> = match window {
             Window::Newest => live().skip(page * per_page).take(per_page).collect(),
             Window::Before(id) => match self.post(id) {
@@ -60,6 +61,15 @@ impl World {
         };
         let next = chosen.first().and_then(|newest| live().rfind(|p| p.create_at > newest.create_at));
         let previous = chosen.last().and_then(|oldest| live().find(|p| p.create_at < oldest.create_at));
+        let next = next.map_or("", |post| post.id.as_str());
+        let previous = previous.map_or("", |post| post.id.as_str());
+        // The first page after or before a post names that post, whatever there is of it.
+        let (next, previous) = match window {
+            Window::Since(_) => ("", ""),
+            Window::After(id) if page == 0 => (next, id.as_str()),
+            Window::Before(id) if page == 0 => (id.as_str(), previous),
+            _ => (next, previous),
+        };
         self.post_list(&chosen, next, previous)
     }
 
@@ -71,10 +81,10 @@ impl World {
             .rev()
             .filter(|post| (post.id == root_id || post.root_id == root_id) && post.delete_at == 0)
             .collect();
-        self.post_list(&posts, None, None)
+        self.post_list(&posts, "", "")
     }
 
-    fn post_list(&self, chosen: &[&Post], next: Option<&Post>, previous: Option<&Post>) -> Value {
+    fn post_list(&self, chosen: &[&Post], next: &str, previous: &str) -> Value {
         let order: Vec<&str> = chosen.iter().map(|post| post.id.as_str()).collect();
         let mut posts: Map<String, Value> = chosen.iter().map(|post| (post.id.clone(), self.post_json(post))).collect();
         // The rest of every thread comes along in `posts`, so that nobody may take `posts` for the answer.
@@ -85,8 +95,7 @@ impl World {
             }
         }
         json!({
-            "order": order, "posts": posts, "next_post_id": next.map_or("", |post| post.id.as_str()),
-            "prev_post_id": previous.map_or("", |post| post.id.as_str()), "has_next": next.is_some(),
+            "order": order, "posts": posts, "next_post_id": next, "prev_post_id": previous, "has_next": !next.is_empty(),
             "first_inaccessible_post_time": 0,
         })
     }

@@ -18,7 +18,6 @@ impl World {
             && let Some(shown) = shown.as_object_mut()
         {
             shown.insert("is_bot".into(), json!(true));
-            shown.insert("bot_description".into(), json!(""));
         }
         shown
     }
@@ -61,28 +60,45 @@ impl World {
     }
 
     pub(crate) fn reaction_json(&self, reaction: &Reaction) -> Value {
-        json!({
+        let mut shown = json!({
             "user_id": reaction.user_id, "post_id": reaction.post_id, "emoji_name": reaction.emoji_name,
             "create_at": reaction.create_at, "update_at": reaction.create_at, "delete_at": 0, "remote_id": "",
-            "channel_id": self.post(&reaction.post_id).map_or("", |post| post.channel_id.as_str()),
-        })
+        });
+        if self.limits.release.is_recent() {
+            shown["channel_id"] = json!(self.post(&reaction.post_id).map_or("", |post| post.channel_id.as_str()));
+        }
+        shown
     }
 
     pub(crate) fn file_json(&self, file: &FileInfo) -> Value {
-        json!({
-            "id": file.id, "user_id": file.user_id, "post_id": file.post_id, "channel_id": file.channel_id,
+        let recent = self.limits.release.is_recent();
+        let mut shown = json!({
+            "id": file.id, "user_id": file.user_id, "channel_id": if recent { file.channel_id.as_str() } else { "" },
             "create_at": file.create_at, "update_at": file.create_at, "delete_at": 0, "name": file.name,
-            "extension": file.extension(), "size": file.content.len(), "mime_type": file.mime_type(), "width": 0,
-            "height": 0, "has_preview_image": false, "mini_preview": Value::Null, "remote_id": "", "archived": false,
-        })
+            "extension": file.extension(), "size": file.content.len(), "mime_type": file.mime_type(),
+            "mini_preview": Value::Null, "remote_id": "",
+        });
+        if recent {
+            shown["archived"] = json!(false);
+        }
+        if !file.post_id.is_empty() {
+            shown["post_id"] = json!(file.post_id);
+        }
+        shown
+    }
+
+    /// The post as its author's client and the event show it: with the key against duplicates, which is not kept.
+    pub(crate) fn new_post_json(&self, post: &Post) -> Value {
+        let mut shown = self.post_json(post);
+        shown["pending_post_id"] = json!(post.pending_post_id);
+        shown
     }
 
     /// The post as clients see it: without revisions and without the `integration` of its buttons.
     pub(crate) fn post_json(&self, post: &Post) -> Value {
         let root = if post.root_id.is_empty() { &post.id } else { &post.root_id };
         let replies = self.posts.iter().filter(|reply| reply.root_id == *root && reply.delete_at == 0);
-        let (reply_count, last_reply_at) =
-            replies.fold((0_u64, 0), |(count, last), reply| (count + 1, last.max(reply.create_at)));
+        let reply_count = replies.count();
         let reactions: Vec<Value> =
             self.reactions.iter().filter(|r| r.post_id == post.id).map(|r| self.reaction_json(r)).collect();
         let files: Vec<Value> =
@@ -102,11 +118,14 @@ impl World {
             "id": post.id, "create_at": post.create_at, "update_at": post.update_at, "edit_at": post.edit_at,
             "delete_at": post.delete_at, "is_pinned": post.is_pinned, "user_id": post.user_id,
             "channel_id": post.channel_id, "root_id": post.root_id, "original_id": "", "message": post.message,
-            "type": post.kind, "props": props, "hashtags": "", "pending_post_id": post.pending_post_id,
-            "reply_count": reply_count, "last_reply_at": last_reply_at, "participants": Value::Null,
+            "type": post.kind, "props": props, "hashtags": "", "pending_post_id": "",
+            "reply_count": reply_count, "last_reply_at": 0, "participants": Value::Null,
             "metadata": metadata,
         });
         if let Some(shown) = shown.as_object_mut() {
+            if !self.limits.release.is_recent() {
+                shown.insert("parent_id".into(), json!(post.root_id));
+            }
             if !post.file_ids.is_empty() {
                 shown.insert("file_ids".into(), json!(post.file_ids));
             }

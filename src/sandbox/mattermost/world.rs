@@ -7,6 +7,7 @@ use super::event::{Audience, Event, Happening};
 use super::id::new_id;
 use super::model::{Channel, ChannelKind, FileInfo, Post, Reaction, Team, User};
 use super::refusal::Refusal;
+use super::release::Release;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::broadcast;
@@ -15,11 +16,14 @@ use tokio::sync::broadcast;
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) user_id: String,
+    /// Whether it began with a password; such a one ends when its owner is deactivated, a token only rests.
+    pub(crate) by_password: bool,
 }
 
 /// The limits and times of this server.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
+    pub(crate) release: Release,
     pub(crate) max_post_size: usize,
     pub(crate) max_props_size: usize,
     pub(crate) max_file_size: usize,
@@ -54,6 +58,9 @@ pub(crate) struct World {
     pub(crate) connections: BTreeMap<u64, Connection>,
     pub(crate) connection_count: u64,
     pub(crate) clock_stopped: bool,
+    pub(crate) skew_ms: i64,
+    pub(crate) postdate_ms: i64,
+    pub(crate) lag_ms: i64,
     last_tick: i64,
     happenings: broadcast::Sender<Happening>,
 }
@@ -77,6 +84,9 @@ impl World {
             connections: BTreeMap::new(),
             connection_count: 0,
             clock_stopped: false,
+            skew_ms: 0,
+            postdate_ms: 0,
+            lag_ms: 0,
             last_tick: 0,
             happenings,
         }
@@ -85,9 +95,14 @@ impl World {
     /// The time for a change: strictly rising, unless a test stopped the clock.
     pub(crate) fn tick(&mut self) -> i64 {
         if !self.clock_stopped || self.last_tick == 0 {
-            self.last_tick = now_ms().max(self.last_tick + 1);
+            self.last_tick = self.now().max(self.last_tick + 1);
         }
         self.last_tick
+    }
+
+    /// What the server takes the time to be.
+    pub(crate) fn now(&self) -> i64 {
+        now_ms() + self.skew_ms
     }
 
     /// Tells tests. Nobody listening is fine.
@@ -125,9 +140,9 @@ impl World {
         self.users.get(who).or_else(|| self.user_by_name(who)).ok_or_else(Refusal::no_user)
     }
 
-    pub(crate) fn open_session(&mut self, user_id: &str) -> String {
+    pub(crate) fn open_session(&mut self, user_id: &str, by_password: bool) -> String {
         let token = new_id();
-        self.sessions.insert(token.clone(), Session { user_id: user_id.to_owned() });
+        self.sessions.insert(token.clone(), Session { user_id: user_id.to_owned(), by_password });
         token
     }
 
@@ -152,11 +167,11 @@ impl World {
         if let Some(user) = self.users.get_mut(user_id) {
             user.delete_at = if active { 0 } else { now };
         }
-        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
-        let everybody: Vec<String> = self.users.keys().cloned().collect();
-        for id in everybody {
-            self.publish(&Event::new("user_updated", Audience::User(id), json!({ "user": shown.clone() })));
+        if !active {
+            self.sessions.retain(|_, session| session.user_id != user_id || !session.by_password);
         }
+        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
+        self.publish(&Event::new("user_updated", Audience::Everybody, json!({ "user": shown })));
     }
 
     // ---- teams and channels

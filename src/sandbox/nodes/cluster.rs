@@ -180,9 +180,30 @@ impl Nodes {
         true
     }
 
+    /// Starts a node anew, as somebody at its power button would, and waits until it is back; false when there is no such node.
+    pub async fn reboot(&self, name: &str) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        let mut port = node.machine.port.subscribe();
+        node.machine.reboot();
+        // An error means that the cluster was closed.
+        let _ = port.wait_for(|port| port.open).await;
+        node.settled().await;
+        true
+    }
+
     /// What ran on a node, in the order of starting; nothing for a node that does not exist.
     pub fn ledger(&self, name: &str) -> Vec<LedgerEntry> {
         self.nodes.get(name).map(|node| node.machine.ledger()).unwrap_or_default()
+    }
+
+    /// The content of a file on a node, as it stands; nothing where there is no such file.
+    pub fn file(&self, name: &str, path: &str) -> Option<Vec<u8>> {
+        self.nodes.get(name)?.machine.files(|files| files.read(path)).ok()
+    }
+
+    /// How many commands have been started on all nodes.
+    pub fn started(&self) -> usize {
+        self.nodes.values().map(|node| node.machine.started()).sum()
     }
 
     /// Closes all ports and connections for good. What runs on the nodes goes on.

@@ -110,6 +110,7 @@ pub(crate) struct Process {
 pub(crate) struct Kept {
     pub(crate) group: Arc<Group>,
     pub(crate) code: watch::Receiver<Option<u8>>,
+    pub(crate) since: Instant,
 }
 
 /// What a machine is made from.
@@ -295,6 +296,10 @@ impl Machine {
 
     pub(crate) fn ledger(&self) -> Vec<LedgerEntry> {
         self.state().ledger.clone()
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.state().ledger.len()
     }
 
     // Connections, faults, reboots.

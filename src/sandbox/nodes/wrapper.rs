@@ -3,7 +3,7 @@
 //! The script of the wrapper is not read here: its marker says what is meant, and the verbs act on the node's model.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
@@ -154,12 +154,14 @@ impl Request {
             "run" => self.run(id).await,
             "kill" => self.kill(&id).await,
             "status" => {
-                let line = match self.machine.kept(&self.user, &id).map(|kept| *kept.code.borrow()) {
-                    None => "none\n".to_owned(),
-                    Some(None) => "running\n".to_owned(),
-                    Some(Some(code)) => format!("exited {code}\n"),
+                let kept = self.machine.kept(&self.user, &id);
+                let (line, age) = match kept.map(|kept| (*kept.code.borrow(), kept.since)) {
+                    None => ("none".to_owned(), String::new()),
+                    Some((None, since)) => ("running".to_owned(), format!(" for {}", since.elapsed().as_secs())),
+                    Some((Some(code), _)) => (format!("exited {code}"), String::new()),
                 };
-                let _ = self.sender.send((Lane::Out, line.into())).await;
+                let answer = format!("{line}\nup {}{age}\n", self.machine.up().as_secs());
+                let _ = self.sender.send((Lane::Out, answer.into())).await;
                 0
             }
             "forget" => {
@@ -194,7 +196,9 @@ impl Request {
         let script = script.to_owned();
         let group = Arc::new(Group::default());
         let (done, code) = watch::channel(None);
-        if let Err(problem) = self.machine.keep(&self.user, &id, Kept { group: group.clone(), code }) {
+        if let Err(problem) =
+            self.machine.keep(&self.user, &id, Kept { group: group.clone(), code, since: Instant::now() })
+        {
             self.complain(problem).await;
             return 125;
         }

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// How far back a post is looked for.
+const WITHIN: Duration = Duration::from_secs(60);
+
 #[tokio::test]
 async fn posts_are_made_found_edited_and_marked() {
     let world = World::start().await;
@@ -23,8 +26,8 @@ async fn posts_are_made_found_edited_and_marked() {
     let post = new_post(&world, "d1", "running");
     let id = chat.create(&post).await.unwrap();
     assert_eq!(chat.create(&post).await.unwrap(), id, "the server recognises the repeat");
-    assert_eq!(chat.find(&post.channel, None, &post.key).await.unwrap().as_ref(), Some(&id));
-    assert_eq!(chat.find(&post.channel, None, &DeliveryId::new("d2")).await.unwrap(), None);
+    assert_eq!(chat.find(&post.channel, None, &post.key, WITHIN).await.unwrap().as_ref(), Some(&id));
+    assert_eq!(chat.find(&post.channel, None, &DeliveryId::new("d2"), WITHIN).await.unwrap(), None);
     chat.edit(&id, "ended").await.unwrap();
     let stored = server.post(id.as_str()).unwrap();
     assert_eq!(stored.message, "ended");
@@ -36,10 +39,10 @@ async fn posts_are_made_found_edited_and_marked() {
     assert_eq!(server.replies(id.as_str())[0].id, reply_id.as_str());
     let files = server.files(reply_id.as_str());
     assert_eq!((files[0].name.as_str(), files[0].content.as_slice()), ("out put&.txt", b"all of it".as_slice()));
-    assert_eq!(chat.find(&post.channel, Some(&id), &reply.key).await.unwrap(), Some(reply_id.clone()));
-    assert_eq!(chat.find(&post.channel, None, &reply.key).await.unwrap(), Some(reply_id));
+    assert_eq!(chat.find(&post.channel, Some(&id), &reply.key, WITHIN).await.unwrap(), Some(reply_id.clone()));
+    assert_eq!(chat.find(&post.channel, None, &reply.key, WITHIN).await.unwrap(), Some(reply_id));
     let gone = PostId::new("abcdefghijklmnopqrstuvwxyz");
-    assert_eq!(chat.find(&post.channel, Some(&gone), &reply.key).await.unwrap(), None);
+    assert_eq!(chat.find(&post.channel, Some(&gone), &reply.key, WITHIN).await.unwrap(), None);
 
     // Somebody else's post with our key is not ours.
     let forged = Draft {
@@ -50,7 +53,7 @@ async fn posts_are_made_found_edited_and_marked() {
         ..Draft::default()
     };
     server.inject(forged).unwrap();
-    assert_eq!(chat.find(&post.channel, None, &DeliveryId::new("d9")).await.unwrap(), None);
+    assert_eq!(chat.find(&post.channel, None, &DeliveryId::new("d9"), WITHIN).await.unwrap(), None);
 
     let emoji =
         |post: &PostId| server.reactions(post.as_str()).into_iter().map(|one| one.emoji_name).collect::<Vec<_>>();

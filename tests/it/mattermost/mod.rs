@@ -3,6 +3,7 @@
 mod calls;
 mod connection;
 mod frames;
+mod history;
 mod logs;
 mod tls;
 
@@ -78,8 +79,18 @@ impl World {
         self.server.post_as("operator", "cluster", text, None).unwrap()
     }
 
-    /// The next event on one line, ids replaced by names.
+    /// The next event on one line, ids replaced by names; gaps are passed over.
     async fn next(&mut self) -> String {
+        loop {
+            let line = self.next_of_all().await;
+            if line != "gap" {
+                return line;
+            }
+        }
+    }
+
+    /// The same with the gaps.
+    async fn next_of_all(&mut self) -> String {
         let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("an event in time");
         match event.expect("the adapter listens") {
             ChatEvent::Connection(Connection::Up { me, username, max_post }) => {
@@ -87,6 +98,7 @@ impl World {
                 format!("up as {username}, {max_post} characters")
             }
             ChatEvent::Connection(Connection::Down { why }) => format!("down: {why}"),
+            ChatEvent::Gap => "gap".to_owned(),
             ChatEvent::Post(post) => {
                 let author = ["operator", "lead", "guest", "halcyon"]
                     .into_iter()
@@ -133,6 +145,7 @@ fn new_post(world: &World, key: &str, text: &str) -> NewPost {
         root: None,
         text: text.into(),
         files: Vec::new(),
+        instance: None,
     }
 }
 

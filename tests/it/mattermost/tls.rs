@@ -99,7 +99,10 @@ async fn an_authority_of_the_site_is_trusted_and_no_other() {
         let (sender, mut events) = mpsc::channel(4);
         let stop = CancellationToken::new();
         let first = async {
-            let event = events.recv().await;
+            let mut event = events.recv().await;
+            while matches!(event, Some(ChatEvent::Gap)) {
+                event = events.recv().await;
+            }
             stop.cancel();
             match event {
                 Some(ChatEvent::Connection(Connection::Up { username, max_post, .. })) => {

@@ -197,10 +197,10 @@ async fn all_files_of_the_log_must_be_there_and_whole() {
 }
 
 /// What a child of this test binary is told to do, if this is one.
-const CHILD: &str = "HALCYON_STORE_CHILD";
+pub(super) const CHILD: &str = "HALCYON_STORE_CHILD";
 
 /// This test binary once more, running only this test, in which [`CHILD`] is set.
-fn child(test: &str, store: &Path) -> Command {
+pub(super) fn child(test: &str, store: &Path) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(CHILD, store);
     command
@@ -301,7 +301,8 @@ async fn check_files(store: &Path, stored: &[Dated]) {
 }
 
 async fn meet_a_full_disk(path: &Path) {
-    let options = halcyon::adapters::store::Options { file_bytes: 4 << 20 };
+    let options =
+        halcyon::adapters::store::Options { file_bytes: 4 << 20, first_file_bytes: 4 << 20, ..Default::default() };
     // SIGXFSZ comes with the error and would end the process.
     let _caught = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(25)).unwrap();
     let (store, _) = DiskStore::open_with(path, options).await.unwrap();

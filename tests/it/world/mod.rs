@@ -1,10 +1,13 @@
 //! The whole program between a chat server and nodes that live in this process: what every test of a conversation starts from.
 
-use halcyon::app::engine::Engine;
+mod chat;
+
+use chat::Chat;
+use halcyon::app::engine::{Engine, EngineOptions};
 use halcyon::config::{Config, Environment};
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
-use halcyon::sandbox::mattermost::{Options, Post, Server};
+use halcyon::sandbox::mattermost::{Options, Post};
 use halcyon::sandbox::nodes::{self, Nodes};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,10 +20,11 @@ pub(crate) const CHANNEL: &str = "cluster";
 
 /// A chat server, nodes, a bot between them, and a directory for all.
 pub(crate) struct World {
-    pub(crate) chat: Server,
+    pub(crate) chat: Chat,
     pub(crate) nodes: Nodes,
     pub(crate) engine: Option<Engine>,
     pub(crate) config: Config,
+    pub(crate) options: EngineOptions,
     pub(crate) bot: String,
     pub(crate) directory: tempfile::TempDir,
 }
@@ -43,14 +47,14 @@ impl World {
             ..nodes::Options::new(names, directory.path().join("nodes"))
         };
         let nodes = Nodes::start(options).await.unwrap();
-        let chat = Server::start(Options::default()).await.unwrap();
+        let chat = Chat::start(Options::default()).await;
         let text = config_text(&chat, nodes.ssh_config(), more);
         let file = directory.path().join("config.toml");
         std::fs::write(&file, &text).unwrap();
         let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
         let config = Config::parse(&file, &text, &environment).unwrap();
         let bot = chat.user_id("halcyon").unwrap();
-        Self { chat, nodes, engine: None, config, bot, directory }
+        Self { chat, nodes, engine: None, config, options: EngineOptions::default(), bot, directory }
     }
 
     pub(crate) async fn start_bot(&mut self) {
@@ -58,7 +62,7 @@ impl World {
         // A bot that was killed lets go of its store a moment later.
         let end = tokio::time::Instant::now() + PATIENCE;
         self.engine = loop {
-            match Engine::start(&self.config).await {
+            match Engine::start_with(&self.config, self.options).await {
                 Ok(engine) => break Some(engine),
                 Err(problem) => assert!(tokio::time::Instant::now() < end, "{problem:#}"),
             }
@@ -161,14 +165,14 @@ pub(crate) fn id_of(post: &Post) -> String {
 }
 
 /// The configuration of a bot in this world; `more` is put at its end.
-pub(crate) fn config_text(chat: &Server, ssh_config: &Path, more: &str) -> String {
+pub(crate) fn config_text(chat: &Chat, ssh_config: &Path, more: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
     format!(
         r#"
 [mattermost]
 url = "{url}"
-team = "ops"
+team = "{team}"
 channels = ["{CHANNEL}"]
 admin_channel = "{CHANNEL}"
 [store]
@@ -193,5 +197,6 @@ grants = ["admin:*"]
 {more}
 "#,
         url = chat.url(),
+        team = chat.team_name(),
     )
 }

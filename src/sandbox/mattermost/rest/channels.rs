@@ -69,7 +69,7 @@ pub(super) async fn team_member(
 /// A private channel of others is not known to exist.
 fn named<'a>(world: &'a World, team: &str, name: &str, caller: &Caller) -> Result<&'a Channel, Refusal> {
     let unknown = || Refusal::new(404, "app.channel.get_by_name.missing.app_error", "Channel does not exist.");
-    let channel = world.channel_by_name(team, name).ok_or_else(unknown)?;
+    let channel = world.channel_by_name(team, &name.to_lowercase()).ok_or_else(unknown)?;
     if world.may_read(channel, &caller.user_id) {
         Ok(channel)
     } else if channel.kind == ChannelKind::Open {
@@ -85,7 +85,7 @@ pub(super) async fn by_names(
     Path((team, channel)): Path<(String, String)>,
 ) -> Result<Json<Value>, Refusal> {
     let world = shared.world();
-    let unknown = || Refusal::new(404, "app.channel.get_by_name.missing.app_error", "Channel does not exist.");
+    let unknown = || Refusal::new(404, "app.team.get_by_name.missing.app_error", "Unable to find the existing team.");
     let team = world.team_by_name(&team).ok_or_else(unknown)?;
     let channel = named(&world, &team.id, &channel, &caller)?;
     Ok(Json(world.channel_json(channel)))
@@ -168,15 +168,19 @@ pub(super) async fn member(
 ) -> Result<Json<Value>, Refusal> {
     let user = caller.subject(&user)?;
     let world = shared.world();
-    let channel = readable(&world, &channel, &caller)?;
-    if !world.in_channel(&channel.id, &user) {
+    // Who is in a channel is told to its members only, and an unknown channel has none.
+    let channel = id(&channel, "channel_id")?;
+    if !world.in_channel(channel, &caller.user_id) && !world.is_admin(&caller.user_id) {
+        return Err(Refusal::forbidden("read_channel"));
+    }
+    if !world.in_channel(channel, &user) {
         return Err(Refusal::new(
             404,
             "app.channel.get_member.missing.app_error",
             "No channel member found for that user ID and channel ID.",
         ));
     }
-    Ok(Json(world.member_json(&channel.id, &user)))
+    Ok(Json(world.member_json(channel, &user)))
 }
 
 #[derive(Deserialize)]
@@ -185,11 +189,12 @@ struct NewMember {
     user_id: String,
 }
 
-fn write_as_system(world: &mut World, kind: &str, user_id: &str, channel_id: &str, message: String) {
+fn write_as_system(world: &mut World, kind: &str, user_id: &str, channel_id: &str, props: Value, message: String) {
     let draft = Draft {
         user: user_id.to_owned(),
         channel: channel_id.to_owned(),
         message,
+        props: props.as_object().cloned().unwrap_or_default(),
         kind: kind.to_owned(),
         ..Draft::default()
     };
@@ -219,12 +224,16 @@ pub(super) async fn add_member(
         return Err(Refusal::new(404, "app.team.get_member.missing.app_error", "No team member found."));
     }
     world.join_channel(&channel.id, &user.id);
-    let (kind, line) = if user.id == caller.user_id {
-        ("system_join_channel", format!("{} joined the channel.", user.username))
+    let own = world.find_user(&caller.user_id)?.username.clone();
+    let (kind, props, line) = if user.id == caller.user_id {
+        ("system_join_channel", json!({ "username": own }), format!("{own} joined the channel."))
     } else {
-        ("system_add_to_channel", format!("{} added to the channel.", user.username))
+        let props = json!({
+            "userId": caller.user_id, "username": own, "addedUserId": user.id, "addedUsername": user.username,
+        });
+        ("system_add_to_channel", props, format!("{} added to the channel by {own}.", user.username))
     };
-    write_as_system(&mut world, kind, &caller.user_id, &channel.id, line);
+    write_as_system(&mut world, kind, &caller.user_id, &channel.id, props, line);
     Ok((StatusCode::CREATED, Json(world.member_json(&channel.id, &user.id))))
 }
 
@@ -246,7 +255,15 @@ pub(super) async fn remove_member(
             "No channel member found for that user ID and channel ID.",
         ));
     }
+    let name = world.find_user(&user)?.username.clone();
     world.leave_channel(&channel.id, &user, &caller.user_id);
+    let (kind, props, line) = if user == caller.user_id {
+        ("system_leave_channel", json!({ "username": name }), format!("{name} has left the channel."))
+    } else {
+        let props = json!({ "removedUserId": user, "removedUsername": name });
+        ("system_remove_from_channel", props, format!("{name} was removed from the channel."))
+    };
+    write_as_system(&mut world, kind, &caller.user_id, &channel.id, props, line);
     Ok(Json(json!({ "status": "OK" })))
 }
 
@@ -306,7 +323,11 @@ pub(super) async fn direct(
         return Err(Refusal::forbidden("create_direct_channel"));
     }
     if !world.users.contains_key(one) || !world.users.contains_key(other) {
-        return Err(Refusal::no_user());
+        return Err(Refusal::new(
+            400,
+            "api.channel.create_direct_channel.invalid_user.app_error",
+            "Invalid user ID for direct channel creation.",
+        ));
     }
     let id = world.direct_channel(one, other);
     let channel = world.channels.get(&id).ok_or_else(Refusal::no_channel)?;

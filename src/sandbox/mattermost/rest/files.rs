@@ -36,6 +36,13 @@ pub(super) async fn upload(
     } else {
         let name = query.get("filename").filter(|name| !name.is_empty()).ok_or_else(|| Refusal::bad_url("filename"))?;
         let content = to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
+        if content.is_empty() {
+            return Err(Refusal::new(
+                400,
+                "api.file.upload_file.read_request.app_error",
+                "Unable to upload file(s). Error reading or parsing request data.",
+            ));
+        }
         (String::new(), vec![(name.clone(), content.to_vec())])
     };
     let channel_id =
@@ -55,7 +62,7 @@ pub(super) async fn upload(
         let file = world.store_file(&caller.user_id, &channel_id, &name, content);
         infos.push(world.file_json(&file));
     }
-    Ok((StatusCode::CREATED, Json(json!({ "file_infos": infos, "client_ids": [] }))))
+    Ok((StatusCode::CREATED, Json(json!({ "file_infos": infos, "client_ids": Value::Null }))))
 }
 
 type Form = (String, Vec<(String, Vec<u8>)>);

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::socket;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -116,20 +116,24 @@ async fn attend(State(shared): State<Arc<Shared>>, request: Request, next: Next)
     if let Some(status) = failing {
         return Refusal::new(status, "sandbox.ordered.app_error", "A test ordered this failure.").into_response();
     }
-    let Some(limit) = shared.settings.rate_limit else { return stamp(next.run(request).await) };
+    let Some(limit) = shared.settings.rate_limit else { return stamp(&shared, next.run(request).await) };
     let who = bearer(request.headers()).unwrap_or_default();
     match shared.charge(&who, limit) {
-        Err(wait) => limit_exceeded(wait, limit.burst),
+        Err(wait) => limit_exceeded(wait, told(limit.burst)),
         Ok(left) => {
-            let mut answer = stamp(next.run(request).await);
-            rate_headers(answer.headers_mut(), limit.burst, left, 1);
+            let mut answer = stamp(&shared, next.run(request).await);
+            rate_headers(answer.headers_mut(), told(limit.burst), left, 1);
             answer
         }
     }
 }
 
-/// Every answer carries the request's id and the server's version.
-fn stamp(mut answer: Response) -> Response {
+/// Every answer carries the request's id, the server's version and its time.
+fn stamp(shared: &Shared, mut answer: Response) -> Response {
+    if let Ok(now) = u64::try_from(shared.world().now()) {
+        let date = httpdate(now);
+        answer.headers_mut().extend(date.map(|date| (DATE, date)));
+    }
     if let Ok(id) = HeaderValue::from_str(&new_id()) {
         answer.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
@@ -137,10 +141,21 @@ fn stamp(mut answer: Response) -> Response {
     answer
 }
 
+/// Milliseconds since 1970 as the header writes times.
+fn httpdate(milliseconds: u64) -> Option<HeaderValue> {
+    let time = jiff::Timestamp::from_millisecond(i64::try_from(milliseconds).ok()?).ok()?;
+    HeaderValue::from_str(&time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
+}
+
 fn rate_headers(headers: &mut HeaderMap, limit: u32, left: u32, reset: u64) {
     headers.insert(HeaderName::from_static("x-ratelimit-limit"), HeaderValue::from(limit));
     headers.insert(HeaderName::from_static("x-ratelimit-remaining"), HeaderValue::from(left));
     headers.insert(HeaderName::from_static("x-ratelimit-reset"), HeaderValue::from(reset));
+}
+
+/// What is told as the limit: one call, and as many more as may come at once.
+fn told(burst: u32) -> u32 {
+    burst.saturating_add(1)
 }
 
 /// 429 comes in plain text, not as a JSON error.

@@ -37,6 +37,10 @@ struct NewPost {
     pending_post_id: String,
     #[serde(default, rename = "type")]
     kind: String,
+    #[serde(default)]
+    edit_at: i64,
+    #[serde(default)]
+    remote_id: String,
 }
 
 fn ordered_failure() -> Refusal {
@@ -49,7 +53,11 @@ pub(super) async fn create(
     caller: Caller,
     bytes: Bytes,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let wanted: NewPost = body(&bytes, "post")?;
+    let wanted: NewPost = match body(&bytes, "post") {
+        // Older releases take what they cannot read for a post without a channel.
+        Err(_) if !shared.world().limits.release.is_recent() => return Err(Refusal::forbidden("create_post")),
+        wanted => wanted?,
+    };
     let failure = shared.plan().post_failures.pop_front();
     match failure {
         Some(PostFailure::ErrorBefore) => return Err(ordered_failure()),
@@ -83,6 +91,9 @@ fn save(shared: &Shared, caller: &Caller, wanted: NewPost) -> Result<Value, Refu
             "Invalid or missing post.type parameter.",
         ));
     }
+    if !["", "me", "slack_attachment"].contains(&wanted.kind.as_str()) && !wanted.kind.starts_with("custom_") {
+        return Err(Refusal::new(400, "model.post.is_valid.type.app_error", "Invalid type."));
+    }
     if let Some(post) = world.pending_post(&wanted.pending_post_id, now_ms()) {
         let mut plan = shared.plan();
         if plan.pending_answers > 0 {
@@ -95,7 +106,11 @@ fn save(shared: &Shared, caller: &Caller, wanted: NewPost) -> Result<Value, Refu
         }
         return Ok(world.post_json(post));
     }
+    // Older releases believe whatever is sent.
+    let believed = !world.limits.release.is_recent();
     let post = world.create_post(Draft {
+        edit_at: if believed { wanted.edit_at } else { 0 },
+        remote_id: if believed { wanted.remote_id } else { String::new() },
         user: caller.user_id.clone(),
         channel: wanted.channel_id,
         message: wanted.message,
@@ -106,7 +121,7 @@ fn save(shared: &Shared, caller: &Caller, wanted: NewPost) -> Result<Value, Refu
         kind: wanted.kind,
         ..Draft::default()
     })?;
-    Ok(world.post_json(&post))
+    Ok(world.new_post_json(&post))
 }
 
 pub(super) async fn one(
@@ -116,7 +131,12 @@ pub(super) async fn one(
 ) -> Result<Json<Value>, Refusal> {
     let world = shared.world();
     let post = world.readable_post(id(&post, "post_id")?, &caller.user_id)?;
-    Ok(Json(world.post_json(post)))
+    let mut shown = world.post_json(post);
+    if !world.limits.release.is_recent() {
+        // Replies are counted in lists only.
+        shown["reply_count"] = json!(0);
+    }
+    Ok(Json(shown))
 }
 
 /// One's own post, which may still be edited.
@@ -206,9 +226,10 @@ pub(super) async fn delete(
     Path(post): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
     let mut world = shared.world();
-    let post = world.live_post(id(&post, "post_id")?).ok_or_else(Refusal::no_post)?.clone();
+    let unknown = || Refusal::forbidden("delete_post");
+    let post = world.live_post(id(&post, "post_id")?).ok_or_else(unknown)?.clone();
     if !world.in_channel(&post.channel_id, &caller.user_id) {
-        return Err(Refusal::forbidden("delete_post"));
+        return Err(unknown());
     }
     if post.user_id != caller.user_id && !world.is_admin(&caller.user_id) {
         return Err(Refusal::forbidden("delete_others_posts"));
@@ -263,17 +284,21 @@ pub(super) async fn timeline(
 ) -> Result<Json<Value>, Refusal> {
     let text = |name: &str| query.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let cursor = |name: &'static str| match text(name) {
-        Some(value) if !is_id(value) => Err(Refusal::bad_url(name)),
+        Some(value) if !is_id(value) => Err(Refusal::bad_body(name)),
         value => Ok(value.map(str::to_owned)),
     };
     let (after, before) = (cursor("after")?, cursor("before")?);
     let since = match text("since") {
-        Some(value) => value.parse::<i64>().map_err(|_| Refusal::bad_url("since"))?,
+        Some(value) => value.parse::<i64>().map_err(|_| Refusal::bad_body("since"))?,
         None => 0,
     };
     let number = |name: &str| text(name).and_then(|value| value.parse::<usize>().ok());
     let holes = shared.plan().holes_in_since;
     let world = shared.world();
+    let members_only = || Refusal::forbidden("read_channel");
+    if !world.limits.release.is_recent() && !world.in_channel(&channel, &caller.user_id) {
+        return Err(members_only());
+    }
     let channel = readable(&world, &channel, &caller)?;
     let window = if since > 0 {
         Window::Since(since)
@@ -296,7 +321,14 @@ pub(super) async fn thread(
     let world = shared.world();
     let post = world.readable_post(id(&post, "post_id")?, &caller.user_id)?;
     let root = if post.root_id.is_empty() { &post.id } else { &post.root_id };
-    Ok(Json(world.thread(root)))
+    let mut thread = world.thread(root);
+    if let Some(order) =
+        thread["order"].as_array_mut().filter(|_| !world.limits.release.is_recent() && root != &post.id)
+    {
+        // The reply that the thread was asked for by comes twice.
+        order.insert(0, json!(post.id));
+    }
+    Ok(Json(thread))
 }
 
 pub(super) async fn by_ids(

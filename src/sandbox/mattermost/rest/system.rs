@@ -30,7 +30,7 @@ pub(super) async fn config(
         ));
     }
     let mut config = json!({
-        "Version": "10.5.0", "BuildNumber": "sandbox", "SiteName": "Sandbox", "DefaultClientLocale": "en",
+        "Version": shared.world().limits.release.version(), "BuildNumber": "sandbox", "SiteName": "Sandbox", "DefaultClientLocale": "en",
         "EnableSignInWithUsername": "true",
     });
     if caller.is_ok()

@@ -50,7 +50,7 @@ pub(super) async fn login(
     if user.password.as_deref() != Some(login.password.as_str()) {
         return Err(wrong());
     }
-    let token = world.open_session(&user.id);
+    let token = world.open_session(&user.id, true);
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(&token) {
         headers.insert(HeaderName::from_static("token"), value);
@@ -108,6 +108,10 @@ pub(super) async fn by_name(
     _: Caller,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
+    let letters = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || ".-_".contains(letter);
+    if !name.chars().all(letters) {
+        return Err(Refusal::bad_body("username"));
+    }
     let world = shared.world();
     let unknown = || {
         Refusal::new(

@@ -1,0 +1,123 @@
+//! Lines against 100, 1,000 and 10,000 formats, beside a loop over Python's `re` and Hubot's listeners; and the worst lines there are.
+
+use crate::report::{Bound, Report, median};
+use crate::{Setting, peers};
+use halcyon::core::alias::matcher::Matcher;
+use halcyon::core::alias::spec::{Alias, FormatSpec, Representation};
+use halcyon::core::id::{ActionRef, AliasRef};
+use serde_json::{Map, json};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+const VERBS: [&str; 10] =
+    ["restart", "show", "drain", "upgrade", "check", "resume", "deploy", "reboot", "mount", "count"];
+
+fn format(number: usize) -> String {
+    format!("{} thing{} on {{{{hosts}}}} with {{{{mode=fast}}}}", VERBS[number % VERBS.len()], number / VERBS.len())
+}
+
+/// The same as an expression for the peers.
+fn expression(number: usize) -> String {
+    let (verb, thing) = (VERBS[number % VERBS.len()], number / VERBS.len());
+    format!(r"^\s*{verb}\s+thing{thing}\s+on\s+(\S+)(?:\s+with\s+(\S+))?\s*$")
+}
+
+fn line(number: usize) -> String {
+    format!("{} thing{} on wn001 with care", VERBS[number % VERBS.len()], number / VERBS.len())
+}
+
+fn alias(number: usize, format: String) -> Arc<Alias> {
+    let representation = Representation { text: format, key_path: "formats[0]".to_owned(), line: 1 };
+    Arc::new(Alias {
+        reference: AliasRef::new(format!("bench.alias{number}")),
+        action: ActionRef::new("bench.action"),
+        description: String::new(),
+        enabled: true,
+        formats: vec![FormatSpec { display: None, representations: vec![representation], match_multiple: false }],
+        ack: None,
+        result: None,
+        immutable_parameters: Map::new(),
+        extra: Map::new(),
+        file: "bench.yaml".to_owned(),
+    })
+}
+
+fn matcher(formats: impl Iterator<Item = String>) -> Matcher {
+    let aliases: Vec<Arc<Alias>> = formats.enumerate().map(|(number, format)| alias(number, format)).collect();
+    let names = ["hosts", "mode", "a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let (matcher, problems) = Matcher::new(&aliases, &|_| Some(names.clone()));
+    assert!(problems.is_empty(), "{problems:?}");
+    matcher
+}
+
+/// Microseconds for one line: the median of several rounds, each of many lines.
+fn time(matcher: &Matcher, lines: &[String], rounds: usize) -> f64 {
+    let mut times = Vec::new();
+    for _ in 0..rounds {
+        let began = Instant::now();
+        for line in lines {
+            black_box(matcher.select(black_box(line)));
+        }
+        times.push(began.elapsed().as_secs_f64() * 1e6 / lines.len() as f64);
+    }
+    median(&times)
+}
+
+pub(crate) fn run(setting: &Setting, report: &mut Report) {
+    println!("\nalias match");
+    let rounds = if setting.quick { 5 } else { 21 };
+    for count in [100, 1_000, 10_000] {
+        let began = Instant::now();
+        let matcher = matcher((0..count).map(format));
+        let built = began.elapsed().as_secs_f64() * 1e3;
+        let hits: Vec<String> = (0..200).map(|at| line(at * count / 200)).collect();
+        let misses: Vec<String> = (0..200).map(|at| format!("please {} not", line(at))).collect();
+        // The first of each compiles what it needs; a large site uses dozens of its formats, not thousands.
+        let (_, hit, miss) = (time(&matcher, &hits, 1), time(&matcher, &hits, rounds), time(&matcher, &misses, rounds));
+        let most = if count == 100 { 5.0 } else { 20.0 };
+        report.value("5", &format!("match + extract, {count} formats"), hit, "us", Some(Bound::AtMost(most)));
+        report.value("5", &format!("miss, {count} formats"), miss, "us", None);
+        let request = json!({
+            "expressions": (0..count).map(expression).collect::<Vec<_>>(),
+            "hits": &hits, "misses": &misses,
+        });
+        if let Some((peer, _)) = peers::alias(setting, "python", &request) {
+            report.beside("5", &format!("hit, {count} formats"), hit, "us", ("Python re loop", peer), None);
+        }
+        if let Some((peer, _)) = peers::alias(setting, "hubot", &request) {
+            let bound = (count == 10_000).then_some(Bound::AtMost(1.0 / 300.0));
+            report.beside("5", &format!("hit, {count} formats"), hit, "us", ("Hubot receive", peer), bound);
+        }
+        if count == 10_000 {
+            report.remark(format!("building 10,000 formats takes {built:.0} ms, once per reload"));
+        }
+    }
+    worst(rounds, report);
+}
+
+/// Lines of 4,000 characters that no format reads, though everything about them looks as if.
+fn worst(rounds: usize, report: &mut Report) {
+    let matcher = matcher(std::iter::once("deploy {{a}} {{b}} {{c}} to {{d}}".to_owned()));
+    type Shape = (&'static str, fn(usize) -> String);
+    let shapes: [Shape; 5] = [
+        ("words", |length| repeat("word ", length)),
+        ("pairs a=1", |length| repeat("a=1 ", length)),
+        ("unknown pairs z=1", |length| repeat("z=1 ", length)),
+        ("quotes a=\"", |length| repeat("a=\"x ", length)),
+        ("braces a={", |length| repeat("a={ ", length)),
+    ];
+    for (name, shape) in shapes {
+        let of = |length| format!("deploy {}", shape(length));
+        let (short, long) = (of(4_000), of(8_000));
+        let took = time(&matcher, &vec![short; 50], rounds);
+        let doubled = time(&matcher, &vec![long; 50], rounds);
+        report.value("6", &format!("miss, 4,000 characters of {name}"), took, "us", Some(Bound::AtMost(100.0)));
+        let grown = doubled / took;
+        report.value("6", &format!("8,000 characters of {name}"), grown, "x", Some(Bound::AtMost(2.5)));
+    }
+}
+
+fn repeat(unit: &str, length: usize) -> String {
+    unit.chars().cycle().take(length).collect()
+}

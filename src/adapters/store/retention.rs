@@ -1,0 +1,230 @@
+//! Freeing space. What ended longer ago than it is to be kept goes: whole files of the log, with the executions and outputs that only they
+//! knew.
+//!
+//! 1. The facts of those files are folded onto the base, and the result is written down as the new base.
+//! 2. The index forgets the executions that ended before it.
+//! 3. The files of the log go, the oldest first, then what the new base has made useless among the snapshots.
+//! 4. What nothing that is kept refers to goes from the outputs.
+//!
+//! **The process may die at any point**: until a file of the log is gone everything can be derived from it, and from step 1 on from the
+//! base. What was begun is finished by the next run. **What goes on stays**: an execution that has not ended is part of the base.
+//!
+//! **An output is kept as long as anything that is kept looks like its name.** The bytes of the log and the snapshots are searched for
+//! anything of the form of a name, so no kind of fact can refer to an output in a way that was forgotten here. An output that this process
+//! has finished lately stays in any case: the fact that will name it may not be stored yet.
+
+use crate::adapters::store::index::size;
+use crate::adapters::store::reading::Reading;
+use crate::adapters::store::shared::Shared;
+use crate::adapters::store::snapshot::{self, Kept, Kind};
+use crate::adapters::store::{log, segment};
+use crate::runtime::ports::StoreError;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How many facts are folded, and how many outputs looked at, without a pause.
+const SLICE: usize = 1024;
+/// The longest pause between two slices.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// An index is built again when it takes more than this part of what the log takes; see [`SMALL_INDEX`].
+const LARGE_INDEX: u64 = 4;
+/// An index of so many bytes is not worth it.
+const SMALL_INDEX: u64 = 1 << 20;
+/// How long the name of an output has.
+const NAME: usize = 64;
+
+/// What was freed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Freed {
+    /// Facts removed.
+    pub facts: u64,
+    /// Executions that can no longer be looked up.
+    pub executions: u64,
+    /// Outputs removed.
+    pub outputs: u64,
+    /// Bytes freed in the log and among outputs and snapshots.
+    pub bytes: u64,
+}
+
+/// Removes what is older than `cutoff`. Ends early, without harm, when the store is being closed.
+pub(crate) fn retain(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreError> {
+    // One at a time; a poisoned lock guards nothing but the order.
+    let _alone = shared.retaining.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut freed = Freed::default();
+    let mut slices = Slices { shared, begun: Instant::now() };
+    if let Some(last) = last_to_go(shared, cutoff)? {
+        let known = shared.base();
+        if last > known.snapshot.newest {
+            let Some(base) = fold(shared, known, last, &mut slices)? else { return Ok(freed) };
+            snapshot::write(&shared.directory("snapshots"), Kind::Base, &base)?;
+            shared.set_base(base.clone());
+            shared.index().rest_on(base)?;
+        }
+        loop {
+            let forgotten = shared.index().forget_some().map_err(StoreError::Index);
+            // An index that fails is built again from the new base, which knows nothing of these.
+            let Ok(forgotten @ 1..) = forgotten else { break };
+            freed.executions += forgotten as u64;
+            if !slices.pause() {
+                return Ok(freed);
+            }
+        }
+        remove_files(shared, last, &mut freed)?;
+    }
+    freed.bytes += snapshot::tidy(&shared.directory("snapshots"))?;
+    let first = !shared.swept.swap(true, Ordering::Relaxed);
+    if freed.facts > 0 || first {
+        sweep(shared, &mut slices, &mut freed)?;
+    }
+    if freed.facts == 0 {
+        return Ok(freed);
+    }
+    let log_bytes = size(&shared.directory("log"));
+    let newest = shared.newest();
+    let mut index = shared.index();
+    if index.shrink(newest, SMALL_INDEX.max(log_bytes / LARGE_INDEX))? {
+        tracing::info!("the index of executions was built again, as it took far more room than it needs");
+    }
+    Ok(freed)
+}
+
+/// The number of the last fact in the files that may go. The file that is written to never does.
+fn last_to_go(shared: &Shared, cutoff: Timestamp) -> Result<Option<u64>, StoreError> {
+    let directory = shared.directory("log");
+    let base = shared.base().snapshot.newest;
+    let mut last = None;
+    for first in segment::list(&directory)?.into_iter().skip(1) {
+        // What comes first in a file is younger than all that is in those before it.
+        let old = first <= base + 1 || segment::begins_at(&directory, first)?.is_some_and(|begins| begins < cutoff);
+        if !old {
+            break;
+        }
+        last = Some(first - 1);
+    }
+    Ok(last)
+}
+
+/// Folds facts onto a base. Nothing when the store is being closed.
+fn fold(shared: &Shared, mut base: Kept, last: u64, slices: &mut Slices<'_>) -> Result<Option<Kept>, StoreError> {
+    let directory = shared.directory("log");
+    let reading = Reading::new(&directory, base.snapshot.newest + 1, last);
+    for (count, stored) in reading.enumerate() {
+        let stored = stored?;
+        base.snapshot.memory.apply(&stored.dated).map_err(|contradiction| StoreError::Damaged {
+            path: segment::path(&directory, stored.place.first),
+            offset: stored.place.offset,
+            what: format!("fact {} contradicts those before it: {contradiction}", stored.sequence),
+        })?;
+        (base.snapshot.newest, base.snapshot.at, base.checksum) = (stored.sequence, stored.dated.at, stored.checksum);
+        if count % SLICE == SLICE - 1 && !slices.pause() {
+            return Ok(None);
+        }
+    }
+    if base.snapshot.newest != last {
+        let what = format!("the log ends before fact {last}");
+        return Err(StoreError::Damaged { path: directory, offset: 0, what });
+    }
+    Ok(Some(base))
+}
+
+/// Removes all files of the log that hold nothing after `last`.
+fn remove_files(shared: &Shared, last: u64, freed: &mut Freed) -> Result<(), StoreError> {
+    let directory = shared.directory("log");
+    let firsts = segment::list(&directory)?;
+    for (first, following) in firsts.iter().zip(firsts.iter().skip(1)) {
+        if *following > last + 1 {
+            break;
+        }
+        let path = segment::path(&directory, *first);
+        freed.bytes += fs::metadata(&path).map_or(0, |file| file.len());
+        remove(&path)?;
+        freed.facts += following - first;
+    }
+    log::sync_directory(&directory)
+}
+
+/// Removes outputs that nothing refers to.
+fn sweep(shared: &Shared, slices: &mut Slices<'_>, freed: &mut Freed) -> Result<(), StoreError> {
+    // Facts that are decided and cannot be stored may name anything.
+    if shared.refusing.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    shared.blobs.forget_old();
+    let mut named = BTreeSet::new();
+    for directory in ["log", "snapshots"] {
+        for path in files(&shared.directory(directory))? {
+            match fs::read(&path) {
+                Ok(bytes) => names(&bytes, &mut named),
+                // A snapshot that a newer one has replaced meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
+            }
+            if !slices.pause() {
+                return Ok(());
+            }
+        }
+    }
+    let shelves = files(&shared.directory("blobs"))?;
+    for shelf in shelves.into_iter().filter(|shelf| shelf.file_name().is_some_and(|name| name.len() == 2)) {
+        for path in files(&shelf)? {
+            let name = format!("{}{}", last_part(&shelf), last_part(&path));
+            if name.len() == NAME && !named.contains(name.as_bytes()) {
+                let bytes = fs::metadata(&path).map_or(0, |file| file.len());
+                if shared.blobs.remove(&name, &path)? {
+                    freed.outputs += 1;
+                    freed.bytes += bytes;
+                }
+            }
+        }
+        if !slices.pause() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Everything in these bytes that has the form of an output's name.
+fn names(bytes: &[u8], named: &mut BTreeSet<Vec<u8>>) {
+    let runs = bytes.split(|byte| !(byte.is_ascii_digit() || (b'a'..=b'f').contains(byte)));
+    named.extend(runs.filter(|run| run.len() == NAME).map(<[u8]>::to_vec));
+}
+
+fn last_part(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn files(directory: &Path) -> Result<Vec<std::path::PathBuf>, StoreError> {
+    let failed = |source| StoreError::Io { doing: "list", path: directory.to_owned(), source };
+    let entries = fs::read_dir(directory).map_err(failed)?;
+    entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>().map_err(failed)
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            Err(StoreError::Io { doing: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Work in slices: half of the time is left to others.
+struct Slices<'a> {
+    shared: &'a Shared,
+    begun: Instant,
+}
+
+impl Slices<'_> {
+    /// False when the store is being closed.
+    fn pause(&mut self) -> bool {
+        std::thread::sleep(self.begun.elapsed().min(LONGEST_PAUSE));
+        self.begun = Instant::now();
+        !self.shared.stopping.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,82 @@
+//! A store that is damaged is moved out of the way, so that the bot can start, and never deleted.
+//!
+//! It goes into a directory inside the store's own, `damaged-<date>/`: the lock stays held over it, nothing but the store has to be
+//! writable, and it costs no copy. **As long as the new store has no fact and such a directory is there, the bot has to start frozen**,
+//! whatever instant it died at before.
+
+use crate::adapters::store::disk::{DiskStore, Opened, Options};
+use crate::adapters::store::lock::Lock;
+use crate::adapters::store::log::sync_directory;
+use crate::runtime::ports::StoreError;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What the name of a store that was set aside begins with.
+const NAME: &str = "damaged-";
+
+/// A store that was moved out of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it lies.
+    pub place: PathBuf,
+    /// What was wrong with it, where that was found out by this process.
+    pub why: Option<String>,
+}
+
+impl DiskStore {
+    /// Opens the store, or sets it aside when it is damaged and opens an empty one. What is said of an earlier one that was set aside is
+    /// said again until the first fact is stored.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but not for damage.
+    pub async fn open_or_set_aside(
+        path: impl Into<PathBuf>,
+        options: Options,
+    ) -> Result<(Self, Opened, Option<SetAside>), StoreError> {
+        let path = path.into();
+        let (opened, why) = match Self::open_with(&path, options).await {
+            Err(damaged @ StoreError::Damaged { .. }) => {
+                tracing::error!(%damaged, "the store is damaged; it is set aside, and the bot starts frozen");
+                set_aside(&path, options)?;
+                (Self::open_with(&path, options).await?, Some(damaged.to_string()))
+            }
+            opened => (opened?, None),
+        };
+        let (store, opened) = opened;
+        let aside = if opened.facts == 0 { newest(&path)?.map(|place| SetAside { place, why }) } else { None };
+        Ok((store, opened, aside))
+    }
+}
+
+fn set_aside(store: &Path, options: Options) -> Result<(), StoreError> {
+    let _lock = Lock::take(store)?;
+    let date = (options.now)().strftime("%Y-%m-%dT%H-%M-%SZ");
+    let place = store.join(format!("{NAME}{date}"));
+    let failed = |doing, path: &Path, source| StoreError::Io { doing, path: path.to_owned(), source };
+    match fs::create_dir(&place) {
+        // A start that died in the middle of this, less than a second ago.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(failed("make", &place, error)),
+        _ => {}
+    }
+    // The log goes last: what is left without it is damaged as well, and is set aside by the next start.
+    for directory in ["index", "blobs", "snapshots", "log"] {
+        let from = store.join(directory);
+        match fs::rename(&from, place.join(directory)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("set aside", &from, error)),
+            _ => {}
+        }
+    }
+    sync_directory(&place)?;
+    sync_directory(store)
+}
+
+/// The newest of the stores that were set aside.
+fn newest(store: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let entries = fs::read_dir(store);
+    let entries = entries.map_err(|source| StoreError::Io { doing: "list", path: store.to_owned(), source })?;
+    let places = entries.flatten().map(|entry| entry.path());
+    Ok(places
+        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(NAME)))
+        .max())
+}

@@ -1,0 +1,91 @@
+//! The thread that keeps the store in order beside the one that writes: snapshots, an index that is behind, and what is old.
+
+use crate::adapters::store::log::begin_reserve;
+use crate::adapters::store::reading::Reading;
+use crate::adapters::store::retention::{Freed, retain};
+use crate::adapters::store::shared::Shared;
+use crate::adapters::store::snapshot::{self, Kept, Kind};
+use crate::runtime::ports::{Snapshot, StoreError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// How often what is old is removed.
+const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+/// How long after the start that is done first: the start has better things to do.
+const RETAIN_FIRST: Duration = Duration::from_secs(30);
+/// How many facts an index that is behind takes in without giving way to those who look something up.
+const STRIDE: u64 = 4096;
+
+/// Until nobody can ask for a snapshot any more.
+pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
+    let mut due = Instant::now() + RETAIN_FIRST;
+    let mut behind = true;
+    loop {
+        let wait = if behind { Duration::ZERO } else { due.saturating_duration_since(Instant::now()) };
+        match snapshots.recv_timeout(wait) {
+            Ok(snapshot) => {
+                let newest = snapshot.newest;
+                if let Err(error) = write(shared, *snapshot) {
+                    tracing::warn!(%error, newest, "a snapshot could not be written; the next start takes longer");
+                }
+                shared.counts.writing.store(false, Ordering::Relaxed);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) if behind => behind = catch_up(shared),
+            Err(RecvTimeoutError::Timeout) => {
+                due = Instant::now() + RETAIN_EVERY;
+                begin_reserve(shared);
+                remove_old(shared);
+            }
+        }
+        if shared.stopping.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+}
+
+fn write(shared: &Shared, snapshot: Snapshot) -> Result<(), StoreError> {
+    let newest = snapshot.newest;
+    let (stored, checksum) = shared.tip();
+    let checksum = if stored == newest {
+        checksum
+    } else {
+        let record = Reading::new(&shared.directory("log"), newest, newest).next().transpose()?;
+        record.map_or(0, |record| record.checksum)
+    };
+    if newest > stored || newest == 0 {
+        tracing::error!(newest, stored, "a snapshot of facts that are not stored was not written (a bug of mine)");
+        return Ok(());
+    }
+    let directory = shared.directory("snapshots");
+    let length = snapshot::write(&directory, Kind::Snapshot, &Kept { snapshot, checksum })?;
+    shared.counts.snapshot_bytes.store(length, Ordering::Relaxed);
+    shared.counts.snapshots.fetch_add(1, Ordering::Relaxed);
+    snapshot::tidy(&directory)?;
+    tracing::debug!(newest, length, "snapshot");
+    Ok(())
+}
+
+/// Lets the index take in some of what it lacks. Says whether it still lacks any.
+fn catch_up(shared: &Shared) -> bool {
+    let newest = shared.newest();
+    shared.index().catch_up_by(newest, STRIDE).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the index of executions is behind");
+        false
+    })
+}
+
+fn remove_old(shared: &Shared) {
+    let Some(keep) = shared.options.keep else { return };
+    let now = (shared.options.now)();
+    let Ok(cutoff) = now.checked_sub(keep) else { return };
+    match retain(shared, cutoff) {
+        Ok(freed) if freed == Freed::default() => {}
+        Ok(Freed { facts, executions, outputs, bytes }) => {
+            tracing::info!(facts, executions, outputs, bytes, "freed what was older than it is to be kept");
+        }
+        Err(error) => tracing::warn!(%error, "what is old could not be removed; it is tried again in an hour"),
+    }
+}

@@ -1,0 +1,170 @@
+//! A command that was begun and lost sight of, because this process or a connection ended: its machine is asked until it is known what has
+//! become of it. Every runner uses it.
+//!
+//! **It always comes to an end**: with the command, its time, a cancel, or when the machine has not answered for as long as patience lasts.
+//! **What a machine knows nothing of is barred there first**: only then is it said that it never began, or that nobody knows.
+
+use crate::core::action::run::Exit;
+use crate::core::action::wrapper::{Killed, Report, Standing};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// The first wait between two questions; each is longer than the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest wait while the command runs.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest wait while the machine does not answer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+/// How long a machine that does not answer is tried once somebody has stopped the command.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_mins(1);
+/// How many times a command is killed before it is given up.
+const MOST_KILLS: u32 = 3;
+
+/// How much longer than the command is old a machine must have been up to know of it: clocks are set now and then.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+/// How old a command may be for a machine that knows nothing of it to be believed: notes are swept away after some days.
+const NOTES_STAY: Duration = Duration::from_hours(24);
+
+/// A machine that can be asked about one command.
+pub trait Asked: Sync {
+    /// How it stands.
+    fn status(&self) -> impl Future<Output = Result<Report, String>> + Send;
+    /// Ends it, or bars it when it is not known.
+    fn kill(&self) -> impl Future<Output = Result<Killed, String>> + Send;
+}
+
+/// What is known of the command, and how long it is waited for.
+#[derive(Debug)]
+pub struct Terms<'a> {
+    /// How long ago it was asked for.
+    pub ago: Duration,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// How long a machine that does not answer is asked again.
+    pub patience: Duration,
+    /// Fires when somebody wants it to end.
+    pub cancel: &'a CancellationToken,
+}
+
+/// How it went on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attended {
+    /// The end.
+    pub exit: Exit,
+    /// The machine answered that it does not know: nothing of the command runs there or will, and it may be run again.
+    pub lost: bool,
+}
+
+/// Asks until it is known. `seen` is awaited once when the command is found running.
+pub async fn attend(machine: &impl Asked, terms: &Terms<'_>, seen: impl AsyncFnOnce()) -> Attended {
+    let began = Instant::now();
+    let mut seen = Some(seen);
+    let (mut answered, mut pause, mut kills) = (began, FIRST_PAUSE, 0);
+    loop {
+        let age = terms.ago + began.elapsed();
+        let stopped = terms.cancel.is_cancelled();
+        let mut left = Duration::MAX;
+        let asked = match machine.status().await {
+            Err(why) => Err(why),
+            Ok(report) => match report.standing {
+                Standing::Exited(code) => return told(code, stopped),
+                Standing::Nothing => match machine.kill().await {
+                    Ok(Killed::Barred) => return barred(&report, age),
+                    Ok(Killed::Gone) => return after_all(machine).await,
+                    Err(why) => Err(why),
+                },
+                Standing::Running => {
+                    if let Some(seen) = seen.take() {
+                        seen().await;
+                    }
+                    answered = Instant::now();
+                    let over = report.running_for.unwrap_or(age) >= terms.timeout;
+                    left = terms.timeout.saturating_sub(report.running_for.unwrap_or(age));
+                    if over || stopped {
+                        kills += 1;
+                        match machine.kill().await {
+                            Ok(_) => return killed(machine, over).await,
+                            Err(why) if kills >= MOST_KILLS => {
+                                let why = format!("it was to be stopped, but could not be killed: {why}");
+                                return sure(Exit::Unknown { why });
+                            }
+                            Err(_) => {}
+                        }
+                    }
+                    Ok(())
+                }
+            },
+        };
+        let longest = match asked {
+            Ok(()) => LONGEST_PAUSE,
+            Err(why) => {
+                let patience = if stopped { terms.patience.min(PATIENCE_WHEN_STOPPED) } else { terms.patience };
+                let silence = answered.elapsed();
+                if silence >= patience {
+                    let why = format!("the machine could not be asked for {} s: {why}", silence.as_secs());
+                    return sure(Exit::Unknown { why });
+                }
+                left = patience - silence;
+                LONGEST_SILENCE
+            }
+        };
+        tokio::select! {
+            // A little later than its time, so that it is not asked twice.
+            () = sleep(pause.min(left.saturating_add(FIRST_PAUSE))) => {}
+            () = terms.cancel.cancelled(), if !stopped => {}
+        }
+        pause = (pause * 3 / 2).min(longest);
+    }
+}
+
+/// The code that the machine told.
+fn told(code: i32, stopped: bool) -> Attended {
+    // A kill that was asked for and not heard of any more has done its work.
+    sure(if stopped && by_kill(code) { Exit::Canceled } else { Exit::Unheard { code } })
+}
+
+/// After a kill: what it has ended, or what had ended by itself.
+async fn killed(machine: &impl Asked, over: bool) -> Attended {
+    let exit = if over { Exit::Timeout } else { Exit::Canceled };
+    match machine.status().await.map(|report| report.standing) {
+        Ok(Standing::Exited(code)) if !by_kill(code) => sure(Exit::Unheard { code }),
+        Ok(Standing::Exited(_) | Standing::Running | Standing::Nothing) | Err(_) => sure(exit),
+    }
+}
+
+/// The machine knew nothing and has barred the id.
+fn barred(report: &Report, age: Duration) -> Attended {
+    let exit = match report.up {
+        Some(up) if up <= age + CLOCKS_DIFFER => {
+            Exit::Unknown { why: "the machine was started anew meanwhile, and knows nothing of it".to_owned() }
+        }
+        Some(_) if age < NOTES_STAY => {
+            Exit::NeverBegan { why: "the machine was up all the time, and it had not arrived there".to_owned() }
+        }
+        Some(_) | None => Exit::Unknown { why: "the machine knows nothing of it any more".to_owned() },
+    };
+    Attended { exit, lost: true }
+}
+
+/// The machine knew nothing, but when it was to be barred it did: it was on its way, or its note was never written.
+async fn after_all(machine: &impl Asked) -> Attended {
+    match machine.status().await.map(|report| report.standing) {
+        Ok(Standing::Exited(code)) if !by_kill(code) => sure(Exit::Unheard { code }),
+        Ok(Standing::Exited(_) | Standing::Nothing) => {
+            let why = "it had begun there, but nobody noted how it ended".to_owned();
+            Attended { exit: Exit::Unknown { why }, lost: true }
+        }
+        Ok(Standing::Running) => sure(Exit::Unknown { why: "it was to be stopped and runs all the same".to_owned() }),
+        Err(why) => sure(Exit::Unknown { why: format!("it was stopped on its way; then the machine was lost: {why}") }),
+    }
+}
+
+/// Whether a code is what a kill makes of a command.
+fn by_kill(code: i32) -> bool {
+    matches!(code, 137 | 143)
+}
+
+fn sure(exit: Exit) -> Attended {
+    Attended { exit, lost: false }
+}
