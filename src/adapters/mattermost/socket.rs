@@ -154,7 +154,7 @@ impl Listener<'_> {
             let (pause, plan) = match again {
                 Again::Soon | Again::Doubting => (jittered(wait), "Connecting again."),
                 Again::After(wish) => (jittered(wait).max(wish), "Connecting again when the server wishes."),
-                Again::Token => (pace.token, "Trying again every minute; a new token needs a restart."),
+                Again::Token => (pace.token, "Trying again every minute; `halcyon reload` takes a new token."),
             };
             wait = (wait * 2).min(pace.slowest);
             let sentence = format!("{}. {plan}", without_request(&why));

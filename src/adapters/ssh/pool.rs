@@ -135,6 +135,12 @@ impl Pool {
         start.await
     }
 
+    /// How many connections are open. One that is being made does not count.
+    pub(super) fn open_links(&self) -> usize {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.values().filter(|slot| slot.state.try_lock().is_ok_and(|state| state.link.is_some())).count()
+    }
+
     /// Closes all connections and makes no more.
     pub(super) async fn close(&self) {
         self.places.close();
