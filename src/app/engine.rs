@@ -14,7 +14,7 @@ use crate::adapters::{api, content as packs};
 use crate::config::{Config, GroupSource, HostKeys};
 use crate::core::content::load::load;
 use crate::core::host::Inventory;
-use crate::core::input::Input;
+use crate::core::input::{Ask, Input};
 use crate::core::settings::Settings;
 use crate::runtime::catch_up::CatchUpOptions;
 use crate::runtime::dispatch::{Callers, Dispatch, Hands};
@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -53,7 +53,7 @@ pub struct EngineOptions {
 
 /// A running bot.
 pub struct Engine {
-    inputs: mpsc::Sender<Input>,
+    urgent: mpsc::Sender<Input>,
     turning: JoinHandle<anyhow::Result<()>>,
     tasks: JoinSet<()>,
     remote: Arc<SshRunner>,
@@ -122,13 +122,14 @@ impl Engine {
             inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
         }
         inputs.send(Input::Started).await?;
+        let urgent = events.urgent();
         let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
 
-        answer_calls(config, own_uid, callers, &inputs, &stop, &mut tasks).await?;
+        answer_calls(config, own_uid, callers, (&inputs, &urgent), &stop, &mut tasks).await?;
         if let (Some(chat), Some(outbox)) = (chat, outbox.clone()) {
             hear(chat, outbox, settings, beginning, &inputs, &stop, &mut tasks);
         }
-        Ok(Self { inputs, turning, tasks, remote, outbox, stop })
+        Ok(Self { urgent, turning, tasks, remote, outbox, stop })
     }
 
     /// The same without chat and HTTP, for a command that finds no bot running.
@@ -150,7 +151,7 @@ impl Engine {
     /// What made the loop end before its time.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         // The loop may have ended already; its own answer says why.
-        let _ = self.inputs.send(Input::Stop).await;
+        let _ = self.urgent.send(Input::Stop).await;
         let ended = self.ended().await;
         self.stop.cancel();
         self.tasks.shutdown().await;
@@ -277,7 +278,7 @@ async fn answer_calls(
     config: &Config,
     own_uid: u32,
     callers: Callers,
-    inputs: &mpsc::Sender<Input>,
+    (inputs, urgent): (&mpsc::Sender<Input>, &mpsc::Sender<Input>),
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
@@ -288,12 +289,22 @@ async fn answer_calls(
         let listener = api::bind(http).await?;
         tasks.spawn(api::serve(listener, http.clone(), calls, own_uid, stop.clone()));
     }
-    let inputs = inputs.clone();
+    let (inputs, urgent) = (inputs.clone(), urgent.clone());
     tasks.spawn(async move {
+        // Each connection asks one thing at a time, so there are never more here than connections.
+        let mut waiting = JoinSet::new();
         while let Some(ControlCall { from, ask, reply }) = asked.recv().await {
-            if inputs.send(callers.ask(from, ask, reply)).await.is_err() {
-                break;
+            let way = if matches!(ask, Ask::Health) { &urgent } else { &inputs };
+            match way.try_send(callers.ask(from, ask, reply)) {
+                Ok(()) => {}
+                // Whoever asks next need not wait for it.
+                Err(TrySendError::Full(input)) => {
+                    let way = way.clone();
+                    waiting.spawn(async move { way.send(input).await.is_ok() });
+                }
+                Err(TrySendError::Closed(_)) => break,
             }
+            while waiting.try_join_next().is_some() {}
         }
     });
     Ok(())
