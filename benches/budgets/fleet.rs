@@ -6,12 +6,13 @@
 
 use crate::report::{Bound, Report, median, range};
 use crate::{Setting, process, scratch};
+use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::ssh::{SshOptions, SshRunner};
 use halcyon::adapters::store::MemoryBlobs;
 use halcyon::core::action::run::{Exit, RemoteCommand, RemoteHost, Run, RunNews, ShellCommand, Work};
 use halcyon::core::action::wrapper::{self, Verb};
 use halcyon::core::id::{ExecutionId, Host};
-use halcyon::runtime::ports::Runner;
+use halcyon::runtime::ports::{Clock, Runner};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -14,7 +14,7 @@ use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys};
 use crate::core::effect::HealthPart;
-use crate::core::input::Input;
+use crate::core::input::{Ask, Input};
 use crate::core::settings::Settings;
 use crate::core::vitals::{OutboxVitals, Vitals};
 use crate::runtime::catch_up::CatchUpOptions;
@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,7 @@ pub struct EngineOptions {
 
 /// A running bot.
 pub struct Engine {
+    urgent: mpsc::Sender<Input>,
     turning: JoinHandle<anyhow::Result<()>>,
     tasks: JoinSet<()>,
     reloads: mpsc::UnboundedSender<ReloadCall>,
@@ -186,10 +188,11 @@ impl Engine {
             shared.inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
         }
         shared.inputs.send(Input::Started).await?;
+        let urgent = events.urgent();
         let turning = tokio::spawn(async move { events.run().await.context("the bot had to stop") });
 
         let view = View { disk, watched, outbox: outbox.clone(), shared: shared.clone(), started: super::now() };
-        answer_calls(config, &view, callers, &mut tasks).await?;
+        answer_calls(config, &view, callers, &urgent, &mut tasks).await?;
         let weak = shared.inputs.downgrade();
         tasks.spawn(pulse::pulse(move || view.vitals(), weak, stop.clone()));
         let reloader = Reloader { read, current: config.clone(), good, shared: shared.clone(), inventory };
@@ -199,7 +202,7 @@ impl Engine {
             let (chat, settings) = (Arc::clone(chat), shared.settings.subscribe());
             tasks.spawn(intake::listen(chat, settings, longest_post, beginning, shared.inputs.clone(), stop));
         }
-        Ok(Self { turning, tasks, reloads, outbox, shared })
+        Ok(Self { urgent, turning, tasks, reloads, outbox, shared })
     }
 
     /// The same without chat and HTTP, for a command that finds no bot running.
@@ -242,7 +245,7 @@ impl Engine {
         let longest = self.grace() + ENDING;
         let ending = async {
             // The loop may have ended already; its own answer says why.
-            let _ = self.shared.inputs.send(Input::Stop).await;
+            let _ = self.urgent.send(Input::Stop).await;
             (&mut self.turning).await.context("the loop panicked")?
         };
         let ended = match tokio::time::timeout(longest, ending).await {
@@ -414,7 +417,13 @@ pub(super) fn inventory_options(config: &Config) -> (InventoryOptions, BTreeMap<
 }
 
 /// Listens on the control socket and, where the site has one, on the HTTP address.
-async fn answer_calls(config: &Config, view: &View, callers: Callers, tasks: &mut JoinSet<()>) -> anyhow::Result<()> {
+async fn answer_calls(
+    config: &Config,
+    view: &View,
+    callers: Callers,
+    urgent: &mpsc::Sender<Input>,
+    tasks: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
     let (calls, mut asked) = mpsc::channel::<ControlCall>(64);
     let Shared { inputs, stop, own_uid, .. } = view.shared.clone();
     let listener = control::bind(&config.control.socket).await?;
@@ -431,11 +440,22 @@ async fn answer_calls(config: &Config, view: &View, callers: Callers, tasks: &mu
         };
         tasks.spawn(api::serve(listener, http.clone(), sources, stop));
     }
+    let urgent = urgent.clone();
     tasks.spawn(async move {
+        // Each connection asks one thing at a time, so there are never more here than connections.
+        let mut waiting = JoinSet::new();
         while let Some(ControlCall { from, ask, reply }) = asked.recv().await {
-            if inputs.send(callers.ask(from, ask, reply)).await.is_err() {
-                break;
+            let way = if matches!(ask, Ask::Health) { &urgent } else { &inputs };
+            match way.try_send(callers.ask(from, ask, reply)) {
+                Ok(()) => {}
+                // Whoever asks next need not wait for it.
+                Err(TrySendError::Full(input)) => {
+                    let way = way.clone();
+                    waiting.spawn(async move { way.send(input).await.is_ok() });
+                }
+                Err(TrySendError::Closed(_)) => break,
             }
+            while waiting.try_join_next().is_some() {}
         }
     });
     Ok(())

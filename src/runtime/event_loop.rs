@@ -5,7 +5,8 @@
 //!
 //! **A store that refuses stops the loop without making it deaf.** What was decided in that turn is held, facts and effects, and the store is
 //! asked again every second. Meanwhile nothing is decided but what needs no fact: health is answered, the admin channel is told once, a stop
-//! is heard and ends the process within its grace. All else waits in order. What was held when the process ends was neither stored nor acted
+//! is heard and ends the process within its grace. All else waits in order, so much of it here that memory stays bounded and the rest with
+//! those who bring it; what is urgent has a way of its own past them ([`EventLoop::urgent`]). What was held when the process ends was neither stored nor acted
 //! upon; the next process hears it again.
 
 use crate::core::action::run::RunNews;
@@ -29,8 +30,10 @@ use tokio::sync::mpsc;
 const MOST_INPUTS: usize = 256;
 /// How long to wait before a refused flush is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
-/// How many inputs may wait here while the store refuses; the rest waits with those who bring them, a stop included.
-const MOST_WAITING: usize = 100_000;
+/// How many inputs may wait here while the store refuses, give or take a batch; the rest waits with those who bring them.
+const MOST_WAITING: usize = 4_096;
+/// How many urgent inputs may wait.
+const MOST_URGENT: usize = 64;
 
 /// How long the end waits for what was promised to be said, once nothing runs any more.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -72,6 +75,7 @@ pub struct EventLoop {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     inputs: mpsc::Receiver<Input>,
+    urgent: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     dispatch: Dispatch,
     last: Timestamp,
     metrics: Arc<Metrics>,
@@ -117,7 +121,13 @@ impl EventLoop {
         dispatch.restore(bot.memory(), last);
         let story = Story::remember(bot.memory());
         let (storage, held, waiting) = (Storage::default(), None, VecDeque::new());
-        Ok(Self { bot, store, clock, inputs, dispatch, last, metrics, story, newest, storage, held, waiting })
+        let urgent = mpsc::channel(MOST_URGENT);
+        Ok(Self { bot, store, clock, inputs, urgent, dispatch, last, metrics, story, newest, storage, held, waiting })
+    }
+
+    /// The way in for what has to be heard however much waits: a stop, and who asks for health.
+    pub fn urgent(&self) -> mpsc::Sender<Input> {
+        self.urgent.0.clone()
     }
 
     /// What is remembered.
@@ -149,8 +159,11 @@ impl EventLoop {
                     },
                     () = until(retry), if retry.is_some() => self.store_held().await?,
                     count = self.inputs.recv_many(&mut batch, MOST_INPUTS), if room => if count == 0 { break },
+                    Some(input) = self.urgent.1.recv() => batch.push(input),
                     () = until(deadline), if deadline.is_some() && retry.is_none() => batch.push(Input::Deadline),
                 }
+                // With every batch, so that nothing is too busy to hear them.
+                batch.extend(std::iter::from_fn(|| self.urgent.1.try_recv().ok()));
                 if matches!(phase, Phase::Turning) && batch.iter().any(|input| matches!(input, Input::Stop)) {
                     phase = Phase::Grace(tokio::time::Instant::now() + self.bot.settings().grace);
                 }

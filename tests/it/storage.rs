@@ -104,6 +104,7 @@ struct Turning {
     metrics: Arc<Metrics>,
     callers: Callers,
     inputs: mpsc::Sender<Input>,
+    urgent: mpsc::Sender<Input>,
     ended: tokio::task::JoinHandle<()>,
     stop: CancellationToken,
 }
@@ -139,8 +140,9 @@ impl Turning {
         inputs.send(content).await.unwrap();
         inputs.send(Input::Started).await.unwrap();
         tokio::spawn(storage::watch(Arc::clone(&store) as _, inputs.clone(), stop.clone()));
+        let urgent = events.urgent();
         let ended = tokio::spawn(async move { events.run().await.unwrap() });
-        Self { store, runner, metrics, callers, inputs, ended, stop }
+        Self { store, runner, metrics, callers, inputs, urgent, ended, stop }
     }
 
     async fn asking(&self, ask: Ask) -> oneshot::Receiver<Answer> {
@@ -269,6 +271,45 @@ async fn a_stop_ends_the_loop_while_the_store_refuses() {
     turning.store.refusing.store(false, Ordering::SeqCst);
     let turning = Turning::over(turning.store).await;
     assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_bounded_and_health_and_a_stop_pass_it() {
+    let mut turning = Turning::over(moody()).await;
+    turning.store.refusing.store(true, Ordering::SeqCst);
+    let mut answers = vec![turning.asking(local()).await];
+    turning.refused().await;
+    // So much is brought that somebody has to wait with it: nothing is taken from the channel for a second.
+    let full = loop {
+        let (reply, answer) = oneshot::channel();
+        let from = Principal::LocalUser { uid: OWN, name: "halcyon".into() };
+        let bring = turning.inputs.send(turning.callers.ask(from, local(), reply));
+        if tokio::time::timeout(Duration::from_secs(1), bring).await.is_err() {
+            break answers.len();
+        }
+        answers.push(answer);
+        assert!(answers.len() < 10_000, "all of it is taken");
+    };
+    assert!(full > 4_000, "only {full} are taken");
+    std::mem::swap(&mut turning.inputs, &mut turning.urgent);
+    turning.store_says("it takes nothing").await;
+    std::mem::swap(&mut turning.inputs, &mut turning.urgent);
+    // What was brought is done once the store takes facts again, in order; nothing of it is lost.
+    turning.store.refusing.store(false, Ordering::SeqCst);
+    for answer in answers {
+        let answer = tokio::time::timeout(PATIENCE, answer).await.unwrap().unwrap();
+        assert!(matches!(answer, Answer::Started { .. } | Answer::Refused { .. }), "{answer:?}");
+    }
+    turning.store.refused.store(0, Ordering::SeqCst);
+    turning.store.refusing.store(true, Ordering::SeqCst);
+    let mut held = vec![turning.asking(local()).await];
+    turning.refused().await;
+    while let Ok(asking) = tokio::time::timeout(Duration::from_secs(1), turning.asking(local())).await {
+        held.push(asking);
+    }
+    turning.urgent.send(Input::Stop).await.unwrap();
+    tokio::time::timeout(PATIENCE, turning.ended).await.expect("it ends").unwrap();
+    turning.stop.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -412,7 +453,8 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     if std::env::var_os("HALCYON_PEERS").is_none_or(|value| value != "1") {
         return;
     }
-    let mut world = World::without_bot("").await;
+    // The flood may not use up what the channel may say; what its author may say it may, for a refused line is a fact as well.
+    let mut world = World::without_bot("[limits]\nlines_per_channel = 1000000\n").await;
     let disk = match Small::mount(&world.directory.path().join("disk"), 24) {
         Ok(disk) => disk,
         Err(why) if std::env::var_os("HALCYON_WITHOUT_POWER_CUTS").is_some_and(|value| value == "1") => {
@@ -441,7 +483,7 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     let refuses = async {
         loop {
             for _ in 0..10 {
-                world.write("operator", &format!("!help {}", "words ".repeat(400)));
+                world.write("lead", &format!("!help {}", "words ".repeat(400)));
             }
             let posts = world.chat.posts(CHANNEL);
             if let Some(post) = posts.into_iter().find(|post| post.message.contains("My store takes nothing")) {

@@ -43,7 +43,8 @@ pub struct Pace {
     pub soonest: Duration,
     /// The longest wait before connecting again.
     pub slowest: Duration,
-    /// After so long a connection counts as healthy, and the waits start from the beginning.
+    /// After so long a connection that was greeted counts as healthy, and the waits start from the beginning. Only a server that hangs up
+    /// at once is in trouble; one that merely dropped us is found again without delay, however often that happens.
     pub healthy: Duration,
     /// How long to wait after the server refused the token.
     pub token: Duration,
@@ -58,9 +59,9 @@ impl Default for Pace {
             greeting: Duration::from_secs(5),
             ping: Duration::from_secs(30),
             silence: Duration::from_secs(60),
-            soonest: Duration::from_secs(1),
+            soonest: Duration::from_millis(250),
             slowest: Duration::from_secs(60),
-            healthy: Duration::from_secs(60),
+            healthy: Duration::from_secs(1),
             token: Duration::from_secs(60),
             queue: 1024,
         }

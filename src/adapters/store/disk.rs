@@ -364,7 +364,9 @@ impl Writer {
             appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
         }
         counts.syncs.store(self.log.syncs(), Ordering::Relaxed);
-        self.shared.refusing.store(appended.is_err(), Ordering::Relaxed);
+        if self.shared.refusing.swap(appended.is_err(), Ordering::Relaxed) {
+            self.shared.forget_room();
+        }
         let written = match appended {
             Ok(written) => written,
             Err(error) => {

@@ -155,6 +155,11 @@ impl Shared {
             && !writing.load(Ordering::Relaxed)
     }
 
+    /// What is known of the room holds no more: a disk that refused and takes facts again has been given room.
+    pub(crate) fn forget_room(&self) {
+        *locked(&self.room) = None;
+    }
+
     /// Room on the disk. Looked at anew after a write that was refused.
     pub(crate) fn room(&self) -> Option<Room> {
         let mut known = locked(&self.room);
