@@ -183,10 +183,10 @@ impl Metrics {
             Fact::DeliveryIntended(_) => self.add(DELIVERIES_INTENDED, ""),
             Fact::DeliverySent { delivery, .. } => {
                 self.add(DELIVERIES_SENT, "");
-                let later = ["-end", "-told"].iter().any(|ending| delivery.as_str().ends_with(ending));
-                let own = ["started-", "going_away-", "left_running-", "reloaded-"]
-                    .iter()
-                    .any(|start| delivery.as_str().starts_with(start));
+                let (_, kind) = delivery.as_str().rsplit_once('-').unwrap_or_default();
+                let later = ["end", "told", "question", "judged"].contains(&kind);
+                // What the bot says of itself ends in a number, what it answers in the kind of the answer.
+                let own = kind.len() == 16 && kind.bytes().all(|digit| digit.is_ascii_hexdigit());
                 if !later && !own {
                     self.add(LINES_ANSWERED, "");
                 }

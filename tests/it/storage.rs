@@ -4,7 +4,7 @@ use crate::world::{CHANNEL, PATIENCE, World};
 use async_trait::async_trait;
 use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::content::read_packs;
-use halcyon::adapters::store::MemoryStore;
+use halcyon::adapters::store::{DiskStore, MemoryStore};
 use halcyon::app::engine::Engine;
 use halcyon::core::action::execution::Execution;
 use halcyon::core::action::run::{Attach, Run, RunNews};
@@ -18,7 +18,7 @@ use halcyon::core::vitals::{OutboxVitals, Reload, Vitals};
 use halcyon::runtime::dispatch::{Callers, Dispatch, Hands};
 use halcyon::runtime::event_loop::EventLoop;
 use halcyon::runtime::metrics::Metrics;
-use halcyon::runtime::ports::{Recalled, Room, Runner, Snapshot, Store, StoreError};
+use halcyon::runtime::ports::{Clock, Recalled, Room, Runner, Snapshot, Store, StoreError};
 use halcyon::runtime::storage;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -389,6 +389,12 @@ async fn a_damaged_store_is_set_aside_and_the_bot_says_so() {
     let mut bytes = std::fs::read(&log).unwrap();
     bytes[100] ^= 1;
     std::fs::write(&log, bytes).unwrap();
+    // One that got no further than to give the new store its name.
+    let (store, _, aside) = DiskStore::open_or_set_aside(&world.config.store.path, Default::default()).await.unwrap();
+    assert!(aside.is_some());
+    let named = Fact::InstanceNamed { name: "abc".into() };
+    store.append(vec![Dated { at: SystemClock.now(), fact: named }]).await.unwrap();
+    drop(store);
     world.start_bot().await;
     let greeting = world.chat.posts(CHANNEL).into_iter().rfind(|post| post.message.contains("I am here")).unwrap();
     assert!(

@@ -2,13 +2,13 @@
 
 use super::Findings;
 use crate::adapters::local::LocalRunner;
-use crate::adapters::store::{DiskStore, MemoryBlobs};
+use crate::adapters::store::{DiskStore, MemoryBlobs, newest_aside};
 use crate::app::{catalog, engine, now};
 use crate::config::Config;
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
 use crate::core::content::diagnostic::Severity;
 use crate::core::id::ExecutionId;
-use crate::runtime::ports::{Runner, StoreError};
+use crate::runtime::ports::{Recalled, Runner, Store, StoreError};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Less room than this is little: the log grows in pieces of 16 MiB.
+/// Less room than this above the reserve is little: the log grows in pieces of 16 MiB.
 const LITTLE: u64 = 256 << 20;
 /// How long a trial command may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,7 +45,7 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
                 return;
             }
         }
-        room(parent, findings);
+        room(parent, config.store.reserve, findings);
         return;
     }
     match path.metadata() {
@@ -63,11 +63,12 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
         findings.ok("store", format!("{shown} is in the hands of the bot that runs"));
     } else {
         match DiskStore::open(path).await {
-            Ok((_, opened)) => {
+            Ok((store, opened)) => {
                 findings.ok("store", format!("{shown} opens; {} facts are stored", opened.facts));
                 for notice in opened.notices() {
                     findings.warn("store", notice, "");
                 }
+                remembered(&store, findings).await;
             }
             Err(problem @ StoreError::InUse { .. }) => {
                 let advice =
@@ -75,25 +76,56 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
                 findings.fail("store", problem.to_string(), advice);
             }
             Err(problem @ StoreError::Damaged { .. }) => {
-                findings.fail("store", problem.to_string(), "restore a backup, or move the store away to begin anew");
+                findings.fail(
+                    "store",
+                    problem.to_string(),
+                    "restore a backup; a bot that starts on it sets it aside and begins anew, frozen",
+                );
             }
             Err(problem) => {
                 findings.fail("store", problem.to_string(), "run this as the bot's account; see store.path")
             }
         }
     }
-    room(path, findings);
+    if let Ok(Some(place)) = newest_aside(path) {
+        let tried = format!("a damaged store was set aside in {}", place.display());
+        findings.warn("store", tried, "see what was under way by then; remove it when nobody needs it any more");
+    }
+    room(path, config.store.reserve, findings);
 }
 
-fn room(path: &Path, findings: &mut Findings) {
+/// Whether what is stored makes a memory, and whether the bot would start frozen.
+async fn remembered(store: &DiskStore, findings: &mut Findings) {
+    let folded = async {
+        let Recalled { snapshot, facts } = store.recall().await.map_err(|problem| problem.to_string())?;
+        let mut memory = snapshot.memory;
+        for fact in &facts {
+            memory.apply(fact).map_err(|problem| problem.to_string())?;
+        }
+        Ok::<_, String>(memory)
+    };
+    match folded.await {
+        Ok(memory) => {
+            if let Some(frozen) = memory.frozen {
+                let advice = "`unfreeze` in chat or `halcyon unfreeze` lets everything start again";
+                findings.warn("store", format!("the bot is frozen: {}", frozen.why), advice);
+            }
+        }
+        Err(problem) => findings.fail("store", problem, "restore a backup, or move the store away to begin anew"),
+    }
+}
+
+fn room(path: &Path, reserve: u64, findings: &mut Findings) {
     match rustix::fs::statvfs(path) {
         Ok(room) => {
             let free = room.f_bavail.saturating_mul(room.f_frsize);
             let tried = format!("{} MiB are free where the store is", free >> 20);
-            if free >= LITTLE {
-                findings.ok("store", tried);
+            if free < reserve {
+                findings.fail("store", tried, "make room: with less than store.reserve nothing new is begun");
+            } else if free - reserve < LITTLE {
+                findings.warn("store", tried, "make room: with less than store.reserve nothing new is begun");
             } else {
-                findings.fail("store", tried, "make room: a full disk stops all new work");
+                findings.ok("store", tried);
             }
         }
         Err(error) => findings.warn("store", format!("the free room is not known: {error}"), ""),

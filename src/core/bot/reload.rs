@@ -2,8 +2,7 @@
 
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
-use crate::core::effect::{Answer, Body, Delivery, Effect};
-use crate::core::id::DeliveryId;
+use crate::core::effect::{Answer, Effect};
 use crate::core::input::Back;
 use crate::core::memory::Contradiction;
 use crate::core::message::card::Card;
@@ -57,13 +56,6 @@ impl Bot {
             Some(back @ Back::Chat { .. }) => self.say(step, moment, &back, &card)?,
             None => {}
         }
-        match admin {
-            Some(channel) if !there => {
-                let id = DeliveryId::new(format!("{}-{:016x}", card.template(), moment.bits()));
-                let body = Body::Post { root: None, text: self.sentences.say(&card), files: Vec::new() };
-                self.deliver(step, moment, Delivery { id, channel, body })
-            }
-            _ => Ok(()),
-        }
+        if there { Ok(()) } else { self.tell_admins(step, moment, card.template(), &card) }
     }
 }

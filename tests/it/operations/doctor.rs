@@ -2,6 +2,10 @@
 
 use super::{Service, halcyon, heard, rewrite, world, write_token};
 use crate::world::World;
+use halcyon::adapters::store::DiskStore;
+use halcyon::core::fact::{Dated, Fact};
+use halcyon::runtime::ports::Store;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// The findings, each as `part verdict: tried`, the verdict of all, and the exit code.
@@ -134,4 +138,29 @@ fn replaced_port(text: &str) -> String {
         if line.starts_with("url = ") { "url = \"http://127.0.0.1:1\"\n".to_owned() } else { format!("{line}\n") }
     });
     lines.collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_frozen_or_damaged_is_told() {
+    let world = world("").await;
+    rewrite(&world, "path = \"store\"", "path = \"store\"\nreserve = 1000000000000000");
+    let place = world.directory.path().join("store");
+    let (store, _) = DiskStore::open(&place).await.unwrap();
+    let frozen = Fact::Frozen { why: "a storm".into(), by: None };
+    store.append(vec![Dated { at: Timestamp::UNIX_EPOCH, fact: frozen }]).await.unwrap();
+    drop(store);
+    let (_, lines) = examine(&world, &[]).await;
+    check(&lines, "store OK", "1 facts are stored");
+    check(&lines, "store WARN", "the bot is frozen: a storm");
+    check(&lines, "store FAIL", "with less than store.reserve nothing new is begun");
+
+    let log = place.join("log/00000000000000000001.facts");
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    std::fs::create_dir(place.join("damaged-2026-01-01T00-00-00Z")).unwrap();
+    let (code, lines) = examine(&world, &[]).await;
+    assert_eq!(code, 1);
+    check(&lines, "store FAIL", "is damaged");
+    check(&lines, "store WARN", "was set aside in");
 }
