@@ -273,6 +273,13 @@ pub(crate) fn run(setting: &Setting, report: &mut Report) {
             return;
         }
     };
+    if fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|text| text.trim() == "1") {
+        report.remark(
+            "this kernel shares processors out by session (sched_autogroup_enabled), and pdsh gives each ssh one of its own: beside other work \
+             its walls are short for that alone; read CPU, or measure on a quiet machine"
+                .to_owned(),
+        );
+    }
     node_cost(setting, report);
     let (passes, warm) = if setting.quick { (1, 2) } else { (3, 5) };
     for nodes in [1, 50, NODES] {

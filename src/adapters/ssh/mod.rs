@@ -22,7 +22,8 @@
 //! - **A host key that is not known is never accepted in silence.**
 //! - **A command runs at most once.** Another try is made only while the script has surely not been sent; of what was lost
 //!   later the host itself is asked ([`crate::runtime::attend`]), also for a process before this one.
-//! - **A host that hangs delays nobody**: it gives its place in the queue of connections back after a second and fails by its own deadline.
+//! - **A host that hangs delays nobody**: it keeps its place in the queue of connections only while it has work to do on this machine, and
+//!   fails by its own deadline.
 //! - **No process of ours outlives its use**: masters are closed at the end, those of a killed predecessor at the start, and what escapes
 //!   both ends itself when it has been idle for a while.
 
