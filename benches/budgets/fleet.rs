@@ -235,7 +235,7 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
     let hosts = (1..=nodes).map(|node| RemoteHost { host: Host::new(format!("n{node:03}")), port: None }).collect();
     let command =
         RemoteCommand { hosts, command: hostname(), username: None, port: None, bastion: None, private_key: None };
-    let execution = ExecutionId::generate(jiff::Timestamp::now(), getrandom::u64().expect("the system has randomness"));
+    let execution = ExecutionId::generate(halcyon::app::now(), getrandom::u64().expect("the system has randomness"));
     let (news, mut heard) = mpsc::channel(64);
     let run = Run { execution, attempt: 0, work: Work::Remote(command) };
     let listening = async {

@@ -127,10 +127,10 @@ impl Default for Sentences {
 impl Sentences {
     /// The sentences that come with the program.
     pub fn new() -> Self {
-        let mut cards = registry(&TEMPLATES);
+        let mut cards = registry(TEMPLATES);
         cards.register_escape_fn(markdown::escape);
         cards.register_helper("code", Box::new(code));
-        let mut phrases = registry(&PHRASES);
+        let mut phrases = registry(PHRASES);
         phrases.register_escape_fn(handlebars::no_escape);
         Self { cards, phrases }
     }
