@@ -262,7 +262,8 @@ fn tell(all: &BTreeMap<&str, Figures>, report: &mut Report) {
     let Some(ours) = all.get(OURS) else { return };
     let hubot = all.get("Hubot 14");
     type Pick = fn(&Figures) -> &Vec<f64>;
-    let rows: [(&'static str, &str, &str, Pick, Option<Bound>, Option<Bound>); 7] = [
+    type Row<'a> = (&'static str, &'a str, &'a str, Pick, Option<Bound>, Option<Bound>);
+    let rows: [Row<'_>; 7] = [
         ("9", "line to answer, p50", "ms", |f| &f.p50, Some(Bound::AtMost(0.6)), Some(Bound::AtMost(0.25))),
         ("9", "line to answer, p99", "ms", |f| &f.p99, None, None),
         ("9", "answers, 64 lines open in 8 channels", "/s", |f| &f.rate, Some(Bound::AtLeast(1.6)), None),

@@ -6,12 +6,13 @@
 
 use crate::report::{Bound, Report, median, range};
 use crate::{Setting, process, scratch};
+use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::ssh::{SshOptions, SshRunner};
 use halcyon::adapters::store::MemoryBlobs;
 use halcyon::core::action::run::{Exit, RemoteCommand, RemoteHost, Run, RunNews, ShellCommand, Work};
 use halcyon::core::action::wrapper::{self, Verb};
 use halcyon::core::id::{ExecutionId, Host};
-use halcyon::runtime::ports::Runner;
+use halcyon::runtime::ports::{Clock, Runner};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -235,7 +236,7 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
     let hosts = (1..=nodes).map(|node| RemoteHost { host: Host::new(format!("n{node:03}")), port: None }).collect();
     let command =
         RemoteCommand { hosts, command: hostname(), username: None, port: None, bastion: None, private_key: None };
-    let execution = ExecutionId::generate(jiff::Timestamp::now(), getrandom::u64().expect("the system has randomness"));
+    let execution = ExecutionId::generate(SystemClock.now(), SystemClock.entropy());
     let (news, mut heard) = mpsc::channel(64);
     let run = Run { execution, attempt: 0, work: Work::Remote(command) };
     let listening = async {
@@ -272,6 +273,13 @@ pub(crate) fn run(setting: &Setting, report: &mut Report) {
             return;
         }
     };
+    if fs::read_to_string("/proc/sys/kernel/sched_autogroup_enabled").is_ok_and(|text| text.trim() == "1") {
+        report.remark(
+            "this kernel shares processors out by session (sched_autogroup_enabled), and pdsh gives each ssh one of its own: beside other work \
+             its walls are short for that alone; read CPU, or measure on a quiet machine"
+                .to_owned(),
+        );
+    }
     node_cost(setting, report);
     let (passes, warm) = if setting.quick { (1, 2) } else { (3, 5) };
     for nodes in [1, 50, NODES] {

@@ -101,6 +101,7 @@ fn settings() -> Arc<Settings> {
         own_uid: 0,
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
+        grace: Duration::from_secs(20),
     })
 }
 

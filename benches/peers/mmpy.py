@@ -12,11 +12,11 @@ class Bench(Plugin):
         self.driver.create_post(message.channel_id, "You are **operator**; you may do this and that here.")
 
 
-url = urlparse(os.environ["MATTERMOST_URL"])
+# mmpy_bot prefers an environment variable of this name to what it is given, and adds the port to it.
+url = urlparse(os.environ.pop("MATTERMOST_URL"))
 settings = Settings(
-    MATTERMOST_URL=url.hostname,
+    MATTERMOST_URL=f"{url.scheme}://{url.hostname}",
     MATTERMOST_PORT=url.port,
-    SCHEME="http",
     SSL_VERIFY=False,
     BOT_TOKEN=os.environ["MATTERMOST_TOKEN"],
     BOT_TEAM="ops",

@@ -15,3 +15,4 @@ pub mod local;
 pub mod mattermost;
 pub mod ssh;
 pub mod store;
+pub mod systemd;

@@ -1,8 +1,10 @@
 //! The bot with everything around it: what `serve`, `demo` and the tests run.
 //!
 //! Life cycle: [`Engine::start`] opens the store, reads the packs, prepares the adapters and turns the loop; [`Engine::stop`] asks it to end and
-//! waits. Dropping an engine ends it where it stands, as a power cut would.
+//! waits; [`Engine::reload`] has configuration and packs read again. Dropping an engine ends it where it stands, as a power cut would.
 
+use super::reload::{self, LastGood, Read, Reloader};
+use crate::adapters::api;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::control;
 use crate::adapters::inventory::{self, InventoryOptions};
@@ -10,33 +12,38 @@ use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, DiskStore, SetAside};
-use crate::adapters::{api, content as packs};
 use crate::config::{Config, GroupSource, HostKeys};
-use crate::core::content::load::load;
-use crate::core::host::Inventory;
+use crate::core::effect::HealthPart;
 use crate::core::input::{Ask, Input};
 use crate::core::settings::Settings;
+use crate::core::vitals::{OutboxVitals, Vitals};
 use crate::runtime::catch_up::CatchUpOptions;
 use crate::runtime::dispatch::{Callers, Dispatch, Hands};
 use crate::runtime::event_loop::EventLoop;
 use crate::runtime::intake::{self, Beginning};
+use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
-use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, Store};
+use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, ReloadCall, Runner, Store};
+use crate::runtime::pulse::{self, WatchedStore};
 use crate::runtime::storage;
-use anyhow::Context;
+use crate::runtime::swap::Swap;
+use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// How many inputs may wait for the loop.
 const INPUTS: usize = 4096;
-/// How long running executions may go on after a stop was asked for.
-const GRACE: Duration = Duration::from_secs(20);
+/// How much longer than the grace a stop may take before it is given up: last words, and closing connections.
+pub(crate) const ENDING: Duration = Duration::from_secs(15);
+/// How long the bot may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest directory in which the sockets of ssh's masters still have names that fit.
 const LONGEST_CONTROL_DIR: usize = 60;
 
@@ -56,14 +63,45 @@ pub struct Engine {
     urgent: mpsc::Sender<Input>,
     turning: JoinHandle<anyhow::Result<()>>,
     tasks: JoinSet<()>,
-    remote: Arc<SshRunner>,
+    reloads: mpsc::UnboundedSender<ReloadCall>,
     outbox: Option<OutboxHandle>,
-    stop: CancellationToken,
+    shared: Shared,
+}
+
+/// What the parts of an engine have in common, also while they are exchanged.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) inputs: mpsc::Sender<Input>,
+    pub(super) settings: watch::Sender<Arc<Settings>>,
+    pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) local: Arc<Swap<dyn Runner>>,
+    pub(super) chat: Option<Arc<Swap<dyn Chat>>>,
+    /// The chat connection's timers.
+    pub(super) pace: Pace,
+    pub(super) own_uid: u32,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) stop: CancellationToken,
+    remote: Arc<Swap<dyn Runner>>,
+    /// The same runner by its own type, for what only it can do.
+    connections: Arc<Mutex<Arc<SshRunner>>>,
+}
+
+impl Shared {
+    /// Gives later runs on nodes to this runner; the old one ends after its last run.
+    pub(super) fn exchange_remote(&self, next: Arc<SshRunner>) {
+        self.remote.set(Arc::clone(&next) as _);
+        let old = std::mem::replace(&mut *self.connections.lock().unwrap_or_else(PoisonError::into_inner), next);
+        reload::retire(old, self.stop.clone());
+    }
+
+    fn ssh(&self) -> Arc<SshRunner> {
+        Arc::clone(&self.connections.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.shared.stop.cancel();
         self.turning.abort();
         self.tasks.abort_all();
         if let Some(outbox) = &self.outbox {
@@ -73,7 +111,7 @@ impl Drop for Engine {
 }
 
 impl Engine {
-    /// Puts the parts together and starts them.
+    /// Puts the parts together and starts them. Reading again finds the same configuration, and the packs as they are then.
     ///
     /// # Errors
     /// What keeps the bot from starting: the store, the token, an address in use.
@@ -84,52 +122,87 @@ impl Engine {
     /// The same with other timers.
     ///
     /// # Errors
-    /// What keeps the bot from starting.
+    /// As [`Engine::start`].
     pub async fn start_with(config: &Config, options: EngineOptions) -> anyhow::Result<Self> {
+        let same = config.clone();
+        Self::start_reading(config, options, Arc::new(move || Ok(same.clone()))).await
+    }
+
+    /// The same with a way to read the configuration again.
+    ///
+    /// # Errors
+    /// As [`Engine::start`].
+    pub async fn start_reading(config: &Config, options: EngineOptions, read: Read) -> anyhow::Result<Self> {
         let own_uid = rustix::process::getuid().as_raw();
         let settings = Arc::new(config.settings(own_uid));
-        // For a command that is the bot for a moment a damaged store is an error; the bot itself has to be there and say so.
-        let (store, aside) = if config.mattermost.is_some() {
-            let (store, _, aside) = DiskStore::open_or_set_aside(&config.store.path, store_options(config)).await?;
-            (store, aside)
-        } else {
-            (DiskStore::open_with(&config.store.path, store_options(config)).await?.0, None)
-        };
-        let blobs: Arc<dyn Blobs> = Arc::new(store.blobs());
-        let store: Arc<dyn Store> = Arc::new(store);
+        let (disk, aside) = open_store(config).await?;
+        let disk = Arc::new(disk);
+        let blobs: Arc<dyn Blobs> = Arc::new(disk.blobs());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::default());
+        let watched = Arc::new(WatchedStore::new(Arc::clone(&disk) as _, Arc::clone(&metrics), Arc::clone(&clock)));
+        let store: Arc<dyn Store> = Arc::clone(&watched) as _;
         let remote = Arc::new(SshRunner::open(ssh_options(config), Arc::clone(&blobs)).await?);
-        let local = Arc::new(LocalRunner::new(local_options(config), Arc::clone(&blobs)));
+        let local = LocalRunner::new(local_options(config), Arc::clone(&blobs));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
-        let chat = chat(config, options.pace)?;
+        let chat = chat(config, options.pace)?.map(|chat| Arc::new(Swap::new(chat)));
         let pace = options.outbox.unwrap_or_else(|| outbox_options(config));
-        let outbox = chat.as_ref().map(|chat| outbox(chat, &blobs, pace, &inputs, &mut tasks));
+        let outbox = chat.as_ref().map(|chat| outbox(&(Arc::clone(chat) as _), &blobs, pace, &inputs, &mut tasks));
+        let shared = Shared {
+            inputs,
+            settings: watch::Sender::new(Arc::clone(&settings)),
+            blobs,
+            local: Arc::new(Swap::new(Arc::new(local))),
+            chat,
+            pace: options.pace,
+            own_uid,
+            metrics: Arc::clone(&metrics),
+            stop: stop.clone(),
+            remote: Arc::new(Swap::new(Arc::clone(&remote) as _)),
+            connections: Arc::new(Mutex::new(remote)),
+        };
         let callers = Callers::default();
-        let hands = Hands { local, remote: Arc::clone(&remote) as _, outbox: outbox.clone() };
-        let dispatch = Dispatch::new(&inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
-        tasks.spawn(storage::watch(Arc::clone(&store), inputs.clone(), stop.clone()));
-        let events = EventLoop::open(store, clock, Arc::clone(&settings), queue, dispatch).await?;
+        let (reloads, reload_calls) = mpsc::unbounded_channel();
+        let hands = Hands {
+            local: Arc::clone(&shared.local) as _,
+            remote: Arc::clone(&shared.remote) as _,
+            outbox: outbox.clone(),
+            reloads: reloads.clone(),
+        };
+        let dispatch = Dispatch::new(&shared.inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
+        tasks.spawn(storage::watch(Arc::clone(&store), shared.inputs.clone(), stop.clone()));
+        let events = EventLoop::open(store, clock, settings, queue, dispatch, Arc::clone(&metrics)).await?;
 
         let memory = events.memory();
         let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
 
-        take_in_content(config, &inputs).await;
-        take_in_inventory(config, &inputs, &stop, &mut tasks).await;
+        // The queue is empty and its reader is not turning yet, so these neither wait nor fail.
+        let mut good = LastGood::default();
+        take_in_content(config, &mut good, &shared.inputs).await;
+        let inventory = stop.child_token();
+        reload::keep_inventory(config, &shared, &inventory).await;
         if let Some(SetAside { place, why }) = aside {
-            inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
+            shared.inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
         }
-        inputs.send(Input::Started).await?;
+        shared.inputs.send(Input::Started).await?;
         let urgent = events.urgent();
-        let turning = tokio::spawn(async move { events.run(GRACE).await.context("the bot had to stop") });
+        let turning = tokio::spawn(async move { events.run().await.context("the bot had to stop") });
 
-        answer_calls(config, own_uid, callers, (&inputs, &urgent), &stop, &mut tasks).await?;
-        if let (Some(chat), Some(outbox)) = (chat, outbox.clone()) {
-            hear(chat, outbox, settings, beginning, &inputs, &stop, &mut tasks);
+        let view = View { disk, watched, outbox: outbox.clone(), shared: shared.clone(), started: super::now() };
+        answer_calls(config, &view, callers, &urgent, &mut tasks).await?;
+        let weak = shared.inputs.downgrade();
+        tasks.spawn(pulse::pulse(move || view.vitals(), weak, stop.clone()));
+        let reloader = Reloader { read, current: config.clone(), good, shared: shared.clone(), inventory };
+        tasks.spawn(reloader.serve(reload_calls, stop.clone()));
+        if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
+            let longest_post = move |characters| outbox.set_max_post(characters);
+            let (chat, settings) = (Arc::clone(chat), shared.settings.subscribe());
+            tasks.spawn(intake::listen(chat, settings, longest_post, beginning, shared.inputs.clone(), stop));
         }
-        Ok(Self { urgent, turning, tasks, remote, outbox, stop })
+        Ok(Self { urgent, turning, tasks, reloads, outbox, shared })
     }
 
     /// The same without chat and HTTP, for a command that finds no bot running.
@@ -145,17 +218,43 @@ impl Engine {
         self.turning.is_finished()
     }
 
+    /// What tells how the bot is, also while it is being stopped.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
+    }
+
+    /// How long running executions may go on after a stop, as of now.
+    pub fn grace(&self) -> Duration {
+        self.shared.settings.borrow().grace
+    }
+
+    /// Reads configuration and packs again; returns when what is in force of them is.
+    pub async fn reload(&self) {
+        let (done, ended) = oneshot::channel();
+        // An engine that is ending reads nothing any more.
+        if self.reloads.send(ReloadCall { back: None, done: Some(done) }).is_ok() {
+            let _ = ended.await;
+        }
+    }
+
     /// Takes nothing new, lets running executions end within their grace, says what was promised, and ends.
     ///
     /// # Errors
-    /// What made the loop end before its time.
+    /// What made the loop end before its time, or that it did not end in time.
     pub async fn stop(mut self) -> anyhow::Result<()> {
-        // The loop may have ended already; its own answer says why.
-        let _ = self.urgent.send(Input::Stop).await;
-        let ended = self.ended().await;
-        self.stop.cancel();
+        let longest = self.grace() + ENDING;
+        let ending = async {
+            // The loop may have ended already; its own answer says why.
+            let _ = self.urgent.send(Input::Stop).await;
+            (&mut self.turning).await.context("the loop panicked")?
+        };
+        let ended = match tokio::time::timeout(longest, ending).await {
+            Ok(ended) => ended,
+            Err(_) => bail!("the bot did not come to its end within {} seconds and was cut off", longest.as_secs()),
+        };
+        self.shared.stop.cancel();
         self.tasks.shutdown().await;
-        self.remote.shutdown().await;
+        self.shared.ssh().shutdown().await;
         ended
     }
 
@@ -165,18 +264,96 @@ impl Engine {
     }
 }
 
-fn chat(config: &Config, pace: Pace) -> anyhow::Result<Option<Arc<dyn Chat>>> {
+/// Whoever looks at the parts from outside of the loop.
+#[derive(Clone)]
+struct View {
+    disk: Arc<DiskStore>,
+    watched: Arc<WatchedStore>,
+    outbox: Option<OutboxHandle>,
+    shared: Shared,
+    started: jiff::Timestamp,
+}
+
+impl View {
+    fn vitals(&self) -> Vitals {
+        let outbox = self.outbox.as_ref().map(|outbox| {
+            let status = outbox.status();
+            OutboxVitals { waiting: status.queued, oldest: status.oldest, trouble: status.trouble }
+        });
+        Vitals { outbox }
+    }
+
+    /// What can be told of a bot that does not answer.
+    fn outside(&self) -> Vec<HealthPart> {
+        let silent = self.shared.metrics.silent_for();
+        let turns = silent < pulse::STUCK;
+        let says = if turns { "turns".to_owned() } else { format!("has not turned for {} s", silent.as_secs()) };
+        let now = super::now();
+        let since = |works: bool, since| (!works).then_some(since);
+        let advice = |works: bool, text: &str| if works { String::new() } else { text.to_owned() };
+        let event_loop = HealthPart {
+            name: "loop".to_owned(),
+            works: turns,
+            says,
+            since: since(turns, now.checked_sub(silent).unwrap_or(now)),
+            advice: advice(turns, "the store may hang; the service manager restarts a bot that stays stuck"),
+        };
+        let trouble = self.watched.trouble();
+        let takes = trouble.is_none();
+        let (why, at) = trouble.unwrap_or_else(|| ("takes facts".to_owned(), now));
+        let advice = advice(takes, "make room on the disk of store.path, or mend it");
+        let store = HealthPart { name: "store".to_owned(), works: takes, says: why, since: since(takes, at), advice };
+        vec![event_loop, store]
+    }
+
+    fn metrics(&self) -> String {
+        let counters = self.disk.counters();
+        let mut measured = BTreeMap::from([
+            ("halcyon_store_facts_total", counters.facts as f64),
+            ("halcyon_store_bytes_total", counters.bytes as f64),
+            ("halcyon_store_syncs_total", counters.syncs as f64),
+            ("halcyon_store_refused_total", counters.refused as f64),
+            ("halcyon_store_newest_fact", self.disk.newest() as f64),
+            ("halcyon_ssh_connections", self.shared.ssh().connections() as f64),
+            ("process_start_time_seconds", self.started.as_millisecond() as f64 / 1000.0),
+        ]);
+        measured.extend(self.disk.free_bytes().map(|free| ("halcyon_store_free_bytes", free as f64)));
+        measured.extend(resident_bytes().map(|bytes| ("process_resident_memory_bytes", bytes)));
+        if let Some(outbox) = &self.outbox {
+            let (counts, status) = (outbox.counts(), outbox.status());
+            measured.extend([
+                ("halcyon_chat_calls_repeated_total", counts.repeated as f64),
+                ("halcyon_chat_calls_refused_total", counts.refused as f64),
+                ("halcyon_chat_pauses_total", counts.pauses as f64),
+                ("halcyon_deliveries_oldest_seconds", status.oldest.unwrap_or_default().as_secs_f64()),
+            ]);
+        }
+        self.shared.metrics.text(&measured, env!("CARGO_PKG_VERSION"))
+    }
+}
+
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+pub(super) fn chat(config: &Config, pace: Pace) -> anyhow::Result<Option<Arc<dyn Chat>>> {
     let Some(section) = &config.mattermost else { return Ok(None) };
+    Ok(Some(Arc::new(Mattermost::new(mattermost_options(section, pace)?)?)))
+}
+
+pub(super) fn mattermost_options(section: &crate::config::Mattermost, pace: Pace) -> anyhow::Result<MattermostOptions> {
     let token = section.token.clone().map_err(|problem| anyhow::anyhow!("{problem}"))?;
-    let options = MattermostOptions {
+    Ok(MattermostOptions {
         url: section.url.clone(),
         token,
         team: section.team.clone(),
         ca_file: section.ca_file.clone(),
         now: super::now,
         pace,
-    };
-    Ok(Some(Arc::new(Mattermost::new(options)?)))
+    })
 }
 
 fn outbox(
@@ -208,36 +385,17 @@ fn outbox_options(config: &Config) -> OutboxOptions {
     }
 }
 
-fn hear(
-    chat: Arc<dyn Chat>,
-    outbox: OutboxHandle,
-    settings: Arc<Settings>,
-    beginning: Beginning,
-    inputs: &mpsc::Sender<Input>,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) {
-    let longest_post = move |characters| outbox.set_max_post(characters);
-    tasks.spawn(intake::listen(chat, settings, longest_post, beginning, inputs.clone(), stop.clone()));
-}
-
-async fn take_in_content(config: &Config, inputs: &mpsc::Sender<Input>) {
-    let loaded = load(&packs::read_packs(&config.content.packs));
+async fn take_in_content(config: &Config, good: &mut LastGood, inputs: &mpsc::Sender<Input>) {
+    let (loaded, _) = good.load(&config.content.packs);
     for problem in &loaded.diagnostics {
         tracing::warn!("{problem}");
     }
     let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
-    // The queue is empty and its reader is not turning yet, so this neither waits nor fails.
     let _ = inputs.send(input).await;
 }
 
-/// Gives what the configuration says of hosts at once; what commands say comes when they have said it.
-async fn take_in_inventory(
-    config: &Config,
-    inputs: &mpsc::Sender<Input>,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) {
+/// What the adapter needs to know of hosts and groups, and what is known of the groups without asking.
+pub(super) fn inventory_options(config: &Config) -> (InventoryOptions, BTreeMap<String, Result<Vec<String>, String>>) {
     let section = &config.inventory;
     let mut options = InventoryOptions { hosts: section.hosts.clone(), ..InventoryOptions::default() };
     let mut known = BTreeMap::new();
@@ -255,41 +413,34 @@ async fn take_in_inventory(
         };
         options.groups.insert(name.clone(), source);
     }
-    let (first, _) = Inventory::build(&section.hosts, &known);
-    // The queue is empty and its reader is not turning yet, so this neither waits nor fails.
-    let _ = inputs.send(Input::Inventory(Arc::new(first))).await;
-    let (changes, mut changed) = mpsc::channel(1);
-    tasks.spawn(inventory::keep(options, changes, stop.clone()));
-    let inputs = inputs.clone();
-    tasks.spawn(async move {
-        while let Some((inventory, problems)) = changed.recv().await {
-            for problem in problems {
-                tracing::warn!("inventory: {}: {}", problem.key_path, problem.message);
-            }
-            if inputs.send(Input::Inventory(Arc::new(inventory))).await.is_err() {
-                break;
-            }
-        }
-    });
+    (options, known)
 }
 
 /// Listens on the control socket and, where the site has one, on the HTTP address.
 async fn answer_calls(
     config: &Config,
-    own_uid: u32,
+    view: &View,
     callers: Callers,
-    (inputs, urgent): (&mpsc::Sender<Input>, &mpsc::Sender<Input>),
-    stop: &CancellationToken,
+    urgent: &mpsc::Sender<Input>,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
     let (calls, mut asked) = mpsc::channel::<ControlCall>(64);
+    let Shared { inputs, stop, own_uid, .. } = view.shared.clone();
     let listener = control::bind(&config.control.socket).await?;
     tasks.spawn(control::serve(listener, calls.clone(), stop.clone()));
     if let Some(http) = &config.http {
         let listener = api::bind(http).await?;
-        tasks.spawn(api::serve(listener, http.clone(), calls, own_uid, stop.clone()));
+        let (metrics, outside) = (view.clone(), view.clone());
+        let sources = api::Sources {
+            calls,
+            uid: own_uid,
+            metrics: Arc::new(move || metrics.metrics()),
+            outside: Arc::new(move || outside.outside()),
+            patience: PATIENCE,
+        };
+        tasks.spawn(api::serve(listener, http.clone(), sources, stop));
     }
-    let (inputs, urgent) = (inputs.clone(), urgent.clone());
+    let urgent = urgent.clone();
     tasks.spawn(async move {
         // Each connection asks one thing at a time, so there are never more here than connections.
         let mut waiting = JoinSet::new();
@@ -310,12 +461,27 @@ async fn answer_calls(
     Ok(())
 }
 
-fn store_options(config: &Config) -> store::Options {
+/// For a command that is the bot for a moment a damaged store is an error; the bot itself has to be there and say so.
+async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAside>)> {
+    let (path, options) = (&config.store.path, store_options(config));
+    let (store, opened, aside) = if config.mattermost.is_some() {
+        DiskStore::open_or_set_aside(path, options).await?
+    } else {
+        let (store, opened) = DiskStore::open_with(path, options).await?;
+        (store, opened, None)
+    };
+    for notice in opened.notices() {
+        tracing::warn!("{notice}");
+    }
+    Ok((store, aside))
+}
+
+pub(super) fn store_options(config: &Config) -> store::Options {
     let section = &config.store;
     store::Options { keep: section.keep, reserve: section.reserve, now: super::now, ..store::Options::default() }
 }
 
-fn ssh_options(config: &Config) -> SshOptions {
+pub(super) fn ssh_options(config: &Config) -> SshOptions {
     let section = &config.ssh;
     SshOptions {
         config_file: section.config_file.clone(),
@@ -331,7 +497,7 @@ fn ssh_options(config: &Config) -> SshOptions {
     }
 }
 
-fn local_options(config: &Config) -> LocalOptions {
+pub(super) fn local_options(config: &Config) -> LocalOptions {
     LocalOptions { run_as: config.local.run_as.clone(), output_limit: config.local.output_limit }
 }
 

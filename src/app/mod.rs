@@ -1,14 +1,18 @@
 //! # Application: puts the parts together
 //!
 //! The only place that sees the whole configuration and names adapters: [`engine`] is the bot with everything around it, `demo` the same bot
-//! between a chat server and nodes that live in this process. What needs no running bot is here: reading packs, looking into the store.
+//! between a chat server and nodes that live in this process. [`serve()`] runs it as a service, with its signals and its service manager. What needs no running bot is here: reading packs, looking into the store.
 
 #[cfg(feature = "sandbox")]
 mod demo;
+pub mod doctor;
 pub mod engine;
+pub mod reload;
+mod serve;
 
 #[cfg(feature = "sandbox")]
 pub use demo::{DemoOptions, demo};
+pub use serve::serve;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
@@ -24,11 +28,9 @@ use crate::core::effect::Query;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::runtime::ports::{Clock, Store};
 use anyhow::{Context, bail};
-use engine::Engine;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::future::Future;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// What a line of chat would start.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,24 +50,6 @@ pub struct Matched {
 /// The time of day.
 pub fn now() -> Timestamp {
     SystemClock.now()
-}
-
-/// Runs the bot until it is told to stop (SIGTERM, SIGINT).
-///
-/// # Errors
-/// When it cannot start or has to end.
-pub fn serve(config: Config) -> anyhow::Result<()> {
-    in_runtime(async move {
-        let mut engine = Engine::start(&config).await?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            ended = engine.ended() => return ended,
-        }
-        tracing::info!("stopping: nothing new is taken; running executions have their grace");
-        engine.stop().await
-    })
 }
 
 /// Loads the packs.

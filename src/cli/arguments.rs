@@ -32,6 +32,27 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Try every step of the way from chat to nodes, and tell what to change
+    Doctor {
+        /// Try the way to this machine too
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell which part of the path from chat to nodes works, as the running bot sees it
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the running bot read its configuration and the packs again
+    Reload {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Run an action by the bot that runs, wait for its end and print the result
     Run(Run),
     /// Work with action aliases

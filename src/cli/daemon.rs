@@ -141,7 +141,8 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Execution { .. }
         | Answer::Executions { .. }
         | Answer::Done { .. }
-        | Answer::Health { .. } => Ok(answer),
+        | Answer::Health { .. }
+        | Answer::Reloaded { .. } => Ok(answer),
     }
 }
 
@@ -153,6 +154,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Executions { .. } => "executions",
         Answer::Done { .. } => "done",
         Answer::Health { .. } => "health",
+        Answer::Reloaded { .. } => "reloaded",
         Answer::Refused { .. } => "refused",
     };
     Failure::Failed(format!(

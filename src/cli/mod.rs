@@ -3,7 +3,7 @@
 //! The program as a person at a terminal meets it. Arguments in, text or JSON out, an exit code: 0 done, 1 the thing asked for failed,
 //! 2 the asking was wrong.
 //!
-//! `serve` and `demo` are handed to [`crate::app`]. `run` and `execution` talk to the running bot over its socket; `execution list` and
+//! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check` and `alias match` need nothing but the files. `export` reads the
 //! store, `import` fills one. `freeze` and `unfreeze` are for the bot that runs.
 //!
@@ -14,12 +14,14 @@ mod alias;
 mod arguments;
 mod check;
 mod daemon;
+mod doctor;
 mod execution;
 mod export;
 mod failure;
 mod freeze;
 mod look;
 mod serve;
+mod status;
 mod tail;
 mod yaml;
 
@@ -27,6 +29,7 @@ pub use arguments::{Arguments, Command};
 pub use look::{execution_list, execution_text};
 
 use crate::config::{Config, Environment};
+use crate::core::content::diagnostic::Diagnostic;
 use arguments::{AliasCommand, ExecutionCommand};
 use clap::Parser;
 use failure::Failure;
@@ -79,6 +82,11 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         #[cfg(feature = "sandbox")]
         Command::Demo(demo) => serve::demo(demo, surroundings),
         Command::Check { path, json } => check::check(path.as_deref(), file, json, surroundings),
+        Command::Status { json } => status::status(&load(file, surroundings)?, json, surroundings),
+        Command::Reload { json } => reload(file, json, surroundings),
+        Command::Doctor { host, json } => {
+            doctor::examine(&load(file, surroundings)?, host.as_deref(), json, surroundings)
+        }
         Command::Run(run) => execution::run(&load(file, surroundings)?, run, surroundings),
         Command::Alias { command: AliasCommand::Match { text, json } } => {
             alias::matching(&load(file, surroundings)?, &text.join(" "), json, surroundings)
@@ -107,10 +115,23 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
     }
 }
 
+/// The running bot is found even when the configuration that it is to read again has mistakes: it then says what they are.
+fn reload(file: &Path, as_json: bool, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    match Config::load(file, &surroundings.environment) {
+        Ok(config) => status::reload(&config, as_json, surroundings),
+        Err(problems) => match Config::control_of(file) {
+            Some(config) => status::reload(&config, as_json, surroundings),
+            None => Err(not_sound(&problems)),
+        },
+    }
+}
+
+fn not_sound(problems: &[Diagnostic]) -> Failure {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    Failure::Wrong(format!("the configuration is not sound:\n{}", lines.join("\n")))
+}
+
 /// Reads the configuration for a command that cannot go on without. Warnings are the business of `check` and `serve`.
 fn load(file: &Path, surroundings: &Surroundings<'_>) -> Result<Config, Failure> {
-    Config::load(file, &surroundings.environment).map_err(|problems| {
-        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        Failure::Wrong(format!("the configuration is not sound:\n{}", lines.join("\n")))
-    })
+    Config::load(file, &surroundings.environment).map_err(|problems| not_sound(&problems))
 }

@@ -4,7 +4,13 @@ use super::{Failure, Surroundings};
 use crate::adapters::mattermost::LOG_LIMITS;
 use crate::app;
 use crate::config::{Config, Log, LogFormat};
+use std::fmt;
+use std::sync::Arc;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::{Writer, format};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     for warning in &config.warnings {
@@ -19,7 +25,9 @@ pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Resu
         }
     }
     log(&config.log);
-    Ok(app::serve(config)?)
+    let (file, environment) = (config.file.clone(), surroundings.environment.clone());
+    let read = move || Config::load(&file, &environment);
+    Ok(app::serve(config, Arc::new(read), &surroundings.environment)?)
 }
 
 #[cfg(feature = "sandbox")]
@@ -38,7 +46,38 @@ fn log(log: &Log) {
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     let _ = match log.format {
+        LogFormat::Text if goes_to_journal() => {
+            builder.event_format(ForJournal(format().without_time().with_ansi(false))).try_init()
+        }
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+/// Whether standard error is the stream that the journal gave to this service.
+fn goes_to_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    let Ok(about) = rustix::fs::fstat(std::io::stderr()) else { return false };
+    stream.to_str() == Some(&format!("{}:{}", about.st_dev, about.st_ino))
+}
+
+/// Lines that begin with their priority, as the journal takes it from what a service writes.
+struct ForJournal<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for ForJournal<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "<{priority}>")?;
+        self.0.format_event(context, writer, event)
+    }
 }

@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) store_keep: Seconds,
     pub(super) store_reserve: Number,
     pub(super) control_socket: Text,
+    pub(super) grace: Seconds,
     pub(super) packs: Texts,
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
@@ -111,6 +112,10 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     if let Some(control) = root.section("control") {
         file.control_socket = control.string("socket");
         control.close();
+    }
+    if let Some(serve) = root.section("serve") {
+        file.grace = serve.seconds("grace", 0..3601);
+        serve.close();
     }
     if let Some(content) = root.section("content") {
         file.packs = content.strings("packs");

@@ -38,6 +38,9 @@ impl Judge<'_, '_, '_> {
         if let Some(socket) = self.path(file.control_socket.as_ref()) {
             config.control.socket = socket;
         }
+        if let Some(grace) = file.grace {
+            config.serve.grace = grace.value;
+        }
         if let Some(packs) = file.packs {
             config.content.packs = self.packs(&packs);
         }
@@ -76,6 +79,7 @@ impl Judge<'_, '_, '_> {
             self.document,
             self.environment,
             "HALCYON_MATTERMOST_TOKEN",
+            "mattermost.token",
             "token_file",
             token_file,
             &chat.place,

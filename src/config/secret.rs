@@ -1,4 +1,4 @@
-//! Where secrets come from: the environment, or a file of their own.
+//! Where secrets come from: the environment, a credential of systemd, or a file of their own.
 
 use super::Environment;
 use super::document::{Document, Spot};
@@ -11,12 +11,13 @@ use std::path::Path;
 /// The longest secret that is read.
 const LONGEST: u64 = 64 * 1024;
 
-/// Fetches a secret, the environment first. What is missing is told as an error diagnostic; a file that everybody can read is a warning in
+/// Fetches a secret: the environment first, then the credential that systemd has put into `CREDENTIALS_DIRECTORY`, then the file. What is missing is told as an error diagnostic; a file that everybody can read is a warning in
 /// the document.
 pub(super) fn fetch(
     document: &Document<'_>,
     environment: &Environment,
     variable: &str,
+    credential: &str,
     key: &str,
     file: Option<(&Spot<String>, &Path)>,
     place: &Spot<()>,
@@ -30,6 +31,13 @@ pub(super) fn fetch(
             return fail(place, format!("{variable} is set and empty"), "unset it or give it a value".to_owned());
         }
         return Ok(Secret::new(value));
+    }
+    let credential = environment.get("CREDENTIALS_DIRECTORY").map(|directory| Path::new(directory).join(credential));
+    if let Some(text) = credential.and_then(|path| read(&path).ok()).map(|(text, _)| text.trim().to_owned())
+        && !text.is_empty()
+        && !text.contains(char::is_whitespace)
+    {
+        return Ok(Secret::new(text));
     }
     let Some((spot, path)) = file else {
         return fail(place, "there is no token".to_owned(), format!("name a file by `{key}` or set {variable}"));

@@ -24,6 +24,8 @@ pub struct Config {
     pub store: Store,
     /// The way in for commands on the bot's own machine.
     pub control: Control,
+    /// The process itself.
+    pub serve: Serve,
     /// The packs.
     pub content: Content,
     /// Remote commands.
@@ -43,7 +45,7 @@ pub struct Config {
 }
 
 /// `[mattermost]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mattermost {
     /// The server without a slash at its end.
     pub url: String,
@@ -76,7 +78,7 @@ pub struct Mattermost {
 }
 
 /// `[http]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// Where to listen.
     pub listen: SocketAddr,
@@ -85,7 +87,7 @@ pub struct Http {
 }
 
 /// `[store]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// Its directory.
     pub path: PathBuf,
@@ -96,21 +98,28 @@ pub struct Store {
 }
 
 /// `[control]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Control {
     /// The socket's file.
     pub socket: PathBuf,
 }
 
+/// `[serve]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serve {
+    /// How long running executions may go on after a stop was asked for.
+    pub grace: Duration,
+}
+
 /// `[content]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// Directories of packs.
     pub packs: Vec<PathBuf>,
 }
 
 /// `[ssh]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
     /// The site's own ssh_config.
     pub config_file: Option<PathBuf>,
@@ -136,7 +145,7 @@ pub enum HostKeys {
 }
 
 /// `[local]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Local {
     /// The account that commands run as.
     pub run_as: Option<String>,
@@ -145,7 +154,7 @@ pub struct Local {
 }
 
 /// `[log]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// A filter as `tracing` reads it: `info` or `info,halcyon::adapters=debug`.
     pub level: String,
@@ -212,6 +221,23 @@ impl Config {
         }
     }
 
+    /// A configuration that knows no more than where the running bot is to be found, read from a file that may have mistakes elsewhere.
+    /// Nothing when not even that can be read.
+    pub fn control_of(path: &Path) -> Option<Config> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let document = Document::new(path.display().to_string(), &text);
+        let table = document.parse();
+        let mut written = file::read(&document, table.get_ref());
+        let kept = file::File {
+            store_path: written.store_path.take(),
+            control_socket: written.control_socket.take(),
+            ..file::File::default()
+        };
+        let environment = Environment::new();
+        let judge = Judge { document: &document, environment: &environment, directory: directory(path) };
+        judge.config(path, kept)
+    }
+
     /// The configuration of somebody who has only a pack.
     pub fn of_pack(pack: &Path) -> Config {
         Config {
@@ -220,6 +246,7 @@ impl Config {
             http: None,
             store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
+            serve: Serve { grace: GRACE },
             content: Content { packs: vec![pack.to_owned()] },
             ssh: Ssh {
                 config_file: None,
@@ -249,11 +276,15 @@ impl Config {
             roles: self.roles.clone(),
             late_after: chat.map_or(LATE_AFTER, |chat| chat.late_after),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
+            grace: self.serve.grace,
             limits: self.limits.clone(),
             own_uid,
         }
     }
 }
+
+/// How long running executions may go on after a stop, unless said otherwise. The time that systemd gives a service is longer.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// What a Mattermost server that limits calls lets through, with its usual settings.
 pub(super) const CALLS_PER_SECOND: u32 = 10;

@@ -3,7 +3,8 @@
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
-use crate::core::input::Ticket;
+use crate::core::input::{Back, Ticket};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What can be done.
@@ -43,6 +44,11 @@ pub enum Effect {
         query: Query,
         /// Comes back with the answer.
         ticket: Ticket,
+    },
+    /// Read the configuration and the packs again.
+    Reload {
+        /// Who is told what came of it.
+        back: Back,
     },
     /// Answer a caller of the control socket.
     Answer {
@@ -176,6 +182,19 @@ pub enum Answer {
         /// Each part: its name, whether it works, and what is wrong otherwise.
         parts: Vec<HealthPart>,
     },
+    /// Configuration and packs were read again.
+    Reloaded {
+        /// Whether what was read is in force.
+        in_force: bool,
+        /// What changed and is in force.
+        changed: Vec<String>,
+        /// What changed in the file and needs a restart.
+        restart: Vec<String>,
+        /// What is wrong.
+        problems: Vec<String>,
+        /// All of it in words.
+        text: String,
+    },
     /// The asking was wrong or not allowed (exit code 2).
     Refused {
         /// Why, in a sentence.
@@ -186,12 +205,18 @@ pub enum Answer {
 /// One part of the path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthPart {
-    /// `chat`, `content`, `store`, `inventory`.
+    /// `chat`, `outbox`, `store`, `content`, `inventory`, `ssh`; `bot` and `loop` when the bot itself is the trouble.
     pub name: String,
     /// Whether it works.
     pub works: bool,
     /// What it says for itself.
     pub says: String,
+    /// Since when it does not work; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What to do about it; empty when it works.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub advice: String,
 }
 
 /// Live lines of a run, as the control socket shows them.

@@ -8,6 +8,7 @@ use crate::core::content::diagnostic::Diagnostic;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
+use crate::core::vitals::{Reload, Vitals};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,6 +84,15 @@ pub enum Input {
         /// What was found, newest first; empty when nothing was.
         executions: Vec<Execution>,
     },
+    /// What the runtime has measured. Comes every few seconds, and shows by coming through that the loop turns.
+    Vitals(Vitals),
+    /// The configuration and the packs were read again; what is in force of them has come before this.
+    Reloaded {
+        /// Who asked for it; nobody when it was a signal.
+        back: Option<Back>,
+        /// What came of it.
+        reload: Reload,
+    },
     /// The store could not answer a [`crate::core::effect::Effect::Find`].
     LookUpFailed {
         /// The ticket that went with the question.
@@ -103,6 +113,8 @@ pub enum Input {
     Deadline,
     /// The process has been asked to stop.
     Stop,
+    /// The grace that running executions had after the stop is over; comes once, and little comes after it.
+    GraceOver,
 }
 
 /// Who asks. Closed: whoever is none of these cannot ask.
@@ -315,6 +327,8 @@ pub enum Ask {
     Unfreeze,
     /// Whether the path from chat to nodes works.
     Health,
+    /// Read the configuration and the packs again.
+    Reload,
 }
 
 /// A question's way back: who wanted to know, and what for.

@@ -10,6 +10,7 @@
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
+//! - [`vitals`]: what the runtime measures of the parts around the core;
 //! - [`id`]: the names of things.
 //!
 //! - **Core imports nothing from `runtime`, `adapters`, `app`, `cli` or `config`**; a test reads the folder and says so.
@@ -30,3 +31,4 @@ pub mod memory;
 pub mod message;
 pub mod settings;
 pub mod template;
+pub mod vitals;

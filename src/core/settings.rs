@@ -19,6 +19,8 @@ pub struct Settings {
     pub late_after: Duration,
     /// An execution that took longer than this ends with a reply that mentions who asked.
     pub mention_after: Duration,
+    /// How long running executions may go on after a stop was asked for.
+    pub grace: Duration,
     /// How much of what may be asked and done at once.
     pub limits: Limits,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.

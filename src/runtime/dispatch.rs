@@ -6,7 +6,7 @@ use crate::core::id::{DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{Runner, Store};
+use crate::runtime::ports::{ReloadCall, Runner, Store};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// How many pieces of news of one run may wait for the loop before its runner has to.
 const NEWS: usize = 64;
@@ -28,6 +29,7 @@ pub struct Dispatch {
     outbox: Option<OutboxHandle>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
+    reloads: mpsc::UnboundedSender<ReloadCall>,
     stop: CancellationToken,
 }
 
@@ -68,6 +70,8 @@ pub struct Hands {
     pub remote: Arc<dyn Runner>,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
+    /// The way to whoever reads configuration and packs again.
+    pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
 
 impl Dispatch {
@@ -80,8 +84,18 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, outbox } = hands;
-        Self { inputs: inputs.downgrade(), store, local, remote, outbox, running: Arc::default(), callers, stop }
+        let Hands { local, remote, outbox, reloads } = hands;
+        Self {
+            inputs: inputs.downgrade(),
+            store,
+            local,
+            remote,
+            outbox,
+            running: Arc::default(),
+            callers,
+            reloads,
+            stop,
+        }
     }
 
     /// Hands the outbox what was promised before the restart.
@@ -124,6 +138,11 @@ impl Dispatch {
                     going.cancel.cancel();
                 }
             }
+            Effect::Reload { back } => {
+                if self.reloads.send(ReloadCall { back: Some(back), done: None }).is_err() {
+                    tracing::warn!("nobody reads the configuration again: the bot is ending");
+                }
+            }
             Effect::Find { query, ticket } => self.find(query, ticket),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
         }
@@ -159,9 +178,9 @@ impl Dispatch {
             going.runs += 1;
             going.cancel.clone()
         };
-        tracing::info!(%execution, again = matches!(task, Task::Attach(_)), "run starts");
+        tracing::debug!(again = matches!(task, Task::Attach(_)), "run starts");
         let stop = self.stop.clone();
-        tokio::spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = follow(runner, task, cancel, inputs) => {}
                 () = stop.cancelled() => {}
@@ -173,8 +192,9 @@ impl Dispatch {
                     running.remove(&execution);
                 }
             }
-            tracing::info!(%execution, "run ended");
-        });
+            tracing::debug!("run ended");
+        };
+        tokio::spawn(work.in_current_span());
     }
 
     fn find(&self, query: Query, ticket: Ticket) {
@@ -198,12 +218,13 @@ impl Dispatch {
 async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, inputs: mpsc::Sender<Input>) {
     let execution = task.execution().clone();
     let (news, mut heard) = mpsc::channel(NEWS);
-    let work = AbortOnDropHandle::new(tokio::spawn(async move {
+    let work = async move {
         match task {
             Task::Run(run) => runner.run(run, news, cancel).await,
             Task::Attach(attach) => runner.attach(attach, news, cancel).await,
         }
-    }));
+    };
+    let work = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
     let mut finished = false;
     while let Some(news) = heard.recv().await {
         finished |= matches!(news, RunNews::Finished { .. });

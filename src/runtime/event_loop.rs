@@ -17,11 +17,13 @@ use crate::core::input::{Ask, Event, Input, Storage};
 use crate::core::memory::{Contradiction, Memory};
 use crate::core::settings::Settings;
 use crate::runtime::dispatch::Dispatch;
+use crate::runtime::metrics::Metrics;
 use crate::runtime::ports::{Clock, Snapshot, Store, StoreError};
+use crate::runtime::story::{Story, Told};
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How many inputs share one flush at most: enough to keep the disk the limit, few enough to bound the memory of one turn.
@@ -47,6 +49,26 @@ pub enum LoopError {
     Contradiction(#[from] Contradiction),
 }
 
+/// How far the end has come.
+#[derive(Clone, Copy)]
+enum Phase {
+    /// No stop was asked for.
+    Turning,
+    /// Running executions may go on until then.
+    Grace(tokio::time::Instant),
+    /// What was promised may be said until then.
+    LastWords(tokio::time::Instant),
+}
+
+impl Phase {
+    fn end(self) -> Option<tokio::time::Instant> {
+        match self {
+            Phase::Turning => None,
+            Phase::Grace(end) | Phase::LastWords(end) => Some(end),
+        }
+    }
+}
+
 /// The loop's way in and the parts it turns.
 pub struct EventLoop {
     bot: Bot,
@@ -56,6 +78,8 @@ pub struct EventLoop {
     urgent: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
     dispatch: Dispatch,
     last: Timestamp,
+    metrics: Arc<Metrics>,
+    story: Story,
     /// The number of the newest fact that is stored.
     newest: u64,
     storage: Storage,
@@ -67,6 +91,7 @@ pub struct EventLoop {
 /// What was decided and could not be stored.
 struct Held {
     facts: Vec<Dated>,
+    told: Vec<Told>,
     effects: Vec<Effect>,
     retry: tokio::time::Instant,
 }
@@ -82,6 +107,7 @@ impl EventLoop {
         settings: Arc<Settings>,
         inputs: mpsc::Receiver<Input>,
         dispatch: Dispatch,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, LoopError> {
         let recalled = store.recall().await?;
         let Snapshot { newest, at, memory } = recalled.snapshot;
@@ -93,9 +119,10 @@ impl EventLoop {
             newest += 1;
         }
         dispatch.restore(bot.memory(), last);
+        let story = Story::remember(bot.memory());
         let (storage, held, waiting) = (Storage::default(), None, VecDeque::new());
         let urgent = mpsc::channel(MOST_URGENT);
-        Ok(Self { bot, store, clock, inputs, urgent, dispatch, last, newest, storage, held, waiting })
+        Ok(Self { bot, store, clock, inputs, urgent, dispatch, last, metrics, story, newest, storage, held, waiting })
     }
 
     /// The way in for what has to be heard however much waits: a stop, and who asks for health.
@@ -108,14 +135,14 @@ impl EventLoop {
         self.bot.memory()
     }
 
-    /// Turns until the stop has been asked for, nothing runs any more and everything is said, or `grace` after the stop, or until all senders
-    /// are gone.
+    /// Turns until the stop has been asked for, nothing runs any more and everything is said, or until the grace after the stop is over and the
+    /// last words are said, or until all senders are gone.
     ///
     /// # Errors
     /// A decision contradicted what is remembered: a bug of ours. What is on disk is sound; start again.
-    pub async fn run(mut self, grace: Duration) -> Result<(), LoopError> {
+    pub async fn run(mut self) -> Result<(), LoopError> {
         let mut batch = Vec::with_capacity(MOST_INPUTS);
-        let mut stop_at: Option<tokio::time::Instant> = None;
+        let mut phase = Phase::Turning;
         loop {
             if self.held.is_none() && !self.waiting.is_empty() {
                 let count = self.waiting.len().min(MOST_INPUTS);
@@ -125,7 +152,11 @@ impl EventLoop {
                 let room = self.waiting.len() < MOST_WAITING;
                 tokio::select! {
                     biased;
-                    () = until(stop_at), if stop_at.is_some() => break,
+                    () = until(phase.end()), if phase.end().is_some() => match phase {
+                        // A store that refuses takes no last words either.
+                        Phase::Grace(_) if self.held.is_none() => batch.push(Input::GraceOver),
+                        Phase::Turning | Phase::Grace(_) | Phase::LastWords(_) => break,
+                    },
                     () = until(retry), if retry.is_some() => self.store_held().await?,
                     count = self.inputs.recv_many(&mut batch, MOST_INPUTS), if room => if count == 0 { break },
                     Some(input) = self.urgent.1.recv() => batch.push(input),
@@ -133,25 +164,23 @@ impl EventLoop {
                 }
                 // With every batch, so that nothing is too busy to hear them.
                 batch.extend(std::iter::from_fn(|| self.urgent.1.try_recv().ok()));
-                if stop_at.is_none() && batch.iter().any(|input| matches!(input, Input::Stop)) {
-                    stop_at = Some(tokio::time::Instant::now() + grace);
+                if matches!(phase, Phase::Turning) && batch.iter().any(|input| matches!(input, Input::Stop)) {
+                    phase = Phase::Grace(tokio::time::Instant::now() + self.bot.settings().grace);
                 }
             }
             if self.held.is_some() {
                 self.wait_with(&mut batch)?;
                 continue;
             }
+            let over = batch.iter().any(|input| matches!(input, Input::GraceOver));
             self.turn(&mut batch).await?;
-            if let Some(end) = stop_at
-                && self.held.is_none()
-                && self.waiting.is_empty()
-                && !self.is_running()
-            {
-                if !self.dispatch.speaks() || self.bot.memory().unsent.is_empty() {
-                    break;
-                }
+            if matches!(phase, Phase::Grace(_)) && (over || (self.is_settled() && !self.is_running())) {
                 // What is said now is still noted, so that the next process need not look for it.
-                stop_at = Some(end.min(tokio::time::Instant::now() + LAST_WORDS));
+                phase = Phase::LastWords(tokio::time::Instant::now() + LAST_WORDS);
+            }
+            let said = !self.dispatch.speaks() || self.bot.memory().unsent.is_empty();
+            if said && self.is_settled() && matches!(phase, Phase::LastWords(_)) {
+                break;
             }
         }
         if let Some(held) = &self.held {
@@ -160,6 +189,11 @@ impl EventLoop {
         }
         self.dispatch.close();
         Ok(())
+    }
+
+    /// Whether everything that was heard has been decided about, and all of it is stored.
+    fn is_settled(&self) -> bool {
+        self.held.is_none() && self.waiting.is_empty()
     }
 
     /// Whether something would be lost by ending now. A pause would not: its end is stored.
@@ -171,50 +205,74 @@ impl EventLoop {
     async fn turn(&mut self, batch: &mut Vec<Input>) -> Result<(), LoopError> {
         let mut facts: Vec<Dated> = Vec::new();
         let mut effects = Vec::new();
+        let (began, count) = (Instant::now(), batch.len());
+        let proof = batch.iter().any(|input| matches!(input, Input::Vitals(_)));
         for input in batch.drain(..) {
             if let Input::Storage(storage) = &input {
                 self.storage = storage.clone();
             }
             let step = self.decide(input)?;
-            if let Some(Fact::OtherInstanceSeen { name }) = step.facts.iter().map(|dated| &dated.fact).find(is_other) {
-                tracing::error!(
-                    other = name,
-                    "another bot speaks with our account: every line may be run twice; stop one of them"
-                );
-            }
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
-        self.keep_and_act(facts, effects).await
-    }
-
-    fn decide(&mut self, input: Input) -> Result<Step, LoopError> {
-        // The wall clock may be set back; what the core sees never is.
-        self.last = self.last.max(self.clock.now());
-        let event = Event { at: self.last, entropy: self.clock.entropy(), input };
-        Ok(self.bot.handle(event)?)
-    }
-
-    /// Makes facts durable and acts. When the store refuses, both are held.
-    async fn keep_and_act(&mut self, facts: Vec<Dated>, effects: Vec<Effect>) -> Result<(), LoopError> {
-        if !facts.is_empty() {
-            if let Err(problem) = self.store.append(facts.clone()).await {
-                tracing::error!(%problem, "the store takes no facts; nothing is done until it does");
-                let retry = tokio::time::Instant::now() + STORE_RETRY;
-                self.held = Some(Held { facts, effects, retry });
-                return self.tell_of_storage(Some(problem.to_string())).await;
-            }
-            self.stored(facts.len());
-        }
-        for effect in effects {
-            self.dispatch.perform(effect);
+        self.keep_and_act(facts, effects).await?;
+        let memory = self.bot.memory();
+        let (running, unsent) = (memory.executions.len(), memory.unsent.len());
+        self.metrics.turned(count, began.elapsed(), running, unsent, self.bot.is_connected());
+        if proof {
+            self.metrics.prove();
         }
         Ok(())
     }
 
+    fn decide(&mut self, input: Input) -> Result<Step, LoopError> {
+        self.metrics.input(&input);
+        Story::hear(&input);
+        // The wall clock may be set back; what the core sees never is.
+        self.last = self.last.max(self.clock.now());
+        let event = Event { at: self.last, entropy: self.clock.entropy(), input };
+        let step = self.bot.handle(event)?;
+        if let Some(Fact::OtherInstanceSeen { name }) = step.facts.iter().map(|dated| &dated.fact).find(is_other) {
+            tracing::error!(
+                other = name,
+                "another bot speaks with our account: every line may be run twice; stop one of them"
+            );
+        }
+        Ok(step)
+    }
+
+    /// Makes facts durable and acts. When the store refuses, both are held.
+    async fn keep_and_act(&mut self, facts: Vec<Dated>, effects: Vec<Effect>) -> Result<(), LoopError> {
+        let told = self.follow(&facts);
+        if !facts.is_empty() {
+            if let Err(problem) = self.store.append(facts.clone()).await {
+                tracing::error!(%problem, "the store takes no facts; nothing is done until it does");
+                let retry = tokio::time::Instant::now() + STORE_RETRY;
+                self.held = Some(Held { facts, told, effects, retry });
+                return self.tell_of_storage(Some(problem.to_string())).await;
+            }
+            self.stored(&facts);
+        }
+        told.iter().for_each(Told::log);
+        self.act(effects);
+        Ok(())
+    }
+
+    /// The lines of these facts, to be told once they are stored.
+    fn follow(&mut self, facts: &[Dated]) -> Vec<Told> {
+        facts.iter().filter_map(|fact| self.story.follow(fact)).collect()
+    }
+
+    fn act(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.story.span(&effect).in_scope(|| self.dispatch.perform(effect));
+        }
+    }
+
     /// All that was decided is stored: only now is the memory the fold of what is stored, and of nothing that is not.
-    fn stored(&mut self, facts: usize) {
-        self.newest += facts as u64;
+    fn stored(&mut self, facts: &[Dated]) {
+        facts.iter().for_each(|dated| self.metrics.fact(&dated.fact));
+        self.newest += facts.len() as u64;
         if self.store.wants_snapshot() {
             let memory = self.bot.memory().clone();
             self.store.snapshot(Snapshot { newest: self.newest, at: self.last, memory });
@@ -223,18 +281,17 @@ impl EventLoop {
 
     /// Tries once more to store what was refused.
     async fn store_held(&mut self) -> Result<(), LoopError> {
-        let Some(Held { facts, effects, .. }) = self.held.take() else { return Ok(()) };
+        let Some(Held { facts, told, effects, .. }) = self.held.take() else { return Ok(()) };
         if let Err(problem) = self.store.append(facts.clone()).await {
             tracing::debug!(%problem, "the store still takes no facts");
             let retry = tokio::time::Instant::now() + STORE_RETRY;
-            self.held = Some(Held { facts, effects, retry });
+            self.held = Some(Held { facts, told, effects, retry });
             return self.tell_of_storage(Some(problem.to_string())).await;
         }
         tracing::info!("the store takes facts again");
-        self.stored(facts.len());
-        for effect in effects {
-            self.dispatch.perform(effect);
-        }
+        self.stored(&facts);
+        told.iter().for_each(Told::log);
+        self.act(effects);
         // Whatever else was decided follows as an input of its own, so that its facts are stored before it is acted upon.
         self.storage.refused = None;
         self.look_at_room().await;
@@ -261,9 +318,13 @@ impl EventLoop {
     fn wait_with(&mut self, batch: &mut Vec<Input>) -> Result<(), LoopError> {
         for input in batch.drain(..) {
             match input {
-                Input::Request { ask: Ask::Health, .. } | Input::Stop => {
+                Input::Request { ask: Ask::Health, .. } | Input::Vitals(_) | Input::Stop => {
+                    let proof = matches!(input, Input::Vitals(_));
                     let step = self.decide(input)?;
                     self.hold(step);
+                    if proof {
+                        self.metrics.prove();
+                    }
                 }
                 // It will be looked at again, or told anew, as soon as the store takes facts.
                 Input::Storage(_) | Input::Deadline | Input::Run { news: RunNews::Progress(_), .. } => {}
@@ -276,6 +337,7 @@ impl EventLoop {
     /// Does what needs no fact of a step, and holds the rest: an answer to a caller and what is said without a promise.
     fn hold(&mut self, step: Step) {
         let Step { facts, effects } = step;
+        let told = self.follow(&facts);
         let Some(held) = &mut self.held else { return };
         let promised = |effect: &Effect| match effect {
             Effect::Answer { .. } => false,
@@ -288,16 +350,16 @@ impl EventLoop {
             | Effect::Run(_)
             | Effect::Attach(_)
             | Effect::Cancel(_)
+            | Effect::Reload { .. }
             | Effect::Find { .. } => true,
         };
         held.facts.extend(facts);
+        held.told.extend(told);
         // How things stand will be shown again; there is no need to gather it.
         let effects = effects.into_iter().filter(|effect| !matches!(effect, Effect::Refresh { .. }));
         let (later, now): (Vec<Effect>, Vec<Effect>) = effects.partition(promised);
         held.effects.extend(later);
-        for effect in now {
-            self.dispatch.perform(effect);
-        }
+        self.act(now);
     }
 
     fn sleep_until(&self) -> Option<tokio::time::Instant> {

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -51,7 +51,7 @@ pub struct Beginning {
 /// server tells.
 pub async fn listen(
     chat: Arc<dyn Chat>,
-    settings: Arc<Settings>,
+    mut settings: watch::Receiver<Arc<Settings>>,
     longest_post: impl Fn(usize) + Send,
     beginning: Beginning,
     inputs: mpsc::Sender<Input>,
@@ -64,7 +64,7 @@ pub async fn listen(
     };
     let mut intake = Intake {
         chat,
-        names: Names::of(&settings),
+        names: Names::of(&settings.borrow_and_update().clone()),
         inputs,
         me: None,
         role_channels: Vec::new(),
@@ -85,6 +85,12 @@ pub async fn listen(
             biased;
             () = stop.cancelled() => break,
             () = due(intake.resolve_at) => intake.resolve().await,
+            Ok(()) = settings.changed() => {
+                intake.names = Names::of(&settings.borrow_and_update().clone());
+                // Names that are new have no ids yet.
+                intake.resolve_at = intake.me.is_some().then(Instant::now);
+                Some(())
+            }
             // Before what was read, so that a post that is heard as well counts as heard.
             event = heard.recv(), if listens => match event {
                 Some(event) => intake.take(event, &longest_post).await,

@@ -9,7 +9,10 @@
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
 //! - [`catch_up`]: what was written while nobody listened;
 //! - [`storage`]: tells the core how much room its store has;
-//! - [`outbox`]: the one way out to the chat server.
+//! - [`outbox`]: the one way out to the chat server;
+//! - [`pulse`]: the proof that the loop turns, and what is measured around it;
+//! - [`swap`]: parts that are exchanged while the bot runs;
+//! - [`metrics`]: numbers about the bot; `story`: what the log tells of each line.
 //!
 //! Life cycle: recall the newest snapshot and fold the facts after it; take in settings, content and inventory; `Started`; then events until a stop is asked for; then nothing new
 //! is begun, what runs may end within the grace period, what was promised to be said is said.
@@ -23,7 +26,11 @@ pub mod catch_up;
 pub mod dispatch;
 pub mod event_loop;
 pub mod intake;
+pub mod metrics;
 pub mod outbox;
 pub mod ports;
+pub mod pulse;
 pub mod storage;
+mod story;
+pub mod swap;
 pub mod watch;

@@ -1,11 +1,11 @@
 //! What the runtime needs from the world, and no more. Adapters implement these; nothing here knows an adapter by name.
 
 use crate::core::action::execution::Execution;
-use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Run, RunNews};
+use crate::core::action::run::{Attach, Run, RunNews};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Ask, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::input::{Ask, Back, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
 use crate::core::memory::Memory;
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -138,20 +138,8 @@ pub trait Runner: Send + Sync {
     /// Carries the run out to its end and reports; returns after sending `Finished`. When `cancel` fires it kills the process group on every
     /// host, reports those hosts as canceled, and finishes. Never panics, whatever the far side does.
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
-    /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does. One whose commands leave
-    /// no trace has nobody to ask.
-    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
-        // There is nothing to stop.
-        drop(cancel);
-        for host in attach.begun.into_keys() {
-            let exit = Exit::Unknown { why: "there is nobody to ask what became of it".to_owned() };
-            let (stdout, stderr) = (Captured::empty(), Captured::empty());
-            let outcome = Box::new(HostOutcome { exit, stdout, stderr, seconds: 0.0 });
-            // A receiver that is gone does not want to know.
-            let _ = news.send(RunNews::HostFinished { host, outcome }).await;
-        }
-        let _ = news.send(RunNews::Finished { error: None }).await;
-    }
+    /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does.
+    async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
 }
 
 /// Keeps the truth: an append-only sequence of facts, and what is derived from it.
@@ -286,6 +274,15 @@ pub struct ControlCall {
     pub ask: Ask,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Answer>,
+}
+
+/// A wish that configuration and packs are read again.
+#[derive(Debug)]
+pub struct ReloadCall {
+    /// Who is told what came of it; nobody but the admin channel when it was a signal.
+    pub back: Option<Back>,
+    /// Fires when it has been done.
+    pub done: Option<oneshot::Sender<()>>,
 }
 
 /// Where time and randomness come from.

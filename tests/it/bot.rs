@@ -57,6 +57,7 @@ fn settings() -> Arc<Settings> {
         }],
         late_after: Duration::from_secs(120),
         mention_after: Duration::from_secs(10),
+        grace: Duration::from_secs(30),
         limits: Limits::default(),
         own_uid: 1000,
     })
@@ -359,7 +360,11 @@ impl World {
                     };
                     self.others.push(Input::Delivered { delivery: delivery.id.clone(), outcome });
                 }
-                Effect::Refresh { .. } | Effect::React { .. } | Effect::Cancel(_) | Effect::Answer { .. } => {}
+                Effect::Refresh { .. }
+                | Effect::React { .. }
+                | Effect::Cancel(_)
+                | Effect::Reload { .. }
+                | Effect::Answer { .. } => {}
             }
         }
     }

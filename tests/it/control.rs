@@ -7,6 +7,7 @@ use halcyon::core::input::{Ask, Principal};
 use halcyon::runtime::ports::ControlCall;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -158,6 +159,17 @@ async fn a_socket_is_replaced_only_when_nobody_listens() {
     assert!(matches!(error, control::BindError::TooLong { .. }), "{error}");
 }
 
+/// What the interface gives on: the bot behind `calls`, and a store that is full.
+fn sources(calls: mpsc::Sender<ControlCall>) -> api::Sources {
+    let outside = || {
+        let (name, says) = ("store".to_owned(), "it is full".to_owned());
+        vec![HealthPart { name, works: false, says, since: None, advice: String::new() }]
+    };
+    let patience = Duration::from_millis(200);
+    let metrics = Arc::new(|| "halcyon_things_total 3\n".to_owned());
+    api::Sources { calls, uid: 77, metrics, outside: Arc::new(outside), patience }
+}
+
 /// Asks `/healthz` of a bot that gives this answer, or none.
 async fn health(answer: Option<Answer>, allow: &[&str]) -> (u16, String) {
     let http = Http {
@@ -177,7 +189,7 @@ async fn health(answer: Option<Answer>, allow: &[&str]) -> (u16, String) {
     let listener = api::bind(&http).await.unwrap();
     let url = format!("http://{}/healthz", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(api::serve(listener, http, calls, 77, stop.clone()));
+    let serving = tokio::spawn(api::serve(listener, http, sources(calls), stop.clone()));
     let response = reqwest::Client::builder().no_proxy().build().unwrap().get(url).send().await.unwrap();
     let answer = (response.status().as_u16(), response.text().await.unwrap());
     stop.cancel();
@@ -187,14 +199,20 @@ async fn health(answer: Option<Answer>, allow: &[&str]) -> (u16, String) {
 
 #[tokio::test]
 async fn health_is_what_the_bot_says() {
-    let part = |works| HealthPart { name: "chat".to_owned(), works, says: "as it is".to_owned() };
+    let part = |works| HealthPart {
+        name: "chat".to_owned(),
+        works,
+        says: "as it is".to_owned(),
+        since: None,
+        advice: String::new(),
+    };
     let answer = |healthy| Some(Answer::Health { healthy, parts: vec![part(healthy)] });
     let body = |healthy: bool| {
         format!(r#"{{"healthy":{healthy},"parts":[{{"name":"chat","works":{healthy},"says":"as it is"}}]}}"#)
     };
     assert_eq!(health(answer(true), &[]).await, (200, body(true)));
     assert_eq!(health(answer(false), &[]).await, (503, body(false)));
-    let stopping = r#"{"healthy":false,"parts":[{"name":"bot","works":false,"says":"the bot is stopping"}]}"#;
+    let stopping = r#"{"healthy":false,"parts":[{"name":"bot","works":false,"says":"the bot is stopping"},{"name":"store","works":false,"says":"it is full"}]}"#;
     assert_eq!(health(None, &[]).await, (503, stopping.to_owned()));
     assert_eq!(health(answer(true), &["127.0.0.0/8"]).await.0, 200);
     assert_eq!(health(answer(true), &["10.0.0.0/8"]).await, (403, "not from there\n".to_owned()));
@@ -215,7 +233,7 @@ async fn half_a_request_does_not_hold_up_the_end() {
     let listener = api::bind(&http).await.unwrap();
     let mut caller = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(api::serve(listener, http, calls, 77, stop.clone()));
+    let serving = tokio::spawn(api::serve(listener, http, sources(calls), stop.clone()));
     caller.write_all(b"GET /healthz HTTP/1.1\r\nHost: ").await.unwrap();
     stop.cancel();
     tokio::time::timeout(Duration::from_secs(20), serving).await.expect("it ends").unwrap();

@@ -19,6 +19,7 @@ mod local;
 mod mattermost;
 mod messages;
 mod misbehaviour;
+mod operations;
 mod outbox;
 mod params;
 mod peers_ssh;

@@ -4,7 +4,8 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, Told, UnreadPart,
+    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning, Told,
+    UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -48,6 +49,13 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         remarks: vec![],
         unknown: false,
     }
+}
+
+fn still_running() -> Vec<StillRunning> {
+    vec![
+        StillRunning { id: "5c61ab".into(), line: markdown::code("reboot wn001"), hosts: markdown::code("wn001") },
+        StillRunning { id: "5c61ac".into(), line: markdown::code("report"), hosts: String::new() },
+    ]
 }
 
 fn long_text() -> String {
@@ -360,11 +368,19 @@ fn cards() -> Vec<(&'static str, Card)> {
             Card::Status {
                 healthy: false,
                 parts: vec![
-                    StatusPart { name: "chat".into(), works: true, says: "connected as halcyon".into() },
+                    StatusPart {
+                        name: "chat".into(),
+                        works: true,
+                        says: "connected as halcyon".into(),
+                        since: String::new(),
+                        advice: String::new(),
+                    },
                     StatusPart {
                         name: "inventory".into(),
                         works: false,
                         says: "the members of @idle are not known: sinfo: command not found".into(),
+                        since: "3 min".into(),
+                        advice: "run the command of that group by hand".into(),
                     },
                 ],
                 running: 2,
@@ -392,6 +408,33 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("already ended", Card::AlreadyEnded { id: "5c61ab".into(), verdict: "done on wn001".into() }),
         ("secrets gone", Card::SecretsGone { id: "5c61ab".into(), names: vec!["password".into()] }),
         ("stopping", Card::Stopping),
+        ("going away quietly", Card::GoingAway { running: vec![], more: 0, grace: "30 s".into() }),
+        ("going away", Card::GoingAway { running: still_running(), more: 2, grace: "30 s".into() }),
+        ("left running", Card::LeftRunning { running: still_running(), more: 0 }),
+        (
+            "reloaded",
+            Card::Reloaded {
+                in_force: true,
+                changed: vec!["access.roles".into(), "packs (2 files)".into()],
+                restart: vec!["store.path".into()],
+                problems: vec!["aliases/uptime.yaml:3: formts: unknown key".into()],
+                more: 1,
+            },
+        ),
+        (
+            "reloaded without a change",
+            Card::Reloaded { in_force: true, changed: vec![], restart: vec![], problems: vec![], more: 0 },
+        ),
+        (
+            "not reloaded",
+            Card::Reloaded {
+                in_force: false,
+                changed: vec![],
+                restart: vec![],
+                problems: vec!["config.toml:6: mattermost.chanels: unknown key".into()],
+                more: 0,
+            },
+        ),
         (
             "status while frozen",
             Card::Status {
@@ -548,8 +591,28 @@ fn phrases_are_said_as_they_should_be() {
     );
     check(Phrase::HealthChat { username: "halcyon" }, "connected as halcyon");
     check(Phrase::HealthOther { other: "0a1b" }, "another bot (0a1b) speaks with my account: stop one of us");
-    check(Phrase::HealthOutbox { waiting: 0 }, "nothing is waiting");
-    check(Phrase::HealthOutbox { waiting: 2 }, "2 deliveries are waiting");
+    let outbox = |waiting, oldest: &str, trouble| Phrase::HealthOutbox { waiting, oldest: oldest.into(), trouble };
+    check(outbox(0, "", ""), "nothing is waiting");
+    check(outbox(2, "", ""), "2 deliveries are waiting");
+    check(outbox(1, "2 min", "status 503"), "1 delivery is waiting, the oldest for 2 min: status 503");
+    check(Phrase::HealthSsh { lost: 0, host: "", why: "" }, "no node was out of reach lately");
+    check(
+        Phrase::HealthSsh { lost: 2, host: "wn001", why: "connection refused" },
+        "2 nodes could not be reached in the last 10 minutes, such as wn001: connection refused",
+    );
+    check(Phrase::HealthStopping, "is being stopped and takes nothing new");
+    for (part, advice) in [
+        ("chat", "`halcyon doctor` on my host tries each step of the way"),
+        ("outbox", "look whether the chat server is slow or refuses; what waits is not lost"),
+        ("store", "make room on the disk of `store.path`, or mend it; nothing new is begun until then"),
+        ("content", "`halcyon check` tells what keeps the files out of force"),
+        ("inventory", "run the command of that group by hand, as the account that I run as"),
+        ("ssh", "`halcyon doctor --host NAME` on my host tries each step of the way"),
+        ("freeze", "see what the old store tells, then `unfreeze`"),
+        ("bot", "wait for the next start"),
+    ] {
+        check(Phrase::HealthAdvice { part }, advice);
+    }
     check(Phrase::HealthContent { aliases: 1, actions: 2, packs: 2, problems: 0 }, "1 alias, 2 actions in 2 packs");
     check(
         Phrase::HealthContent { aliases: 3, actions: 2, packs: 2, problems: 1 },

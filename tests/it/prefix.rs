@@ -142,7 +142,11 @@ impl World {
                     let executions = self.find(&query);
                     self.take(Input::Found { ticket, executions });
                 }
-                Effect::Cancel(_) | Effect::Refresh { .. } | Effect::React { .. } | Effect::Answer { .. } => {}
+                Effect::Cancel(_)
+                | Effect::Refresh { .. }
+                | Effect::React { .. }
+                | Effect::Answer { .. }
+                | Effect::Reload { .. } => {}
             }
         }
     }

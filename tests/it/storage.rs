@@ -4,19 +4,21 @@ use crate::world::{CHANNEL, PATIENCE, World};
 use async_trait::async_trait;
 use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::content::read_packs;
-use halcyon::adapters::store::MemoryStore;
+use halcyon::adapters::store::{DiskStore, MemoryStore};
 use halcyon::app::engine::Engine;
 use halcyon::core::action::execution::Execution;
-use halcyon::core::action::run::{Run, RunNews};
+use halcyon::core::action::run::{Attach, Run, RunNews};
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Answer, Query};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::id::ActionRef;
-use halcyon::core::input::{Ask, Input, Principal};
+use halcyon::core::input::{Ask, Back, Input, Principal};
 use halcyon::core::settings::Settings;
+use halcyon::core::vitals::{OutboxVitals, Reload, Vitals};
 use halcyon::runtime::dispatch::{Callers, Dispatch, Hands};
 use halcyon::runtime::event_loop::EventLoop;
-use halcyon::runtime::ports::{Recalled, Room, Runner, Snapshot, Store, StoreError};
+use halcyon::runtime::metrics::Metrics;
+use halcyon::runtime::ports::{Clock, Recalled, Room, Runner, Snapshot, Store, StoreError};
 use halcyon::runtime::storage;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -24,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -89,12 +91,17 @@ impl Runner for Counting {
         self.0.fetch_add(1, Ordering::SeqCst);
         let _ = news.send(RunNews::Finished { error: None }).await;
     }
+
+    async fn attach(&self, _: Attach, news: mpsc::Sender<RunNews>, _: CancellationToken) {
+        let _ = news.send(RunNews::Finished { error: None }).await;
+    }
 }
 
 /// The loop over a moody store, without chat.
 struct Turning {
     store: Arc<Moody>,
     runner: Arc<Counting>,
+    metrics: Arc<Metrics>,
     callers: Callers,
     inputs: mpsc::Sender<Input>,
     urgent: mpsc::Sender<Input>,
@@ -113,6 +120,7 @@ impl Turning {
             prefix: "!".into(),
             roles: Vec::new(),
             mention_after: Duration::from_secs(10),
+            grace: Duration::from_millis(300),
             own_uid: OWN,
             limits: Default::default(),
             late_after: Duration::from_secs(120),
@@ -120,18 +128,21 @@ impl Turning {
         let (inputs, queue) = mpsc::channel(64);
         let (callers, stop) = (Callers::default(), CancellationToken::new());
         let runner = Arc::new(Counting::default());
-        let hands = Hands { local: Arc::clone(&runner) as _, remote: Arc::clone(&runner) as _, outbox: None };
+        let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
+        let hands = Hands { local, remote, outbox: None, reloads: mpsc::unbounded_channel().0 };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
-        let events = EventLoop::open(Arc::clone(&store) as _, clock, settings, queue, dispatch).await.unwrap();
+        let metrics = Arc::new(Metrics::default());
+        let kept = Arc::clone(&store) as _;
+        let events = EventLoop::open(kept, clock, settings, queue, dispatch, Arc::clone(&metrics)).await.unwrap();
         let loaded = load(&read_packs(&[PathBuf::from(env!("CARGO_MANIFEST_DIR"))]));
         let content = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::default() };
         inputs.send(content).await.unwrap();
         inputs.send(Input::Started).await.unwrap();
         tokio::spawn(storage::watch(Arc::clone(&store) as _, inputs.clone(), stop.clone()));
         let urgent = events.urgent();
-        let ended = tokio::spawn(async move { events.run(Duration::from_millis(300)).await.unwrap() });
-        Self { store, runner, callers, inputs, urgent, ended, stop }
+        let ended = tokio::spawn(async move { events.run().await.unwrap() });
+        Self { store, runner, metrics, callers, inputs, urgent, ended, stop }
     }
 
     async fn asking(&self, ask: Ask) -> oneshot::Receiver<Answer> {
@@ -192,8 +203,7 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
     turning.store_says("it takes nothing: cannot write to log").await;
     assert!(first.try_recv().is_err() && second.try_recv().is_err(), "somebody was told what is not stored");
     assert_eq!(turning.runner.0.load(Ordering::SeqCst), 0, "what is not stored was done");
-    // Only the store has got its name.
-    assert!(matches!(turning.store.stored.facts()[..], [Dated { fact: Fact::InstanceNamed { .. }, .. }]));
+    assert_eq!(turning.store.stored.facts().len(), 1, "the name of the store and nothing more");
     turning.store.refusing.store(false, Ordering::SeqCst);
     let first = tokio::time::timeout(PATIENCE, first).await.unwrap().unwrap();
     let second = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
@@ -212,6 +222,36 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
         assert_eq!(snapshot.memory, memory);
     }
     assert!(!turning.store.snapshots.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_refuses_loses_no_reload_and_hides_no_pulse() {
+    let turning = Turning::over(moody()).await;
+    turning.store_says("of room").await;
+    turning.store.refusing.store(true, Ordering::SeqCst);
+    let held = turning.asking(local()).await;
+    turning.refused().await;
+    // What a reload brings: the same catalog without anything in it, and word of it.
+    turning.inputs.send(Input::Content { catalog: Arc::default(), problems: Arc::default() }).await.unwrap();
+    let (reply, mut told) = oneshot::channel();
+    let from = Principal::LocalUser { uid: OWN, name: "halcyon".into() };
+    let Input::Request { request, .. } = turning.callers.ask(from, Ask::Reload, reply) else { panic!("no request") };
+    let reload = Reload { in_force: true, ..Reload::default() };
+    turning.inputs.send(Input::Reloaded { back: Some(Back::Request { request }), reload }).await.unwrap();
+    // The pulse goes through, proves that the loop turns, and brings news.
+    let began = Instant::now();
+    let outbox = OutboxVitals { waiting: 0, oldest: None, trouble: None };
+    turning.inputs.send(Input::Vitals(Vitals { outbox: Some(outbox) })).await.unwrap();
+    let Answer::Health { parts, .. } = turning.ask(Ask::Health).await else { panic!("no health") };
+    assert!(turning.metrics.silent_for() <= began.elapsed(), "the pulse proved nothing");
+    let store = parts.iter().find(|part| part.name == "store").unwrap();
+    assert!(!store.works && store.since.is_some() && store.advice.contains("store.path"), "{store:?}");
+    assert!(told.try_recv().is_err(), "the reload is told before what came before it is stored");
+    turning.store.refusing.store(false, Ordering::SeqCst);
+    assert!(matches!(tokio::time::timeout(PATIENCE, held).await.unwrap().unwrap(), Answer::Started { .. }));
+    let told = tokio::time::timeout(PATIENCE, told).await.unwrap().unwrap();
+    assert!(matches!(told, Answer::Reloaded { in_force: true, .. }), "{told:?}");
+    assert!(matches!(turning.ask(local()).await, Answer::Refused { .. }), "the new catalog is not in force");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -349,6 +389,12 @@ async fn a_damaged_store_is_set_aside_and_the_bot_says_so() {
     let mut bytes = std::fs::read(&log).unwrap();
     bytes[100] ^= 1;
     std::fs::write(&log, bytes).unwrap();
+    // One that got no further than to give the new store its name.
+    let (store, _, aside) = DiskStore::open_or_set_aside(&world.config.store.path, Default::default()).await.unwrap();
+    assert!(aside.is_some());
+    let named = Fact::InstanceNamed { name: "abc".into() };
+    store.append(vec![Dated { at: SystemClock.now(), fact: named }]).await.unwrap();
+    drop(store);
     world.start_bot().await;
     let greeting = world.chat.posts(CHANNEL).into_iter().rfind(|post| post.message.contains("I am here")).unwrap();
     assert!(
@@ -364,7 +410,8 @@ async fn a_damaged_store_is_set_aside_and_the_bot_says_so() {
     assert!(world.say("lead", "!unfreeze").await.message.contains("no longer frozen"));
     world.stop_bot().await;
     world.start_bot().await;
-    assert!(world.say("operator", "!greet you on wn001").await.message.contains("done"));
+    let after = world.say("operator", "!greet you on wn001").await;
+    assert!(after.message.contains("done"), "{}", after.message);
 }
 
 /// A small file system in memory.

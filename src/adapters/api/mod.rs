@@ -1,21 +1,27 @@
 //! # HTTP interface
 //!
 //! `GET /healthz` tells whether the whole path from chat to nodes works: 200 or 503, with `{"healthy", "parts": [{"name", "works",
-//! "says"}]}`. Life cycle: [`bind`], then [`serve`] until it is stopped.
+//! "says", "since", "advice"}]}`. `GET /metrics` gives numbers in Prometheus' text format. `POST /mattermost/probe` gives a number back, for
+//! `halcyon doctor`. Life cycle: [`bind`], then [`serve`] until it is
+//! stopped.
 //!
-//! **It decides nothing**: it puts the question to the bot and writes down the answer. **A bot that does not answer is not healthy.**
-//! **Whoever is outside `allow` gets no answer to anything.**
+//! **It decides nothing**: it puts the question to the bot and writes down the answer. **A bot that does not answer is not healthy**; what is
+//! known of it from outside is told then. **Whoever is outside `allow` gets no answer to anything.** **Neither answer names a user, a line of
+//! chat or a secret**; health may name a node that could not be reached.
 
 mod health;
+mod probe;
 
 use crate::config::Http;
+use crate::core::effect::HealthPart;
 use crate::runtime::ports::ControlCall;
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +39,21 @@ pub struct ApiError {
     pub source: std::io::Error,
 }
 
+/// What the interface gives on.
+#[derive(Clone)]
+pub struct Sources {
+    /// The way to the bot.
+    pub calls: mpsc::Sender<ControlCall>,
+    /// The account that the bot runs as, in whose name it asks itself for its health.
+    pub uid: u32,
+    /// The numbers, as text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What can be told of a bot that does not answer.
+    pub outside: Arc<dyn Fn() -> Vec<HealthPart> + Send + Sync>,
+    /// How long the bot may take before it counts as stuck.
+    pub patience: Duration,
+}
+
 /// How long a request that is under way may hold up the end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -45,17 +66,21 @@ pub async fn bind(http: &Http) -> Result<TcpListener, ApiError> {
     TcpListener::bind(listen).await.map_err(|source| ApiError { listen, source })
 }
 
-/// Answers until `stop`. `uid` is the account that the bot runs as, in whose name it asks itself for its health.
-pub async fn serve(
-    listener: TcpListener,
-    http: Http,
-    calls: mpsc::Sender<ControlCall>,
-    uid: u32,
-    stop: CancellationToken,
-) {
-    let router = Router::new()
-        .route("/healthz", get(health::health))
-        .with_state(health::Source { calls, uid })
+/// Answers until `stop`.
+pub async fn serve(listener: TcpListener, http: Http, sources: Sources, stop: CancellationToken) {
+    let router =
+        Router::new().route("/healthz", get(health::health)).route("/metrics", get(metrics)).with_state(sources);
+    answer(listener, http, router, stop).await;
+}
+
+/// Answers nothing but the probe by which `halcyon doctor` finds out whether the chat server reaches this address, until `stop`.
+pub async fn serve_probe(listener: TcpListener, http: Http, stop: CancellationToken) {
+    answer(listener, http, Router::new(), stop).await;
+}
+
+async fn answer(listener: TcpListener, http: Http, router: Router, stop: CancellationToken) {
+    let router = router
+        .route("/mattermost/probe", post(probe::probe))
         .layer(middleware::from_fn_with_state(Arc::new(http), admit))
         .into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -69,6 +94,10 @@ pub async fn serve(
         },
         () = patience => {}
     }
+}
+
+async fn metrics(State(sources): State<Sources>) -> Response {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], (sources.metrics)()).into_response()
 }
 
 /// Lets in whom `allow` names.

@@ -9,6 +9,7 @@
 //! | `rest.rs` | calls: which client, which limit, what a failure asks for |
 //! | `history.rs` | what stands in a channel, read backwards |
 //! | `identity.rs` | who a user is, kept for a minute |
+//! | `examine.rs` | what `halcyon doctor` wants to know |
 //!
 //! ## Which client makes a call
 //! **Reads go through `mattermost_api`, writes through `reqwest`.** The crate's `query` and `post` are made for look-ups. It hides response
@@ -33,12 +34,14 @@
 //! - **Props are never sent back**: an edit carries the message alone, since the server strips what it returns.
 //! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
 
+mod examine;
 mod history;
 mod identity;
 mod rest;
 mod socket;
 mod wire;
 
+pub use examine::{Account, Place, RoundTrip};
 pub use socket::Pace;
 pub use wire::{Event, Frame, decode};
 

@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 /// The longest frame: the longest post with the longest props, escaped twice, and room.
 const FRAME_LIMIT: usize = 16 << 20;
+/// How much is read from the socket at once: a few events. The library fills so much memory with zeros before every read.
+const READ_AT_ONCE: usize = 16 << 10;
 /// After a shorter interruption a repeated event counts as heard when it happened.
 const PROMPT: Duration = Duration::from_secs(15);
 /// How long after resuming repeated events come at most.
@@ -155,7 +157,7 @@ impl Listener<'_> {
             let (pause, plan) = match again {
                 Again::Soon | Again::Doubting => (jittered(wait), "Connecting again."),
                 Again::After(wish) => (jittered(wait).max(wish), "Connecting again when the server wishes."),
-                Again::Token => (pace.token, "Trying again every minute; a new token needs a restart."),
+                Again::Token => (pace.token, "Trying again every minute; `halcyon reload` takes a new token."),
             };
             wait = (wait * 2).min(pace.slowest);
             let sentence = format!("{}. {plan}", without_request(&why));
@@ -222,7 +224,10 @@ impl Listener<'_> {
             .map_err(|problem| unusable(chain(&problem)))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
-        let config = WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_AT_ONCE)
+            .max_message_size(Some(FRAME_LIMIT))
+            .max_frame_size(Some(FRAME_LIMIT));
         let opening = connect_async_tls_with_config(request, Some(config), true, self.chat.tls.clone());
         match timeout(self.chat.pace.opening, opening).await {
             Err(_) => Err(Ended::soon("the websocket did not open in time")),

@@ -36,6 +36,11 @@ impl SshRunner {
         Ok(Self { pool: Arc::new(Pool::open(options).await?), blobs })
     }
 
+    /// How many connections are kept open.
+    pub fn connections(&self) -> usize {
+        self.pool.open_links()
+    }
+
     /// Closes all connections. To be called when no run is left; runs that come later find every host unreachable.
     pub async fn shutdown(&self) {
         self.pool.close().await;

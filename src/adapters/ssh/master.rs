@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 /// The longest name that a control directory may have: 108 bytes of a socket's address, less our names and the ending that ssh gives
 /// the socket while it makes it.
@@ -179,6 +180,17 @@ async fn close(socket: PathBuf) {
     }
 }
 
+/// A connection in the making. The process is killed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Starting {
+    ssh: Child,
+    socket: PathBuf,
+    log: PathBuf,
+    _key: Option<KeyFile>,
+    deadline: Instant,
+    connect_timeout: Duration,
+}
+
 /// A connection that stands.
 #[derive(Debug)]
 pub(super) struct Master {
@@ -197,15 +209,47 @@ pub(super) struct NoMaster {
     pub(super) passing: bool,
 }
 
+impl Starting {
+    /// The process, for as long as it runs.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.ssh.id()
+    }
+
+    /// Waits for the end of the login.
+    pub(super) async fn finish(mut self) -> Result<Master, NoMaster> {
+        let status = match tokio::time::timeout_at(self.deadline, self.ssh.wait()).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => {
+                let why = format!("the program `ssh` cannot be waited for: {error}");
+                return Err(NoMaster { why, passing: false });
+            }
+            Err(_) => {
+                let seconds = self.connect_timeout.as_secs();
+                let why = format!("it takes connections, but the login did not come to an end within {seconds} s");
+                return Err(NoMaster { why, passing: false });
+            }
+        };
+        if status.success() {
+            let session = Arc::new(Session::resume_mux(self.socket.clone().into_boxed_path(), None));
+            return Ok(Master { session, socket: self.socket, log: self.log });
+        }
+        let log = &self.log;
+        let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+        // The next try has a log of its own.
+        let _ = std::fs::remove_file(log);
+        Err(NoMaster { why: explain(&text), passing: is_passing(&text) })
+    }
+}
+
 impl Master {
-    /// Connects and logs in. The process is killed when this is dropped or takes too long.
-    pub(super) async fn start(
+    /// Starts the process that connects and logs in.
+    pub(super) fn start(
         way: &Way,
         command: &RemoteCommand,
         options: &SshOptions,
         control: &ControlDir,
         number: u64,
-    ) -> Result<Self, NoMaster> {
+    ) -> Result<Starting, NoMaster> {
         let name = format!("{}{number:x}", way.file_name());
         let socket = control.path.join(format!("{name}.s"));
         let log = control.path.join(format!("{name}.log"));
@@ -224,26 +268,16 @@ impl Master {
                 ssh.env_remove(name);
             }
         }
-        // ssh keeps to the time by itself up to the login, and says more about it; a login that hangs is for us to end.
-        let deadline = options.connect_timeout + Duration::from_secs(1);
-        let status = match tokio::time::timeout(deadline, ssh.status()).await {
-            Ok(Ok(status)) => status,
-            Ok(Err(error)) => return Err(local("the program `ssh` cannot be started", &error)),
-            Err(_) => {
-                let seconds = options.connect_timeout.as_secs();
-                let why = format!("it takes connections, but the login did not come to an end within {seconds} s");
-                return Err(NoMaster { why, passing: false });
-            }
-        };
-        drop(key);
-        if status.success() {
-            let session = Arc::new(Session::resume_mux(socket.clone().into_boxed_path(), None));
-            return Ok(Self { session, socket, log });
-        }
-        let text = std::fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-        // The next try has a log of its own.
-        let _ = std::fs::remove_file(&log);
-        Err(NoMaster { why: explain(&text), passing: is_passing(&text) })
+        let ssh = ssh.spawn().map_err(|error| local("the program `ssh` cannot be started", &error))?;
+        Ok(Starting {
+            ssh,
+            socket,
+            log,
+            _key: key,
+            // ssh keeps to the time by itself up to the login, and says more about it; a login that hangs is for us to end.
+            deadline: Instant::now() + options.connect_timeout + Duration::from_secs(1),
+            connect_timeout: options.connect_timeout,
+        })
     }
 
     /// What its log tells about the end of the connection; nothing when it tells nothing.
@@ -261,6 +295,7 @@ impl Master {
 }
 
 /// A private key that came as text, in a file for as long as the login takes.
+#[derive(Debug)]
 struct KeyFile {
     path: PathBuf,
     ours: bool,

@@ -6,7 +6,8 @@
 //! - [`pool`]: one connection for each (host, user, port, way there), kept warm by an ssh master process;
 //! - [`master`]: how that process is started, and how those of an earlier process of ours are found and closed;
 //! - [`session`]: one command on one host from start to end, its kill and its question;
-//! - [`reason`]: what ssh says when it fails, in plain words.
+//! - [`reason`]: what ssh says when it fails, in plain words;
+//! - `examine.rs`: what ssh and a node agree on, for `halcyon doctor`.
 //!
 //! The program `ssh` makes the connections, so that the site's ssh_config means what it always means (keys, agents, Kerberos, jump hosts, key
 //! exchange: where a node offers `curve25519-sha256`, preferring it costs a sixth of Debian 12's default). Commands then go over the master's
@@ -21,16 +22,19 @@
 //! - **A host key that is not known is never accepted in silence.**
 //! - **A command runs at most once.** Another try is made only while the script has surely not been sent; of what was lost
 //!   later the host itself is asked ([`crate::runtime::attend`]), also for a process before this one.
-//! - **A host that hangs delays nobody**: it gives its place in the queue of connections back after a second and fails by its own deadline.
+//! - **A host that hangs delays nobody**: it keeps its place in the queue of connections only while it has work to do on this machine, and
+//!   fails by its own deadline.
 //! - **No process of ours outlives its use**: masters are closed at the end, those of a killed predecessor at the start, and what escapes
 //!   both ends itself when it has been idle for a while.
 
+mod examine;
 mod fanout;
 mod master;
 mod pool;
 pub mod reason;
 mod session;
 
+pub use examine::{Agreement, agreement};
 pub use fanout::SshRunner;
 
 use std::path::PathBuf;

@@ -14,8 +14,12 @@ use tokio::time::Instant;
 /// How many commands go over one connection at the same time. A server takes ten (`MaxSessions`); two are left for kills.
 const COMMANDS_EACH: usize = 8;
 
-/// How long a connection in the making keeps its place in the queue: one that takes longer waits for the network and costs nothing.
-const PLACE_KEPT: Duration = Duration::from_secs(1);
+/// How often it is looked at what a connection in the making does. It keeps its place in the queue for as long as it works: one that waits for
+/// the network costs nothing, and others may begin.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Less work between two looks is none.
+const WORK: Duration = Duration::from_millis(5);
 
 /// Places that a connection through a jump host takes: the jump host's server refuses more than ten at a time.
 const PLACES_BY_BASTION: usize = 4;
@@ -127,12 +131,28 @@ impl Pool {
         let place = self.places.acquire_many(wanted).await;
         let place = place.map_err(|_| NoMaster { why: "Halcyon is stopping".to_owned(), passing: false })?;
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let mut start = pin!(Master::start(way, command, &self.options, &self.control, number));
-        tokio::select! {
-            result = &mut start => return result,
-            () = tokio::time::sleep(PLACE_KEPT) => drop(place),
+        let starting = Master::start(way, command, &self.options, &self.control, number)?;
+        let process = starting.process();
+        let mut worked = worked(process);
+        let mut finish = pin!(starting.finish());
+        loop {
+            tokio::select! {
+                result = &mut finish => return result,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            let before = std::mem::replace(&mut worked, self::worked(process));
+            if worked < before + WORK {
+                break;
+            }
         }
-        start.await
+        drop(place);
+        finish.await
+    }
+
+    /// How many connections are open. One that is being made does not count.
+    pub(super) fn open_links(&self) -> usize {
+        let ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
+        ways.values().filter(|slot| slot.state.try_lock().is_ok_and(|state| state.link.is_some())).count()
     }
 
     /// Closes all connections and makes no more.
@@ -151,4 +171,13 @@ impl Pool {
         futures_util::future::join_all(closing).await;
         self.control.remove();
     }
+}
+
+/// For how long a process has worked or would have, had there been a processor for it. None that can be seen counts as none: its place is
+/// given to others.
+fn worked(process: Option<u32>) -> Duration {
+    let times = process.and_then(|process| std::fs::read_to_string(format!("/proc/{process}/schedstat")).ok());
+    let times = times.unwrap_or_default();
+    let nanoseconds = times.split(' ').take(2).filter_map(|time| time.parse::<u64>().ok());
+    nanoseconds.map(Duration::from_nanos).sum()
 }

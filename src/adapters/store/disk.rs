@@ -179,6 +179,11 @@ impl DiskStore {
         retained.unwrap_or_else(|error| Err(StoreError::Io { doing: "clear", path, source: io::Error::other(error) }))
     }
 
+    /// Room for this account on the file system of the store, as of a few seconds ago; nothing where the system does not say.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.shared.room().map(|room| room.free)
+    }
+
     fn gone(&self) -> StoreError {
         let source = io::Error::other("the thread that writes has stopped; restart the bot");
         StoreError::Io { doing: "append to", path: self.shared.path.clone(), source }

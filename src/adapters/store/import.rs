@@ -63,7 +63,7 @@ struct BaseLine {
     kept: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Fills the empty store in this directory with what [`super::export`] gave. Gives the number of facts that were taken in.
+/// Fills the empty store in this directory with what [`export`](super::export()) gave. Gives the number of facts that were taken in.
 ///
 /// # Errors
 /// The store is not empty or in use, a line is not as it must be, or the system refuses. The store is then as it was.

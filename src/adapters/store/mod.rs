@@ -75,4 +75,4 @@ pub use index::Origin;
 pub use log::Cut;
 pub use memory::{MemoryBlobs, MemoryStore};
 pub use retention::Freed;
-pub use set_aside::SetAside;
+pub use set_aside::{SetAside, newest as newest_aside};

@@ -1,13 +1,14 @@
 //! A store that is damaged is moved out of the way, so that the bot can start, and never deleted.
 //!
 //! It goes into a directory inside the store's own, `damaged-<date>/`: the lock stays held over it, nothing but the store has to be
-//! writable, and it costs no copy. **As long as the new store has no fact and such a directory is there, the bot has to start frozen**,
+//! writable, and it costs no copy. **As long as the new store has no fact but its name and such a directory is there, the bot has to start frozen**,
 //! whatever instant it died at before.
 
 use crate::adapters::store::disk::{DiskStore, Opened, Options};
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::log::sync_directory;
-use crate::runtime::ports::StoreError;
+use crate::core::fact::{Dated, Fact};
+use crate::runtime::ports::{Store, StoreError};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ pub struct SetAside {
 
 impl DiskStore {
     /// Opens the store, or sets it aside when it is damaged and opens an empty one. What is said of an earlier one that was set aside is
-    /// said again until the first fact is stored.
+    /// said again until anything but the store's name is stored.
     ///
     /// # Errors
     /// As [`Self::open`], but not for damage.
@@ -44,7 +45,13 @@ impl DiskStore {
             opened => (opened?, None),
         };
         let (store, opened) = opened;
-        let aside = if opened.facts == 0 { newest(&path)?.map(|place| SetAside { place, why }) } else { None };
+        // A store is named before anything else; one that died then has not been frozen yet.
+        let begun = match opened.facts {
+            0 => false,
+            1 => !matches!(store.replay().await?.as_slice(), [Dated { fact: Fact::InstanceNamed { .. }, .. }]),
+            _ => true,
+        };
+        let aside = if begun { None } else { newest(&path)?.map(|place| SetAside { place, why }) };
         Ok((store, opened, aside))
     }
 }
@@ -71,8 +78,11 @@ fn set_aside(store: &Path, options: Options) -> Result<(), StoreError> {
     sync_directory(store)
 }
 
-/// The newest of the stores that were set aside.
-fn newest(store: &Path) -> Result<Option<PathBuf>, StoreError> {
+/// The newest of the stores that were set aside in this one.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn newest(store: &Path) -> Result<Option<PathBuf>, StoreError> {
     let entries = fs::read_dir(store);
     let entries = entries.map_err(|source| StoreError::Io { doing: "list", path: store.to_owned(), source })?;
     let places = entries.flatten().map(|entry| entry.path());

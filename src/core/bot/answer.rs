@@ -1,22 +1,21 @@
-//! Somebody asked about executions or health, or asked over the control socket to run something.
+//! Somebody asked about executions, or asked over the control socket to run something.
 
-use super::listen::FRESH;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
 use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
-use crate::core::effect::{Answer, Body, Delivery, Effect, HealthPart, Query, Thread};
+use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, RequestId};
-use crate::core::input::{Ask, Back, Connection, Principal, Purpose, Ticket};
+use crate::core::input::{Ask, Back, Principal, Purpose, Ticket};
 use crate::core::memory::{Contradiction, answer_to};
-use crate::core::message::card::{Card, Ended, ListRow, StatusPart};
+use crate::core::message::card::{Card, Ended, ListRow};
 use crate::core::message::markdown;
 use crate::core::message::output;
 use crate::core::message::phrase::Phrase;
-use crate::core::message::span::{size, span};
+use crate::core::message::span::span;
 use crate::core::message::verdict::{mark, shown_line, verdict};
 use crate::core::settings::Verb;
 use jiff::Timestamp;
@@ -26,9 +25,6 @@ use std::time::Duration;
 
 /// The most executions that one caller of the control socket gets.
 const MOST_LISTED: usize = 1000;
-
-/// So many deliveries waiting mean that the way out is blocked.
-const MANY_WAITING: usize = 100;
 
 impl Bot {
     pub(super) fn asked(
@@ -76,6 +72,7 @@ impl Bot {
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
             Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
+            Ask::Reload => self.ask_reload(step, moment, &rights, back),
             Ask::Health => Ok(()),
         }
     }
@@ -279,71 +276,6 @@ impl Bot {
             answer(step, *request, Answer::Started { id });
         }
         Ok(())
-    }
-
-    pub(super) fn status_card(&self, now: Timestamp) -> Card {
-        let parts = self.health(now);
-        Card::Status {
-            healthy: parts.iter().all(|part| part.works),
-            running: self.memory.executions.len(),
-            waiting: self.memory.questions.len(),
-            frozen: self.frozen_why(),
-            parts: parts
-                .into_iter()
-                .map(|part| StatusPart { name: part.name, works: part.works, says: part.says })
-                .collect(),
-        }
-    }
-
-    /// Each part of the path from chat to nodes, as far as the core can tell.
-    fn health(&self, now: Timestamp) -> Vec<HealthPart> {
-        let part = |name: &str, works: bool, says: String| HealthPart { name: name.to_owned(), works, says };
-        let chat = match &self.connection {
-            Connection::Up { username, .. } => {
-                part("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
-            }
-            Connection::Down { why } => part("chat", false, why.clone()),
-        };
-        let other = self.other.as_ref().filter(|(_, seen)| now.duration_since(*seen) < FRESH);
-        let chat = match other {
-            Some((other, _)) if chat.works => {
-                part("chat", false, self.sentences.phrase(&Phrase::HealthOther { other }))
-            }
-            Some(_) | None => chat,
-        };
-        let waiting = self.memory.unsent.len();
-        let outbox = part("outbox", waiting < MANY_WAITING, self.sentences.phrase(&Phrase::HealthOutbox { waiting }));
-        let content = Phrase::HealthContent {
-            aliases: self.catalog.aliases.len(),
-            actions: self.catalog.actions.len(),
-            packs: self.catalog.packs.len(),
-            problems: self.errors().count(),
-        };
-        let content = part("content", !self.catalog.aliases.is_empty(), self.sentences.phrase(&content));
-        let broken = self.inventory.broken.iter().next();
-        let (group, why) = broken.map_or(("", ""), |(name, why)| (name.as_str(), why.as_str()));
-        let hosts = Phrase::HealthInventory {
-            hosts: self.inventory.hosts.len(),
-            groups: self.inventory.groups.len(),
-            broken: group,
-            why,
-        };
-        let storage = &self.storage;
-        let store = Phrase::HealthStore {
-            free: &storage.free.map(size).unwrap_or_default(),
-            reserve: &size(storage.reserve),
-            low: storage.is_low(),
-            refused: storage.refused.as_deref().unwrap_or_default(),
-        };
-        let sound = !storage.is_low() && storage.refused.is_none();
-        let store = part("store", sound, self.sentences.phrase(&store));
-        let mut parts = vec![chat, outbox, content, part("inventory", broken.is_none(), self.sentences.phrase(&hosts))];
-        parts.push(store);
-        if let Some(frozen) = &self.memory.frozen {
-            // Somebody wanted it so, or else the bot is in trouble.
-            parts.push(part("freeze", frozen.by.is_some(), frozen.why.clone()));
-        }
-        parts
     }
 }
 

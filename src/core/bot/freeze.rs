@@ -37,7 +37,7 @@ impl Bot {
     }
 
     /// Names of the roles that may tell the bot itself what to do.
-    fn administrators(&self) -> Vec<String> {
+    pub(super) fn administrators(&self) -> Vec<String> {
         let all = |role: &&crate::core::settings::Role| {
             role.grants.iter().any(|grant| grant.verb == Verb::Admin && grant.on == "*")
         };

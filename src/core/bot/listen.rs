@@ -50,6 +50,8 @@ impl Bot {
         if self.memory.heard() < Some(until) {
             self.note(step, moment, Fact::Heard { until })?;
         }
+        self.caught_up = true;
+        self.announce(step, moment)?;
         if unread.is_empty() {
             return Ok(());
         }

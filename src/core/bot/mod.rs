@@ -9,6 +9,10 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
+//! - [`mod@recover`]: the process has started again;
+//! - [`mod@health`]: which part of the path does not work, since when, and what to do;
+//! - [`mod@reload`]: configuration and packs were read again;
+//! - [`mod@farewell`]: the process is being stopped.
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
@@ -17,10 +21,13 @@
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod answer;
+mod farewell;
 mod freeze;
+mod health;
 mod hear;
 mod listen;
 mod recover;
+mod reload;
 mod settle;
 mod start;
 mod watch;
@@ -39,6 +46,7 @@ use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
 use crate::core::settings::Settings;
+use crate::core::vitals::Vitals;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,6 +72,8 @@ pub struct Bot {
     connection: Connection,
     /// The bot's own user and its name, as of the last connection.
     own: Option<(UserId, String)>,
+    /// What was missed has been read since this process began.
+    caught_up: bool,
     /// The cursor as it stands; the noted one lags.
     heard: Option<Timestamp>,
     /// The other instance that was heard last, and when.
@@ -75,6 +85,8 @@ pub struct Bot {
     announcement: Option<usize>,
     pace: Pace,
     stopping: bool,
+    vitals: Vitals,
+    standing: health::Standing,
 }
 
 /// What one event leads to. Facts first, then effects.
@@ -131,6 +143,7 @@ impl Bot {
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
             own: None,
+            caught_up: false,
             heard: None,
             other: None,
             storage: Storage::default(),
@@ -138,7 +151,19 @@ impl Bot {
             announcement: None,
             pace: Pace::default(),
             stopping: false,
+            vitals: Vitals::default(),
+            standing: health::Standing::default(),
         })
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the chat server is connected.
+    pub fn is_connected(&self) -> bool {
+        self.me().is_some()
     }
 
     /// What is remembered.
@@ -153,6 +178,16 @@ impl Bot {
     pub fn handle(&mut self, event: Event) -> Result<Step, Contradiction> {
         let mut moment = Moment { at: event.at, entropy: event.entropy };
         let mut step = Step::default();
+        let concerns_health = matches!(
+            event.input,
+            Input::Connection(_)
+                | Input::Content { .. }
+                | Input::Inventory(_)
+                | Input::Storage(_)
+                | Input::SetAside { .. }
+                | Input::Vitals(_)
+                | Input::Stop
+        );
         match event.input {
             Input::Started => self.recover(&mut step, &moment)?,
             Input::Settings(settings) => self.settings = settings,
@@ -192,7 +227,13 @@ impl Bot {
             Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
-            Input::Stop => self.stopping = true,
+            Input::Vitals(vitals) => self.vitals = vitals,
+            Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
+            Input::Stop => self.stop(&mut step, &mut moment)?,
+            Input::GraceOver => self.leave(&mut step, &mut moment)?,
+        }
+        if concerns_health {
+            self.watch_health(event.at);
         }
         self.refresh(&mut step, &moment)?;
         self.note_cursor(&mut step, &moment)?;
@@ -280,7 +321,8 @@ impl Bot {
 
     /// Tells the admin channel that the bot is there, once it is known where that is.
     fn announce(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        if self.admin_channel().is_none() {
+        // Whoever reads it may write: the line is heard as it is written.
+        if self.admin_channel().is_none() || !self.caught_up {
             return Ok(());
         }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };

@@ -118,10 +118,14 @@ impl Bot {
             RunNews::HostFinished { host, outcome } => {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
+                self.standing.met(&host, &outcome.exit, moment.at);
                 let outcome = self.in_doubt(id, &host, *outcome);
                 self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
             }
-            RunNews::HostLost { host, outcome } => self.lost(step, moment, id, host, *outcome),
+            RunNews::HostLost { host, outcome } => {
+                self.standing.met(&host, &outcome.exit, moment.at);
+                self.lost(step, moment, id, host, *outcome)
+            }
             RunNews::Finished { error } => {
                 watch.runs = watch.runs.saturating_sub(1);
                 watch.error = watch.error.take().or(error);

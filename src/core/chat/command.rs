@@ -19,6 +19,8 @@ pub enum Command {
     Cancel(String),
     /// `rerun 5c61ab`
     Rerun(String),
+    /// `reload`, for administrators
+    Reload,
     /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
     Settle(String, Judgement),
     /// `freeze storm on the way`
@@ -33,7 +35,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 10] = [
+pub const COMMANDS: [(&str, &str); 11] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -41,6 +43,7 @@ pub const COMMANDS: [(&str, &str); 10] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
         "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
@@ -60,6 +63,7 @@ impl Command {
             ("help", _) => Some(Command::Help(Some(rest.join(" ")))),
             ("whoami", []) => Some(Command::WhoAmI),
             ("status", []) => Some(Command::Status),
+            ("reload", []) => Some(Command::Reload),
             ("list", []) => Some(Command::List(10)),
             ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
             ("show", [id]) => execution(id).map(Command::Show),

@@ -211,6 +211,35 @@ pub enum Card {
     },
     /// The bot is being stopped and takes nothing new.
     Stopping,
+    /// The bot is being stopped; said in the admin channel, and where something runs.
+    GoingAway {
+        /// What still runs.
+        running: Vec<StillRunning>,
+        /// How much more does.
+        more: usize,
+        /// How long that is waited for.
+        grace: String,
+    },
+    /// The bot ends while something runs.
+    LeftRunning {
+        /// What goes on without it.
+        running: Vec<StillRunning>,
+        /// How much more does.
+        more: usize,
+    },
+    /// Configuration and packs were read again.
+    Reloaded {
+        /// Whether what was read is in force.
+        in_force: bool,
+        /// Keys whose new values are in force.
+        changed: Vec<String>,
+        /// Keys whose new values need a restart.
+        restart: Vec<String>,
+        /// What is wrong with the files, the first of it.
+        problems: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
+    },
     /// The store could not be asked.
     LookUpFailed {
         /// What it said.
@@ -423,6 +452,21 @@ pub struct StatusPart {
     pub works: bool,
     /// What it says for itself.
     pub says: String,
+    /// How long it has not worked; empty when it works.
+    pub since: String,
+    /// What to do about it; empty when it works.
+    pub advice: String,
+}
+
+/// Something that goes on while the bot ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StillRunning {
+    /// The short id.
+    pub id: String,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The hosts where it has not ended, as inline code; empty for a local command.
+    pub hosts: String,
 }
 
 /// What was not read of a channel.
@@ -490,6 +534,9 @@ impl Card {
             Card::AlreadyEnded { .. } => "already_ended",
             Card::SecretsGone { .. } => "secrets_gone",
             Card::Stopping => "stopping",
+            Card::GoingAway { .. } => "going_away",
+            Card::LeftRunning { .. } => "left_running",
+            Card::Reloaded { .. } => "reloaded",
             Card::LookUpFailed { .. } => "look_up_failed",
             Card::LittleRoom { .. } => "little_room",
             Card::StoreRefuses { .. } => "store_refuses",

@@ -88,6 +88,26 @@ pub enum Phrase<'a> {
     HealthOutbox {
         /// How many deliveries.
         waiting: usize,
+        /// How long the oldest has been waiting; empty when that is not long.
+        oldest: String,
+        /// What the last call met with; empty when it went well.
+        trouble: &'a str,
+    },
+    /// Which nodes could not be reached lately.
+    HealthSsh {
+        /// How many.
+        lost: usize,
+        /// One of them; empty when there is none.
+        host: &'a str,
+        /// Why it could not be reached.
+        why: &'a str,
+    },
+    /// The bot is being stopped.
+    HealthStopping,
+    /// What to do about a part that does not work.
+    HealthAdvice {
+        /// The part.
+        part: &'a str,
     },
     /// What the packs hold.
     HealthContent {
@@ -149,6 +169,9 @@ impl Phrase<'_> {
             Phrase::HealthChat { .. } => "health_chat",
             Phrase::HealthOther { .. } => "health_other",
             Phrase::HealthOutbox { .. } => "health_outbox",
+            Phrase::HealthSsh { .. } => "health_ssh",
+            Phrase::HealthStopping => "health_stopping",
+            Phrase::HealthAdvice { .. } => "health_advice",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",
             Phrase::HealthStore { .. } => "health_store",

@@ -79,6 +79,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("already_ended", include_str!("../../../templates/already_ended.hbs")),
     ("secrets_gone", include_str!("../../../templates/secrets_gone.hbs")),
     ("stopping", include_str!("../../../templates/stopping.hbs")),
+    ("going_away", include_str!("../../../templates/going_away.hbs")),
+    ("left_running", include_str!("../../../templates/left_running.hbs")),
+    ("reloaded", include_str!("../../../templates/reloaded.hbs")),
     ("look_up_failed", include_str!("../../../templates/look_up_failed.hbs")),
     ("little_room", include_str!("../../../templates/little_room.hbs")),
     ("store_refuses", include_str!("../../../templates/store_refuses.hbs")),
@@ -105,6 +108,9 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
     ("health_other", include_str!("../../../templates/phrases/health_other.hbs")),
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
+    ("health_ssh", include_str!("../../../templates/phrases/health_ssh.hbs")),
+    ("health_stopping", include_str!("../../../templates/phrases/health_stopping.hbs")),
+    ("health_advice", include_str!("../../../templates/phrases/health_advice.hbs")),
     ("health_content", include_str!("../../../templates/phrases/health_content.hbs")),
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
     ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
@@ -127,10 +133,10 @@ impl Default for Sentences {
 impl Sentences {
     /// The sentences that come with the program.
     pub fn new() -> Self {
-        let mut cards = registry(&TEMPLATES);
+        let mut cards = registry(TEMPLATES);
         cards.register_escape_fn(markdown::escape);
         cards.register_helper("code", Box::new(code));
-        let mut phrases = registry(&PHRASES);
+        let mut phrases = registry(PHRASES);
         phrases.register_escape_fn(handlebars::no_escape);
         Self { cards, phrases }
     }

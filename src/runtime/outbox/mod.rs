@@ -91,6 +91,17 @@ pub struct OutboxStatus {
     pub trouble: Option<String>,
 }
 
+/// What the calls of the outbox came to since it was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OutboxCounts {
+    /// Calls that failed and are made again.
+    pub repeated: u64,
+    /// Calls that the server refused.
+    pub refused: u64,
+    /// Times that the server asked for a pause.
+    pub pauses: u64,
+}
+
 /// The way out; its tasks share it.
 pub struct Outbox {
     chat: Arc<dyn Chat>,
@@ -101,6 +112,7 @@ pub struct Outbox {
     ledger: Ledger,
     lanes: Mutex<BTreeMap<ChannelId, Arc<Lane>>>,
     trouble: Mutex<Option<String>>,
+    counts: Mutex<OutboxCounts>,
     max_post: AtomicUsize,
     instance: Mutex<Option<String>>,
     finished: Notify,
@@ -128,6 +140,7 @@ impl Outbox {
             ledger: Ledger::default(),
             lanes: Mutex::default(),
             trouble: Mutex::default(),
+            counts: Mutex::default(),
             max_post: AtomicUsize::new(options.max_post),
             instance: Mutex::default(),
             finished: Notify::new(),
@@ -146,6 +159,17 @@ impl Outbox {
     /// Notes how a call went, and whether the server wants a pause from everybody.
     fn note<T>(&self, result: &Result<T, ChatError>) {
         *lock(&self.trouble) = result.as_ref().err().map(ToString::to_string);
+        if let Err(problem) = result {
+            let mut counts = lock(&self.counts);
+            match problem {
+                ChatError::Later { after, .. } => {
+                    counts.repeated += 1;
+                    counts.pauses += u64::from(after.is_some());
+                }
+                ChatError::Token { .. } => counts.repeated += 1,
+                ChatError::Refused { .. } | ChatError::Unknown { .. } => counts.refused += 1,
+            }
+        }
         if let Err(ChatError::Later { after: Some(after), .. }) = result {
             self.bucket.hold(Instant::now() + *after);
         }
@@ -194,6 +218,11 @@ impl OutboxHandle {
     /// Sets the longest message, as the server has told it.
     pub fn set_max_post(&self, characters: usize) {
         self.0.max_post.store(characters, Ordering::Relaxed);
+    }
+
+    /// What its calls came to.
+    pub fn counts(&self) -> OutboxCounts {
+        *lock(&self.0.counts)
     }
 
     /// How it stands.

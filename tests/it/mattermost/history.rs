@@ -98,7 +98,11 @@ async fn what_was_read_has_its_marks_and_the_clock_is_the_servers() {
     let lines: Vec<String> = history.posts.iter().map(line).collect();
     assert_eq!(
         lines,
-        ["from a hook None from_webhook override_username", "ours None from_bot", "named Some(\"ab12\") from_bot"]
+        [
+            "from a hook None from_webhook override_username webhook_display_name",
+            "ours None from_bot",
+            "named Some(\"ab12\") from_bot"
+        ]
     );
     let joined = world.chat.channels().await.unwrap();
     let private = joined.iter().find(|joined| joined.channel.as_str() == direct).unwrap();

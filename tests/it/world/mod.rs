@@ -48,7 +48,11 @@ impl World {
         };
         let nodes = Nodes::start(options).await.unwrap();
         let chat = Chat::start(Options::default()).await;
-        let config = config(&chat, nodes.ssh_config(), directory.path(), more);
+        let text = config_text(&chat, nodes.ssh_config(), more);
+        let file = directory.path().join("config.toml");
+        std::fs::write(&file, &text).unwrap();
+        let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
+        let config = Config::parse(&file, &text, &environment).unwrap();
         let bot = chat.user_id("halcyon").unwrap();
         Self { chat, nodes, engine: None, config, options: EngineOptions::default(), bot, directory }
     }
@@ -160,10 +164,11 @@ pub(crate) fn id_of(post: &Post) -> String {
     place.unwrap().rsplit('`').nth(1).unwrap().trim_start_matches("cancel ").to_owned()
 }
 
-fn config(chat: &Chat, ssh_config: &Path, directory: &Path, more: &str) -> Config {
+/// The configuration of a bot in this world; `more` is put at its end.
+pub(crate) fn config_text(chat: &Chat, ssh_config: &Path, more: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
-    let text = format!(
+    format!(
         r#"
 [mattermost]
 url = "{url}"
@@ -193,7 +198,5 @@ grants = ["admin:*"]
 "#,
         url = chat.url(),
         team = chat.team_name(),
-    );
-    let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
-    Config::parse(&directory.join("config.toml"), &text, &environment).unwrap()
+    )
 }

@@ -1,0 +1,307 @@
+//! Configuration and packs read again while the bot runs.
+//!
+//! **A configuration with mistakes changes nothing.** **Of a file of a pack that has got mistakes the last version without stays in force**, for as
+//! long as this process lives. **Work that runs goes on with what it was started with.** What cannot change in a running process is told by its
+//! key, and keeps its value until the restart.
+
+use super::engine::{self, Shared};
+use crate::adapters::content::read_packs;
+use crate::adapters::inventory;
+use crate::adapters::local::LocalRunner;
+use crate::adapters::ssh::SshRunner;
+use crate::config::Config;
+use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::content::load::{Loaded, load};
+use crate::core::host::Inventory;
+use crate::core::input::{Back, Input};
+use crate::core::vitals::Reload;
+use crate::runtime::ports::ReloadCall;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Where the configuration is read again from.
+pub type Read = Arc<dyn Fn() -> Result<Config, Vec<Diagnostic>> + Send + Sync>;
+
+/// How often it is looked whether the old runner for nodes is still needed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The texts of the packs' files as they last were without mistakes, by the names that messages use.
+#[derive(Debug, Default)]
+pub(super) struct LastGood(BTreeMap<String, String>);
+
+impl LastGood {
+    /// Loads the packs; gives what is in force with all that is wrong, and how many files differ from the last time.
+    pub(super) fn load(&mut self, packs: &[PathBuf]) -> (Loaded, usize) {
+        let mut sources = read_packs(packs);
+        let mut loaded = load(&sources);
+        let spoilt = spoilt(&loaded.diagnostics);
+        let mut replaced = false;
+        for file in sources.iter_mut().flat_map(|source| &mut source.files) {
+            if spoilt.contains(&file.shown)
+                && let Some(good) = self.0.get(&file.shown)
+            {
+                file.text = Ok(good.clone());
+                replaced = true;
+            }
+        }
+        if replaced {
+            loaded.catalog = load(&sources).catalog;
+        }
+        let good: BTreeMap<String, String> = sources
+            .into_iter()
+            .flat_map(|source| source.files)
+            .filter(|file| !spoilt.contains(&file.shown) || self.0.contains_key(&file.shown))
+            .filter_map(|file| Some((file.shown, file.text.ok()?)))
+            .collect();
+        let names: BTreeSet<&String> = good.keys().chain(self.0.keys()).collect();
+        let differing = names.into_iter().filter(|name| good.get(*name) != self.0.get(*name)).count();
+        self.0 = good;
+        (loaded, differing)
+    }
+}
+
+fn spoilt(diagnostics: &[Diagnostic]) -> BTreeSet<String> {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    errors.map(|diagnostic| diagnostic.file.clone()).collect()
+}
+
+/// Reads again whenever it is asked for.
+pub(super) struct Reloader {
+    pub(super) read: Read,
+    pub(super) current: Config,
+    pub(super) good: LastGood,
+    pub(super) shared: Shared,
+    /// Ends the task that keeps the inventory.
+    pub(super) inventory: CancellationToken,
+}
+
+impl Reloader {
+    /// Until nobody can ask any more, or `stop`.
+    pub(super) async fn serve(mut self, mut calls: mpsc::UnboundedReceiver<ReloadCall>, stop: CancellationToken) {
+        let serving = async {
+            while let Some(ReloadCall { back, done }) = calls.recv().await {
+                let reload = self.reload().await;
+                self.tell(back, reload).await;
+                // Whoever wanted to know may have gone.
+                let _ = done.map(|done| done.send(()));
+            }
+        };
+        stop.run_until_cancelled(serving).await;
+    }
+
+    async fn tell(&self, back: Option<Back>, reload: Reload) {
+        for problem in &reload.problems {
+            tracing::warn!("{problem}");
+        }
+        let Reload { in_force, changed, restart, .. } = &reload;
+        tracing::info!(in_force, ?changed, ?restart, "configuration and packs read again");
+        // A loop that has ended tells nobody anything.
+        let _ = self.shared.inputs.send(Input::Reloaded { back, reload }).await;
+    }
+
+    async fn reload(&mut self) -> Reload {
+        let read = Arc::clone(&self.read);
+        let next = match tokio::task::spawn_blocking(move || read()).await {
+            Ok(Ok(next)) => next,
+            Ok(Err(problems)) => return refused(problems.iter().map(ToString::to_string)),
+            Err(error) => {
+                return refused([format!("reading the configuration failed, which is a bug of mine: {error}")]);
+            }
+        };
+        if let Some(Err(missing)) = next.mattermost.as_ref().map(|chat| &chat.token) {
+            return refused([missing.to_string()]);
+        }
+        let differences = differences(&self.current, &next);
+        let next = kept(&self.current, next);
+        let mut reload =
+            Reload { in_force: true, changed: differences.live, restart: differences.restart, ..Reload::default() };
+        reload.problems.extend(next.warnings.iter().map(ToString::to_string));
+        self.take_parts(&next, &mut reload).await;
+        self.take_settings(&next).await;
+        self.take_content(&next, &mut reload).await;
+        if next.inventory != self.current.inventory {
+            self.take_inventory(&next).await;
+        }
+        self.current = next;
+        reload
+    }
+
+    async fn take_settings(&self, next: &Config) {
+        let settings = Arc::new(next.settings(self.shared.own_uid));
+        self.shared.settings.send_replace(Arc::clone(&settings));
+        let _ = self.shared.inputs.send(Input::Settings(settings)).await;
+    }
+
+    async fn take_content(&mut self, next: &Config, reload: &mut Reload) {
+        let mut good = std::mem::take(&mut self.good);
+        let packs = next.content.packs.clone();
+        // Many files are read, and nobody waits for this thread meanwhile.
+        let Ok((good, loaded, differing)) = tokio::task::spawn_blocking(move || {
+            let (loaded, differing) = good.load(&packs);
+            (good, loaded, differing)
+        })
+        .await
+        else {
+            reload.problems.push("reading the packs failed, which is a bug of mine; the old ones stay in force".into());
+            return;
+        };
+        self.good = good;
+        let errors = loaded.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
+        reload.problems.extend(errors.map(ToString::to_string));
+        if differing > 0 {
+            let files = if differing == 1 { "file" } else { "files" };
+            reload.changed.push(format!("packs ({differing} {files})"));
+        }
+        let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
+        let _ = self.shared.inputs.send(input).await;
+    }
+
+    async fn take_inventory(&mut self, next: &Config) {
+        self.inventory.cancel();
+        self.inventory = self.shared.stop.child_token();
+        keep_inventory(next, &self.shared, &self.inventory).await;
+    }
+
+    /// Runners and chat. One that cannot be made leaves the old one in its place.
+    async fn take_parts(&self, next: &Config, reload: &mut Reload) {
+        let (shared, old) = (&self.shared, &self.current);
+        if next.local != old.local {
+            shared.local.set(Arc::new(LocalRunner::new(engine::local_options(next), Arc::clone(&shared.blobs))));
+        }
+        if next.ssh != old.ssh {
+            match SshRunner::open(engine::ssh_options(next), Arc::clone(&shared.blobs)).await {
+                Ok(runner) => shared.exchange_remote(Arc::new(runner)),
+                Err(problem) => fail(reload, "ssh", &problem.to_string()),
+            }
+        }
+        if let (Some(chat), Some(new), Some(old)) = (&shared.chat, &next.mattermost, &old.mattermost)
+            && (new.token != old.token || new.ca_file != old.ca_file)
+        {
+            match engine::chat(next, shared.pace) {
+                Ok(Some(next)) => chat.set(next),
+                Ok(None) => {}
+                Err(problem) => fail(reload, "mattermost", &format!("{problem:#}")),
+            }
+        }
+    }
+}
+
+fn refused(problems: impl IntoIterator<Item = String>) -> Reload {
+    Reload { problems: problems.into_iter().collect(), ..Reload::default() }
+}
+
+/// A section could not be put in force.
+fn fail(reload: &mut Reload, section: &str, why: &str) {
+    reload.changed.retain(|key| !key.starts_with(section));
+    reload.problems.push(format!("[{section}] stays as it was: {why}"));
+}
+
+/// Gives what the configuration says of hosts at once; what commands say comes when they have said it.
+pub(super) async fn keep_inventory(config: &Config, shared: &Shared, stop: &CancellationToken) {
+    let (options, known) = engine::inventory_options(config);
+    let (first, _) = Inventory::build(&config.inventory.hosts, &known);
+    let _ = shared.inputs.send(Input::Inventory(Arc::new(first))).await;
+    let (changes, mut changed) = mpsc::channel(1);
+    tokio::spawn(inventory::keep(options, changes, stop.clone()));
+    let inputs = shared.inputs.clone();
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        while let Some((inventory, problems)) = changed.recv().await {
+            for problem in problems {
+                tracing::warn!("inventory: {}: {}", problem.key_path, problem.message);
+            }
+            if stop.is_cancelled() || inputs.send(Input::Inventory(Arc::new(inventory))).await.is_err() {
+                break;
+            }
+        }
+    });
+}
+
+/// Closes the connections of a runner once its last run has ended.
+pub(super) fn retire(runner: Arc<SshRunner>, stop: CancellationToken) {
+    tokio::spawn(async move {
+        while Arc::strong_count(&runner) > 1 && !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+        runner.shutdown().await;
+    });
+}
+
+/// Which keys differ, by what becomes of them.
+#[derive(Debug, Default)]
+struct Differences {
+    live: Vec<String>,
+    restart: Vec<String>,
+}
+
+fn differences(old: &Config, new: &Config) -> Differences {
+    let mut found = Differences::default();
+    let mut live = |differs: bool, key: &str| {
+        if differs {
+            found.live.push(key.to_owned());
+        }
+    };
+    if let (Some(old), Some(new)) = (&old.mattermost, &new.mattermost) {
+        live(old.token != new.token, "mattermost.token");
+        live(old.ca_file != new.ca_file, "mattermost.ca_file");
+        live(old.channels != new.channels, "mattermost.channels");
+        live(old.alert_channel != new.alert_channel, "mattermost.alert_channel");
+        live(old.admin_channel != new.admin_channel, "mattermost.admin_channel");
+        live(old.address != new.address, "mattermost.address");
+        live(old.prefix != new.prefix, "mattermost.prefix");
+        live(old.late_after != new.late_after, "mattermost.late_after");
+        live(old.mention_after != new.mention_after, "mattermost.mention_after");
+    }
+    live(old.serve.grace != new.serve.grace, "serve.grace");
+    live(old.content.packs != new.content.packs, "content.packs");
+    live(old.ssh != new.ssh, "ssh");
+    live(old.local != new.local, "local");
+    live(old.inventory != new.inventory, "inventory");
+    live(old.limits != new.limits, "limits");
+    live(old.roles != new.roles, "access.roles");
+    let mut restart = |differs: bool, key: &str| {
+        if differs {
+            found.restart.push(key.to_owned());
+        }
+    };
+    match (&old.mattermost, &new.mattermost) {
+        (Some(old), Some(new)) => {
+            restart(old.url != new.url, "mattermost.url");
+            restart(old.team != new.team, "mattermost.team");
+            restart(old.callback_url != new.callback_url, "mattermost.callback_url");
+            restart(old.calls_per_second != new.calls_per_second, "mattermost.calls_per_second");
+            restart(old.calls_at_once != new.calls_at_once, "mattermost.calls_at_once");
+        }
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => restart(true, "mattermost"),
+    }
+    restart(old.http != new.http, "http");
+    restart(old.store.path != new.store.path, "store.path");
+    restart(old.store.keep != new.store.keep, "store.keep");
+    restart(old.store.reserve != new.store.reserve, "store.reserve");
+    restart(old.control != new.control, "control.socket");
+    restart(old.log != new.log, "log");
+    found
+}
+
+/// The new configuration with what only a restart can change as it was.
+fn kept(old: &Config, mut new: Config) -> Config {
+    (new.http, new.store, new.control, new.log) =
+        (old.http.clone(), old.store.clone(), old.control.clone(), old.log.clone());
+    new.mattermost = match (&old.mattermost, new.mattermost) {
+        (Some(old), Some(mut new)) => {
+            (new.url, new.team, new.callback_url) = (old.url.clone(), old.team.clone(), old.callback_url.clone());
+            (new.calls_per_second, new.calls_at_once) = (old.calls_per_second, old.calls_at_once);
+            Some(new)
+        }
+        (old, _) => old.clone(),
+    };
+    new
+}

@@ -1,0 +1,92 @@
+//! The bot as a service: signals in, the service manager told.
+//!
+//! SIGTERM and SIGINT stop it in good order, a second one at once; SIGHUP has it read configuration and packs again. The manager hears when the
+//! bot is ready, a sentence on how it is, and signs of life for as long as the loop proves that it turns.
+
+use super::engine::{ENDING, Engine, EngineOptions};
+use super::in_runtime;
+use super::reload::Read;
+use crate::adapters::systemd::Notifier;
+use crate::config::{Config, Environment};
+use crate::runtime::metrics::Metrics;
+use crate::runtime::pulse;
+use anyhow::bail;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often the manager hears how the bot is, unless its watchdog wants to hear more often.
+const TELL: Duration = Duration::from_secs(5);
+
+/// Runs the bot until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, has to end, or was not left the time to end in good order.
+pub fn serve(config: Config, read: Read, environment: &Environment) -> anyhow::Result<()> {
+    let notifier = Notifier::new(environment);
+    in_runtime(async move {
+        let mut signals = Signals::new()?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut engine = Engine::start_reading(&config, EngineOptions::default(), read).await?;
+        let metrics = engine.metrics();
+        let often = notifier.watchdog().map_or(TELL, |watchdog| TELL.min(watchdog / 3));
+        let mut ticks = tokio::time::interval(often);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        notifier.ready();
+        loop {
+            tokio::select! {
+                () = signals.stop() => break,
+                _ = hangup.recv() => {
+                    tracing::info!("SIGHUP: configuration and packs are read again");
+                    notifier.reloading();
+                    engine.reload().await;
+                    notifier.ready();
+                }
+                ended = engine.ended() => return ended,
+                _ = ticks.tick() => tell(&notifier, &metrics, ""),
+            }
+        }
+        let grace = engine.grace();
+        tracing::info!(grace = grace.as_secs(), "stopping: nothing new is taken; running executions have their grace");
+        notifier.stopping(grace + ENDING);
+        let mut stopping = std::pin::pin!(engine.stop());
+        loop {
+            tokio::select! {
+                ended = &mut stopping => return ended,
+                () = signals.stop() => {
+                    bail!("told twice to stop, so it ended at once; what ran is looked at by the next start")
+                }
+                _ = ticks.tick() => tell(&notifier, &metrics, "stopping; "),
+            }
+        }
+    })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn tell(notifier: &Notifier, metrics: &Metrics, before: &str) {
+    let (running, waiting, connected) = metrics.glance();
+    let chat = if connected { "connected to the chat" } else { "no connection to the chat" };
+    notifier.status(&format!("{before}{chat}; {running} running, {waiting} waiting to be said"));
+    let silent = metrics.silent_for();
+    if silent < notifier.watchdog().map_or(pulse::STUCK, |watchdog| pulse::STUCK.min(watchdog / 2)) {
+        notifier.alive();
+    } else {
+        tracing::error!(seconds = silent.as_secs(), "the loop does not turn");
+    }
+}

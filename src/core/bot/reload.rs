@@ -1,0 +1,61 @@
+//! Configuration and packs were read again: whoever asked for it is told what is in force, what needs a restart, and what is wrong.
+
+use super::{Bot, Moment, Step};
+use crate::core::access::Rights;
+use crate::core::effect::{Answer, Effect};
+use crate::core::input::Back;
+use crate::core::memory::Contradiction;
+use crate::core::message::card::Card;
+use crate::core::message::markdown;
+use crate::core::vitals::Reload;
+
+/// How many problems a message names; `halcyon check` shows them all.
+const NAMED: usize = 10;
+
+impl Bot {
+    /// Somebody wants it.
+    pub(super) fn ask_reload(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        rights: &Rights,
+        back: Back,
+    ) -> Result<(), Contradiction> {
+        if !rights.administers() {
+            let card = Card::NotAdmin { command: "reload".to_owned(), who: self.administrators() };
+            return self.say(step, moment, &back, &card);
+        }
+        step.effects.push(Effect::Reload { back });
+        Ok(())
+    }
+
+    /// Tells the one who asked, and the admin channel unless it was asked there.
+    pub(super) fn reloaded(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        back: Option<Back>,
+        reload: Reload,
+    ) -> Result<(), Contradiction> {
+        let admin = self.admin_channel();
+        let there = matches!(&back, Some(Back::Chat { channel, .. }) if Some(channel) == admin.as_ref());
+        let card = Card::Reloaded {
+            in_force: reload.in_force,
+            changed: reload.changed.clone(),
+            restart: reload.restart.clone(),
+            more: reload.problems.len().saturating_sub(NAMED),
+            problems: reload.problems.iter().take(NAMED).cloned().collect(),
+        };
+        match back {
+            Some(Back::Request { request }) => {
+                let text = markdown::bare(&self.sentences.say(&card));
+                let Reload { in_force, changed, restart, problems } = reload;
+                let answer = Answer::Reloaded { in_force, changed, restart, problems, text };
+                step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
+            }
+            Some(back @ Back::Chat { .. }) => self.say(step, moment, &back, &card)?,
+            None => {}
+        }
+        if there { Ok(()) } else { self.tell_admins(step, moment, card.template(), &card) }
+    }
+}
