@@ -1,6 +1,6 @@
 //! The budgets: what Halcyon takes, beside what its peers take for the same work in the same run.
 //!
-//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `store`, `chat`, `fleet`. `--quick` makes small
+//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `store`, `chat`, `fleet`, `start`. `--quick` makes small
 //! runs, to see that everything works. What a figure means and how it is read: `docs/performance.md`.
 
 #![allow(clippy::print_stdout, reason = "the figures are this program's output")]
@@ -14,6 +14,7 @@ mod floor;
 mod peers;
 mod process;
 mod report;
+mod start;
 mod store;
 
 use report::Report;
@@ -52,12 +53,12 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             "--fleet-client" => return fleet::client(&words.collect::<Vec<_>>()),
-            section if ["alias", "store", "chat", "fleet"].contains(&section) => {
+            section if ["alias", "store", "chat", "fleet", "start"].contains(&section) => {
                 setting.sections.push(section.to_owned());
             }
             other => {
                 eprintln!(
-                    "there is no `{other}`: sections are alias, store, chat and fleet; options --quick and --peers DIR"
+                    "there is no `{other}`: sections are alias, store, chat, fleet and start; options --quick and --peers DIR"
                 );
                 return ExitCode::from(2);
             }
@@ -77,6 +78,9 @@ fn main() -> ExitCode {
     }
     if wanted("fleet") {
         fleet::run(&setting, &mut report);
+    }
+    if wanted("start") {
+        runtime.block_on(start::run(&setting, &mut report));
     }
     println!("\n{}", report.table());
     ExitCode::SUCCESS

@@ -117,7 +117,8 @@ impl Book {
         let line = &mut self.lines[number];
         line.answers += 1;
         line.first.get_or_insert(now);
-        if !under_way(post) {
+        // A question about what is still under way is answered by a post that says so, and by nothing after it.
+        if line.hosts.is_empty() || !under_way(post) {
             line.end.get_or_insert(now);
         }
     }

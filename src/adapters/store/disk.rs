@@ -205,9 +205,10 @@ fn open(path: PathBuf, options: Options) -> Result<(DiskStore, Opened), StoreErr
         tracing::warn!("{notice}");
     }
     let tip = (log.newest(), log.checksum());
-    let (index, origin) = Index::open(&path, tip.0, tip.1, base.clone())?;
+    let (index, origin) = Index::open(&path, tip, base.clone(), start.anchor())?;
     let opened = Opened { facts: tip.0, cut, index: origin, snapshot: start.snapshot.newest, snapshots: notices };
     let shared = Arc::new(Shared::new(path, options, blobs, index, base, tip, lock));
+    shared.set_anchor(start.anchor());
     shared.counts.facts_since.store(tip.0 - start.snapshot.newest, Ordering::Relaxed);
     log::begin_reserve(&shared);
     let (queue, batches) = mpsc::channel(WAITING);
@@ -316,7 +317,7 @@ impl Store for DiskStore {
 impl DiskStore {
     /// All facts after this one.
     async fn read_after(&self, number: u64) -> Result<Vec<Dated>, StoreError> {
-        let reading = Reading::new(&self.shared.directory("log"), number + 1, self.newest());
+        let reading = Reading::new(&self.shared.directory("log"), number + 1, self.newest()).near(self.shared.anchor());
         let path = self.shared.path.clone();
         let read =
             tokio::task::spawn_blocking(move || reading.map(|stored| stored.map(|stored| stored.dated)).collect());

@@ -156,7 +156,7 @@ fn begin_after(place: &Path, snapshot: Snapshot) -> Result<(), StoreError> {
         make_directory(&place.join(directory))?;
     }
     begin(&place.join("log"), snapshot.newest + 1, 0)?;
-    snapshot::write(&place.join("snapshots"), Kind::Base, &Kept { snapshot, checksum: 0 })?;
+    snapshot::write(&place.join("snapshots"), Kind::Base, &Kept { snapshot, checksum: 0, offset: 0 })?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@
 use crate::adapters::store::entry::{self, Entry, Turn};
 use crate::adapters::store::log::Written;
 use crate::adapters::store::reading::Reading;
-use crate::adapters::store::segment;
+use crate::adapters::store::segment::{self, Anchor};
 use crate::adapters::store::snapshot::Kept;
 use crate::core::action::execution::{Execution, Requested};
 use crate::core::content::glob::covers;
@@ -104,15 +104,22 @@ pub(crate) struct Index {
     base: Kept,
     /// How many bytes it took on disk when it was built last; 0 when that was not by this process.
     least: u64,
+    /// A record near the end of the log whose place is known.
+    anchor: Anchor,
     /// Why there is no `db`.
     failure: String,
 }
 
 impl Index {
     /// Opens the index of a store whose newest fact has this number and this checksum, and lets it catch up as far as that is soon done.
-    pub(crate) fn open(store: &Path, newest: u64, checksum: u32, base: Kept) -> Result<(Self, Origin), StoreError> {
-        let mut index =
-            Index { store: store.to_owned(), db: None, applied: 0, noted: 0, base, least: 0, failure: String::new() };
+    pub(crate) fn open(
+        store: &Path,
+        (newest, checksum): (u64, u32),
+        base: Kept,
+        anchor: Anchor,
+    ) -> Result<(Self, Origin), StoreError> {
+        let (store, failure) = (store.to_owned(), String::new());
+        let mut index = Index { store, db: None, applied: 0, noted: 0, base, least: 0, anchor, failure };
         let origin = match index.attach() {
             Ok(None) => Origin::Made,
             Ok(Some((known, _))) if known > newest => Origin::Ahead { known, stored: newest },
@@ -262,7 +269,7 @@ impl Index {
             return Ok(false);
         }
         let end = newest.min(self.applied.saturating_add(most));
-        let mut reading = Reading::new(&self.log(), self.applied + 1, newest);
+        let mut reading = Reading::new(&self.log(), self.applied + 1, newest).near(self.anchor);
         while self.applied < end {
             let mut facts = Vec::with_capacity(STRIDE);
             for stored in reading.by_ref().take(STRIDE) {
@@ -445,7 +452,7 @@ impl Index {
         if known <= self.base.snapshot.newest {
             return Ok(known == self.base.snapshot.newest && seen == self.base.checksum);
         }
-        let stored = Reading::new(&self.log(), known, known).next().transpose()?;
+        let stored = Reading::new(&self.log(), known, known).near(self.anchor).next().transpose()?;
         Ok(stored.is_some_and(|stored| stored.checksum == seen))
     }
 

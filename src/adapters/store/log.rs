@@ -6,7 +6,7 @@
 //! begun only when the one before is complete and synced**, so whatever is wrong in any but the last is damage.
 
 use crate::adapters::store::record;
-use crate::adapters::store::segment::{self, Place, Rest, Scanner};
+use crate::adapters::store::segment::{self, Anchor, Loaded, Rest, Scanner};
 use crate::adapters::store::shared::Shared;
 use crate::runtime::ports::StoreError;
 use rustix::fs::{FallocateFlags, fallocate};
@@ -94,9 +94,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Checks what is stored after the fact `from`, and the rest of its file, and opens the end for writing. What a snapshot covers is not
-    /// read: it is checked when it is exported or removed.
-    pub(crate) fn open(directory: &Path, rooms: Rooms, from: u64) -> Result<Opening, StoreError> {
+    /// Checks what is stored after this fact, and opens the end for writing. What a snapshot covers is not read where the place of its last
+    /// fact is known: it is checked when it is exported or removed.
+    pub(crate) fn open(directory: &Path, rooms: Rooms, anchor: Anchor) -> Result<Opening, StoreError> {
+        let from = anchor.number;
         let all = segment::list(directory)?;
         let begun = all
             .iter()
@@ -122,15 +123,16 @@ impl Log {
             if *first != next {
                 return damaged(0, format!("the log goes on here with fact {first}, but fact {next} is due"));
             }
-            let bytes = segment::load(&path)?;
-            let mut scanner = Scanner::new(&bytes, Place::start(next));
+            let Loaded { bytes, base, place } =
+                Loaded::read(&path, *first, if index == 0 { anchor } else { Anchor::default() })?;
+            let mut scanner = Scanner::new(&bytes, place);
             while let Some(batch) = scanner.batch() {
                 at_from = batch.iter().find(|record| record.sequence == from).map(|record| record.checksum).or(at_from);
                 checksum = batch.last().map_or(checksum, |record| record.checksum);
             }
-            (next, end) = (scanner.place.next, scanner.place.offset as u64);
+            (next, end) = (scanner.place.next, base + scanner.place.offset as u64);
             match (scanner.rest(), firsts.get(index + 1)) {
-                (Rest::Damaged { offset, what }, _) => return damaged(offset as u64, what),
+                (Rest::Damaged { offset, what }, _) => return damaged(base + offset as u64, what),
                 (Rest::Torn { what }, None) => cut = Some(Cut { path, offset: end, what }),
                 (Rest::Torn { what }, Some(_)) => return damaged(end, what),
                 (Rest::Empty, Some(following)) if *following != next => {

@@ -32,8 +32,10 @@
 //! **Whatever is beside the log can be derived from it, and from the base when the beginning of the log is gone.** A bad snapshot is set aside
 //! and an older one used, or the whole log.
 //!
-//! **What a snapshot covers is not read again at every start.** Damage there would be found late, but it would harm nothing that the start
-//! needs: an execution that is looked up has its records checked, and retention and `halcyon export` check all that they read.
+//! **What a snapshot covers is not read again at every start**, not even where it stands in the same file: a snapshot says where the record
+//! of its last fact begins, and of room that was set aside only what was written to is read. So what a start reads of the log hangs on the
+//! facts since the last snapshot and not on the history. Damage there would be found late, but it would harm nothing that the start needs: an
+//! execution that is looked up has its records checked, and retention and `halcyon export` check all that they read.
 //!
 //! **Only what was never acknowledged is cut**: every record says with which write it came (`record.rs`). Where a later write than the bad
 //! one's exists, the bad one had been synced, so it is damage, and damage stops the start.

@@ -1,7 +1,7 @@
 //! The start: which memory to begin with, and the log from there on.
 
 use crate::adapters::store::log::{Cut, Log, Opening, Rooms};
-use crate::adapters::store::segment;
+use crate::adapters::store::segment::{self, Anchor};
 use crate::adapters::store::snapshot::{self, Kept, Kind, Unusable};
 use crate::runtime::ports::{Snapshot, StoreError};
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(crate) struct Found {
 
 /// No memory, as of before the first fact.
 pub(crate) fn nothing() -> Kept {
-    Kept { snapshot: Snapshot::default(), checksum: 0 }
+    Kept { snapshot: Snapshot::default(), checksum: 0, offset: 0 }
 }
 
 /// Finds the newest memory that can be used, and opens the log after it.
@@ -49,7 +49,7 @@ pub(crate) fn open(store: &Path, rooms: Rooms) -> Result<Found, StoreError> {
             Err(unusable @ Unusable::Broken(_)) => unusable.to_string(),
             Ok(_) if empty && kind == Kind::Snapshot => "the facts that it was made of are missing".to_owned(),
             Ok(kept) => {
-                let Opening { log, cut, checksum } = Log::open(&log_directory, rooms, newest)?;
+                let Opening { log, cut, checksum } = Log::open(&log_directory, rooms, kept.anchor())?;
                 if log.newest() < newest {
                     format!(
                         "it knows fact {newest}, and the log ends with {}: facts that had been promised are gone",
@@ -68,7 +68,7 @@ pub(crate) fn open(store: &Path, rooms: Rooms) -> Result<Found, StoreError> {
     }
     let (mut log, cut, start) = match chosen {
         Some(chosen) => chosen,
-        None => match Log::open(&log_directory, rooms, 0) {
+        None => match Log::open(&log_directory, rooms, Anchor::default()) {
             Ok(Opening { log, cut, .. }) => (log, cut, nothing()),
             // Nothing is wrong with what is stored; it is this program that cannot read it.
             Err(damaged) => return Err(foreign.unwrap_or(damaged)),

@@ -1,7 +1,7 @@
 //! Reads stored facts one after the other, from any number on, also while they are being written by this or another process.
 
 use crate::adapters::store::log::Written;
-use crate::adapters::store::segment::{self, Place, Rest, Scanner};
+use crate::adapters::store::segment::{self, Anchor, Loaded, Place, Rest, Scanner};
 use crate::core::fact::Dated;
 use crate::runtime::ports::StoreError;
 use std::collections::VecDeque;
@@ -27,6 +27,7 @@ pub(crate) struct Reading {
     from: u64,
     /// The last number that is wanted.
     through: u64,
+    anchor: Anchor,
     at: At,
     ready: VecDeque<Stored>,
 }
@@ -44,6 +45,8 @@ struct Open {
     /// The number of its first record.
     first: u64,
     bytes: Vec<u8>,
+    /// Where in the file they begin.
+    base: u64,
     place: Place,
     /// It seemed bad and was read anew.
     again: bool,
@@ -52,7 +55,22 @@ struct Open {
 impl Reading {
     /// Facts from number `from` on, and none after number `through`.
     pub(crate) fn new(directory: &Path, from: u64, through: u64) -> Self {
-        Self { directory: directory.to_owned(), from, through, at: At::Start, ready: VecDeque::new() }
+        Self {
+            directory: directory.to_owned(),
+            from,
+            through,
+            anchor: Anchor::default(),
+            at: At::Start,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Begins at a record whose place is known, where nothing before it is wanted.
+    pub(crate) fn near(mut self, anchor: Anchor) -> Self {
+        if anchor.number <= self.from {
+            self.anchor = anchor;
+        }
+        self
     }
 
     /// Fills `ready` with the next batch; false at the end.
@@ -65,7 +83,7 @@ impl Reading {
                 At::File(mut open) => {
                     let mut scanner = Scanner::new(&open.bytes, open.place);
                     if let Some(batch) = scanner.batch() {
-                        let mut offset = open.place.offset as u64;
+                        let mut offset = open.base + open.place.offset as u64;
                         for record in batch {
                             let place = Written { first: open.first, offset };
                             offset += record.bytes() as u64;
@@ -74,7 +92,7 @@ impl Reading {
                             }
                             let dated = record.decode().map_err(|error| StoreError::Damaged {
                                 path: segment::path(&self.directory, open.first),
-                                offset: open.place.offset as u64,
+                                offset: open.base + open.place.offset as u64,
                                 what: format!("fact {} is none that this program knows: {error}", record.sequence),
                             })?;
                             self.ready.push_back(Stored {
@@ -112,8 +130,14 @@ impl Reading {
     }
 
     fn open(&self, first: u64) -> Result<At, StoreError> {
-        let bytes = segment::load(&segment::path(&self.directory, first))?;
-        Ok(At::File(Open { first, bytes, place: Place::start(first), again: false }))
+        let Loaded { bytes, base, place } =
+            Loaded::read(&segment::path(&self.directory, first), first, self.anchor_in(first))?;
+        Ok(At::File(Open { first, bytes, base, place, again: false }))
+    }
+
+    /// Only the first file that is read can hold the known record.
+    fn anchor_in(&self, first: u64) -> Anchor {
+        if first <= self.anchor.number { self.anchor } else { Anchor::default() }
     }
 
     /// No batch is left in the bytes of this file. What looks like damage may be a write in the making, whose end was read before its
@@ -131,9 +155,9 @@ impl Reading {
             }
         };
         if open.again {
-            return Err(StoreError::Damaged { path, offset: offset as u64, what });
+            return Err(StoreError::Damaged { path, offset: open.base + offset as u64, what });
         }
-        Ok(At::File(Open { bytes: segment::load(&path)?, again: true, ..open }))
+        Ok(At::File(Open { bytes: segment::load(&path, open.base)?, again: true, ..open }))
     }
 }
 

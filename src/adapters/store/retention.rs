@@ -121,7 +121,8 @@ fn fold(shared: &Shared, mut base: Kept, last: u64, slices: &mut Slices<'_>) -> 
             offset: stored.place.offset,
             what: format!("fact {} contradicts those before it: {contradiction}", stored.sequence),
         })?;
-        (base.snapshot.newest, base.snapshot.at, base.checksum) = (stored.sequence, stored.dated.at, stored.checksum);
+        (base.snapshot.newest, base.snapshot.at) = (stored.sequence, stored.dated.at);
+        (base.checksum, base.offset) = (stored.checksum, u32::try_from(stored.place.offset).unwrap_or_default());
         if count % SLICE == SLICE - 1 && !slices.pause() {
             return Ok(None);
         }

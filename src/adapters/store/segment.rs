@@ -5,8 +5,9 @@ use crate::adapters::store::record::{self, Fault, Record};
 use crate::core::fact::Dated;
 use crate::runtime::ports::StoreError;
 use jiff::Timestamp;
+use rustix::fs::SeekFrom;
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -35,9 +36,77 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<u64>, StoreError> {
     Ok(firsts)
 }
 
-/// Reads a whole file of the log. They are a few megabytes long, and finding out whether a bad record is the last needs all of it.
-pub(crate) fn load(path: &Path) -> Result<Vec<u8>, StoreError> {
-    fs::read(path).map_err(|source| StoreError::Io { doing: "read", path: path.to_owned(), source })
+/// A record whose place in its file is known, so that nothing before it has to be read to find what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Anchor {
+    /// The fact's number.
+    pub(crate) number: u64,
+    /// Where its record begins; 0 when that is not known.
+    pub(crate) offset: u64,
+}
+
+/// What of a file of the log was read.
+pub(crate) struct Loaded {
+    /// From `base` on, without the room at the end that was never written to.
+    pub(crate) bytes: Vec<u8>,
+    /// Where in the file they begin.
+    pub(crate) base: u64,
+    /// The first place among them.
+    pub(crate) place: Place,
+}
+
+impl Loaded {
+    /// Reads a file from this record on when it stands there, else from the file's beginning. Finding out whether a bad record is the last
+    /// needs all that follows.
+    pub(crate) fn read(path: &Path, first: u64, anchor: Anchor) -> Result<Self, StoreError> {
+        if anchor.offset > 0 && anchor.number >= first {
+            let bytes = load(path, anchor.offset)?;
+            if let Ok(record) = record::read(&bytes)
+                && record.sequence == anchor.number
+                && record.last
+            {
+                let place = Place { offset: 0, next: anchor.number, group: record.group };
+                return Ok(Self { bytes, base: anchor.offset, place });
+            }
+        }
+        Ok(Self { bytes: load(path, 0)?, base: 0, place: Place::start(first) })
+    }
+}
+
+/// Reads a file of the log from here on, as far as anything was ever written to it. What follows is room that was set aside, and zeros.
+pub(crate) fn load(path: &Path, from: u64) -> Result<Vec<u8>, StoreError> {
+    let read = || {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        // A system that cannot tell has the whole read.
+        let end = end_of_data(&file, from).unwrap_or(length).min(length);
+        let mut bytes = vec![0; usize::try_from(end.saturating_sub(from)).map_err(io::Error::other)?];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(&mut bytes[filled..], from + filled as u64) {
+                // Cut off while it was read.
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    };
+    read().map_err(|source| StoreError::Io { doing: "read", path: path.to_owned(), source })
+}
+
+/// Behind the last byte that was written, from here on.
+fn end_of_data(file: &File, from: u64) -> rustix::io::Result<u64> {
+    let mut end = from;
+    loop {
+        match rustix::fs::seek(file, SeekFrom::Data(end)) {
+            Ok(data) => end = rustix::fs::seek(file, SeekFrom::Hole(data))?,
+            Err(rustix::io::Errno::NXIO) => return Ok(end),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Reads one fact from where it is said to stand.

@@ -5,6 +5,7 @@ use crate::adapters::store::disk::Options;
 use crate::adapters::store::entry::Entry;
 use crate::adapters::store::index::Index;
 use crate::adapters::store::lock::Lock;
+use crate::adapters::store::segment::Anchor;
 use crate::adapters::store::snapshot::Kept;
 use crate::runtime::ports::{Room, StoreError};
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     base: Mutex<Kept>,
     /// The newest fact and its checksum.
     tip: Mutex<(u64, u32)>,
+    /// A record near the end of the log whose place is known.
+    anchor: Mutex<Anchor>,
     room: Mutex<Option<(Instant, Room)>>,
     pub(crate) _lock: Arc<Lock>,
 }
@@ -84,6 +87,7 @@ impl Shared {
             waiting: Mutex::default(),
             base: Mutex::new(base),
             tip: Mutex::new(tip),
+            anchor: Mutex::default(),
             room: Mutex::default(),
             _lock: lock,
         }
@@ -105,6 +109,14 @@ impl Shared {
 
     pub(crate) fn set_tip(&self, tip: (u64, u32)) {
         *locked(&self.tip) = tip;
+    }
+
+    pub(crate) fn anchor(&self) -> Anchor {
+        *locked(&self.anchor)
+    }
+
+    pub(crate) fn set_anchor(&self, anchor: Anchor) {
+        *locked(&self.anchor) = anchor;
     }
 
     pub(crate) fn base(&self) -> Kept {

@@ -8,7 +8,7 @@
 //! | 8..16 | length of the payload |
 //! | 16..24 | the number of the newest fact that was folded in |
 //! | 24..28 | the checksum of that fact's record; 0 when it is not known |
-//! | 28..32 | 0 |
+//! | 28..32 | where in its file of the log that record begins, so that the start reads on from there; 0 when it is not known |
 //! | 32.. | payload: `{"version": …, "at": …, "memory": …}`, where `version` is that of the memory |
 //!
 //! Two kinds of files have this form. A **snapshot** makes the next start short; any of them may be lost. A **base** stands for the facts
@@ -18,6 +18,7 @@
 //! like it; one of a version that this program does not know is left as it is.
 
 use crate::adapters::store::log::sync_directory;
+use crate::adapters::store::segment::Anchor;
 use crate::core::memory::{Memory, VERSION};
 use crate::runtime::ports::{Snapshot, StoreError};
 use jiff::Timestamp;
@@ -59,6 +60,15 @@ pub(crate) struct Kept {
     pub(crate) snapshot: Snapshot,
     /// The checksum of that fact's record; 0 when it is not known.
     pub(crate) checksum: u32,
+    /// Where in its file that record begins; 0 when it is not known.
+    pub(crate) offset: u32,
+}
+
+impl Kept {
+    /// The record of the newest fact that was folded in.
+    pub(crate) fn anchor(&self) -> Anchor {
+        Anchor { number: self.snapshot.newest, offset: self.offset.into() }
+    }
 }
 
 /// Why a file cannot be used.
@@ -149,7 +159,7 @@ pub(crate) fn write(directory: &Path, kind: Kind, kept: &Kept) -> Result<u64, St
     bytes.extend_from_slice(&(payload.len() as u64).to_le_bytes());
     bytes.extend_from_slice(&newest.to_le_bytes());
     bytes.extend_from_slice(&kept.checksum.to_le_bytes());
-    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&kept.offset.to_le_bytes());
     bytes.extend_from_slice(&payload);
     let checksum = crc32fast::hash(&bytes[COVERED..]);
     bytes[4..COVERED].copy_from_slice(&checksum.to_le_bytes());
@@ -201,7 +211,7 @@ fn decode(bytes: &[u8], newest: u64) -> Result<Kept, Unusable> {
     if long(8) != payload.len() as u64 || long(16) != newest {
         return Err(broken("its header belongs to another file"));
     }
-    Ok(Kept { snapshot: from_json(newest, payload)?, checksum: word(24) })
+    Ok(Kept { snapshot: from_json(newest, payload)?, checksum: word(24), offset: word(28) })
 }
 
 /// Renames a bad file, so that it is not met again.

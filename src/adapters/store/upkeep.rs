@@ -48,19 +48,19 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
 
 fn write(shared: &Shared, snapshot: Snapshot) -> Result<(), StoreError> {
     let newest = snapshot.newest;
-    let (stored, checksum) = shared.tip();
-    let checksum = if stored == newest {
-        checksum
-    } else {
-        let record = Reading::new(&shared.directory("log"), newest, newest).next().transpose()?;
-        record.map_or(0, |record| record.checksum)
-    };
+    let stored = shared.newest();
     if newest > stored || newest == 0 {
         tracing::error!(newest, stored, "a snapshot of facts that are not stored was not written (a bug of mine)");
         return Ok(());
     }
+    let record = Reading::new(&shared.directory("log"), newest, newest).near(shared.anchor()).next().transpose()?;
+    let checksum = record.as_ref().map_or(0, |record| record.checksum);
+    // In a file that is longer than such a number goes the place is not known, and the next start reads all of it.
+    let offset = record.and_then(|record| u32::try_from(record.place.offset).ok()).unwrap_or_default();
     let directory = shared.directory("snapshots");
-    let length = snapshot::write(&directory, Kind::Snapshot, &Kept { snapshot, checksum })?;
+    let kept = Kept { snapshot, checksum, offset };
+    let length = snapshot::write(&directory, Kind::Snapshot, &kept)?;
+    shared.set_anchor(kept.anchor());
     shared.counts.snapshot_bytes.store(length, Ordering::Relaxed);
     shared.counts.snapshots.fetch_add(1, Ordering::Relaxed);
     snapshot::tidy(&directory)?;

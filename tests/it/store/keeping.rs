@@ -152,6 +152,20 @@ async fn a_start_begins_with_the_newest_snapshot_that_is_good() {
             1,
         ),
     ];
+    let place = |word: u32| -> Spoil {
+        Box::new(move |files| {
+            let mut bytes = fs::read(&files[1]).unwrap();
+            assert_ne!(bytes[28..32], [0; 4], "it does not say where its fact stands");
+            bytes[28..32].copy_from_slice(&word.to_le_bytes());
+            reseal(&mut bytes);
+            fs::write(&files[1], bytes).unwrap();
+        })
+    };
+    let cases = cases.into_iter().chain([
+        ("one that does not know where its fact stands", place(0), newest, 0),
+        ("one that is wrong about where its fact stands", place(777), newest, 0),
+        ("one that takes it for beyond the end", place(u32::MAX), newest, 0),
+    ]);
     for (name, spoil, from, notices) in cases {
         let copy = copied(original.path());
         spoil(&snapshots(copy.path()));
@@ -173,6 +187,26 @@ async fn a_start_begins_with_the_newest_snapshot_that_is_good() {
             assert_eq!(store.replay().await.unwrap(), all, "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_start_reads_nothing_of_the_log_that_its_snapshot_covers() {
+    let original = directory();
+    let all: Vec<Dated> = all_in_memory().into_iter().flatten().collect();
+    let (store, _) = DiskStore::open(original.path()).await.unwrap();
+    store.append(all.clone()).await.unwrap();
+    snapshot(&store, &all).await;
+    store.append(vec![taken(300)]).await.unwrap();
+    drop(store);
+    let [log] = &log_files(original.path())[..] else { panic!("the history fits into one file") };
+    let mut bytes = fs::read(log).unwrap();
+    bytes[..1000].fill(b'x');
+    fs::write(log, bytes).unwrap();
+    let (store, opened) = DiskStore::open(original.path()).await.unwrap();
+    assert_eq!((opened.facts, opened.snapshot), (all.len() as u64 + 1, all.len() as u64));
+    assert_eq!(store.recall().await.unwrap().facts, [taken(300)]);
+    // Whoever wants all of it is told.
+    assert!(matches!(store.replay().await, Err(StoreError::Damaged { offset: 0, .. })));
 }
 
 /// Puts a checksum right after a change that a program would have made, and not a disk.
