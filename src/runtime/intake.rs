@@ -141,6 +141,8 @@ impl Gap {
 struct Again {
     at: Instant,
     since: Timestamp,
+    /// When the first reading began, by the server's clock.
+    until: Timestamp,
 }
 
 struct Intake {
@@ -254,6 +256,9 @@ impl Intake {
             return Some(());
         };
         let first = !matches!(self.gap, Gap::ReadingAgain(_));
+        // What was written after the first reading began is heard by the connection that stood by then; the second reading may only come
+        // upon it a moment before.
+        let first_began = self.again.filter(|_| !first).map(|again| again.until);
         let before = self.since;
         // What is heard as well comes in its turn, as heard.
         let heard: BTreeSet<PostId> = self.waiting.iter().map(|post| post.id.clone()).collect();
@@ -263,7 +268,8 @@ impl Intake {
                 continue;
             }
             count += 1;
-            self.hand_on(HeardPost { heard: self.chat.clock(), missed: true, ..post }).await?;
+            let missed = first_began.is_none_or(|began| post.created <= began);
+            self.hand_on(HeardPost { heard: self.chat.clock(), missed, ..post }).await?;
         }
         if count > 0 {
             tracing::info!(count, "read what was written while nobody listened");
@@ -276,7 +282,7 @@ impl Intake {
             self.send(Input::CaughtUp { until, unread }).await?;
             self.since = self.since.max(Some(until));
             match before {
-                Some(since) => self.again = Some(Again { at: Instant::now() + self.options.again_after, since }),
+                Some(since) => self.again = Some(Again { at: Instant::now() + self.options.again_after, since, until }),
                 None => self.begun = Some(until),
             }
             while let Some(post) = self.waiting.pop_front() {
