@@ -25,6 +25,9 @@ const LONGEST_DIRECTORY: usize = 56;
 /// How long a master is given to take note that it is to end.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// How many times a control directory is looked at again because a login has added to it.
+const CLEARING: usize = 5;
+
 /// How often ssh asks a silent node whether it is there, in seconds; after three questions without an answer it gives up.
 const ALIVE_EVERY: u32 = 15;
 
@@ -134,11 +137,9 @@ impl ControlDir {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Removes the directory; its masters have been closed.
-    pub(super) fn remove(&self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.path) {
-            tracing::debug!(path = %self.path.display(), %error, "cannot remove the control directory");
-        }
+    /// Closes all masters and removes the directory.
+    pub(super) async fn clear(&self) {
+        clear(&self.path).await;
     }
 }
 
@@ -161,12 +162,32 @@ async fn reap(parent: &Path) {
         if !named_so || flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             continue;
         }
-        let sockets = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|socket| socket.path());
-        let closing = sockets.filter(|socket| socket.extension().is_none_or(|kind| kind == "s")).map(close);
-        futures_util::future::join_all(closing).await;
-        if let Err(error) = std::fs::remove_dir_all(&path) {
-            tracing::warn!(path = %path.display(), %error, "cannot remove what an earlier process has left");
+        clear(&path).await;
+    }
+}
+
+/// Closes the masters whose sockets are in a directory, and removes it. A login under way may add its socket meanwhile: files are removed by
+/// name, so that the directory goes only when each of them has been seen. From then on ssh finds no place for its socket, and ends.
+async fn clear(directory: &Path) {
+    let mut result = Ok(());
+    for _ in 0..CLEARING {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        // A directory without its lock is nobody's to clear.
+        files.sort_by_key(|file| file.ends_with("lock"));
+        let sockets = files.iter().filter(|file| file.extension().is_some_and(|kind| kind == "s"));
+        futures_util::future::join_all(sockets.cloned().map(close)).await;
+        for file in files {
+            // A master that ends removes its socket by itself.
+            let _ = std::fs::remove_file(file);
         }
+        result = std::fs::remove_dir(directory);
+        if !result.as_ref().is_err_and(|error| error.kind() == ErrorKind::DirectoryNotEmpty) {
+            break;
+        }
+    }
+    if let Err(error) = result {
+        tracing::warn!(path = %directory.display(), %error, "cannot remove the directory of ssh's control sockets");
     }
 }
 
@@ -196,7 +217,6 @@ pub(super) struct Starting {
 pub(super) struct Master {
     /// For commands.
     pub(super) session: Arc<Session>,
-    socket: PathBuf,
     log: PathBuf,
 }
 
@@ -231,7 +251,7 @@ impl Starting {
         };
         if status.success() {
             let session = Arc::new(Session::resume_mux(self.socket.clone().into_boxed_path(), None));
-            return Ok(Master { session, socket: self.socket, log: self.log });
+            return Ok(Master { session, log: self.log });
         }
         let log = &self.log;
         let text = std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
@@ -285,12 +305,6 @@ impl Master {
         let text = std::fs::read(&self.log).ok()?;
         let text = String::from_utf8_lossy(&text);
         (!text.trim().is_empty()).then(|| explain(&text))
-    }
-
-    /// Takes no more commands; the process ends with the last one.
-    pub(super) async fn close(&self) {
-        close(self.socket.clone()).await;
-        let _ = std::fs::remove_file(&self.log);
     }
 }
 

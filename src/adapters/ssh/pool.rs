@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// How many commands go over one connection at the same time. A server takes ten (`MaxSessions`); two are left for kills.
 const COMMANDS_EACH: usize = 8;
@@ -36,6 +37,8 @@ pub(super) struct Pool {
     pub(super) options: SshOptions,
     control: ControlDir,
     places: Semaphore,
+    /// Ends what is still connecting.
+    stopping: CancellationToken,
     ways: Mutex<BTreeMap<Way, Arc<Slot>>>,
     started: AtomicU64,
 }
@@ -67,6 +70,7 @@ impl Pool {
         Ok(Self {
             control,
             places: Semaphore::new(options.max_connecting.max(PLACES_BY_BASTION)),
+            stopping: CancellationToken::new(),
             ways: Mutex::default(),
             started: AtomicU64::new(0),
             options,
@@ -99,7 +103,8 @@ impl Pool {
         {
             return Err(failure.clone());
         }
-        match self.connect(way, command).await {
+        let connected = self.stopping.run_until_cancelled(self.connect(way, command)).await;
+        match connected.unwrap_or_else(|| Err(stopping())) {
             Ok(master) => {
                 let link = Arc::new(Link { master, commands: Arc::new(Semaphore::new(COMMANDS_EACH)) });
                 *state = State { link: Some(Arc::clone(&link)), failed: None };
@@ -129,7 +134,7 @@ impl Pool {
         let wanted = if way.has_bastion() { PLACES_BY_BASTION } else { 1 };
         let wanted = u32::try_from(wanted).unwrap_or(1);
         let place = self.places.acquire_many(wanted).await;
-        let place = place.map_err(|_| NoMaster { why: "Halcyon is stopping".to_owned(), passing: false })?;
+        let place = place.map_err(|_| stopping())?;
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let starting = Master::start(way, command, &self.options, &self.control, number)?;
         let process = starting.process();
@@ -155,22 +160,23 @@ impl Pool {
         ways.values().filter(|slot| slot.state.try_lock().is_ok_and(|state| state.link.is_some())).count()
     }
 
-    /// Closes all connections and makes no more.
+    /// Closes all connections, also those in the making, and makes no more.
     pub(super) async fn close(&self) {
         self.places.close();
+        self.stopping.cancel();
         let slots: Vec<_> =
             std::mem::take(&mut *self.ways.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect();
-        let closing = slots.iter().map(|slot| async {
-            // One that is being made ends by its own deadline, and its master by being idle.
-            if let Ok(mut state) = slot.state.try_lock()
-                && let Some(link) = state.link.take()
-            {
-                link.master.close().await;
-            }
-        });
-        futures_util::future::join_all(closing).await;
-        self.control.remove();
+        for slot in slots {
+            // Nobody holds it for long: connecting has been ended.
+            slot.state.lock().await.link = None;
+        }
+        // A login that has just succeeded has left a master that no slot knows: what counts is what is in the directory.
+        self.control.clear().await;
     }
+}
+
+fn stopping() -> NoMaster {
+    NoMaster { why: "Halcyon is stopping".to_owned(), passing: false }
 }
 
 /// For how long a process has worked or would have, had there been a processor for it. None that can be seen counts as none: its place is

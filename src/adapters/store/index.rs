@@ -32,8 +32,8 @@ use std::time::{Duration, Instant};
 
 /// The layout described above. An index of another is built again.
 const LAYOUT: u8 = 2;
-/// sled's cache; its default of a gigabyte is meant for a database server.
-const CACHE: u64 = 8 << 20;
+/// sled's cache; its default of a gigabyte is meant for a database server. What is looked up again soon is in the kernel's cache anyway.
+const CACHE: u64 = 1 << 20;
 /// sled gives room back in pieces of this size; its default of half a megabyte is more than many an index.
 const SEGMENT: usize = 1 << 16;
 /// How many facts are taken in at once while catching up, and how many that concern no execution pass before `a` is written.
