@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 /// The least time between two [`RunNews::Progress`].
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-/// What has been read at once.
-const CHUNK: usize = 32 * 1024;
+/// What is read at once: most streams bring a line or none, and a run has two for each of its hosts.
+const LEAST_CHUNK: usize = 512;
+/// The same for a stream that brings more.
+const MOST_CHUNK: usize = 32 * 1024;
 
 /// How many more bytes a host may write before the rest is dropped; both streams draw on it.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Stream<'_> {
         let mut from = pin!(from);
         let mut keeper = Keeper::new(self.blobs);
         let mut cutter = LineCutter::default();
-        let mut chunk = vec![0; CHUNK];
+        let mut chunk = vec![0; LEAST_CHUNK];
         loop {
             let length = tokio::select! {
                 read = from.read(&mut chunk) => match read {
@@ -109,6 +111,9 @@ impl Stream<'_> {
             let bytes = &chunk[..length];
             self.live.note(self.host, bytes, cutter.push(bytes));
             keeper.push(bytes, self.allowance.draw(length)).await;
+            if length == chunk.len() && length < MOST_CHUNK {
+                chunk.resize(MOST_CHUNK.min(length * 8), 0);
+            }
         }
         if let Some(line) = cutter.finish() {
             self.live.note(self.host, &[], vec![line]);

@@ -12,7 +12,7 @@ use crate::core::memory::Memory;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many executions that ended are kept, for the deliveries that follow their end.
-const MOST_ENDED: usize = 4096;
+const MOST_ENDED: usize = 512;
 
 /// Which execution belongs to which line.
 #[derive(Debug, Default)]

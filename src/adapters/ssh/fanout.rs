@@ -81,7 +81,7 @@ impl SshRunner {
         };
         if let Ok(begun) = begun {
             let asked = Instant::now();
-            let attended = one.attend(begun.ago, &shared.cancel, started).await;
+            let attended = Box::pin(one.attend(begun.ago, &shared.cancel, started)).await;
             let seconds = (begun.ago + asked.elapsed()).as_secs_f64();
             let (stdout, stderr) = (Captured::empty(), Captured::empty());
             return (host, HostOutcome { exit: attended.exit, stdout, stderr, seconds }, attended.lost);

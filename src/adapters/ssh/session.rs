@@ -96,7 +96,7 @@ impl HostCommand<'_> {
                 let Exit::Unknown { why } = &outcome.exit else { return (outcome, false) };
                 // Its connection and its places are given back; the host knows.
                 tracing::info!(host = %self.host(), %why, "the host is asked what became of a command");
-                let attended = self.attend(asked.elapsed(), around.cancel, async || {}).await;
+                let attended = Box::pin(self.attend(asked.elapsed(), around.cancel, async || {})).await;
                 let exit = match attended.exit {
                     Exit::Unknown { why: then } => Exit::Unknown { why: format!("{why}; {then}") },
                     exit => exit,
@@ -117,7 +117,7 @@ impl HostCommand<'_> {
     /// connection that turns out to be dead can be replaced; once.
     async fn open<'p>(&self, slots: &'p Semaphore) -> Result<Open<'p>, String> {
         let way = self.way();
-        let mut link = self.pool.link(&way, self.command, None).await.map_err(|failure| failure.why)?;
+        let mut link = Box::pin(self.pool.link(&way, self.command, None)).await.map_err(|failure| failure.why)?;
         let slot = slots.acquire().await.map_err(|_| "the run has ended".to_owned())?;
         let mut replaced = false;
         loop {
@@ -129,7 +129,7 @@ impl HostCommand<'_> {
                 Err(why) => tracing::debug!(host = %self.host(), %why, "a connection is replaced"),
             }
             drop(place);
-            link = self.pool.link(&way, self.command, Some(&link)).await.map_err(|failure| failure.why)?;
+            link = Box::pin(self.pool.link(&way, self.command, Some(&link))).await.map_err(|failure| failure.why)?;
             replaced = true;
         }
     }
@@ -173,7 +173,8 @@ impl HostCommand<'_> {
         };
         let work = async { tokio::join!(hearing, sending).0 };
         let limits = Limits { timeout: self.command.command.timeout, cancel: around.cancel };
-        let ((end, stdout, stderr), stopped) = watch(work, self.kill_over(Some(&link)), &abandoned, &limits).await;
+        let kill = async { Box::pin(self.kill_over(Some(&link))).await };
+        let ((end, stdout, stderr), stopped) = watch(work, kill, &abandoned, &limits).await;
         let exit = stopped.unwrap_or_else(|| self.exit_of(end, &stderr, sent.load(Ordering::Relaxed), &link));
         HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
     }
@@ -217,12 +218,12 @@ impl HostCommand<'_> {
             let way = self.way();
             let link = match link {
                 Some(link) => Arc::clone(link),
-                None => self.pool.link(&way, self.command, None).await.map_err(|failure| failure.why)?,
+                None => Box::pin(self.pool.link(&way, self.command, None)).await.map_err(|failure| failure.why)?,
             };
             let (mut child, input) = match self.begin(&link, verb).await {
                 Ok(begun) => begun,
                 Err(_) => {
-                    let fresh = self.pool.link(&way, self.command, Some(&link)).await;
+                    let fresh = Box::pin(self.pool.link(&way, self.command, Some(&link))).await;
                     let fresh = fresh.map_err(|failure| failure.why)?;
                     self.begin(&fresh, verb).await?
                 }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use tokio::sync::Notify;
 
 /// How many deliveries are remembered.
-const MANY: usize = 10_000;
+const MANY: usize = 2_000;
 
 /// How a delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
