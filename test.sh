@@ -2,7 +2,7 @@
 # Everything that must pass before a change is taken.
 #
 #   ./test.sh          format, lints, all tests but those with real peers, documentation
-#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Mattermost's client from npm, mmpy_bot from PyPI
 #
 # What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
 # talk to loopback.
@@ -43,6 +43,27 @@ install_missing() {
 # Crates for this machine's target only.
 fetch() {
     cargo fetch --locked --target "$(rustc -vV | sed -n 's/^host: //p')"
+}
+
+# Clients that others wrote, into a directory outside of the repository.
+clients() {
+    HALCYON_PEERS_CACHE="${HALCYON_PEERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/halcyon-peers}"
+    export HALCYON_PEERS_CACHE
+    mkdir -p "$HALCYON_PEERS_CACHE"
+    local wanted="tests/it/peers_clients/package.json tests/it/peers_clients/requirements.txt"
+    # A cache that was filled to the end says with what.
+    # shellcheck disable=SC2086
+    if cat $wanted | cmp -s - "$HALCYON_PEERS_CACHE/filled"; then
+        echo "the clients are in $HALCYON_PEERS_CACHE"
+        return
+    fi
+    rm -rf "$HALCYON_PEERS_CACHE/filled" "$HALCYON_PEERS_CACHE/node_modules" "$HALCYON_PEERS_CACHE/python"
+    cp tests/it/peers_clients/package.json "$HALCYON_PEERS_CACHE/"
+    (cd "$HALCYON_PEERS_CACHE" && npm install --silent --no-fund --no-audit --no-package-lock --omit=dev)
+    python3 -m venv "$HALCYON_PEERS_CACHE/python"
+    "$HALCYON_PEERS_CACHE/python/bin/pip" install -q --no-deps -r tests/it/peers_clients/requirements.txt
+    # shellcheck disable=SC2086
+    cat $wanted >"$HALCYON_PEERS_CACHE/filled"
 }
 
 basics() {
@@ -89,8 +110,12 @@ peers() {
     need sudo sudo
     need mkfs.ext4 e2fsprogs
     need perl perl
+    need node nodejs
+    need npm npm
+    python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     install_missing
     fetch
+    clients
 
     section "tests with real peers"
     local log

@@ -22,6 +22,7 @@ mod misbehaviour;
 mod operations;
 mod outbox;
 mod params;
+mod peers_clients;
 mod peers_ssh;
 mod prefix;
 mod real_mattermost;

@@ -6,11 +6,11 @@
 
 mod adapter;
 mod line;
-mod script;
+pub(crate) mod script;
 pub(crate) mod server;
-mod stage;
+pub(crate) mod stage;
 
-use halcyon::sandbox::mattermost::RateLimit;
+use halcyon::sandbox::mattermost::{RateLimit, Release};
 use stage::Stage;
 
 /// A word that no earlier run has used.
@@ -28,7 +28,7 @@ async fn real_mattermost_answers_as_recorded() {
 }
 
 /// The first lines that differ, with the call before them.
-fn compare(name: &str, answered: &str) {
+pub(crate) fn compare(name: &str, answered: &str) {
     let recorded = std::fs::read_to_string(crate::data(name)).unwrap();
     let mut call = "";
     let mut differences = Vec::new();
@@ -45,13 +45,13 @@ fn compare(name: &str, answered: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_answers_as_a_real_server_did() {
-    let transcript = script::play(&Stage::sandbox(None).await).await;
+    let transcript = script::play(&Stage::sandbox(Release::July2021, None).await).await;
     compare("real_mattermost/transcript.txt", &transcript);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sandbox_limits_as_a_real_server_did() {
     let limit = RateLimit { per_second: 5, burst: 10 };
-    let transcript = script::play_limited(&Stage::sandbox(Some(limit)).await).await;
+    let transcript = script::play_limited(&Stage::sandbox(Release::July2021, Some(limit)).await).await;
     compare("real_mattermost/limited.txt", &transcript);
 }

@@ -13,7 +13,7 @@ pub(crate) const VARIABLE: &str = "HALCYON_REAL_MATTERMOST";
 /// The state directory of `scripts/real-mattermost.sh`, for tests that restart the server.
 pub(crate) const STATE: &str = "HALCYON_REAL_MATTERMOST_STATE";
 
-const PASSWORD: &str = "Halcyon-tests-2021";
+pub(crate) const PASSWORD: &str = "Halcyon-tests-2021";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One user's REST client.

@@ -1,6 +1,6 @@
 //! Either server, real or sandbox, with the same people: what a script is played on.
 
-use super::server::{Client, RealServer, login};
+use super::server::{Client, PASSWORD, RealServer, login};
 use halcyon::sandbox::mattermost::{Options, RateLimit, Release, Server};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,8 +17,7 @@ fn account(name: &str) -> &str {
 }
 
 impl Stage {
-    pub(crate) async fn sandbox(rate_limit: Option<RateLimit>) -> Self {
-        let release = Release::July2021;
+    pub(crate) async fn sandbox(release: Release, rate_limit: Option<RateLimit>) -> Self {
         let options = Options { release, rate_limit, max_props_size: 8000, ..Options::default() };
         let server = Server::start(options).await.unwrap();
         let team = server.add_team("ops");
@@ -78,6 +77,14 @@ impl Stage {
         match self {
             Self::Sandbox(server, _) => server.channel_id(name).unwrap(),
             Self::Real(server) => server.channel(name),
+        }
+    }
+
+    /// Everybody's password.
+    pub(crate) fn password(&self) -> &'static str {
+        match self {
+            Self::Sandbox(..) => "password",
+            Self::Real(_) => PASSWORD,
         }
     }
 
