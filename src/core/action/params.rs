@@ -361,7 +361,13 @@ impl Defaults<'_> {
                 true
             }
             Err(mut problems) => {
-                let why = problems.pop().map(|problem| problem.to_string()).unwrap_or_default();
+                let took_secret = |taken: &Vec<Taken>| taken.iter().any(|taken| taken.entry.secret);
+                let why = match problems.pop() {
+                    Some(_) if self.taken.get(name).is_some_and(took_secret) => {
+                        "the secret in it is not of the parameter's type, or not as it must be".to_owned()
+                    }
+                    problem => problem.map(|problem| problem.to_string()).unwrap_or_default(),
+                };
                 self.fail(name, why)
             }
         }

@@ -137,6 +137,9 @@ pub enum ValueProblem {
     /// Values of others.
     #[error("the values of others are for those who may do everything (`admin:*`)")]
     Others,
+    /// A secret where others read it.
+    #[error("I show secrets in a direct message only")]
+    InChannel,
     /// A scope of a user, and nobody is one.
     #[error("values of the scope user belong to a chat user: say whose")]
     Whose,

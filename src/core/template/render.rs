@@ -108,7 +108,11 @@ fn render_text(
         surroundings: surroundings.clone(),
         record: record.clone(),
     });
-    compiled.render_captured_to(context, &mut out).map_err(|error| failure(template, &error))?;
+    compiled.render_captured_to(context, &mut out).map_err(|error| match record.holds_secret() {
+        // A filter may quote what it cannot work with.
+        true => TemplateError { message: "it fails on a secret, so what went wrong is not shown".into(), line: None },
+        false => failure(template, &error),
+    })?;
     String::from_utf8(out.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
 }
 

@@ -35,6 +35,8 @@ pub enum Found {
     Missing,
     /// A value. One that is a map is walked into by asking for the paths below it; any other is taken as it is.
     Value(Entry),
+    /// A value that should be there and cannot be had: why, as a sentence. A template that uses it fails with it.
+    Failed(String),
     /// A step on the way, which shows as this text where a template shows it: the datastore's keys have points in them, so that `a` may hold
     /// something and `a.b` as well, and a key that does not exist shows as empty text.
     Step(Option<Entry>),
@@ -116,6 +118,11 @@ impl Record {
         if !all.contains(&taken) {
             all.push(taken);
         }
+    }
+
+    /// Whether something that must not be seen was taken.
+    pub(crate) fn holds_secret(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|taken| taken.entry.secret)
     }
 
     pub(crate) fn all(&self) -> Vec<Taken> {
@@ -203,6 +210,7 @@ impl Place {
     fn value(self) -> Option<Jinja> {
         match self.lookup.find(&self.path) {
             Found::Missing => None,
+            Found::Failed(why) => Some(Jinja::from(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, why))),
             Found::Value(Entry { value: Value::Object(map), .. }) => {
                 let keys = map.into_iter().map(|(key, _)| key).collect();
                 Some(Jinja::from_object(Branch { place: self, keys }))
