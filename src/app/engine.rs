@@ -187,6 +187,7 @@ impl Engine {
         if let Some(SetAside { place, why }) = aside {
             shared.inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
         }
+        shared.inputs.send(master_key(config)).await?;
         shared.inputs.send(Input::Started).await?;
         let urgent = events.urgent();
         let turning = tokio::spawn(async move { events.run().await.context("the bot had to stop") });
@@ -383,6 +384,11 @@ fn outbox_options(config: &Config) -> OutboxOptions {
         }
         None => usual,
     }
+}
+
+/// The key to the secrets of the datastore, as the core takes it.
+pub(super) fn master_key(config: &Config) -> Input {
+    Input::MasterKey(config.datastore.key.clone().map_err(|problem| problem.message))
 }
 
 async fn take_in_content(config: &Config, good: &mut LastGood, inputs: &mpsc::Sender<Input>) {

@@ -16,21 +16,26 @@ pub use serve::serve;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
+use crate::adapters::control;
 use crate::adapters::store::{self, DiskStore, ImportError};
 use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::action::params;
 use crate::core::alias::matcher::{Match, Selection};
+use crate::core::bot::Bot;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::content::load::load;
-use crate::core::effect::Query;
-use crate::core::id::{ActionRef, AliasRef};
-use crate::runtime::ports::{Clock, Store};
+use crate::core::datastore::request::ValueAsk;
+use crate::core::effect::{Answer, Effect, Query};
+use crate::core::id::{ActionRef, AliasRef, RequestId};
+use crate::core::input::{Ask, Event, Input, Principal};
+use crate::runtime::ports::{Clock, Recalled, Store};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::future::Future;
+use std::sync::Arc;
 
 /// What a line of chat would start.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,6 +111,43 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
     in_runtime(async move {
         let (store, _) = DiskStore::open(&config.store.path).await?;
         Ok(store.find(&query).await?)
+    })
+}
+
+/// Reads or changes values of the datastore of a bot that does not run, with the rights of the account that the store belongs to.
+///
+/// # Errors
+/// When the store cannot be opened or takes nothing.
+pub fn offline_values(config: &Config, ask: ValueAsk) -> anyhow::Result<Answer> {
+    let reads = matches!(ask, ValueAsk::Get { .. } | ValueAsk::List { .. });
+    let request = RequestId(0);
+    in_runtime(async move {
+        let uid = rustix::process::getuid().as_raw();
+        let store = match config.store.path.exists() || !reads {
+            true => Some(DiskStore::open(&config.store.path).await?.0),
+            false => None,
+        };
+        let Recalled { snapshot, facts } = match &store {
+            Some(store) => store.recall().await?,
+            None => Recalled::default(),
+        };
+        let last = facts.last().map_or(snapshot.at, |fact| fact.at).max(SystemClock.now());
+        let mut bot = Bot::recall(snapshot.memory, &facts, Arc::new(config.settings(uid)))?;
+        let from = Principal::LocalUser { uid, name: control::account_name(uid).await };
+        let asked = Input::Request { request, from, ask: Ask::Values(ask) };
+        let mut answered = None;
+        for input in [engine::master_key(config), asked] {
+            let step = bot.handle(Event { at: last, entropy: SystemClock.entropy(), input })?;
+            if let Some(store) = store.as_ref().filter(|_| !step.facts.is_empty()) {
+                store.append(step.facts).await?;
+            }
+            let answers = step.effects.into_iter().filter_map(|effect| match effect {
+                Effect::Answer { answer, .. } => Some(*answer),
+                _ => None,
+            });
+            answered = answers.last().or(answered);
+        }
+        answered.context("the question was not answered, which is a bug of mine")
     })
 }
 

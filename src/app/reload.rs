@@ -134,6 +134,7 @@ impl Reloader {
         let settings = Arc::new(next.settings(self.shared.own_uid));
         self.shared.settings.send_replace(Arc::clone(&settings));
         let _ = self.shared.inputs.send(Input::Settings(settings)).await;
+        let _ = self.shared.inputs.send(engine::master_key(next)).await;
     }
 
     async fn take_content(&mut self, next: &Config, reload: &mut Reload) {
@@ -261,6 +262,8 @@ fn differences(old: &Config, new: &Config) -> Differences {
     }
     live(old.serve.grace != new.serve.grace, "serve.grace");
     live(old.content.packs != new.content.packs, "content.packs");
+    live(old.content.configs != new.content.configs, "content.configs");
+    live(old.datastore != new.datastore, "datastore.key");
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
     live(old.inventory != new.inventory, "inventory");

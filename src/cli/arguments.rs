@@ -67,6 +67,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ExecutionCommand,
     },
+    /// Read and change the values of the datastore
+    Key {
+        /// What to do.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
     /// Print everything that is stored, a line of JSON for each fact
     Export {
         /// Print JSON, as is always done
@@ -217,6 +223,139 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `key …`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// One value
+    Get {
+        /// Its name
+        name: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Show a secret in clear
+        #[arg(short, long)]
+        decrypt: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// All values, or those whose names begin with a text
+    List {
+        /// The beginning of the names
+        #[arg(short, long)]
+        prefix: Option<String>,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Show secrets in clear
+        #[arg(short, long)]
+        decrypt: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a value
+    Set {
+        /// Its name
+        name: String,
+        /// The value [default: what the standard input has]
+        #[arg(allow_hyphen_values = true)]
+        value: Option<String>,
+        /// It is a secret: seal it with the master key
+        #[arg(short, long)]
+        encrypt: bool,
+        /// The value is a ciphertext of StackStorm
+        #[arg(long, conflicts_with = "encrypt", requires = "decrypt_with")]
+        encrypted: bool,
+        /// StackStorm's key file, for a value that StackStorm has encrypted
+        #[arg(long, value_name = "KEYFILE")]
+        decrypt_with: Option<PathBuf>,
+        /// How many seconds it stands
+        #[arg(short = 'l', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        ttl: Option<u64>,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a value
+    Delete {
+        /// Its name
+        name: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete all values whose names begin with a text
+    #[command(alias = "delete_by_prefix")]
+    DeleteByPrefix {
+        /// The beginning of the names
+        #[arg(short, long)]
+        prefix: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the values of a file as `st2 key list -j` writes it and `st2 key load` takes it, JSON or YAML
+    Load {
+        /// The file
+        file: PathBuf,
+        /// Make JSON of values that are not text
+        #[arg(short, long)]
+        convert: bool,
+        /// All of them are secrets
+        #[arg(short, long)]
+        encrypt: bool,
+        /// StackStorm's key file, for values that StackStorm has encrypted
+        #[arg(long, value_name = "KEYFILE")]
+        decrypt_with: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the key that seals secrets, in a file of its own
+    CreateMasterKey {
+        /// The file, which must not be there yet [default: `key_file` of the configuration]
+        file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where a value belongs.
+#[derive(Debug, Args)]
+pub struct KeyWhere {
+    /// Everybody's values or those of a user
+    #[arg(short, long)]
+    pub scope: Option<KeyScope>,
+    /// Whose values: a name that stands in a role, or a chat user's id
+    #[arg(short, long)]
+    pub user: Option<String>,
+}
+
+/// The scopes by StackStorm's words.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KeyScope {
+    /// Everybody's
+    #[value(alias = "st2kv.system")]
+    System,
+    /// A user's
+    #[value(alias = "st2kv.user")]
+    User,
+    /// All that may be seen; for lists
+    All,
 }
 
 /// How many executions can be listed at once.

@@ -6,6 +6,7 @@ use crate::app;
 use crate::app::engine::Engine;
 use crate::config::Config;
 use crate::core::action::execution::Execution;
+use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Query};
 use crate::core::id::ExecutionId;
 use crate::core::input::Ask;
@@ -63,6 +64,14 @@ impl<'c> Daemon<'c> {
             Err(ControlError::NotRunning { .. }) => {
                 Ok(Answer::Executions { executions: app::offline_find(self.config, query)? })
             }
+            answer => told(answer?),
+        }
+    }
+
+    /// Asks the bot about values, or without one the store.
+    pub(crate) fn values(&self, ask: ValueAsk) -> Result<Answer, Failure> {
+        match self.runtime.block_on(control::call(&self.socket, &Ask::Values(ask.clone()))) {
+            Err(ControlError::NotRunning { .. }) => told(app::offline_values(self.config, ask)?),
             answer => told(answer?),
         }
     }
@@ -142,7 +151,9 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Executions { .. }
         | Answer::Done { .. }
         | Answer::Health { .. }
-        | Answer::Reloaded { .. } => Ok(answer),
+        | Answer::Reloaded { .. }
+        | Answer::Values { .. } => Ok(answer),
+        Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
 }
 
@@ -155,6 +166,8 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Done { .. } => "done",
         Answer::Health { .. } => "health",
         Answer::Reloaded { .. } => "reloaded",
+        Answer::Values { .. } => "values",
+        Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",
     };
     Failure::Failed(format!(

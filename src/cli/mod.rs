@@ -5,7 +5,7 @@
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check` and `alias match` need nothing but the files. `export` reads the
-//! store, `import` fills one. `freeze` and `unfreeze` are for the bot that runs.
+//! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
@@ -19,6 +19,7 @@ mod execution;
 mod export;
 mod failure;
 mod freeze;
+mod key;
 mod look;
 mod serve;
 mod status;
@@ -111,6 +112,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Freeze { reason, json } => {
             freeze::change(&load(file, surroundings)?, Some(reason.join(" ")), json, surroundings)
         }
+        Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }
 }

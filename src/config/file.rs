@@ -22,6 +22,9 @@ pub(super) struct File {
     pub(super) control_socket: Text,
     pub(super) grace: Seconds,
     pub(super) packs: Texts,
+    pub(super) configs: Text,
+    pub(super) datastore: Option<Spot<()>>,
+    pub(super) key_file: Text,
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
@@ -119,7 +122,18 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     }
     if let Some(content) = root.section("content") {
         file.packs = content.strings("packs");
+        file.configs = content.string("configs");
         content.close();
+    }
+    if let Some(datastore) = root.section("datastore") {
+        datastore.refuse(
+            "key",
+            "a secret does not stand in this file",
+            "put it into a file and name that by `key_file`, or set HALCYON_DATASTORE_KEY",
+        );
+        file.datastore = Some(datastore.place.clone());
+        file.key_file = datastore.string("key_file");
+        datastore.close();
     }
     if let Some(section) = root.section("ssh") {
         file.ssh = ssh(section);

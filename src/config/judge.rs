@@ -7,6 +7,7 @@ use super::validated::{
 };
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::datastore::seal::MasterKey;
 use crate::core::settings::{Address, Grant, Limits, Role, Verb};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -44,6 +45,14 @@ impl Judge<'_, '_, '_> {
         if let Some(packs) = file.packs {
             config.content.packs = self.packs(&packs);
         }
+        if let Some(configs) = self.path(file.configs.as_ref()) {
+            if let Some(spot) = file.configs.as_ref().filter(|_| !configs.is_dir()) {
+                let hint = Some("name the directory that holds a file PACK.yaml for each pack".to_owned());
+                self.document.problem(spot, format!("{} is not a directory", configs.display()), hint);
+            }
+            config.content.configs = configs;
+        }
+        self.datastore(&mut config, file.datastore, file.key_file.as_ref());
         self.ssh(&mut config.ssh, file.ssh);
         config.local.run_as = file.run_as.as_ref().and_then(|spot| self.account(spot));
         if let Some(limit) = file.local_output_limit {
@@ -69,6 +78,36 @@ impl Judge<'_, '_, '_> {
         (http_wanted == config.http.is_some() && chat_wanted == config.mattermost.is_some()).then_some(config)
     }
 
+    /// The master key. Where nobody speaks of one there is no need for one.
+    fn datastore(&self, config: &mut Config, place: Option<Spot<()>>, key_file: Option<&Spot<String>>) {
+        let spoken_of = place.is_some();
+        let place = place.unwrap_or_else(|| Spot { value: (), line: None, key_path: "datastore".to_owned() });
+        let path = self.path(key_file);
+        let written = secret::fetch(
+            "master key",
+            self.document,
+            self.environment,
+            "HALCYON_DATASTORE_KEY",
+            "datastore.key",
+            "key_file",
+            key_file.zip(path.as_deref()),
+            &place,
+        );
+        let key = written.and_then(|written| {
+            MasterKey::read(written.reveal()).map_err(|problem| {
+                let hint = Some("`halcyon key create-master-key FILE` makes one".to_owned());
+                let at = key_file.map_or_else(|| place.clone(), |spot| spot.with(()));
+                self.document.diagnostic(Severity::Error, &at, format!("the master key is of no use: {problem}"), hint)
+            })
+        });
+        if let (true, Err(missing)) = (spoken_of, &key) {
+            let message = format!("{} (secrets of the datastore can be neither sealed nor opened)", missing.message);
+            config.warnings.push(Diagnostic { severity: Severity::Warning, message, ..missing.clone() });
+        }
+        config.datastore.key_file = path;
+        config.datastore.key = key;
+    }
+
     fn mattermost(&self, chat: file::Mattermost, http: bool) -> Option<Mattermost> {
         let url = self.required(&chat.place, chat.url.as_ref(), "url", "https://chat.example.org");
         let url = url.and_then(|spot| self.url(&spot, true));
@@ -76,6 +115,7 @@ impl Judge<'_, '_, '_> {
         let token_path = self.path(chat.token_file.as_ref());
         let token_file = chat.token_file.as_ref().zip(token_path.as_deref());
         let token = secret::fetch(
+            "token",
             self.document,
             self.environment,
             "HALCYON_MATTERMOST_TOKEN",
@@ -252,7 +292,7 @@ impl Judge<'_, '_, '_> {
         let verbs = [("view", Verb::View), ("run", Verb::Run), ("approve", Verb::Approve), ("admin", Verb::Admin)];
         let verb = self.word(&spot.with(verb.trim().to_owned()), &verbs)?;
         let on = on.trim();
-        if on.is_empty() || !on.chars().all(|c| c.is_ascii_alphanumeric() || "._-*".contains(c)) {
+        if on.is_empty() || !on.chars().all(|c| c.is_ascii_alphanumeric() || "._-*:".contains(c)) {
             let hint = Some("use letters, digits, `.`, `_`, `-` and `*` for any text: \"site.*\"".to_owned());
             self.document.problem(spot, format!("`{on}` is not a glob over the names of actions"), hint);
             return None;

@@ -23,7 +23,9 @@ mod validated;
 
 pub use inventory::{GroupSource, InventorySource};
 pub use network::Network;
-pub use validated::{Config, Content, Control, HostKeys, Http, Local, Log, LogFormat, Mattermost, Serve, Ssh, Store};
+pub use validated::{
+    Config, Content, Control, Datastore, HostKeys, Http, Local, Log, LogFormat, Mattermost, Serve, Ssh, Store,
+};
 
 use std::collections::BTreeMap;
 

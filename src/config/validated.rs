@@ -6,6 +6,7 @@ use super::judge::Judge;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::datastore::seal::MasterKey;
 use crate::core::settings::{Address, Limits, Role, Settings};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub struct Config {
     pub serve: Serve,
     /// The packs.
     pub content: Content,
+    /// The key to the secrets of the datastore.
+    pub datastore: Datastore,
     /// Remote commands.
     pub ssh: Ssh,
     /// Commands on the bot's own machine.
@@ -116,6 +119,17 @@ pub struct Serve {
 pub struct Content {
     /// Directories of packs.
     pub packs: Vec<PathBuf>,
+    /// The directory of the packs' configurations.
+    pub configs: PathBuf,
+}
+
+/// `[datastore]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Datastore {
+    /// The file of the master key.
+    pub key_file: Option<PathBuf>,
+    /// The master key, or why there is none.
+    pub key: Result<MasterKey, Diagnostic>,
 }
 
 /// `[ssh]`
@@ -247,7 +261,8 @@ impl Config {
             store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             serve: Serve { grace: GRACE },
-            content: Content { packs: vec![pack.to_owned()] },
+            content: Content { packs: vec![pack.to_owned()], configs: pack.join("configs") },
+            datastore: Datastore { key_file: None, key: Err(no_master_key()) },
             ssh: Ssh {
                 config_file: None,
                 known_hosts: HostKeys::Strict,
@@ -280,6 +295,18 @@ impl Config {
             limits: self.limits.clone(),
             own_uid,
         }
+    }
+}
+
+/// Nothing was said about a master key.
+fn no_master_key() -> Diagnostic {
+    Diagnostic {
+        file: String::new(),
+        line: None,
+        key_path: "datastore".to_owned(),
+        severity: Severity::Error,
+        message: "there is no master key".to_owned(),
+        suggestion: None,
     }
 }
 

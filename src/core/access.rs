@@ -10,6 +10,7 @@
 //! - **Bots and deactivated users have no role**, whatever the settings say.
 
 use crate::core::content::glob::covers;
+use crate::core::datastore::key::Key;
 use crate::core::id::ActionRef;
 use crate::core::input::{Directory, Identity};
 use crate::core::settings::{Grant, Role, Settings, Verb};
@@ -69,6 +70,14 @@ impl Rights {
     /// Globs over those actions on which `verb` is granted.
     pub fn globs(&self, verb: Verb) -> Vec<String> {
         self.grants.iter().filter(|grant| includes(grant.verb, verb)).map(|grant| grant.on.clone()).collect()
+    }
+
+    /// Whether `verb` is granted on a value of the datastore: by a glob that speaks of values (`key.…`), or by `admin:*`. What is granted on all
+    /// actions says nothing about values.
+    pub fn may_with_value(&self, verb: Verb, key: &Key) -> bool {
+        let reference = key.reference();
+        let speaks = |on: &str| on.starts_with("key.") && covers(on, &reference);
+        self.administers() || self.grants.iter().any(|grant| includes(grant.verb, verb) && speaks(&grant.on))
     }
 
     /// Whether `verb` is granted on the action. `admin` includes every verb, `run` and `approve` include `view`.

@@ -2,6 +2,7 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::datastore::request::ShownValue;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
 use crate::core::input::{Back, Ticket};
 use jiff::Timestamp;
@@ -193,6 +194,16 @@ pub enum Answer {
         /// What is wrong.
         problems: Vec<String>,
         /// All of it in words.
+        text: String,
+    },
+    /// Values of the datastore: those that were asked for, set or deleted.
+    Values {
+        /// They.
+        values: Vec<ShownValue>,
+    },
+    /// The asking was sound, and what was asked for failed (exit code 1).
+    Failed {
+        /// Why, in a sentence.
         text: String,
     },
     /// The asking was wrong or not allowed (exit code 2).

@@ -5,6 +5,8 @@
 
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
+use crate::core::datastore::Kept;
+use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
@@ -155,6 +157,32 @@ pub enum Fact {
         /// Who said so.
         by: Principal,
     },
+    /// A value of the datastore was set.
+    ValueSet {
+        /// Which.
+        key: Key,
+        /// What it is; a secret is sealed.
+        value: Kept,
+        /// When it is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
+        /// Who set it.
+        by: Principal,
+    },
+    /// A value of the datastore was deleted.
+    ValueDeleted {
+        /// Which.
+        key: Key,
+        /// Who deleted it.
+        by: Principal,
+    },
+    /// Somebody had secrets shown.
+    ValuesOpened {
+        /// Which.
+        keys: Vec<Key>,
+        /// Who.
+        by: Principal,
+    },
 }
 
 impl Fact {
@@ -178,7 +206,10 @@ impl Fact {
             | Fact::ChoiceOffered { .. }
             | Fact::ChoiceClosed { .. }
             | Fact::Frozen { .. }
-            | Fact::Unfrozen { .. } => None,
+            | Fact::Unfrozen { .. }
+            | Fact::ValueSet { .. }
+            | Fact::ValueDeleted { .. }
+            | Fact::ValuesOpened { .. } => None,
         }
     }
 }

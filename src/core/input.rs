@@ -5,6 +5,8 @@ use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
+use crate::core::datastore::request::ValueAsk;
+use crate::core::datastore::seal::MasterKey;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
@@ -109,6 +111,8 @@ pub enum Input {
         /// What was wrong with it, where that is known.
         why: Option<String>,
     },
+    /// The master key of the datastore was read, or why there is none; replaces the one before.
+    MasterKey(Result<MasterKey, String>),
     /// The moment that `next_deadline` named has come.
     Deadline,
     /// The process has been asked to stop.
@@ -329,6 +333,8 @@ pub enum Ask {
     Health,
     /// Read the configuration and the packs again.
     Reload,
+    /// Read or change values of the datastore.
+    Values(ValueAsk),
 }
 
 /// A question's way back: who wanted to know, and what for.

@@ -12,6 +12,7 @@
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::action::execution::{Execution, IllegalFact, Status};
+use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact};
@@ -20,6 +21,7 @@ use crate::core::input::{Back, Principal};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How far before the cursor a post may still turn up that was not considered: servers store posts later than they date them, and read from
 /// replicas that lag.
@@ -72,6 +74,8 @@ pub struct Memory {
     pub instance: Option<String>,
     /// Others that speak with our account, and when the admins were told.
     pub others: BTreeMap<String, Timestamp>,
+    /// The values that packs and people keep; shared with whoever reads it while it changes.
+    pub datastore: Arc<Datastore>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -224,6 +228,13 @@ impl Memory {
                 self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
             }
             Fact::Unfrozen { .. } => self.frozen = None,
+            Fact::ValueSet { key, value, expires, by } => {
+                let entry = Entry { value: value.clone(), expires: *expires, by: by.clone(), at };
+                Arc::make_mut(&mut self.datastore).set(key.clone(), entry);
+            }
+            Fact::ValueDeleted { key, .. } => Arc::make_mut(&mut self.datastore).delete(key, at),
+            // Who saw a secret stands in the log; nothing hangs on it.
+            Fact::ValuesOpened { .. } => {}
         }
         Ok(())
     }
@@ -339,18 +350,18 @@ pub fn question_of(id: &ExecutionId) -> DeliveryId {
 }
 
 /// A map whose keys are not text, as JSON can have it: a list of pairs.
-mod pairs {
+pub(crate) mod pairs {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::BTreeMap;
 
-    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+    pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
         map: &BTreeMap<K, V>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
-    pub(super) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<K, V>, D::Error> {
         Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())

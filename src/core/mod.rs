@@ -8,6 +8,7 @@
 //! - [`memory`]: the fold of the facts;
 //! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
+//! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
 //! - [`vitals`]: what the runtime measures of the parts around the core;
@@ -22,6 +23,7 @@ pub mod alias;
 pub mod bot;
 pub mod chat;
 pub mod content;
+pub mod datastore;
 pub mod effect;
 pub mod fact;
 pub mod host;

@@ -10,6 +10,7 @@ mod config;
 mod content;
 mod control;
 mod conversation;
+mod datastore;
 mod docs;
 mod execution;
 mod fire;

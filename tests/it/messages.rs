@@ -2,6 +2,7 @@
 
 use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
     Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning, Told,
@@ -12,6 +13,7 @@ use halcyon::core::message::output;
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES};
 use halcyon::core::message::span::{size, span};
+use halcyon::core::message::value::{ValueLine, ValueList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -25,6 +27,23 @@ fn numbered(lines: &[&str]) -> Vec<Numbered> {
 fn outcome(exit: Exit, stdout: &str, stderr: &str) -> HostOutcome {
     let inline = |text: &str| Captured::Inline { text: text.into() };
     HostOutcome { exit, stdout: inline(stdout), stderr: inline(stderr), seconds: 0.5 }
+}
+
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::UNIX_EPOCH
+}
+
+/// A value of the datastore that goes in so many seconds.
+fn value(name: &str, text: &str, secret: bool, left: Option<i64>) -> ShownValue {
+    ShownValue {
+        name: name.into(),
+        scope: "st2kv.system".into(),
+        user: None,
+        text: Confidential(text.into()),
+        secret,
+        hidden: secret,
+        expires: left.map(|left| now() + jiff::SignedDuration::from_secs(left)),
+    }
 }
 
 fn hosts(names: &[&str]) -> Vec<Host> {
@@ -474,6 +493,62 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("freeze once more", Card::FreezeChanged { frozen: true, before: true, why: "a storm".into() }),
         ("unfreeze", Card::FreezeChanged { frozen: false, before: true, why: String::new() }),
         ("unfreeze what is not frozen", Card::FreezeChanged { frozen: false, before: false, why: String::new() }),
+        ("a value", Card::Value(ValueLine::new(&value("site.word", "hello", false, None), now()))),
+        (
+            "a long value",
+            Card::Value(ValueLine::new(&value("site.text", &"a line of it\n".repeat(300), false, Some(90)), now())),
+        ),
+        ("a secret", Card::Value(ValueLine::new(&value("site.password", "********", true, None), now()))),
+        (
+            "a secret that was opened",
+            Card::Value(ValueLine {
+                hidden: false,
+                ..ValueLine::new(&value("site.password", "hunter2", true, None), now())
+            }),
+        ),
+        (
+            "values",
+            Card::Values(ValueList::new(
+                &[
+                    value("site.a|b", "x | `y`\nz", false, Some(90)),
+                    value("site.password", "********", true, None),
+                    ShownValue { user: Some("u1".into()), ..value("mine", &"long ".repeat(40), false, None) },
+                ],
+                String::new(),
+                now(),
+            )),
+        ),
+        ("many values", Card::Values(ValueList::new(&vec![value("a", "b", false, None); 52], "a".into(), now()))),
+        ("no values", Card::Values(ValueList::new(&[], String::new(), now()))),
+        ("no values that begin so", Card::Values(ValueList::new(&[], "site.".into(), now()))),
+        (
+            "a value is set",
+            Card::ValueSet {
+                value: ValueLine::new(&value("site.word", "hello", false, Some(3600)), now()),
+                warn: false,
+            },
+        ),
+        (
+            "a secret is set",
+            Card::ValueSet {
+                value: ValueLine::new(&value("site.password", "********", true, None), now()),
+                warn: false,
+            },
+        ),
+        (
+            "a secret is set where others read it",
+            Card::ValueSet {
+                value: ValueLine::new(&value("site.password", "********", true, None), now()),
+                warn: true,
+            },
+        ),
+        ("a value is deleted", Card::ValueDeleted { name: "site.word".into() }),
+        (
+            "a value is refused",
+            Card::ValueRefused {
+                problem: markdown::prose(&ValueProblem::Denied { needed: "admin:key.system.a*b".into() }.to_string()),
+            },
+        ),
         ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
         (
             "started quietly",

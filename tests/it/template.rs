@@ -1,10 +1,12 @@
 //! Templates: what they print, what stops them, and what text becomes by its declared type.
 
 use halcyon::core::action::spec::ParameterType;
-use halcyon::core::template::render::{names, render, render_value};
+use halcyon::core::template::render::{names, render, render_in, render_value};
+use halcyon::core::template::surroundings::{Entry, Fixed, Found, Lookup, Surroundings, Unseal};
 use halcyon::core::template::value::cast;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 fn table(json: &str) -> Vec<Value> {
     serde_json::from_str(json).unwrap()
@@ -111,4 +113,65 @@ fn tells_the_names_that_a_template_uses() {
     check("{% if a %}{{ range(3) }}{% endif %}", &["a"]);
     check("{% macro m(x) %}{{ x }}{{ y }}{% endmacro %}{{ m(z) }}", &["y", "z"]);
     check("plain", &[]);
+}
+
+/// Keys as a datastore has them: points in a name are part of it.
+#[derive(Debug)]
+struct Keys(Vec<(&'static str, &'static str)>);
+
+impl Lookup for Keys {
+    fn find(&self, path: &[String]) -> Found {
+        let entry = |value: &str| Entry { value: json!(value), secret: value.starts_with("secret"), trusted: false };
+        match path {
+            [] => Found::Step(None),
+            [scope] if scope == "system" => Found::Step(None),
+            [scope, ..] if scope != "system" => Found::Missing,
+            [_, key @ ..] => {
+                let key = key.join(".");
+                let value = self.0.iter().find(|(name, _)| *name == key).map(|(_, value)| entry(value));
+                let goes_on = self.0.iter().any(|(name, _)| name.starts_with(&format!("{key}.")));
+                match value {
+                    Some(value) if !goes_on => Found::Value(value),
+                    value => Found::Step(value),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Backwards;
+
+impl Unseal for Backwards {
+    fn unseal(&self, sealed: &str) -> Result<String, String> {
+        if sealed.ends_with('!') { Err("cannot open it".into()) } else { Ok(sealed.chars().rev().collect()) }
+    }
+}
+
+fn surroundings() -> Surroundings {
+    let keys = Keys(vec![("a", "one"), ("a.b", "two"), ("c", "{{ x }}"), ("s", "secret"), ("d", "cba"), ("bad", "x!")]);
+    let config = json!({"url": "http://x", "ports": [1, 2], "login": {"name": "n"}});
+    Surroundings::default()
+        .with("st2kv", Arc::new(keys))
+        .with("config_context", Arc::new(Fixed(Entry { value: config, secret: false, trusted: true })))
+        .unsealing(Arc::new(Backwards))
+}
+
+#[test]
+fn looks_at_its_surroundings() {
+    for case in table(include_str!("../data/template/surroundings.json")) {
+        let found = match render_in(case["template"].as_str().unwrap(), &context(&case), &surroundings()) {
+            Ok(rendered) => {
+                let taken = rendered.taken.iter().map(|taken| {
+                    let mark = if taken.entry.secret { " (secret)" } else { "" };
+                    format!("{}={}{mark}", taken.name, taken.entry.value)
+                });
+                json!({"output": rendered.output, "taken": taken.collect::<Vec<_>>()})
+            }
+            Err(error) => json!({"error": error.to_string()}),
+        };
+        for key in ["output", "taken", "error"] {
+            assert_eq!(found[key], case[key], "{}: {found}", case["why"]);
+        }
+    }
 }

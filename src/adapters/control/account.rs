@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The name of an account. One that has none is called by its number with a `#`, which no account's name begins with: a role that is
 /// given to a name is never taken by a number.
-pub(super) async fn name(uid: u32) -> String {
+pub async fn name(uid: u32) -> String {
     let local = tokio::fs::read_to_string("/etc/passwd").await.ok();
     if let Some(name) = local.and_then(|text| find(&text, uid)) {
         return name;

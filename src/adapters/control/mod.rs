@@ -14,5 +14,6 @@ mod client;
 mod server;
 mod wire;
 
+pub use account::name as account_name;
 pub use client::{ControlError, call};
 pub use server::{BindError, ControlListener, bind, serve};

@@ -302,7 +302,10 @@ impl Execution {
                 | Fact::ChoiceOffered { .. }
                 | Fact::ChoiceClosed { .. }
                 | Fact::Frozen { .. }
-                | Fact::Unfrozen { .. },
+                | Fact::Unfrozen { .. }
+                | Fact::ValueSet { .. }
+                | Fact::ValueDeleted { .. }
+                | Fact::ValuesOpened { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -6,7 +6,8 @@
 use crate::core::action::schema;
 use crate::core::action::spec::{Action, Parameter, ParameterType};
 use crate::core::id::ActionRef;
-use crate::core::template::render::{holds_template, names_inside, render_value};
+use crate::core::template::render::{holds_template, names_inside, render_value_in};
+use crate::core::template::surroundings::{Surroundings, Taken};
 use crate::core::template::value::{cast, written};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MASK: &str = "********";
 
 /// Every parameter that has a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Resolved {
     /// The values, cast to their types, in the order of their names.
     pub values: Map<String, Value>,
@@ -25,6 +26,10 @@ pub struct Resolved {
     pub given: BTreeSet<String>,
     /// Those given by a pack and not by a person; see [`Resolved::trust`].
     pub trusted: BTreeSet<String>,
+    /// What defaults took from their surroundings, by the parameter whose default it was.
+    pub taken: BTreeMap<String, Vec<Taken>>,
+    /// The surroundings themselves, for what is rendered later.
+    pub surroundings: Surroundings,
 }
 
 impl Resolved {
@@ -177,6 +182,18 @@ pub(crate) fn quoted(value: &Value) -> String {
 /// # Errors
 /// Every problem, those of one kind together and in the order of the parameters' names.
 pub fn resolve(action: &Action, given: &BTreeMap<String, Value>) -> Result<Resolved, Vec<ParameterProblem>> {
+    resolve_in(action, given, &Surroundings::default())
+}
+
+/// The same, with what the defaults may look at besides the parameters. A parameter hides a namespace of the same name.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_in(
+    action: &Action,
+    given: &BTreeMap<String, Value>,
+    surroundings: &Surroundings,
+) -> Result<Resolved, Vec<ParameterProblem>> {
     let mut problems = Vec::new();
     let mut cast_values = Map::new();
     for (name, value) in given {
@@ -206,20 +223,23 @@ pub fn resolve(action: &Action, given: &BTreeMap<String, Value>) -> Result<Resol
         }
     }
     let wrong: BTreeSet<String> = problems.iter().map(|problem| base(problem.name()).to_owned()).collect();
-    let evaluated = evaluate(action, &cast_values, &wrong);
-    let values = match evaluated {
-        Ok(values) => values,
-        Err(mut more) => {
-            problems.append(&mut more);
-            Map::new()
-        }
-    };
+    let evaluated = evaluate(action, &cast_values, &wrong, surroundings).unwrap_or_else(|mut more| {
+        problems.append(&mut more);
+        Evaluated::default()
+    });
     if !problems.is_empty() {
         problems.sort();
         return Err(problems);
     }
     let given = given.keys().cloned().collect();
-    Ok(Resolved { secrets: hidden(action, &given), values, given, trusted: BTreeSet::new() })
+    Ok(Resolved {
+        secrets: hidden(action, &given, &evaluated.taken),
+        values: evaluated.values,
+        given,
+        trusted: BTreeSet::new(),
+        taken: evaluated.taken,
+        surroundings: surroundings.clone(),
+    })
 }
 
 /// `hosts` of `hosts[2]`.
@@ -242,13 +262,28 @@ fn fit(name: &str, parameter: &Parameter, value: &Value) -> Result<Value, Vec<Pa
     schema::check(name, parameter, cast_value)
 }
 
+/// Values with the defaults among them.
+#[derive(Debug, Default)]
+pub(crate) struct Evaluated {
+    pub(crate) values: Map<String, Value>,
+    pub(crate) taken: BTreeMap<String, Vec<Taken>>,
+}
+
 /// Adds the defaults to values that are cast already. Names in `wrong` are known to be bad; what needs them is passed over.
 pub(crate) fn evaluate(
     action: &Action,
     given: &Map<String, Value>,
     wrong: &BTreeSet<String>,
-) -> Result<Map<String, Value>, Vec<ParameterProblem>> {
-    let mut defaults = Defaults { action, values: given.clone(), state: BTreeMap::new(), problems: Vec::new() };
+    surroundings: &Surroundings,
+) -> Result<Evaluated, Vec<ParameterProblem>> {
+    let mut defaults = Defaults {
+        action,
+        surroundings,
+        values: given.clone(),
+        taken: BTreeMap::new(),
+        state: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     for name in wrong {
         defaults.state.insert(name.clone(), State::Failed);
     }
@@ -266,7 +301,7 @@ pub(crate) fn evaluate(
     }
     let mut values: Vec<(String, Value)> = defaults.values.into_iter().filter(|(_, value)| !value.is_null()).collect();
     values.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(values.into_iter().collect())
+    Ok(Evaluated { values: values.into_iter().collect(), taken: defaults.taken })
 }
 
 /// Where a parameter stands on the way to its value.
@@ -279,7 +314,9 @@ enum State {
 
 struct Defaults<'a> {
     action: &'a Action,
+    surroundings: &'a Surroundings,
     values: Map<String, Value>,
+    taken: BTreeMap<String, Vec<Taken>>,
     state: BTreeMap<String, State>,
     problems: Vec<ParameterProblem>,
 }
@@ -324,7 +361,13 @@ impl Defaults<'_> {
                 true
             }
             Err(mut problems) => {
-                let why = problems.pop().map(|problem| problem.to_string()).unwrap_or_default();
+                let took_secret = |taken: &Vec<Taken>| taken.iter().any(|taken| taken.entry.secret);
+                let why = match problems.pop() {
+                    Some(_) if self.taken.get(name).is_some_and(took_secret) => {
+                        "the secret in it is not of the parameter's type, or not as it must be".to_owned()
+                    }
+                    problem => problem.map(|problem| problem.to_string()).unwrap_or_default(),
+                };
                 self.fail(name, why)
             }
         }
@@ -340,6 +383,9 @@ impl Defaults<'_> {
         };
         for needed in &needed {
             if !self.action.parameters.contains_key(needed) {
+                if self.surroundings.has(needed) {
+                    continue;
+                }
                 self.fail(name, format!("it needs `{needed}`, and there is no such parameter"));
                 return None;
             }
@@ -351,13 +397,19 @@ impl Defaults<'_> {
         // template manages to hide from the search for names, it cannot put into its text either.
         let context = needed
             .into_iter()
+            .filter(|needed| self.action.parameters.contains_key(needed))
             .map(|needed| {
                 let value = self.values.get(&needed).cloned().unwrap_or_default();
                 (needed, value)
             })
             .collect();
-        match render_value(default, &context) {
-            Ok(value) => Some(value),
+        match render_value_in(default, &context, self.surroundings) {
+            Ok(rendered) => {
+                if !rendered.taken.is_empty() {
+                    self.taken.insert(name.to_owned(), rendered.taken);
+                }
+                Some(rendered.output)
+            }
             Err(error) => {
                 self.fail(name, error.to_string());
                 None
@@ -395,8 +447,11 @@ pub(crate) fn sources(action: &Action, name: &str, given: &BTreeSet<String>) -> 
 }
 
 /// Parameters that are secret, or that a secret is rendered into.
-fn hidden(action: &Action, given: &BTreeSet<String>) -> BTreeSet<String> {
-    let secret = |name: &String| action.parameters.get(name).is_some_and(|parameter| parameter.secret);
+fn hidden(action: &Action, given: &BTreeSet<String>, taken: &BTreeMap<String, Vec<Taken>>) -> BTreeSet<String> {
+    let secret = |name: &String| {
+        action.parameters.get(name).is_some_and(|parameter| parameter.secret)
+            || taken.get(name).is_some_and(|taken| taken.iter().any(|taken| taken.entry.secret))
+    };
     let hides = |name: &&String| secret(name) || sources(action, name, given).iter().any(secret);
     action.parameters.keys().filter(hides).cloned().collect()
 }

@@ -183,7 +183,8 @@ impl Planner<'_> {
         let given = self.resolved.values.iter().filter(|(name, _)| self.resolved.given.contains(*name));
         let mut given: Map<String, Value> = given.map(|(name, value)| (name.clone(), value.clone())).collect();
         given.insert("hosts".into(), Value::from(names.join(",")));
-        params::evaluate(self.action, &given, &BTreeSet::new()).map_err(|mut problems| match problems.pop() {
+        let evaluated = params::evaluate(self.action, &given, &BTreeSet::new(), &self.resolved.surroundings);
+        evaluated.map(|evaluated| evaluated.values).map_err(|mut problems| match problems.pop() {
             Some(problem) => problem.into(),
             None => unusable("hosts", "cannot be put into the command"),
         })
@@ -210,7 +211,24 @@ impl Planner<'_> {
         }
         // What a checked value was made of does not reach the command by way of it.
         let ends = self.resolved.given.iter().cloned().chain(checked.iter().map(|name| (*name).to_owned())).collect();
-        for name in params::sources(self.action, "cmd", &ends) {
+        let sources = params::sources(self.action, "cmd", &ends);
+        // A command that was given is the asker's own, and so is what it holds.
+        let rendered = sources.iter().map(String::as_str).chain(["cmd"]).filter(|name| !checked.contains(name));
+        for taken in rendered.filter_map(|name| self.resolved.taken.get(name)).flatten() {
+            if taken.entry.trusted {
+                continue;
+            }
+            let mut characters = BTreeSet::new();
+            suspicious(&taken.entry.value, &mut characters);
+            if !characters.is_empty() {
+                if taken.entry.secret {
+                    characters.clear();
+                }
+                let action = self.action.reference.clone();
+                return Err(PlanProblem::Tainted { parameter: taken.name.clone(), characters, action });
+            }
+        }
+        for name in sources {
             if !from_a_person(&name) || checked.contains(&name.as_str()) {
                 continue;
             }

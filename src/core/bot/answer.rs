@@ -73,6 +73,7 @@ impl Bot {
             Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
             Ask::Reload => self.ask_reload(step, moment, &rights, back),
+            Ask::Values(ask) => self.asked_for_values(step, moment, request, &from, &rights, ask),
             Ask::Health => Ok(()),
         }
     }
@@ -290,7 +291,7 @@ fn query(ticket: &Ticket) -> Query {
     }
 }
 
-fn answer(step: &mut Step, request: RequestId, answer: Answer) {
+pub(super) fn answer(step: &mut Step, request: RequestId, answer: Answer) {
     step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
 }
 

@@ -1,6 +1,7 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
 use super::start::{Declined, Wish, numbered, secrets};
+use super::values::Seeker;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::EffectClass;
@@ -12,18 +13,21 @@ use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
+use crate::core::chat::key::hide_value;
 use crate::core::chat::pace::{Bound, Passage};
 use crate::core::chat::secret::{hide, hide_pairs};
+use crate::core::datastore::request::{Confidential, ShownValue, ValueAsk, ValueProblem};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, answer_to};
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
+use crate::core::message::value::{ValueLine, ValueList};
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -47,6 +51,8 @@ struct Speaker<'a> {
     channel: ChannelId,
     /// How long ago the line was written, where that was not heard as it happened.
     missed: Option<String>,
+    /// Nobody else reads it.
+    direct: bool,
 }
 
 impl Speaker<'_> {
@@ -125,7 +131,7 @@ impl Bot {
         };
         let rights = self.rights(Asker::Chat(identity));
         let missed = post.missed.then_some(ago);
-        let speaker = Speaker { identity, rights, back, channel: post.channel.clone(), missed };
+        let speaker = Speaker { identity, rights, back, channel: post.channel.clone(), missed, direct };
         if let Some((number, choice)) = chosen {
             // What answers a question leaves an offer as it stands.
             if let Some(number) = number {
@@ -206,6 +212,9 @@ impl Bot {
 
     /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
     fn masked(&self, line: &str) -> String {
+        if let Some(hidden) = hide_value(line) {
+            return hidden;
+        }
         match self.catalog.matcher.select(line) {
             Selection::One(found) => hide(line, self.secrets_in(&found)),
             Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
@@ -308,6 +317,7 @@ impl Bot {
             Some(Command::Unfreeze) => {
                 self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
+            Some(Command::Values(ask)) => self.hear_of_values(step, moment, speaker, line, ask),
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
             None => self.match_alias(step, moment, speaker, line, meant),
         }
@@ -406,7 +416,7 @@ impl Bot {
             rerun_of: None,
         };
         if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
-            && self.prepare(&wish).is_ok()
+            && self.prepare(moment.at, &wish).is_ok()
         {
             // A line with a secret in it cannot be remembered.
             if !wish.correctable {
@@ -443,6 +453,9 @@ impl Bot {
         mut corrected: Vec<String>,
         may: &dyn Fn(&Alias) -> bool,
     ) -> (String, Vec<String>) {
+        if let Some(hidden) = hide_value(line) {
+            return (hidden, Vec::new());
+        }
         let mut found = Vec::new();
         corrected.retain(|corrected| match self.catalog.matcher.select_among(corrected, may) {
             Selection::One(read) => {
@@ -577,6 +590,61 @@ impl Bot {
         let begins =
             |line: &HelpLine| line.display.split_whitespace().next().is_some_and(|word| word.to_lowercase() == first);
         lines.filter(begins).take(MOST_ALIKE).collect()
+    }
+
+    /// Does what a line says about values of the datastore. A secret is shown in a direct message only, and never by way of a fact: the post is
+    /// promised with stars in it, and what they stand for is shown by a refresh, which nothing remembers.
+    fn hear_of_values(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        ask: ValueAsk,
+    ) -> Result<(), Contradiction> {
+        let changes = matches!(ask, ValueAsk::Set { .. } | ValueAsk::Delete { .. } | ValueAsk::DeleteByPrefix { .. });
+        if let Some(ago) = speaker.missed.clone().filter(|_| changes) {
+            self.not_done(step, speaker, "question");
+            return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(line), ago });
+        }
+        let by = speaker.principal();
+        let seeker = Seeker { by: &by, rights: &speaker.rights };
+        let told = match &ask {
+            ValueAsk::Get { decrypt: true, .. } if !speaker.direct => Err(ValueProblem::InChannel),
+            _ => self.values(step, moment, seeker, ask.clone())?,
+        };
+        let values = match told {
+            Ok(values) => values,
+            Err(problem) => {
+                self.not_done(step, speaker, "question");
+                let card = Card::ValueRefused { problem: markdown::prose(&problem.to_string()) };
+                return self.say(step, moment, &speaker.back, &card);
+            }
+        };
+        if let ValueAsk::List { prefix, .. } = ask {
+            let card = Card::Values(ValueList::new(&values, prefix, moment.at));
+            return self.say(step, moment, &speaker.back, &card);
+        }
+        // All but a list is about one value.
+        let Some(value) = values.into_iter().next() else { return Ok(()) };
+        let card = match ask {
+            ValueAsk::Get { .. } => Card::Value(ValueLine::new(&value, moment.at)),
+            ValueAsk::Set { .. } => {
+                let warn = value.secret && !speaker.direct;
+                Card::ValueSet { warn, value: ValueLine::new(&value, moment.at) }
+            }
+            _ => Card::ValueDeleted { name: value.name.clone() },
+        };
+        if value.hidden || !value.secret {
+            return self.say(step, moment, &speaker.back, &card);
+        }
+        let stars = ShownValue { text: Confidential(MASK.to_owned()), ..value };
+        self.say(step, moment, &speaker.back, &Card::Value(ValueLine::new(&stars, moment.at)))?;
+        if let Back::Chat { channel, post, .. } = &speaker.back {
+            let (channel, of) = (channel.clone(), answer_to(post, card.template()));
+            step.effects.push(Effect::Refresh { channel, of, text: self.sentences.say(&card) });
+        }
+        Ok(())
     }
 
     /// Asks the store. The answer comes with another event, so that it is owed is remembered.

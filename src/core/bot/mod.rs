@@ -10,6 +10,7 @@
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
 //! - [`mod@recover`]: the process has started again;
+//! - [`mod@values`]: somebody asked for values of the datastore;
 //! - [`mod@health`]: which part of the path does not work, since when, and what to do;
 //! - [`mod@reload`]: configuration and packs were read again;
 //! - [`mod@farewell`]: the process is being stopped.
@@ -30,12 +31,14 @@ mod recover;
 mod reload;
 mod settle;
 mod start;
+mod values;
 mod watch;
 
 use crate::core::access::Rights;
 use crate::core::chat::pace::Pace;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::datastore::seal::MasterKey;
 use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
@@ -87,6 +90,8 @@ pub struct Bot {
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
+    /// The key to the secrets of the datastore, or why there is none. It is handed in and never remembered.
+    master_key: Result<MasterKey, String>,
 }
 
 /// What one event leads to. Facts first, then effects.
@@ -153,6 +158,7 @@ impl Bot {
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
+            master_key: Err("none has been read yet".to_owned()),
         })
     }
 
@@ -191,6 +197,7 @@ impl Bot {
         match event.input {
             Input::Started => self.recover(&mut step, &moment)?,
             Input::Settings(settings) => self.settings = settings,
+            Input::MasterKey(key) => self.master_key = key,
             Input::Content { catalog, problems } => {
                 self.catalog = catalog;
                 self.problems = problems;

@@ -69,7 +69,7 @@ impl Bot {
             let status = execution.verdict(None);
             return self.finish(step, moment, id, status, None);
         }
-        let work = match self.way_to(execution, &open) {
+        let work = match self.way_to(execution, &open, moment.at) {
             Ok(work) => work,
             Err(why) => {
                 for host in open {
@@ -95,8 +95,8 @@ impl Bot {
     }
 
     /// How to reach hosts that are to be asked: as the work would, or as the facts say.
-    fn way_to(&self, execution: &Execution, hosts: &[Host]) -> Result<Work, String> {
-        if let Some(work) = self.same_work(execution, hosts) {
+    fn way_to(&self, execution: &Execution, hosts: &[Host], now: Timestamp) -> Result<Work, String> {
+        if let Some(work) = self.same_work(execution, hosts, now) {
             return Ok(work);
         }
         let no_way = |missing: &[String]| self.sentences.phrase(&Phrase::NoWay { missing });
@@ -125,15 +125,17 @@ impl Bot {
         }))
     }
 
-    /// The work of an execution for some of its hosts, exactly as it was; nothing where that cannot be had.
-    fn same_work(&self, execution: &Execution, hosts: &[Host]) -> Option<Work> {
+    /// The work of an execution for some of its hosts, exactly as it was; nothing where that cannot be had. A secret of the datastore is the one
+    /// that is there now: the one before may be of no use any more.
+    fn same_work(&self, execution: &Execution, hosts: &[Host], now: Timestamp) -> Option<Work> {
         let request = &execution.request;
         let action = self.catalog.actions.get(&request.action)?;
         let unchanged = action.enabled && action.content == request.content && request.secrets.is_empty();
         if !unchanged || action.runner.word() != request.runner {
             return None;
         }
-        let resolved = params::resolve(action, &given_before(action, execution)).ok()?;
+        let around = self.surroundings(now, &request.by);
+        let resolved = params::resolve_in(action, &given_before(action, execution), &around).ok()?;
         if resolved.masked() != request.parameters {
             return None;
         }
@@ -189,7 +191,7 @@ impl Bot {
         if !may || execution.elapsed(now) > expected {
             return None;
         }
-        Some((self.same_work(execution, std::slice::from_ref(host))?, attempt))
+        Some((self.same_work(execution, std::slice::from_ref(host), now)?, attempt))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::run::{Run, Work};
 use crate::core::action::spec::Action;
+use crate::core::datastore::lookup::Values;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::HostError;
@@ -16,7 +17,9 @@ use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
 use crate::core::message::markdown;
+use crate::core::template::surroundings::Surroundings;
 use crate::core::template::value::written;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +63,7 @@ impl Bot {
         if let Some(declined) = self.held_back(&wish) {
             return Ok(Err(declined));
         }
-        let (resolved, plan) = match self.prepare(&wish) {
+        let (resolved, plan) = match self.prepare(moment.at, &wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
         };
@@ -120,7 +123,23 @@ impl Bot {
         (theirs.count() >= limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
-    pub(super) fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
+    /// What the templates of an action may look at, besides its parameters.
+    pub(super) fn surroundings(&self, at: Timestamp, by: &Principal) -> Surroundings {
+        let user = match by {
+            Principal::ChatUser { id, .. } => Some(id.clone()),
+            Principal::LocalUser { .. } => None,
+        };
+        let values = Values {
+            datastore: Arc::clone(&self.memory.datastore),
+            user,
+            now: at,
+            master_key: self.master_key.clone(),
+        };
+        let values = Arc::new(values);
+        Surroundings::default().with("st2kv", Arc::clone(&values) as _).unsealing(values)
+    }
+
+    pub(super) fn prepare(&self, at: Timestamp, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
@@ -130,12 +149,13 @@ impl Bot {
             return Err(declined(Card::TooMany { line, most, yours }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
-        let mut resolved = params::resolve(&wish.action, &wish.given).map_err(|problems| {
-            declined(Card::BadParameters {
-                line: line.clone(),
-                problems: problems.iter().map(|problem| said(problem)).collect(),
-            })
-        })?;
+        let mut resolved =
+            params::resolve_in(&wish.action, &wish.given, &self.surroundings(at, &wish.by)).map_err(|problems| {
+                declined(Card::BadParameters {
+                    line: line.clone(),
+                    problems: problems.iter().map(|problem| said(problem)).collect(),
+                })
+            })?;
         resolved.trust(wish.trusted.iter().cloned());
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),

@@ -1,6 +1,8 @@
 //! The bot's own commands. Everything else is an alias.
 
+use super::key;
 use crate::core::action::execution::Judgement;
+use crate::core::datastore::request::ValueAsk;
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum Command {
     Freeze(String),
     /// `unfreeze`
     Unfreeze,
+    /// `key get NAME`, `key list`, `key set NAME VALUE`, `key delete NAME`
+    Values(ValueAsk),
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -35,7 +39,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 11] = [
+pub const COMMANDS: [(&str, &str); 15] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -50,6 +54,10 @@ pub const COMMANDS: [(&str, &str); 11] = [
     ),
     ("freeze REASON", "let nothing start that does more than look"),
     ("unfreeze", "let everything start again"),
+    ("key get NAME", "a value of the datastore; `--scope=user` for one of your own"),
+    ("key list", "the values of the datastore; `key list site.` for those whose names begin so"),
+    ("key set NAME VALUE", "set one; `--encrypt` before the name for a secret, `--ttl=60` for one that goes by itself"),
+    ("key delete NAME", "delete one"),
 ];
 
 impl Command {
@@ -76,6 +84,7 @@ impl Command {
                 Some(Command::Freeze(reason.to_owned()))
             }
             ("unfreeze", []) => Some(Command::Unfreeze),
+            ("key", _) => key::read(line).map(Command::Values),
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }
@@ -90,7 +99,9 @@ pub fn correct(line: &str) -> Option<String> {
     let near = names.filter(|name| word.len() > 2 && strsim::osa_distance(name, &word) == 1).collect::<Vec<_>>();
     let [name] = near.as_slice() else { return None };
     let corrected = format!("{name} {}", rest.trim()).trim().to_owned();
-    Command::read(&corrected).is_some().then_some(corrected)
+    // What is offered is remembered, and a value may be a secret.
+    let harmless = key::hide_value(&corrected).is_none() && Command::read(&corrected).is_some();
+    harmless.then_some(corrected)
 }
 
 /// The words of a judgement, in any case of letters.

@@ -10,5 +10,6 @@
 pub mod address;
 pub mod admission;
 pub mod command;
+pub(crate) mod key;
 pub mod pace;
 pub mod secret;

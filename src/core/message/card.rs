@@ -1,6 +1,7 @@
 //! What can be said. A card is data; its template, named like its variant, makes the text.
 
 use crate::core::message::output::Outputs;
+use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
 
 /// Everything that the bot can say in chat.
@@ -288,6 +289,27 @@ pub enum Card {
         /// Who may: names of roles.
         who: Vec<String>,
     },
+    /// A value of the datastore.
+    Value(ValueLine),
+    /// Values of the datastore.
+    Values(ValueList),
+    /// A value was set.
+    ValueSet {
+        /// Which.
+        value: ValueLine,
+        /// It is a secret, and others could read it as it was written.
+        warn: bool,
+    },
+    /// A value was deleted.
+    ValueDeleted {
+        /// Its name.
+        name: String,
+    },
+    /// A value cannot be shown, set or deleted.
+    ValueRefused {
+        /// Why, as Markdown, without the full stop.
+        problem: String,
+    },
     /// The bot is there again; said in the admin channel.
     Started {
         /// Its version.
@@ -544,6 +566,11 @@ impl Card {
             Card::Frozen { .. } => "frozen",
             Card::FreezeChanged { .. } => "freeze_changed",
             Card::NotAdmin { .. } => "not_admin",
+            Card::Value(_) => "value",
+            Card::Values(_) => "values",
+            Card::ValueSet { .. } => "value_set",
+            Card::ValueDeleted { .. } => "value_deleted",
+            Card::ValueRefused { .. } => "value_refused",
             Card::Started { .. } => "started",
         }
     }

@@ -7,6 +7,7 @@
 //! - [`output`] folds what many hosts wrote, so that a person grasps it;
 //! - [`markdown`] escapes;
 //! - [`phrase`] holds the pieces of sentences that cards are made of, [`verdict`] how an execution ended or stands;
+//! - [`value`] shows values of the datastore;
 //! - [`span`] tells lengths of time.
 //!
 //! - **Nothing that came from outside can act**: `{{value}}` escapes Markdown and defuses mentions; output goes into a fence that it cannot leave.
@@ -18,4 +19,5 @@ pub mod output;
 pub mod phrase;
 pub mod sentences;
 pub mod span;
+pub mod value;
 pub mod verdict;

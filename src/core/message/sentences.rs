@@ -89,6 +89,11 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("frozen", include_str!("../../../templates/frozen.hbs")),
     ("freeze_changed", include_str!("../../../templates/freeze_changed.hbs")),
     ("not_admin", include_str!("../../../templates/not_admin.hbs")),
+    ("value", include_str!("../../../templates/value.hbs")),
+    ("values", include_str!("../../../templates/values.hbs")),
+    ("value_set", include_str!("../../../templates/value_set.hbs")),
+    ("value_deleted", include_str!("../../../templates/value_deleted.hbs")),
+    ("value_refused", include_str!("../../../templates/value_refused.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 

@@ -2,8 +2,9 @@
 //! among them yet; a template that uses one is told that it is unknown.
 
 use crate::core::template::render::{from_jinja, into_jinja};
+use crate::core::template::surroundings::{OPENER, Opener, Step};
 use crate::core::template::value;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 /// Steps that a pattern of a template may take.
 const MOST_STEPS: usize = 100_000;
@@ -34,6 +35,19 @@ pub(crate) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("regex_replace", replace);
     environment.add_filter("regex_substring", substring);
     environment.add_filter("to_human_time_from_seconds", human_time);
+    environment.add_filter("decrypt_kv", decrypt);
+}
+
+/// Opens what was sealed. A key that does not exist is told apart from one that is not sealed.
+fn decrypt(state: &State<'_, '_>, value: Value) -> Result<String, Error> {
+    let sealed = text_of(&value)?;
+    if let Some(step) = value.downcast_object_ref::<Step>().filter(|_| sealed.is_empty()) {
+        return Err(refuse(format!("`decrypt_kv`: there is no `{}` in the datastore, or it is empty", step.spoken())));
+    }
+    let opener = state.lookup(OPENER).and_then(|opener| opener.downcast_object::<Opener>());
+    let opener =
+        opener.ok_or_else(|| refuse("`decrypt_kv` cannot be used here: there is no key to open anything with"))?;
+    opener.open(&sealed).map_err(|why| refuse(format!("`decrypt_kv` {why}")))
 }
 
 fn refuse(why: impl Into<String>) -> Error {

@@ -8,10 +8,14 @@
 //!
 //! **Only what a pack's author wrote is ever a template.** What people type, what alerts say and what commands print are values.
 //!
+//! What a template may look at besides parameters is handed in by the caller as [`surroundings`]: pure lookups, asked only for what is used, and
+//! **whatever a template took from its surroundings is told with its text**, so that it can be hidden and kept out of a shell.
+//!
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
 mod filters;
 mod literal;
 mod methods;
 pub mod render;
+pub mod surroundings;
 pub mod value;

@@ -1,5 +1,6 @@
 //! Templates to text, and structures of templates to structures.
 
+use crate::core::template::surroundings::{Context, Record, Step, Surroundings, Taken};
 use crate::core::template::{filters, methods, value};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
@@ -63,15 +64,55 @@ pub fn holds_template(value: &Value) -> bool {
     }
 }
 
-/// Renders a template over the names of `context`.
+/// What a rendering gave, and what of its surroundings went into it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered<T> {
+    /// The text, or the structure of texts.
+    pub output: T,
+    /// Every value of the surroundings that the template got.
+    pub taken: Vec<Taken>,
+}
+
+/// Renders a template over the names of `context` and nothing else.
 ///
 /// # Errors
 /// Bad syntax, a name that is not in the context, a filter that fails, or too much of anything.
 pub fn render(template: &str, context: &Map<String, Value>) -> Result<String, TemplateError> {
+    render_in(template, context, &Surroundings::default()).map(|rendered| rendered.output)
+}
+
+/// Renders a template over the names of `context` and, where these do not have a name, those of its surroundings.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_in(
+    template: &str,
+    context: &Map<String, Value>,
+    surroundings: &Surroundings,
+) -> Result<Rendered<String>, TemplateError> {
+    let record = Record::default();
+    let output = render_text(template, context, surroundings, &record)?;
+    Ok(Rendered { output, taken: record.all() })
+}
+
+fn render_text(
+    template: &str,
+    context: &Map<String, Value>,
+    surroundings: &Surroundings,
+    record: &Record,
+) -> Result<String, TemplateError> {
     let compiled = JINJA.template_from_str(template).map_err(|error| failure(template, &error))?;
     let mut out = Bounded(Vec::new());
-    let context = minijinja::Value::from_pairs(context.iter().map(|(name, value)| (name.as_str(), into_jinja(value))));
-    compiled.render_captured_to(context, &mut out).map_err(|error| failure(template, &error))?;
+    let context = minijinja::Value::from_object(Context {
+        values: context.iter().map(|(name, value)| (name.clone(), into_jinja(value))).collect(),
+        surroundings: surroundings.clone(),
+        record: record.clone(),
+    });
+    compiled.render_captured_to(context, &mut out).map_err(|error| match record.holds_secret() {
+        // A filter may quote what it cannot work with.
+        true => TemplateError { message: "it fails on a secret, so what went wrong is not shown".into(), line: None },
+        false => failure(template, &error),
+    })?;
     String::from_utf8(out.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
 }
 
@@ -81,25 +122,46 @@ pub fn render(template: &str, context: &Map<String, Value>) -> Result<String, Te
 /// # Errors
 /// As [`render`].
 pub fn render_value(value: &Value, context: &Map<String, Value>) -> Result<Value, TemplateError> {
-    match value {
-        Value::String(text) if is_template(text) => render(text, context).map(Value::String),
-        Value::Array(_) | Value::Object(_) => render_inside(value, context),
-        other => Ok(other.clone()),
-    }
+    render_value_in(value, context, &Surroundings::default()).map(|rendered| rendered.output)
 }
 
-fn render_inside(inside: &Value, context: &Map<String, Value>) -> Result<Value, TemplateError> {
+/// The same with surroundings.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_value_in(
+    value: &Value,
+    context: &Map<String, Value>,
+    surroundings: &Surroundings,
+) -> Result<Rendered<Value>, TemplateError> {
+    let record = Record::default();
+    let output = match value {
+        Value::String(text) if is_template(text) => Value::String(render_text(text, context, surroundings, &record)?),
+        Value::Array(_) | Value::Object(_) => render_inside(value, context, surroundings, &record)?,
+        other => other.clone(),
+    };
+    Ok(Rendered { output, taken: record.all() })
+}
+
+fn render_inside(
+    inside: &Value,
+    context: &Map<String, Value>,
+    surroundings: &Surroundings,
+    record: &Record,
+) -> Result<Value, TemplateError> {
     Ok(match inside {
         Value::String(text) if is_template(text) => match bare_name(text).and_then(|name| context.get(name)) {
             Some(value) => value.clone(),
-            None => Value::String(render(text, context)?),
+            None => Value::String(render_text(text, context, surroundings, record)?),
         },
-        Value::Array(items) => items.iter().map(|item| render_inside(item, context)).collect::<Result<_, _>>()?,
+        Value::Array(items) => {
+            items.iter().map(|item| render_inside(item, context, surroundings, record)).collect::<Result<_, _>>()?
+        }
         Value::Object(map) => {
             let mut rendered = Map::new();
             for (key, item) in map {
-                let key = if is_template(key) { render(key, context)? } else { key.clone() };
-                rendered.insert(key, render_inside(item, context)?);
+                let key = if is_template(key) { render_text(key, context, surroundings, record)? } else { key.clone() };
+                rendered.insert(key, render_inside(item, context, surroundings, record)?);
             }
             Value::Object(rendered)
         }
@@ -176,11 +238,22 @@ fn failure(template: &str, error: &Error) -> TemplateError {
             format!("{kind}{detail}")
         }
     };
-    let message = match (error.kind(), error.range().and_then(|range| template.get(range))) {
+    let message = match (error.kind(), error.range().and_then(|range| whole_expression(template, range))) {
         (ErrorKind::UndefinedError, Some(part)) => format!("`{}` has no value", part.trim()),
         _ => message,
     };
     TemplateError { message, line: error.line().filter(|_| template.trim_end().contains('\n')) }
+}
+
+/// The expression at a place of a template; of `a.b.c` the engine tells `.b.c`.
+fn whole_expression(template: &str, range: std::ops::Range<usize>) -> Option<&str> {
+    let part = template.get(range.clone())?;
+    if !part.starts_with(['.', '[']) {
+        return Some(part);
+    }
+    let names = |character: char| character.is_alphanumeric() || "_.[]'\"-".contains(character);
+    let before = template.get(..range.start)?;
+    template.get(before.trim_end_matches(names).len()..range.end)
 }
 
 fn write_value(out: &mut Output<'_>, _: &mut State<'_, '_>, shown: &minijinja::Value) -> Result<(), Error> {
@@ -257,6 +330,9 @@ fn convert(value: &minijinja::Value, depth: usize, room: &mut usize) -> Result<V
             }
             Value::Object(map)
         }
-        _ => Value::from(value.to_string()),
+        _ => Value::from(match value.downcast_object_ref::<Step>() {
+            Some(step) => step.text(),
+            None => value.to_string(),
+        }),
     })
 }
