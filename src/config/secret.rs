@@ -13,11 +13,13 @@ const LONGEST: u64 = 64 * 1024;
 
 /// Fetches a secret: the environment first, then the credential that systemd has put into `CREDENTIALS_DIRECTORY`, then the file. What is missing is told as an error diagnostic; a file that everybody can read is a warning in
 /// the document.
+#[expect(clippy::too_many_arguments, reason = "each is a name that only the caller knows")]
 pub(super) fn fetch(
     document: &Document<'_>,
     environment: &Environment,
     variable: &str,
     credential: &str,
+    what: &str,
     key: &str,
     file: Option<(&Spot<String>, &Path)>,
     place: &Spot<()>,
@@ -40,7 +42,7 @@ pub(super) fn fetch(
         return Ok(Secret::new(text));
     }
     let Some((spot, path)) = file else {
-        return fail(place, "there is no token".to_owned(), format!("name a file by `{key}` or set {variable}"));
+        return fail(place, format!("there is no {what}"), format!("name a file by `{key}` or set {variable}"));
     };
     let at = spot.with(());
     match read(path) {
@@ -54,10 +56,10 @@ pub(super) fn fetch(
                 document.warning(&at, message, Some(format!("chmod 600 {}", path.display())));
             }
             match text.trim() {
-                "" => fail(&at, format!("{} is empty", path.display()), "write the token into it".to_owned()),
+                "" => fail(&at, format!("{} is empty", path.display()), format!("write the {what} into it")),
                 text if text.contains(char::is_whitespace) => {
                     let message = format!("{} holds more than one word", path.display());
-                    fail(&at, message, "it must hold the token and nothing else".to_owned())
+                    fail(&at, message, format!("it must hold the {what} and nothing else"))
                 }
                 text => Ok(Secret::new(text)),
             }

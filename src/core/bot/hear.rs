@@ -404,6 +404,7 @@ impl Bot {
             alias: Some(alias.reference.clone()),
             trusted,
             rerun_of: None,
+            trace_tag: None,
         };
         if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
             && self.prepare(&wish).is_ok()

@@ -89,6 +89,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("frozen", include_str!("../../../templates/frozen.hbs")),
     ("freeze_changed", include_str!("../../../templates/freeze_changed.hbs")),
     ("not_admin", include_str!("../../../templates/not_admin.hbs")),
+    ("announced", include_str!("../../../templates/announced.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 
