@@ -52,6 +52,8 @@ fn life(number: u64) -> Vec<Dated> {
         alias: None,
         rerun_of: None,
         content: String::new(),
+        trace_tag: None,
+        notify: None,
         reach: None,
     };
     let promised = Delivery {

@@ -2,6 +2,9 @@
 //!
 //! **A file is read only when it really is one and really lies in its pack**: a link that leads out of the pack, a device or a pipe is
 //! reported and not opened, so that a pack cannot show what the bot's account can read elsewhere, nor make it wait.
+//!
+//! With the files that say something come those in `actions`, at any depth, that actions may run: whoever runs a script runs what was read
+//! together with the file that names it.
 
 use crate::core::content::yaml::MAX_BYTES;
 use crate::core::content::{PackSource, SourceFile};
@@ -14,6 +17,9 @@ const FOLDERS: &[&str] = &["actions", "aliases", "policies", "rules", "sensors",
 
 /// The most files that are read from one folder.
 const MOST_FILES: usize = 5_000;
+
+/// How deep scripts may lie in `actions`.
+const DEEPEST: usize = 8;
 
 /// Reads packs. A path is a pack itself when it holds a `pack.yaml`, otherwise a directory of packs, which are taken by name; those in
 /// it without a `pack.yaml` are returned too, for the loader to speak of. What cannot be read is in the sources as such.
@@ -74,6 +80,7 @@ fn read_pack(path: &Path) -> PackSource {
             Err(error) => files.push(failed(&directory, format!("{folder}/.yaml"), error.to_string())),
         }
     }
+    read_scripts(&root, &path.join("actions"), "actions", DEEPEST, &mut files);
     PackSource { directory: directory_name(&root), shown: shown(path), files }
 }
 
@@ -97,6 +104,27 @@ fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<Sour
         }
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         files.push(read_file(root, &file, format!("{folder}/{name}")));
+    }
+}
+
+/// Everything below a directory that could be a script or belong to one. What cannot be read is told to whoever wants to run it.
+fn read_scripts(root: &Path, directory: &Path, inside: &str, deeper: usize, files: &mut Vec<SourceFile>) {
+    let before = files.len();
+    for path in entries(directory).unwrap_or_default() {
+        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        let inside = format!("{inside}/{name}");
+        let metadata = fs::symlink_metadata(&path);
+        let (directory, link) = metadata.map_or((false, false), |found| (found.is_dir(), found.is_symlink()));
+        let content = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let compiled = path.extension().is_some_and(|extension| extension == "pyc");
+        if directory && deeper > 0 && name != "__pycache__" {
+            read_scripts(root, &path, &inside, deeper - 1, files);
+        } else if !directory && !content && !compiled && !(link && path.is_dir()) {
+            files.push(read_file(root, &path, inside));
+        }
+        if files.len() - before > MOST_FILES {
+            return;
+        }
     }
 }
 

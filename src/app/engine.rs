@@ -7,12 +7,14 @@ use super::reload::{self, LastGood, Read, Reloader};
 use crate::adapters::api;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::control;
+use crate::adapters::http::HttpRunner;
 use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
+use crate::adapters::mail::{Encryption, MailOptions, MailRunner};
 use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, DiskStore, SetAside};
-use crate::config::{Config, GroupSource, HostKeys};
+use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
 use crate::core::effect::HealthPart;
 use crate::core::input::{Ask, Input};
 use crate::core::settings::Settings;
@@ -75,6 +77,8 @@ pub(super) struct Shared {
     pub(super) settings: watch::Sender<Arc<Settings>>,
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) local: Arc<Swap<dyn Runner>>,
+    pub(super) http: Arc<Swap<dyn Runner>>,
+    pub(super) mail: Arc<Swap<dyn Runner>>,
     pub(super) chat: Option<Arc<Swap<dyn Chat>>>,
     /// The chat connection's timers.
     pub(super) pace: Pace,
@@ -144,6 +148,8 @@ impl Engine {
         let store: Arc<dyn Store> = Arc::clone(&watched) as _;
         let remote = Arc::new(SshRunner::open(ssh_options(config), Arc::clone(&blobs)).await?);
         let local = LocalRunner::new(local_options(config), Arc::clone(&blobs));
+        let http = HttpRunner::new(config.local.output_limit, Arc::clone(&blobs));
+        let mail = MailRunner::new(mail_options(config));
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -156,6 +162,8 @@ impl Engine {
             settings: watch::Sender::new(Arc::clone(&settings)),
             blobs,
             local: Arc::new(Swap::new(Arc::new(local))),
+            http: Arc::new(Swap::new(Arc::new(http))),
+            mail: Arc::new(Swap::new(Arc::new(mail))),
             chat,
             pace: options.pace,
             own_uid,
@@ -169,6 +177,8 @@ impl Engine {
         let hands = Hands {
             local: Arc::clone(&shared.local) as _,
             remote: Arc::clone(&shared.remote) as _,
+            http: Arc::clone(&shared.http) as _,
+            mail: Arc::clone(&shared.mail) as _,
             outbox: outbox.clone(),
             reloads: reloads.clone(),
         };
@@ -505,6 +515,24 @@ pub(super) fn ssh_options(config: &Config) -> SshOptions {
 
 pub(super) fn local_options(config: &Config) -> LocalOptions {
     LocalOptions { run_as: config.local.run_as.clone(), output_limit: config.local.output_limit }
+}
+
+pub(super) fn mail_options(config: &Config) -> Option<MailOptions> {
+    let section = config.mail.as_ref()?;
+    let encryption = match section.encryption {
+        MailEncryption::Tls => Encryption::Tls,
+        MailEncryption::StartTls => Encryption::StartTls,
+        MailEncryption::None => Encryption::None,
+    };
+    let login = section.login.clone();
+    Some(MailOptions {
+        host: section.host.clone(),
+        port: section.port,
+        encryption,
+        ca_file: section.ca_file.clone(),
+        from: section.from.clone(),
+        login: login.map(|(name, password)| (name, password.map_err(|problem| problem.to_string()))),
+    })
 }
 
 /// A directory whose name is short enough for sockets: in the store, or else one of ours in the runtime directory, named after the store.

@@ -6,8 +6,10 @@
 
 use super::engine::{self, Shared};
 use crate::adapters::content::read_packs;
+use crate::adapters::http::HttpRunner;
 use crate::adapters::inventory;
 use crate::adapters::local::LocalRunner;
+use crate::adapters::mail::MailRunner;
 use crate::adapters::ssh::SshRunner;
 use crate::config::Config;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
@@ -172,6 +174,10 @@ impl Reloader {
         let (shared, old) = (&self.shared, &self.current);
         if next.local != old.local {
             shared.local.set(Arc::new(LocalRunner::new(engine::local_options(next), Arc::clone(&shared.blobs))));
+            shared.http.set(Arc::new(HttpRunner::new(next.local.output_limit, Arc::clone(&shared.blobs))));
+        }
+        if next.mail != old.mail {
+            shared.mail.set(Arc::new(MailRunner::new(engine::mail_options(next))));
         }
         if next.ssh != old.ssh {
             match SshRunner::open(engine::ssh_options(next), Arc::clone(&shared.blobs)).await {
@@ -266,6 +272,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.datastore != new.datastore, "datastore.key");
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
+    live(old.mail != new.mail, "mail");
     live(old.inventory != new.inventory, "inventory");
     live(old.limits != new.limits, "limits");
     live(old.roles != new.roles, "access.roles");

@@ -130,6 +130,9 @@ pub struct Run {
     /// Its parameters
     #[arg(value_name = "KEY=VALUE")]
     pub parameters: Vec<String>,
+    /// A word under which the execution is found with others
+    #[arg(long, value_name = "WORD")]
+    pub trace_tag: Option<String>,
     /// Print the id and do not wait
     #[arg(long)]
     pub detach: bool,

@@ -20,7 +20,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(config: &Config, run: Run, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     let parameters = parameters(&run.parameters)?;
-    let ask = Ask::Run { action: ActionRef::new(run.action), parameters };
+    let ask = Ask::Run { action: ActionRef::new(run.action), parameters, trace_tag: run.trace_tag };
     start(config, &ask, run.detach, run.json, surroundings)
 }
 

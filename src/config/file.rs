@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
+    pub(super) mail: Option<super::mail::Written>,
     pub(super) limits: Limits,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
@@ -104,6 +105,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     let mut file = File {
         mattermost: root.section("mattermost").map(mattermost),
         http: root.section("http").map(http),
+        mail: root.section("mail").map(super::mail::read),
         ..File::default()
     };
     if let Some(store) = root.section("store") {

@@ -58,6 +58,8 @@ impl Judge<'_, '_, '_> {
         if let Some(limit) = file.local_output_limit {
             config.local.output_limit = limit.value;
         }
+        let mail_wanted = file.mail.is_some();
+        config.mail = file.mail.and_then(|written| self.mail(written));
         limits(&mut config.limits, &file.limits);
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
@@ -75,7 +77,15 @@ impl Judge<'_, '_, '_> {
             let message = format!("{} (`halcyon serve` cannot start without)", missing.message);
             config.warnings.push(Diagnostic { severity, message, ..missing.clone() });
         }
-        (http_wanted == config.http.is_some() && chat_wanted == config.mattermost.is_some()).then_some(config)
+        if let Some((_, Err(missing))) = config.mail.as_ref().and_then(|mail| mail.login.as_ref()) {
+            let severity = Severity::Warning;
+            let message = format!("{} (no mail is sent without)", missing.message);
+            config.warnings.push(Diagnostic { severity, message, ..missing.clone() });
+        }
+        let whole = http_wanted == config.http.is_some()
+            && chat_wanted == config.mattermost.is_some()
+            && mail_wanted == config.mail.is_some();
+        whole.then_some(config)
     }
 
     /// The master key. Where nobody speaks of one there is no need for one.
@@ -321,7 +331,7 @@ impl Judge<'_, '_, '_> {
     }
 
     /// One of a few words.
-    fn word<T: Copy>(&self, spot: &Spot<String>, known: &[(&'static str, T)]) -> Option<T> {
+    pub(super) fn word<T: Copy>(&self, spot: &Spot<String>, known: &[(&'static str, T)]) -> Option<T> {
         if let Some((_, meaning)) = known.iter().find(|(word, _)| *word == spot.value) {
             return Some(*meaning);
         }
@@ -334,7 +344,7 @@ impl Judge<'_, '_, '_> {
         None
     }
 
-    fn required(
+    pub(super) fn required(
         &self,
         place: &Spot<()>,
         value: Option<&Spot<String>>,
@@ -430,7 +440,7 @@ impl Judge<'_, '_, '_> {
         Some(name.to_owned())
     }
 
-    fn path(&self, spot: Option<&Spot<String>>) -> Option<PathBuf> {
+    pub(super) fn path(&self, spot: Option<&Spot<String>>) -> Option<PathBuf> {
         let spot = spot?;
         let text = spot.value.trim();
         if text.is_empty() {
@@ -447,7 +457,7 @@ impl Judge<'_, '_, '_> {
         Some(joined.components().collect())
     }
 
-    fn readable(&self, spot: &Spot<String>, path: &Path) {
+    pub(super) fn readable(&self, spot: &Spot<String>, path: &Path) {
         if let Err(error) = std::fs::File::open(path) {
             self.document.warning(spot, format!("cannot read {}: {error}", path.display()), None);
         }

@@ -17,11 +17,13 @@ mod document;
 mod file;
 mod inventory;
 mod judge;
+mod mail;
 mod network;
 mod secret;
 mod validated;
 
 pub use inventory::{GroupSource, InventorySource};
+pub use mail::{Mail, MailEncryption};
 pub use network::Network;
 pub use validated::{
     Config, Content, Control, Datastore, HostKeys, Http, Local, Log, LogFormat, Mattermost, Serve, Ssh, Store,

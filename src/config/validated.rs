@@ -3,6 +3,7 @@
 use super::document::Document;
 use super::inventory::InventorySource;
 use super::judge::Judge;
+use super::mail::Mail;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
@@ -35,6 +36,8 @@ pub struct Config {
     pub ssh: Ssh,
     /// Commands on the bot's own machine.
     pub local: Local,
+    /// The server that takes mails; without it none is sent.
+    pub mail: Option<Mail>,
     /// Where the names of machines come from.
     pub inventory: InventorySource,
     /// How much at once.
@@ -272,6 +275,7 @@ impl Config {
                 output_limit: OUTPUT_LIMIT,
             },
             local: Local { run_as: None, output_limit: OUTPUT_LIMIT },
+            mail: None,
             inventory: InventorySource::default(),
             limits: Limits::default(),
             roles: Vec::new(),

@@ -294,6 +294,9 @@ pub enum Ask {
         action: ActionRef,
         /// With what; strings are cast by the action's schema.
         parameters: BTreeMap<String, serde_json::Value>,
+        /// The word under which it is found with others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace_tag: Option<String>,
     },
     /// The newest executions.
     Executions {

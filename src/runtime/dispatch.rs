@@ -26,6 +26,8 @@ pub struct Dispatch {
     store: Arc<dyn Store>,
     local: Arc<dyn Runner>,
     remote: Arc<dyn Runner>,
+    http: Arc<dyn Runner>,
+    mail: Arc<dyn Runner>,
     outbox: Option<OutboxHandle>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
@@ -68,6 +70,10 @@ pub struct Hands {
     pub local: Arc<dyn Runner>,
     /// Carries out commands on nodes.
     pub remote: Arc<dyn Runner>,
+    /// Asks web servers.
+    pub http: Arc<dyn Runner>,
+    /// Sends mails.
+    pub mail: Arc<dyn Runner>,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
     /// The way to whoever reads configuration and packs again.
@@ -84,12 +90,14 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, outbox, reloads } = hands;
+        let Hands { local, remote, http, mail, outbox, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
             local,
             remote,
+            http,
+            mail,
             outbox,
             running: Arc::default(),
             callers,
@@ -169,6 +177,8 @@ impl Dispatch {
         let runner = match task.work() {
             Work::Local(_) => Arc::clone(&self.local),
             Work::Remote(_) => Arc::clone(&self.remote),
+            Work::Http(_) => Arc::clone(&self.http),
+            Work::Mail(_) => Arc::clone(&self.mail),
         };
         let execution = task.execution().clone();
         let running = Arc::clone(&self.running);

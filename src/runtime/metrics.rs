@@ -329,7 +329,8 @@ const COUNTED: [&str; 9] = [
 fn exit_word(exit: &Exit) -> &'static str {
     match exit {
         Exit::Code { code: 0 } | Exit::Unheard { code: 0 } => "succeeded",
-        Exit::Code { .. } | Exit::Unheard { .. } => "failed",
+        Exit::Answered { .. } if exit.succeeded() => "succeeded",
+        Exit::Code { .. } | Exit::Unheard { .. } | Exit::Answered { .. } => "failed",
         Exit::Timeout => "timeout",
         Exit::Canceled => "canceled",
         Exit::Unreachable { .. } | Exit::NeverBegan { .. } => "unreachable",

@@ -256,7 +256,7 @@ fn a_rerun_runs_what_ran() {
         step.effects.iter().find_map(|effect| match effect {
             Effect::Run(run) => match &run.work {
                 Work::Remote(remote) => Some(remote.command.script.clone()),
-                Work::Local(_) => None,
+                Work::Local(_) | Work::Http(_) | Work::Mail(_) => None,
             },
             _ => None,
         })
@@ -656,6 +656,7 @@ fn what_was_asked_for_outside_the_chat_is_asked_about_in_the_admin_channel() {
         ask: halcyon::core::input::Ask::Run {
             action: halcyon::core::id::ActionRef::new("trial.hold"),
             parameters: BTreeMap::from([("hosts".to_owned(), "wn001".into())]),
+            trace_tag: None,
         },
     });
     let id = started(&step).unwrap();

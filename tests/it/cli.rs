@@ -100,6 +100,8 @@ fn execution(status: Status) -> Execution {
             alias: None,
             rerun_of: None,
             content: String::new(),
+            trace_tag: None,
+            notify: None,
             reach: None,
         },
         status,
@@ -173,7 +175,8 @@ async fn run_waits_for_the_end_and_tells_it_by_its_exit_code() {
         asked[0],
         Ask::Run {
             action: ActionRef::new("core.remote"),
-            parameters: parameters.map(|(key, value)| (key.to_owned(), Value::from(value))).into()
+            parameters: parameters.map(|(key, value)| (key.to_owned(), Value::from(value))).into(),
+            trace_tag: None,
         }
     );
     assert_eq!(asked[1], Ask::Execution { id: id().to_string() });

@@ -50,12 +50,15 @@ fn said(loaded: &Loaded) -> String {
 }
 
 /// What is in force beyond the built-in pack, a line each.
+/// The packs that are always there.
+const BUILT_IN: [&str; 3] = ["chatops", "core", "linux"];
+
 fn in_force(catalog: &Catalog) -> String {
     let mut lines = String::new();
-    for pack in catalog.packs.values().filter(|pack| pack.reference != "core") {
+    for pack in catalog.packs.values().filter(|pack| !BUILT_IN.contains(&pack.reference.as_str())) {
         writeln!(lines, "pack {} {}", pack.reference, pack.version).unwrap();
     }
-    for action in catalog.actions.values().filter(|action| action.reference.pack() != "core") {
+    for action in catalog.actions.values().filter(|action| !BUILT_IN.contains(&action.reference.pack())) {
         let state = if action.enabled { "" } else { " disabled" };
         let raw = if action.raw { " raw" } else { "" };
         let effect = serde_json::to_value(action.effect).unwrap();
@@ -252,7 +255,7 @@ fn every_mistake_of_a_pack_is_told_at_once() {
 fn the_site_pack_and_core_load_without_a_word() {
     let loaded = load(&read_packs(&[PathBuf::from(".")]));
     assert_eq!(said(&loaded), "");
-    assert_eq!(loaded.catalog.packs.keys().collect::<Vec<_>>(), ["core", "site"]);
+    assert_eq!(loaded.catalog.packs.keys().collect::<Vec<_>>(), ["chatops", "core", "linux", "site"]);
     crate::golden("content/site.txt", &format!("{}\n", in_force(&loaded.catalog)));
     for action in loaded.catalog.actions.values() {
         assert!(!action.description.is_empty(), "{} says nothing for itself", action.reference);
@@ -440,6 +443,7 @@ fn packs_are_read_from_disk() {
         "  actions/socket.yaml /packs/b/actions/socket.yaml (it is not a plain file)",
         "  actions/z.yaml /packs/b/actions/z.yaml z",
         "  aliases/x.yaml /packs/b/aliases/x.yaml x",
+        "  actions/a.py /packs/b/actions/a.py no content",
     ];
     let a = ["a", "  pack.yml /packs/a/pack.yml a"];
     assert_eq!(show(&[root.join("packs/b")]), b);

@@ -325,6 +325,7 @@ async fn the_control_socket_runs_and_shows() {
     let run = Ask::Run {
         action: ActionRef::new("site.uptime"),
         parameters: BTreeMap::from([("hosts".to_owned(), "wn001".into())]),
+        trace_tag: None,
     };
     let Answer::Started { id } = world.ask(run).await else { panic!("not started") };
     let end = tokio::time::Instant::now() + PATIENCE;
@@ -338,7 +339,7 @@ async fn the_control_socket_runs_and_shows() {
         }
         assert!(tokio::time::Instant::now() < end);
     }
-    let wrong = Ask::Run { action: ActionRef::new("site.uptme"), parameters: BTreeMap::new() };
+    let wrong = Ask::Run { action: ActionRef::new("site.uptme"), parameters: BTreeMap::new(), trace_tag: None };
     let Answer::Refused { text } = world.ask(wrong).await else { panic!("not refused") };
     assert!(text.contains("site.uptime"), "{text}");
     let Answer::Health { healthy, parts } = world.ask(Ask::Health).await else { panic!("no health") };
@@ -351,6 +352,7 @@ async fn a_local_command_runs_as_it_is_configured() {
     let run = Ask::Run {
         action: ActionRef::new("core.echo"),
         parameters: BTreeMap::from([("message".to_owned(), "it's \"quoted\"; $(id) `x` & more".into())]),
+        trace_tag: None,
     };
     let Answer::Started { id } = world.ask(run).await else { panic!("not started") };
     let end = tokio::time::Instant::now() + PATIENCE;

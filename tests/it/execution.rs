@@ -61,6 +61,8 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         alias: Some(AliasRef::new("site.upgrade_alias")),
         rerun_of: None,
         content: "0".repeat(64),
+        trace_tag: None,
+        notify: None,
         reach: None,
     }
 }

@@ -5,8 +5,8 @@ use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning, Told,
-    UnreadPart,
+    Announced, Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning,
+    Told, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -551,6 +551,50 @@ fn cards() -> Vec<(&'static str, Card)> {
         ),
         ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
         (
+            "said by an action",
+            Card::Announced(Announced {
+                who: "@operator".into(),
+                mark: "",
+                lines: vec!["the door of room *1* is open".into(), "@all look".into()],
+                values: String::new(),
+                id: String::new(),
+                route: String::new(),
+            }),
+        ),
+        (
+            "values said by an action",
+            Card::Announced(Announced {
+                who: String::new(),
+                mark: "",
+                lines: vec![],
+                values: markdown::fence("room: 1\ndoor: open"),
+                id: String::new(),
+                route: String::new(),
+            }),
+        ),
+        (
+            "notice of an end",
+            Card::Announced(Announced {
+                who: String::new(),
+                mark: "white_check_mark",
+                lines: vec!["Action site.scrub completed.".into()],
+                values: markdown::fence("pool: tank"),
+                id: "7d6855".into(),
+                route: String::new(),
+            }),
+        ),
+        (
+            "notice for a route that is no channel",
+            Card::Announced(Announced {
+                who: String::new(),
+                mark: "x",
+                lines: vec!["the scrub of tank failed".into()],
+                values: String::new(),
+                id: "7d6855".into(),
+                route: "slack".into(),
+            }),
+        ),
+        (
             "started quietly",
             Card::Started { version: "0.1.0".into(), interrupted: 0, problems: vec![], more: 0, frozen: String::new() },
         ),
@@ -632,6 +676,7 @@ fn phrases_are_said_as_they_should_be() {
         "exit code 3, as the machine told afterwards; what it wrote meanwhile is lost",
     );
     check(Phrase::Exit(&Exit::NeverBegan { why: "not there".into() }), "never began: not there");
+    check(Phrase::Exit(&Exit::Answered { status: 404, headers: BTreeMap::new() }), "status 404");
     check(
         Phrase::NoWay { missing: &[] },
         "I was restarted while it was running, and the machine cannot be asked: the way to it was not noted",

@@ -51,7 +51,7 @@ fn of_runner(runner: RunnerType) -> Value {
             .unwrap()
             .clone(),
         ),
-        RunnerType::Noop | RunnerType::Pause => all.clear(),
+        _ => all.clear(),
     }
     Value::Object(all)
 }
@@ -80,6 +80,9 @@ fn action(case: &Value) -> Action {
         raw: case["raw"] == true,
         file: "actions/x.yaml".into(),
         content: String::new(),
+        script: None,
+        notify: None,
+        secret_output: Vec::new(),
     }
 }
 
@@ -115,6 +118,7 @@ fn shell(command: &ShellCommand) -> Map<String, Value> {
 fn drawn(plan: &Plan) -> Map<String, Value> {
     match plan {
         Plan::Noop => json!({"noop": true}).as_object().unwrap().clone(),
+        Plan::Run(Work::Http(_) | Work::Mail(_)) | Plan::Announce(_) | Plan::Uuid { .. } => Map::new(),
         Plan::Pause { longest, .. } => json!({"pause": longest.as_secs()}).as_object().unwrap().clone(),
         Plan::Run(Work::Local(command)) => shell(command),
         Plan::Run(Work::Remote(remote)) => {

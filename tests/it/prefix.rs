@@ -200,7 +200,7 @@ impl World {
 
 fn places(work: &Work) -> Vec<Host> {
     match work {
-        Work::Local(_) => vec![Host::new("localhost")],
+        Work::Local(_) | Work::Http(_) | Work::Mail(_) => vec![Host::new("localhost")],
         Work::Remote(remote) => remote.hosts.iter().map(|machine| machine.host.clone()).collect(),
     }
 }
@@ -255,6 +255,7 @@ fn record() -> Vec<Vec<Dated>> {
         ask: Ask::Run {
             action: ActionRef::new("core.echo"),
             parameters: BTreeMap::from([("message".into(), json!("hello"))]),
+            trace_tag: None,
         },
     });
     let echo = started(&asked).unwrap();

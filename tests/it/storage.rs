@@ -129,7 +129,8 @@ impl Turning {
         let (callers, stop) = (Callers::default(), CancellationToken::new());
         let runner = Arc::new(Counting::default());
         let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
-        let hands = Hands { local, remote, outbox: None, reloads: mpsc::unbounded_channel().0 };
+        let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
+        let hands = Hands { local, remote, http, mail, outbox: None, reloads: mpsc::unbounded_channel().0 };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());
@@ -183,7 +184,7 @@ impl Turning {
 
 fn local() -> Ask {
     let parameters = BTreeMap::from([("cmd".to_owned(), json!("true"))]);
-    Ask::Run { action: ActionRef::new("core.local"), parameters }
+    Ask::Run { action: ActionRef::new("core.local"), parameters, trace_tag: None }
 }
 
 fn moody() -> Arc<Moody> {

@@ -143,7 +143,9 @@ impl SshRunner {
         cancel: CancellationToken,
     ) {
         let error = match work {
-            Work::Local(_) => Some("a local command was given to the runner for remote ones".to_owned()),
+            Work::Local(_) | Work::Http(_) | Work::Mail(_) => {
+                Some("what is not remote was given to the runner for remote commands".to_owned())
+            }
             Work::Remote(command) => match check(&execution, &command) {
                 Err(why) => Some(why),
                 Ok(()) => {

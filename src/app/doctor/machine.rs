@@ -232,6 +232,7 @@ pub(super) fn text(captured: &Captured) -> &str {
 pub(super) fn told(outcome: &HostOutcome) -> String {
     let exit = match &outcome.exit {
         Exit::Code { code } | Exit::Unheard { code } => format!("exit code {code}"),
+        Exit::Answered { status, .. } => format!("status {status}"),
         Exit::Timeout => "it ran out of time".to_owned(),
         Exit::Canceled => "it was stopped".to_owned(),
         Exit::Unreachable { why } | Exit::Unknown { why } | Exit::NeverBegan { why } => why.clone(),

@@ -11,7 +11,7 @@
 //! a log that lies is noticed and not acted upon. The full table stands in `tests/data/machines/execution.txt`.
 
 use crate::core::action::run::{Exit, HostOutcome};
-use crate::core::action::spec::RunnerType;
+use crate::core::action::spec::{Notify, RunnerType};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
@@ -109,6 +109,12 @@ pub struct Requested {
     pub rerun_of: Option<ExecutionId>,
     /// Hash of the action's file as it was when this was asked.
     pub content: String,
+    /// StackStorm's trace tag: a word under which executions that belong together are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_tag: Option<String>,
+    /// Who is told of its end, as the action's file said it when this was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     /// How the machines of its run are reached again after a restart; absent where nothing runs, and in old logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
@@ -317,11 +323,8 @@ impl Execution {
 
     /// The hosts on which the command runs: those asked for, or the bot's own machine, or none where nothing is started anywhere.
     pub fn places(&self) -> Vec<Host> {
-        if self.request.hosts.is_empty() && self.request.runner == RunnerType::LocalShellCmd.word() {
-            vec![Host::new(LOCALHOST)]
-        } else {
-            self.request.hosts.clone()
-        }
+        let here = RunnerType::of(&self.request.runner).is_some_and(RunnerType::ends_here);
+        if self.request.hosts.is_empty() && here { vec![Host::new(LOCALHOST)] } else { self.request.hosts.clone() }
     }
 
     /// The hosts of which nobody knows how it ended there.
@@ -367,6 +370,7 @@ pub fn judge(outcomes: &BTreeMap<Host, HostOutcome>, hosts: &[Host]) -> Status {
     } else if any(|exit| match exit {
         Exit::Unreachable { .. } | Exit::NeverBegan { .. } => true,
         Exit::Code { code } | Exit::Unheard { code } => *code != 0,
+        Exit::Answered { .. } => !exit.succeeded(),
         Exit::Timeout | Exit::Canceled | Exit::Unknown { .. } => false,
     }) {
         Status::Failed

@@ -9,10 +9,14 @@
 
 pub mod capture;
 pub mod execution;
+mod http;
+pub mod launcher;
+mod mail;
 pub mod params;
 pub mod plan;
 pub mod result;
 pub mod run;
 mod schema;
+pub(crate) mod shell;
 pub mod spec;
 pub mod wrapper;

@@ -5,14 +5,17 @@
 //! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), and with it
 //! its environment; values that the pack puts into the environment are data, and host names have been checked one by one.
 
+use crate::core::action::launcher::Place;
 use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
-use crate::core::action::spec::{Action, RunnerType};
+use crate::core::action::shell::{self, login, port, text, unusable};
+use crate::core::action::spec::{Action, RunnerType, Script};
+use crate::core::action::{http, mail};
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::ActionRef;
 use crate::core::template::value::written;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// What to do.
@@ -30,6 +33,26 @@ pub enum Plan {
         /// Any time up to it will do.
         random: bool,
     },
+    /// Say this in chat.
+    Announce(Announcement),
+    /// Make a UUID: one of random bits, or of the time when `by_time` is set.
+    Uuid {
+        /// Version 1 instead of 4.
+        by_time: bool,
+    },
+}
+
+/// Something to be said in chat, as an action asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// StackStorm's route.
+    pub route: String,
+    /// The channel that is meant, by name or id; the route decides where it is absent.
+    pub channel: Option<String>,
+    /// Who is called by name.
+    pub user: Option<String>,
+    /// What is said: a text, or values with their names.
+    pub message: Value,
 }
 
 /// Why there is nothing to do. Each is a sentence for whoever asked.
@@ -85,9 +108,6 @@ fn listed(characters: &BTreeSet<char>) -> String {
     params::either(&words)
 }
 
-/// The time that a command has when the action says nothing; StackStorm's.
-const TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Makes work of an action and its parameters.
 ///
 /// # Errors
@@ -97,8 +117,12 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
     match action.runner {
         RunnerType::Noop => Ok(Plan::Noop),
         RunnerType::Pause => planner.pause(),
-        RunnerType::LocalShellCmd => planner.local(),
-        RunnerType::RemoteShellCmd => planner.remote(inventory),
+        RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.local(),
+        RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript => planner.remote(inventory),
+        RunnerType::HttpRequest => Ok(Plan::Run(http::request(action, &resolved.values)?)),
+        RunnerType::Mail => Ok(Plan::Run(mail::letter(&resolved.values)?)),
+        RunnerType::Announcement => planner.announce(),
+        RunnerType::Uuid => Ok(Plan::Uuid { by_time: text(&resolved.values, "uuid_type").as_deref() == Some("uuid1") }),
     }
 }
 
@@ -111,13 +135,17 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
     resolved.trust(resolved.given.clone());
     let planner = Planner { action, resolved: &resolved };
     let planned = match action.runner {
-        RunnerType::RemoteShellCmd => planner.remote_on(hosts.to_vec())?,
-        RunnerType::LocalShellCmd => planner.local()?,
-        RunnerType::Noop | RunnerType::Pause => Plan::Noop,
+        RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript => planner.remote_on(hosts.to_vec())?,
+        RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.local()?,
+        RunnerType::HttpRequest => Plan::Run(http::request(action, &resolved.values)?),
+        RunnerType::Mail => Plan::Run(mail::letter(&resolved.values)?),
+        RunnerType::Noop | RunnerType::Pause | RunnerType::Announcement | RunnerType::Uuid => Plan::Noop,
     };
     match planned {
         Plan::Run(work) => Ok(work),
-        Plan::Noop | Plan::Pause { .. } => Err(unusable("cmd", "is not there: nothing runs")),
+        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Uuid { .. } => {
+            Err(unusable("cmd", "is not there: nothing runs"))
+        }
     }
 }
 
@@ -139,7 +167,7 @@ impl Planner<'_> {
 
     fn local(&self) -> Result<Plan, PlanProblem> {
         self.clean(&[])?;
-        Ok(Plan::Run(Work::Local(command(&self.resolved.values)?)))
+        Ok(Plan::Run(Work::Local(self.command(&self.resolved.values, Place::Here)?)))
     }
 
     fn remote(&self, inventory: &Inventory) -> Result<Plan, PlanProblem> {
@@ -165,8 +193,40 @@ impl Planner<'_> {
             port: port(&values)?,
             bastion: login(&values, "bastion_host")?,
             private_key: text(&values, "private_key").map(Secret::new),
-            command: command(&values)?,
+            command: self.command(&values, Place::There(&text(&values, "dir").unwrap_or_else(|| "/tmp".to_owned())))?,
         })))
+    }
+
+    /// What the shell gets: the command, or the script of the action in a text that runs it.
+    fn command(&self, values: &Map<String, Value>, place: Place<'_>) -> Result<ShellCommand, PlanProblem> {
+        if !self.action.runner.runs_script() {
+            return shell::command(values);
+        }
+        let script: Option<&Script> = self.action.script.as_deref();
+        let script = script.ok_or_else(|| unusable("entry_point", "names no script"))?;
+        shell::script(self.action, script, place, values)
+    }
+
+    fn announce(&self) -> Result<Plan, PlanProblem> {
+        let values = &self.resolved.values;
+        if values.get("experimental") != Some(&Value::Bool(true)) {
+            return Err(unusable("experimental", "has to be true: StackStorm wants it so of announcements"));
+        }
+        if values.get("whisper") == Some(&Value::Bool(true)) {
+            return Err(unusable(
+                "whisper",
+                "is not offered: name the user, and the message calls them in the channel",
+            ));
+        }
+        let own = values.iter().filter(|(name, _)| !self.action.runner_parameters.contains(name));
+        let said: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let message = said.get("message").cloned().unwrap_or(Value::Object(said));
+        Ok(Plan::Announce(Announcement {
+            route: text(values, "route").unwrap_or_else(|| "general".to_owned()),
+            channel: text(values, "channel").filter(|channel| !channel.is_empty()),
+            user: text(values, "user").filter(|user| !user.is_empty()),
+            message,
+        }))
     }
 
     /// The values with `hosts` written out, so that a command can speak of the machines by name.
@@ -269,80 +329,5 @@ fn harmless(character: char) -> bool {
         ' ' | '_' | '-' | '.' | ',' | ':' | '/' | '@' | '%' | '+' | '=' => true,
         ascii if ascii.is_ascii() => ascii.is_ascii_alphanumeric(),
         other => other.is_alphabetic(),
-    }
-}
-
-fn unusable(parameter: &str, why: &str) -> PlanProblem {
-    PlanProblem::Unusable { parameter: parameter.to_owned(), why: why.to_owned() }
-}
-
-fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
-    values.get(name).filter(|value| !value.is_null()).map(written)
-}
-
-fn command(values: &Map<String, Value>) -> Result<ShellCommand, PlanProblem> {
-    let script = text(values, "cmd").filter(|script| !script.trim().is_empty());
-    let script = script.ok_or_else(|| unusable("cmd", "is empty: there is no command to run"))?;
-    let cwd = text(values, "cwd").filter(|cwd| !cwd.is_empty());
-    for (name, text) in [("cmd", Some(&script)), ("cwd", cwd.as_ref())] {
-        if text.is_some_and(|text| text.contains('\0')) {
-            return Err(unusable(name, "may not contain a zero byte"));
-        }
-    }
-    Ok(ShellCommand {
-        script,
-        cwd,
-        env: environment(values)?,
-        sudo: values.get("sudo") == Some(&Value::Bool(true)),
-        sudo_password: text(values, "sudo_password").map(Secret::new),
-        timeout: timeout(values)?,
-    })
-}
-
-fn timeout(values: &Map<String, Value>) -> Result<Duration, PlanProblem> {
-    match values.get("timeout") {
-        None | Some(Value::Null) => Ok(TIMEOUT),
-        Some(value) => value
-            .as_u64()
-            .filter(|seconds| *seconds > 0)
-            .map(Duration::from_secs)
-            .ok_or_else(|| unusable("timeout", "must be a number of seconds above 0")),
-    }
-}
-
-fn environment(values: &Map<String, Value>) -> Result<BTreeMap<String, Secret>, PlanProblem> {
-    let Some(map) = values.get("env").and_then(Value::as_object) else { return Ok(BTreeMap::new()) };
-    let mut environment = BTreeMap::new();
-    for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
-        let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
-        if !starts || !name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
-            return Err(unusable("env", "may only name variables of letters, digits and `_`"));
-        }
-        let value = written(value);
-        if value.contains('\0') {
-            return Err(unusable("env", "may not contain a zero byte"));
-        }
-        environment.insert(name.clone(), Secret::new(value));
-    }
-    Ok(environment)
-}
-
-/// A name that becomes an argument of ssh.
-fn login(values: &Map<String, Value>, name: &str) -> Result<Option<String>, PlanProblem> {
-    let Some(value) = text(values, name).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let harmless = |character: char| character.is_ascii_alphanumeric() || "._-@:\\".contains(character);
-    if value.starts_with('-') || !value.chars().all(harmless) {
-        return Err(unusable(name, "may hold letters, digits and `._-@:` only"));
-    }
-    Ok(Some(value))
-}
-
-fn port(values: &Map<String, Value>) -> Result<Option<u16>, PlanProblem> {
-    match values.get("port") {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => {
-            let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-            port.map(Some).ok_or_else(|| unusable("port", "must be between 1 and 65535"))
-        }
     }
 }

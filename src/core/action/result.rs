@@ -2,8 +2,11 @@
 //!
 //! | runner | shape of the result |
 //! | --- | --- |
-//! | `local-shell-cmd` | `{stdout, stderr, return_code, succeeded, failed[, error]}` |
-//! | `remote-shell-cmd` | the same for each host, under the host's name without port, in the order asked for; `timeout` beside `error` |
+//! | `local-shell-cmd`, `local-shell-script`, `mail` | `{stdout, stderr, return_code, succeeded, failed[, error]}` |
+//! | `http-request` | `{status_code, body, parsed, headers}`; `{error}` when no answer came in time |
+//! | `announcement` | the parameters of the action, and `output` with all of them |
+//! | `uuid` | `{result, stdout, stderr, exit_code}`, as StackStorm's Python runner has it |
+//! | `remote-shell-cmd`, `remote-shell-script` | the same for each host, under the host's name without port, in the order asked for; `timeout` beside `error` |
 //! | `noop`, `pause` | `{failed, succeeded, return_code[, error]}` |
 //! | any, when the run as a whole could not be carried out | `{error, traceback, failed, succeeded, return_code: 255}` |
 //!
@@ -42,12 +45,15 @@ pub fn result(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Valu
             "succeeded": false,
             "return_code": UNREACHABLE_CODE,
         })
-    } else if runner == RunnerType::LocalShellCmd.word() {
-        local(execution, text)
-    } else if runner == RunnerType::RemoteShellCmd.word() {
-        remote(execution, text)
     } else {
-        plain(execution)
+        match RunnerType::of(runner) {
+            Some(RunnerType::LocalShellCmd | RunnerType::LocalShellScript | RunnerType::Mail) => local(execution, text),
+            Some(RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript) => remote(execution, text),
+            Some(RunnerType::HttpRequest) => http(execution, text),
+            Some(RunnerType::Uuid) => python(execution, text),
+            Some(RunnerType::Announcement) => announcement(execution),
+            Some(RunnerType::Noop | RunnerType::Pause) | None => plain(execution),
+        }
     }
 }
 
@@ -84,6 +90,53 @@ fn remote(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Value {
     Value::Object(by_host)
 }
 
+/// What a web server answered. Its body is read as JSON only where its type is exactly that.
+fn http(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Value {
+    let Some(outcome) = execution.outcomes.get(&Host::new(LOCALHOST)) else {
+        return if execution.status.is_final() { Value::Object(absent(execution)) } else { json!({}) };
+    };
+    match &outcome.exit {
+        Exit::Answered { status, headers } => {
+            let kind = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            let json = kind.is_some_and(|(_, kind)| kind.split(';').next() == Some("application/json"));
+            let body = text(&outcome.stdout);
+            let parsed: Option<Value> = if json { serde_json::from_str(&body).ok() } else { None };
+            json!({
+                "status_code": status,
+                "parsed": parsed.is_some(),
+                "body": parsed.unwrap_or(Value::String(body)),
+                "headers": headers,
+            })
+        }
+        Exit::Timeout => json!({"error": format!("no answer within {} seconds", outcome.seconds.round())}),
+        _ => {
+            let mut entry = host_result(outcome, text, false);
+            entry.insert("traceback".to_owned(), json!(""));
+            Value::Object(entry)
+        }
+    }
+}
+
+/// What StackStorm has a Python script for.
+fn python(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Value {
+    match execution.outcomes.get(&Host::new(LOCALHOST)) {
+        Some(outcome) => json!({"result": text(&outcome.stdout), "stdout": "", "stderr": "", "exit_code": 0}),
+        None => json!({}),
+    }
+}
+
+/// What was said, under its names and once more as a whole, as StackStorm has it.
+fn announcement(execution: &Execution) -> Value {
+    if execution.status != Status::Succeeded {
+        return plain(execution);
+    }
+    let own =
+        execution.request.parameters.iter().filter(|(name, _)| !matches!(name.as_str(), "experimental" | "route"));
+    let mut said: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
+    said.insert("output".to_owned(), Value::Object(said.clone()));
+    Value::Object(said)
+}
+
 /// Runners that start no command.
 fn plain(execution: &Execution) -> Value {
     let (code, error) = match execution.status {
@@ -108,6 +161,7 @@ fn host_result(outcome: &HostOutcome, text: &dyn Fn(&Captured) -> String, decode
         Exit::Unreachable { why } => (UNREACHABLE_CODE, Some(why.clone())),
         Exit::Unknown { why } => (UNKNOWN_CODE, Some(why.clone())),
         Exit::Unheard { code } => (*code, None),
+        Exit::Answered { .. } => (i32::from(!outcome.exit.succeeded()), None),
         Exit::NeverBegan { why } => (UNREACHABLE_CODE, Some(why.clone())),
     };
     let output = |captured: &Captured| {
@@ -203,6 +257,9 @@ fn context(execution: &Execution) -> Value {
     }
     if let Some(alias) = &request.alias {
         context.insert("action_alias_ref".to_owned(), json!({"ref": alias}));
+    }
+    if let Some(tag) = &request.trace_tag {
+        context.insert("trace_context".to_owned(), json!({"trace_tag": tag}));
     }
     if let Some(id) = &request.rerun_of {
         context.insert("re-run".to_owned(), json!({"ref": id}));

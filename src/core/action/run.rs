@@ -69,6 +69,97 @@ pub enum Work {
     Local(ShellCommand),
     /// The same command on many machines, all at once.
     Remote(RemoteCommand),
+    /// A question to a web server, reported under the host name `localhost`, which is where it is asked.
+    Http(Box<HttpRequest>),
+    /// A mail, reported the same way.
+    Mail(Box<Letter>),
+}
+
+/// A question to a web server. What may hold a secret is kept as one.
+#[derive(Debug, Clone)]
+pub struct HttpRequest {
+    /// `GET`, `POST` or another.
+    pub method: String,
+    /// Where; it may hold a query.
+    pub url: Secret,
+    /// What is added to the query, in this order.
+    pub query: Vec<(String, Secret)>,
+    /// Headers, in this order.
+    pub headers: Vec<(String, Secret)>,
+    /// Name and password for basic authentication.
+    pub login: Option<(String, Secret)>,
+    /// What is sent.
+    pub body: HttpBody,
+    /// How long all of it may take.
+    pub timeout: Duration,
+    /// Whether the server may send us elsewhere.
+    pub redirects: bool,
+    /// Whether the server's certificate has to be good.
+    pub verify: bool,
+    /// The proxy for `http`, and that for `https`.
+    pub proxies: (Option<String>, Option<String>),
+    /// Which hosts may be asked.
+    pub hosts: AllowedHosts,
+    /// Names of properties of a JSON answer whose values are masked before anything is kept.
+    pub secret_output: Vec<String>,
+}
+
+/// What goes with a request.
+#[derive(Debug, Clone)]
+pub enum HttpBody {
+    /// Nothing.
+    Empty,
+    /// A text.
+    Text(Secret),
+    /// A file in a form of several parts.
+    File {
+        /// The name of the part, and of the file.
+        name: String,
+        /// Its content.
+        content: Secret,
+        /// Its content type; told by nobody where absent.
+        kind: Option<String>,
+    },
+}
+
+/// Which hosts a request may go to, redirects included. Names are in lower case, without port and brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedHosts {
+    /// Any.
+    All,
+    /// Only these.
+    Only(Vec<String>),
+    /// All but these.
+    AllBut(Vec<String>),
+}
+
+impl AllowedHosts {
+    /// Whether this host may be asked.
+    pub fn allow(&self, host: &str) -> bool {
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_lowercase();
+        match self {
+            AllowedHosts::All => true,
+            AllowedHosts::Only(hosts) => hosts.contains(&host),
+            AllowedHosts::AllBut(hosts) => !hosts.contains(&host),
+        }
+    }
+}
+
+/// A mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// Who writes; the site's own address where absent.
+    pub from: Option<String>,
+    /// To whom, commas between addresses.
+    pub to: String,
+    /// What about.
+    pub subject: String,
+    /// `text/html` or `text/plain`.
+    pub content_type: String,
+    /// The text.
+    pub body: Secret,
+    /// How long the server may take.
+    pub timeout: Duration,
 }
 
 /// A shell command with its surroundings. `script` is handed to a shell over standard input and never stands in a process list.
@@ -223,6 +314,13 @@ pub enum Exit {
         /// The code.
         code: i32,
     },
+    /// A web server answered; what it said is the standard output.
+    Answered {
+        /// The status of the answer.
+        status: u16,
+        /// Its headers, as the server wrote their names; of two with one name both, with a comma between.
+        headers: BTreeMap<String, String>,
+    },
     /// It was certainly never begun there, and will not be: the connection or the bot itself was lost before.
     NeverBegan {
         /// How that is known.
@@ -233,7 +331,7 @@ pub enum Exit {
 impl Exit {
     /// Whether the command did what was asked.
     pub fn succeeded(&self) -> bool {
-        matches!(self, Exit::Code { code: 0 } | Exit::Unheard { code: 0 })
+        matches!(self, Exit::Code { code: 0 } | Exit::Unheard { code: 0 } | Exit::Answered { status: 200..=206, .. })
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::core::action::execution::EffectClass;
 use crate::core::id::ActionRef;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An action (StackStorm `actions/*.yaml`).
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +28,61 @@ pub struct Action {
     pub raw: bool,
     /// The file that it came from, as shown in messages; `built in` for the core pack.
     pub file: String,
-    /// SHA-256 of the file's text.
+    /// SHA-256 of the file's text, and of the texts of its script.
     pub content: String,
+    /// What a script runner runs.
+    pub script: Option<Arc<Script>>,
+    /// Who is told of its end, as the file says it.
+    pub notify: Option<Arc<Notify>>,
+    /// Names of properties that its `output_schema` calls secret.
+    pub secret_output: Vec<String>,
+}
+
+/// The script of an action, as it was when the action was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Its file, relative to the pack's `actions`: `checks/load.py`.
+    pub entry_point: String,
+    /// Its text.
+    pub text: String,
+    /// The files of the pack's `actions/lib`, by their paths in it.
+    pub library: BTreeMap<String, String>,
+    /// The pack's directory on the bot's own machine; absent for what is built in.
+    pub pack: Option<String>,
+}
+
+impl Script {
+    /// The file's own name.
+    pub fn name(&self) -> &str {
+        self.entry_point.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// StackStorm's `notify`: who is told of an end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notify {
+    /// However it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_complete: Option<Notification>,
+    /// When it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_success: Option<Notification>,
+    /// When it failed, its time was over, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<Notification>,
+}
+
+/// What is said, and where.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// A template; StackStorm's own sentence where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Templates, said below the message.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub data: serde_json::Map<String, Value>,
+    /// Channels by name.
+    pub routes: Vec<String>,
 }
 
 /// The runners that exist.
@@ -35,22 +90,80 @@ pub struct Action {
 pub enum RunnerType {
     /// `local-shell-cmd`
     LocalShellCmd,
+    /// `local-shell-script`
+    LocalShellScript,
     /// `remote-shell-cmd`
     RemoteShellCmd,
+    /// `remote-shell-script`
+    RemoteShellScript,
+    /// `http-request`
+    HttpRequest,
+    /// `announcement`
+    Announcement,
     /// `noop`
     Noop,
     /// Waits. StackStorm's `core.pause` is a Python script; ours is a stored deadline.
     Pause,
+    /// Sends a mail. StackStorm's `core.sendmail` is a script around `sendmail`; ours speaks SMTP.
+    Mail,
+    /// Gives a new UUID. StackStorm's `core.uuid` is a Python script.
+    Uuid,
 }
 
 impl RunnerType {
+    /// All of them.
+    pub const ALL: [RunnerType; 10] = [
+        RunnerType::LocalShellCmd,
+        RunnerType::LocalShellScript,
+        RunnerType::RemoteShellCmd,
+        RunnerType::RemoteShellScript,
+        RunnerType::HttpRequest,
+        RunnerType::Announcement,
+        RunnerType::Noop,
+        RunnerType::Pause,
+        RunnerType::Mail,
+        RunnerType::Uuid,
+    ];
+
     /// StackStorm's spelling.
     pub fn word(self) -> &'static str {
         match self {
             RunnerType::LocalShellCmd => "local-shell-cmd",
+            RunnerType::LocalShellScript => "local-shell-script",
             RunnerType::RemoteShellCmd => "remote-shell-cmd",
+            RunnerType::RemoteShellScript => "remote-shell-script",
+            RunnerType::HttpRequest => "http-request",
+            RunnerType::Announcement => "announcement",
             RunnerType::Noop => "noop",
             RunnerType::Pause => "pause",
+            RunnerType::Mail => "mail",
+            RunnerType::Uuid => "uuid",
+        }
+    }
+
+    /// The runner of this word.
+    pub fn of(word: &str) -> Option<RunnerType> {
+        RunnerType::ALL.into_iter().find(|runner| runner.word() == word)
+    }
+
+    /// Whether it runs the script that the action's `entry_point` names.
+    pub fn runs_script(self) -> bool {
+        matches!(self, RunnerType::LocalShellScript | RunnerType::RemoteShellScript)
+    }
+
+    /// Whether its outcome is kept under the name of the bot's own machine.
+    pub fn ends_here(self) -> bool {
+        match self {
+            RunnerType::LocalShellCmd
+            | RunnerType::LocalShellScript
+            | RunnerType::HttpRequest
+            | RunnerType::Mail
+            | RunnerType::Uuid => true,
+            RunnerType::RemoteShellCmd
+            | RunnerType::RemoteShellScript
+            | RunnerType::Announcement
+            | RunnerType::Noop
+            | RunnerType::Pause => false,
         }
     }
 }

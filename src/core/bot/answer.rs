@@ -26,6 +26,13 @@ use std::time::Duration;
 /// The most executions that one caller of the control socket gets.
 const MOST_LISTED: usize = 1000;
 
+/// What a caller of the control socket wants to have run.
+struct AskedToRun {
+    action: ActionRef,
+    given: BTreeMap<String, Value>,
+    trace_tag: Option<String>,
+}
+
 impl Bot {
     pub(super) fn asked(
         &mut self,
@@ -58,8 +65,9 @@ impl Bot {
             Ok(())
         };
         match ask {
-            Ask::Run { action, parameters } => {
-                self.asked_to_run(step, moment, request, from, &rights, &action, parameters)
+            Ask::Run { action, parameters, trace_tag } => {
+                let asked = AskedToRun { action, given: parameters, trace_tag };
+                self.asked_to_run(step, moment, request, from, &rights, asked)
             }
             Ask::Executions { limit } => {
                 let limit = limit.min(MOST_LISTED);
@@ -78,7 +86,6 @@ impl Bot {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, and a struct of its own would only rename them")]
     fn asked_to_run(
         &mut self,
         step: &mut Step,
@@ -86,16 +93,16 @@ impl Bot {
         request: RequestId,
         by: Principal,
         rights: &Rights,
-        action: &ActionRef,
-        given: BTreeMap<String, Value>,
+        asked: AskedToRun,
     ) -> Result<(), Contradiction> {
+        let AskedToRun { action, given, trace_tag } = asked;
         if self.stopping {
             answer(step, request, Answer::Refused { text: self.sentences.say(&Card::Stopping) });
             return Ok(());
         }
-        let known = self.catalog.actions.get(action).filter(|_| rights.may(Verb::Run, action)).cloned();
+        let known = self.catalog.actions.get(&action).filter(|_| rights.may(Verb::Run, &action)).cloned();
         let Some(action) = known else {
-            let similar = self.similar_action(action, rights);
+            let similar = self.similar_action(&action, rights);
             let similar = similar.unwrap_or_default();
             let text = self.sentences.phrase(&Phrase::NoAction { action: action.as_str(), similar: &similar });
             answer(step, request, Answer::Refused { text });
@@ -112,6 +119,7 @@ impl Bot {
             alias: None,
             trusted: Vec::new(),
             rerun_of: None,
+            trace_tag,
         };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },

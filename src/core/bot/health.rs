@@ -46,7 +46,7 @@ impl Standing {
                 }
             }
             // The way there was lost, or was not found again; that says nothing of now.
-            Exit::Unknown { .. } => {}
+            Exit::Unknown { .. } | Exit::Answered { .. } => {}
             Exit::Code { .. } | Exit::Timeout | Exit::Canceled | Exit::Unheard { .. } | Exit::NeverBegan { .. } => {
                 self.reached = Some(at);
                 self.unreachable.remove(host);

@@ -414,6 +414,7 @@ impl Bot {
             alias: Some(alias.reference.clone()),
             trusted,
             rerun_of: None,
+            trace_tag: None,
         };
         if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
             && self.prepare(moment.at, &wish).is_ok()

@@ -8,6 +8,7 @@
 //! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
+//! - [`mod@announce`]: an action says something in chat, or tells of an end;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
 //! - [`mod@recover`]: the process has started again;
 //! - [`mod@values`]: somebody asked for values of the datastore;
@@ -21,6 +22,7 @@
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
+mod announce;
 mod answer;
 mod farewell;
 mod freeze;
@@ -31,6 +33,7 @@ mod recover;
 mod reload;
 mod settle;
 mod start;
+mod uuid;
 mod values;
 mod watch;
 

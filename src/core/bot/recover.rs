@@ -22,7 +22,8 @@ use crate::core::action::plan;
 use crate::core::action::run::{
     Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, ShellCommand, Work,
 };
-use crate::core::action::spec::Action;
+use crate::core::action::shell;
+use crate::core::action::spec::{Action, RunnerType};
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::id::{ExecutionId, Host};
@@ -99,8 +100,11 @@ impl Bot {
         if let Some(work) = self.same_work(execution, hosts, now) {
             return Ok(work);
         }
+        let runner = RunnerType::of(&execution.request.runner);
         let no_way = |missing: &[String]| self.sentences.phrase(&Phrase::NoWay { missing });
-        let reach = execution.request.reach.as_ref().ok_or_else(|| no_way(&[]))?;
+        // Of what is no command nobody can be asked.
+        let commands = runner.is_none_or(|runner| !matches!(runner, RunnerType::HttpRequest | RunnerType::Mail));
+        let reach = execution.request.reach.as_ref().filter(|_| commands).ok_or_else(|| no_way(&[]))?;
         if !reach.missing.is_empty() {
             return Err(no_way(&reach.missing));
         }
@@ -141,8 +145,11 @@ impl Bot {
         }
         let reach = request.reach.as_ref()?;
         // The command may speak of all its hosts by name, so it is made for all of them.
-        match plan::again(action, resolved, &machines(reach, &request.hosts)).ok()? {
-            Work::Local(command) => Some(Work::Local(command)),
+        let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
+        let mut work = plan::again(action, resolved, &machines(reach, &request.hosts)).ok()?;
+        shell::identify(&mut work, &request.action, debug, &request.id);
+        match work {
+            same @ (Work::Local(_) | Work::Http(_) | Work::Mail(_)) => Some(same),
             Work::Remote(remote) => Some(Work::Remote(RemoteCommand { hosts: machines(reach, hosts), ..remote })),
         }
     }
@@ -210,6 +217,8 @@ pub(super) fn given_before(action: &Action, execution: &Execution) -> BTreeMap<S
 /// The way to the machines of this work, as far as it is no secret.
 pub(super) fn reach(work: &Work) -> Reach {
     let (command, remote) = match work {
+        Work::Http(request) => return Reach { timeout: request.timeout.as_secs(), ..Reach::default() },
+        Work::Mail(letter) => return Reach { timeout: letter.timeout.as_secs(), ..Reach::default() },
         Work::Local(command) => (command, None),
         Work::Remote(remote) => (&remote.command, Some(remote)),
     };

@@ -179,6 +179,7 @@ impl Bot {
             alias: request.alias.clone(),
             trusted,
             rerun_of: Some(request.id.clone()),
+            trace_tag: request.trace_tag.clone(),
         };
         match self.start(step, moment, wish)? {
             Ok(id) => Ok(Some(id)),

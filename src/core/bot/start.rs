@@ -2,17 +2,18 @@
 //!
 //! Whether somebody may is decided before this is called.
 
-use super::{Bot, Moment, Step, Watch, recover};
-use crate::core::action::execution::Requested;
+use super::{Bot, Moment, Step, Watch, recover, uuid};
+use crate::core::action::execution::{LOCALHOST, Requested};
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
-use crate::core::action::run::{Run, Work};
+use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
+use crate::core::action::shell;
 use crate::core::action::spec::Action;
 use crate::core::datastore::lookup::Values;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::HostError;
-use crate::core::id::{AliasRef, ExecutionId, Host};
+use crate::core::id::{AliasRef, DeliveryId, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
@@ -40,6 +41,8 @@ pub(super) struct Wish {
     /// Names of given parameters whose values are the pack's own words, not the asker's.
     pub(super) trusted: Vec<String>,
     pub(super) rerun_of: Option<ExecutionId>,
+    /// The word under which it is found with others.
+    pub(super) trace_tag: Option<String>,
 }
 
 /// Why a wish comes to nothing: what is said, and the lines offered instead.
@@ -63,17 +66,24 @@ impl Bot {
         if let Some(declined) = self.held_back(&wish) {
             return Ok(Err(declined));
         }
-        let (resolved, plan) = match self.prepare(moment.at, &wish) {
+        let (resolved, mut plan) = match self.prepare(moment.at, &wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
+        };
+        let announced = match &plan {
+            Plan::Announce(announcement) => match self.announcement(announcement, &wish.back) {
+                Ok(announced) => Some(announced),
+                Err(problem) => return Ok(Err(declined_for(&wish, &problem))),
+            },
+            _ => None,
         };
         let id = ExecutionId::generate(moment.at, moment.bits());
         let (hosts, ends_at) = match &plan {
             Plan::Run(Work::Remote(remote)) => {
                 (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None)
             }
-            Plan::Run(Work::Local(_)) => (Vec::new(), None),
-            Plan::Noop => (Vec::new(), Some(moment.at)),
+            Plan::Run(Work::Local(_) | Work::Http(_) | Work::Mail(_)) => (Vec::new(), None),
+            Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => (Vec::new(), Some(moment.at)),
             Plan::Pause { longest, random } => {
                 let time = if *random { share(*longest, moment.bits()) } else { *longest };
                 (Vec::new(), Some(moment.at.saturating_add(time).unwrap_or(moment.at)))
@@ -94,9 +104,11 @@ impl Bot {
             alias: wish.alias,
             rerun_of: wish.rerun_of,
             content: wish.action.content.clone(),
+            trace_tag: wish.trace_tag,
+            notify: wish.action.notify.as_deref().cloned(),
             reach: match &plan {
                 Plan::Run(work) => Some(recover::reach(work)),
-                Plan::Noop | Plan::Pause { .. } => None,
+                Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Uuid { .. } => None,
             },
         };
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
@@ -106,6 +118,29 @@ impl Bot {
             let root = root.clone().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
+        }
+        if let Plan::Uuid { by_time } = plan {
+            let uuid = if by_time {
+                uuid::by_time(moment.at, moment.bits())
+            } else {
+                uuid::by_chance(moment.bits(), moment.bits())
+            };
+            let outcome = HostOutcome {
+                exit: Exit::Code { code: 0 },
+                stdout: Captured::Inline { text: uuid },
+                stderr: Captured::empty(),
+                seconds: 0.0,
+            };
+            self.note(step, moment, Fact::HostFinished { id: id.clone(), host: Host::new(LOCALHOST), outcome })?;
+        }
+        if let Some((channel, card)) = announced {
+            let text = self.sentences.say(&card);
+            let body = Body::Post { root: None, text, files: Vec::new() };
+            self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{id}-announced")), channel, body })?;
+        }
+        if let Plan::Run(work) = &mut plan {
+            let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
+            shell::identify(work, &wish.action.reference, debug, &id);
         }
         if let Plan::Run(work) = plan {
             step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work, attempt: 0 })));
@@ -167,6 +202,13 @@ impl Bot {
             Err(problem) => Err(declined(Card::BadParameters { line, problems: vec![said(&problem)] })),
         }
     }
+}
+
+/// What is said of a wish that fails for a reason of its values.
+fn declined_for(wish: &Wish, problem: &PlanProblem) -> Box<Declined> {
+    let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
+    let problems = vec![markdown::prose(&problem.to_string())];
+    Box::new(Declined { card: Card::BadParameters { line, problems }, offered: Vec::new() })
 }
 
 /// The line with the misspelt name put right, once for each similar name.

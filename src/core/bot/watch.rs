@@ -1,7 +1,7 @@
 //! A run tells how it goes: its post is brought up to date, its end is judged and told.
 
 use super::{Bot, Moment, Step, react, unreact};
-use crate::core::action::execution::{Execution, Status};
+use crate::core::action::execution::{Execution, LOCALHOST, Status};
 use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
@@ -118,7 +118,10 @@ impl Bot {
             RunNews::HostFinished { host, outcome } => {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
-                self.standing.met(&host, &outcome.exit, moment.at);
+                // What ends here says nothing of the way to the nodes.
+                if host.as_str() != LOCALHOST {
+                    self.standing.met(&host, &outcome.exit, moment.at);
+                }
                 let outcome = self.in_doubt(id, &host, *outcome);
                 self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
             }
@@ -201,7 +204,8 @@ impl Bot {
         let Some(mut execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
         let fact = Fact::ExecutionFinished { id: id.clone(), status, error };
         execution.apply(moment.at, &fact)?;
-        let told = self.last_words(&execution, moment.at);
+        let mut told = self.last_words(&execution, moment.at);
+        told.extend(self.notices(&execution));
         for delivery in told {
             self.deliver(step, moment, delivery)?;
         }

@@ -6,10 +6,11 @@ use super::runner;
 use super::suggest::did_you_mean;
 use super::yaml::{Node, Value};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::spec::{Action, Parameter, RunnerType};
+use crate::core::action::spec::{Action, Notification, Notify, Parameter, RunnerType};
 use crate::core::id::ActionRef;
 use serde_json::Map;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const KEYS: &[&str] = &[
     "name",
@@ -41,13 +42,15 @@ pub(crate) struct ActionFile {
     pub(crate) reference: Option<ActionRef>,
     /// The line of its name.
     pub(crate) line: Option<usize>,
-    /// The action, where everything is sound and built.
+    /// The action, where everything is sound and built. A script is put in by whoever has the pack's files.
     pub(crate) action: Option<Action>,
+    /// The script that it runs, relative to the pack's `actions`, and the line that says so.
+    pub(crate) entry_point: Option<(String, usize)>,
 }
 
 /// Reads a document of `actions/`.
 pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Report<'_>) -> ActionFile {
-    let nothing = ActionFile { reference: None, line: None, action: None };
+    let nothing = ActionFile { reference: None, line: None, action: None, entry_point: None };
     let Some(table) = Table::document(document, report) else { return nothing };
     table.only(KEYS, report);
     point_to_parameters(report);
@@ -57,15 +60,27 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
     let line = table.entry("name").map(|entry| entry.line);
     let description = table.text("description", report).unwrap_or_default().trim().to_owned();
     let enabled = table.boolean("enabled", report).unwrap_or(true);
-    check_entry_point(&table, report);
-    check_notify(&table, report);
-    check_output_schema(&table, report);
+    let entry_point = entry_point(&table, report);
+    let notify = notify(&table, report);
+    let secret_output = output_schema(&table, report);
     for key in ["metadata_file", "id", "ref", "uid"] {
         table.text(key, report);
     }
     let effect = effect_tag(&table, report);
     let runner = runner_type(&table, report);
     let parameters = parameters(&table, runner, report);
+    match (runner, &entry_point) {
+        (Some(runner), None) if runner.runs_script() => {
+            let message = format!("the runner {} needs the script that it is to run", runner.word());
+            report.error(None, "entry_point", message);
+        }
+        (Some(runner @ (RunnerType::LocalShellCmd | RunnerType::RemoteShellCmd)), Some((_, line))) => {
+            let message = format!("means nothing to the runner {}, which runs `cmd`", runner.word());
+            report.warning(Some(*line), "entry_point", message).suggestion =
+                Some(format!("did you mean \"{}\"?", runner.word().replace("-cmd", "-script")));
+        }
+        _ => {}
+    }
     let action = match (&reference, runner) {
         (Some(reference), Some(runner)) if !report.has_errors() => Some(Action {
             reference: reference.clone(),
@@ -78,10 +93,13 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
             raw: false,
             file: report.file().to_owned(),
             content,
+            script: None,
+            notify,
+            secret_output,
         }),
         _ => None,
     };
-    ActionFile { reference, line, action }
+    ActionFile { reference, line, action, entry_point }
 }
 
 /// `timeout`, `hosts` and their like are parameters, and looking for them beside `parameters` is the commonest mistake.
@@ -193,31 +211,49 @@ fn effect_tag(table: &Table<'_>, report: &mut Report<'_>) -> Option<EffectClass>
     class
 }
 
-fn check_entry_point(table: &Table<'_>, report: &mut Report<'_>) {
-    if let Some(path) = table.text("entry_point", report)
-        && path.split('/').any(|part| part == "..")
-    {
-        let line = table.entry("entry_point").map(|entry| entry.line);
-        report.error(line, "entry_point", "must not lead out of the pack's actions");
+fn entry_point(table: &Table<'_>, report: &mut Report<'_>) -> Option<(String, usize)> {
+    let path = table.text("entry_point", report).filter(|path| !path.is_empty())?;
+    let line = table.entry("entry_point").map(|entry| entry.line)?;
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        report.error(Some(line), "entry_point", "must not lead out of the pack's actions");
     }
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    Some((parts.join("/"), line))
 }
 
-fn check_notify(table: &Table<'_>, report: &mut Report<'_>) {
+fn notify(table: &Table<'_>, report: &mut Report<'_>) -> Option<Arc<Notify>> {
     const MOMENTS: &[&str] = &["on-complete", "on-success", "on-failure"];
-    let Some(notify) = table.table("notify", report) else { return };
-    notify.only(MOMENTS, report);
-    for moment in MOMENTS {
-        if let Some(what) = notify.table(moment, report) {
-            what.only(&["message", "data", "routes", "channels"], report);
-            what.text("message", report);
-            what.table("data", report);
-            what.texts("routes", report);
-            what.texts("channels", report);
-        }
-    }
+    let table = table.table("notify", report)?;
+    table.only(MOMENTS, report);
+    let notify = Notify {
+        on_complete: notification(&table, MOMENTS[0], report),
+        on_success: notification(&table, MOMENTS[1], report),
+        on_failure: notification(&table, MOMENTS[2], report),
+    };
+    (notify != Notify::default()).then(|| Arc::new(notify))
 }
 
-/// Results are not checked against it, so it only has to be a schema's shape: a map. The old form, bare properties, is one too.
-fn check_output_schema(table: &Table<'_>, report: &mut Report<'_>) {
-    table.table("output_schema", report);
+/// Without a route nobody is told, as in StackStorm.
+fn notification(table: &Table<'_>, moment: &str, report: &mut Report<'_>) -> Option<Notification> {
+    let what = table.table(moment, report)?;
+    what.only(&["message", "data", "routes", "channels"], report);
+    let message = what.text("message", report).filter(|message| !message.is_empty()).map(str::to_owned);
+    let data = what.free_map("data", report);
+    let texts = |key, report: &mut Report<'_>| what.texts(key, report).into_iter().map(str::to_owned).collect();
+    let (routes, channels): (Vec<String>, Vec<String>) = (texts("routes", report), texts("channels", report));
+    let routes = if routes.is_empty() { channels } else { routes };
+    if routes.is_empty() {
+        report.warning(what.line, &what.path, "names no route, so nobody is told");
+        return None;
+    }
+    Some(Notification { message, data, routes })
+}
+
+/// Results are not checked against it: StackStorm, too, leaves that off unless told otherwise. What it calls secret is masked. The old form,
+/// bare properties, is one as well.
+fn output_schema(table: &Table<'_>, report: &mut Report<'_>) -> Vec<String> {
+    let schema = table.free_map("output_schema", report);
+    let properties = schema.get("properties").and_then(serde_json::Value::as_object).unwrap_or(&schema);
+    let secret = |schema: &serde_json::Value| schema.get("secret") == Some(&serde_json::Value::Bool(true));
+    properties.iter().filter(|(_, schema)| secret(schema)).map(|(name, _)| name.clone()).collect()
 }

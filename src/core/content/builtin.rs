@@ -1,41 +1,98 @@
-//! The pack `core`, which is always there and comes from the program itself.
+//! The packs that come from the program itself: `core`, and what of StackStorm's `linux` and `chatops` makes sense here.
+//!
+//! **The actions of `core` are always those of the program**: a pack of that name on disk only adds to them. Of the other packs a site may
+//! bring its own version; what that one lacks, or cannot run here, is filled up from the program.
 
 use super::{PackSource, SourceFile};
 
-const FILES: &[(&str, &str)] = &[
-    ("pack.yaml", include_str!("builtin/pack.yaml")),
-    ("actions/echo.yaml", include_str!("builtin/echo.yaml")),
-    ("actions/local.yaml", include_str!("builtin/local.yaml")),
-    ("actions/noop.yaml", include_str!("builtin/noop.yaml")),
-    ("actions/pause.yaml", include_str!("builtin/pause.yaml")),
-    ("actions/remote.yaml", include_str!("builtin/remote.yaml")),
-];
+/// What stands before the names of what is built in, in messages.
+const SHOWN: &str = "built in: ";
 
-/// What StackStorm's own `core` holds beyond this one.
+/// A file, and its text.
+type File = (&'static str, &'static str);
+
+macro_rules! files {
+    ($folder:literal: $($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("builtin/", $folder, "/", $file)))),*]
+    };
+}
+
+const CORE: &[File] = files!("core":
+    "pack.yaml",
+    "actions/announcement.yaml",
+    "actions/echo.yaml",
+    "actions/error.yaml",
+    "actions/http.yaml",
+    "actions/local.yaml",
+    "actions/local_sudo.yaml",
+    "actions/noop.yaml",
+    "actions/pause.yaml",
+    "actions/remote.yaml",
+    "actions/remote_sudo.yaml",
+    "actions/sendmail.yaml",
+    "actions/uuid.yaml",
+);
+
+const LINUX: &[File] = files!("linux":
+    "pack.yaml",
+    "actions/check_loadavg.yaml",
+    "actions/check_processes.yaml",
+    "actions/cp.yaml",
+    "actions/file_touch.yaml",
+    "actions/lsof.yaml",
+    "actions/lsof_pids.yaml",
+    "actions/mv.yaml",
+    "actions/netstat.yaml",
+    "actions/netstat_grep.yaml",
+    "actions/pkill.yaml",
+    "actions/rm.yaml",
+    "actions/rsync.yaml",
+    "actions/scp.yaml",
+    "actions/service.yaml",
+    "actions/traceroute.yaml",
+    "actions/vmstat.yaml",
+    "actions/scripts/check_loadavg.sh",
+    "actions/scripts/check_processes.sh",
+    "actions/scripts/service.sh",
+    "actions/scripts/traceroute.sh",
+);
+
+const CHATOPS: &[File] = files!("chatops":
+    "pack.yaml",
+    "actions/post_message.yaml",
+);
+
+/// What StackStorm's packs of these names hold beyond ours.
 pub(crate) const NOT_BUILT: &[&str] = &[
-    "core.announcement",
+    "chatops.format_execution_result",
+    "chatops.match",
+    "chatops.match_and_execute",
+    "chatops.post_result",
+    "chatops.run",
     "core.ask",
-    "core.error",
-    "core.http",
     "core.inject_trigger",
-    "core.local_sudo",
-    "core.remote_sudo",
-    "core.sendmail",
-    "core.uuid",
     "core.winrm_cmd",
     "core.winrm_ps_cmd",
+    "linux.diag_loadavg",
+    "linux.dig",
+    "linux.wait_for_ssh",
 ];
 
-/// The pack as if it had been read from disk.
-pub(crate) fn core() -> PackSource {
-    let file = |(inside, text): &(&str, &str)| SourceFile {
-        shown: format!("built in: core/{inside}"),
+/// The packs as if they had been read from disk, `core` first.
+pub(crate) fn packs() -> Vec<PackSource> {
+    vec![pack("core", CORE), pack("linux", LINUX), pack("chatops", CHATOPS)]
+}
+
+fn pack(name: &str, files: &[File]) -> PackSource {
+    let file = |(inside, text): &File| SourceFile {
+        shown: format!("{SHOWN}{name}/{inside}"),
         inside: (*inside).to_owned(),
         text: Ok((*text).to_owned()),
     };
-    PackSource {
-        directory: "core".to_owned(),
-        shown: "built in: core".to_owned(),
-        files: FILES.iter().map(file).collect(),
-    }
+    PackSource { directory: name.to_owned(), shown: format!("{SHOWN}{name}"), files: files.iter().map(file).collect() }
+}
+
+/// Whether a file or a pack of this name in messages is built in.
+pub(crate) fn is_built_in(shown: &str) -> bool {
+    shown.starts_with(SHOWN)
 }

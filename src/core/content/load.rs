@@ -13,7 +13,7 @@ use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::spec::Action;
+use crate::core::action::spec::{Action, Script};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
@@ -34,11 +34,13 @@ pub struct Loaded {
 
 /// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
 pub fn load(sources: &[PackSource]) -> Loaded {
-    let core = builtin::core();
+    let builtin = builtin::packs();
     let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
     let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
     let mut opened = Vec::new();
-    for source in std::iter::once(&core).chain(sources) {
+    // `core` comes first, so that nobody takes its actions away; of the other built-in packs a site may bring its own version.
+    let (first, last) = builtin.split_at(1);
+    for source in first.iter().chain(sources).chain(last) {
         loading.number(source);
         match loading.open(source) {
             Opening::As(reference) => opened.push((reference, source)),
@@ -48,7 +50,7 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     }
     for (reference, source) in &opened {
         for file in &source.files {
-            loading.file(reference, file);
+            loading.file(reference, source, file);
         }
     }
     loading.apply_policies();
@@ -194,6 +196,14 @@ impl Loading {
                 Opening::Lost
             }
             Some(pack) => match self.packs.get(&pack.reference) {
+                // What is built in fills up what a site brings under its name, and the other way round.
+                Some(_) if source.is_built_in() => Opening::As(pack.reference),
+                Some(first) if builtin::is_built_in(&first.shown) => {
+                    let message =
+                        format!("what is built in of `{}` counts; of this pack the rest is taken", pack.reference);
+                    report.warning(None, "", message);
+                    Opening::As(pack.reference)
+                }
                 Some(first) => {
                     let message = format!(
                         "the pack `{}` is there already, from {}; this one is left out",
@@ -230,7 +240,7 @@ impl Loading {
         }
     }
 
-    fn file(&mut self, pack: &str, file: &SourceFile) {
+    fn file(&mut self, pack: &str, source: &PackSource, file: &SourceFile) {
         let Some((folder, name)) = file.inside.split_once('/') else { return };
         if !is_content(&file.inside, folder) {
             return;
@@ -238,7 +248,7 @@ impl Loading {
         let mut report = Report::new(&file.shown);
         match folder {
             "actions" if matches!(name, "config.yaml" | "config.yml") => {}
-            "actions" => self.action(pack, file, &mut report),
+            "actions" => self.action(pack, source, file, &mut report),
             "policies" => self.policy(pack, file, &mut report),
             "aliases" => {
                 if let Some(root) = document(file, &mut report) {
@@ -253,13 +263,41 @@ impl Loading {
         self.keep(report);
     }
 
-    fn action(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
+    fn action(&mut self, pack: &str, source: &PackSource, file: &SourceFile, report: &mut Report<'_>) {
         let Some(root) = document(file, report) else { return };
-        let ActionFile { reference, line, action } = action::read(&root, pack, fingerprint(file), report);
+        let ActionFile { reference, line, mut action, entry_point } =
+            action::read(&root, pack, fingerprint(file.text.as_deref().into_iter()), report);
         let Some(reference) = reference else { return };
         if let Some(first) = self.actions.get(&reference) {
-            report.error(line, "name", format!("the action `{reference}` is defined in {} already", first.file));
+            let built_in = builtin::is_built_in(&first.file);
+            match builtin::is_built_in(&file.shown) {
+                // The site has brought its own.
+                true if !built_in => {}
+                false if built_in => {
+                    // It is in force all the same, by other means.
+                    report.diagnostics.retain(|diagnostic| diagnostic.severity != Severity::NotSupported);
+                }
+                _ => {
+                    let message = format!("the action `{reference}` is defined in {} already", first.file);
+                    report.error(line, "name", message);
+                }
+            }
             return;
+        }
+        if let (Some(wanted), Some((entry_point, line))) = (&mut action, entry_point)
+            && wanted.runner.runs_script()
+        {
+            match script(source, &entry_point) {
+                Ok(script) => {
+                    let texts = std::iter::once(&script.text).chain(script.library.values()).map(String::as_str);
+                    wanted.content = fingerprint(file.text.as_deref().into_iter().chain(texts));
+                    wanted.script = Some(Arc::new(script));
+                }
+                Err(why) => {
+                    report.error(Some(line), "entry_point", why);
+                    action = None;
+                }
+            }
         }
         match action {
             Some(action) => {
@@ -447,9 +485,44 @@ fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
     }
 }
 
-fn fingerprint(file: &SourceFile) -> String {
-    let digest = Sha256::digest(file.text.as_deref().unwrap_or_default());
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+/// The script of an action with its library, out of the files of its pack.
+fn script(source: &PackSource, entry_point: &str) -> Result<Script, String> {
+    /// What a script and its library may weigh together: they travel with every command.
+    const MOST: usize = 2 << 20;
+    let text_of = |file: &SourceFile| match &file.text {
+        Ok(text) if text.contains('\0') => {
+            Err(format!("the script {} holds zero bytes: it is a program and not a text", file.shown))
+        }
+        Ok(text) => Ok(text.clone()),
+        Err(why) => Err(format!("the script {} cannot be read: {why}", file.shown)),
+    };
+    let inside = format!("actions/{entry_point}");
+    let file = source.files.iter().find(|file| file.inside == inside);
+    let text = text_of(file.ok_or_else(|| format!("there is no file {inside} in the pack"))?)?;
+    let mut library = BTreeMap::new();
+    for file in &source.files {
+        if let Some(path) = file.inside.strip_prefix("actions/lib/") {
+            library.insert(path.to_owned(), text_of(file)?);
+        }
+    }
+    let weight = text.len() + library.values().map(String::len).sum::<usize>();
+    if weight > MOST {
+        return Err(format!("the script and the pack's actions/lib are longer than {MOST} bytes together"));
+    }
+    let pack = (!source.is_built_in()).then(|| source.shown.clone());
+    Ok(Script { entry_point: entry_point.to_owned(), text, library, pack })
+}
+
+/// One text's digest; of several each with its length before it, so that they cannot be cut another way.
+fn fingerprint<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let mut digest = Sha256::new();
+    for (number, text) in texts.enumerate() {
+        if number > 0 {
+            digest.update(text.len().to_be_bytes());
+        }
+        digest.update(text);
+    }
+    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing into a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text

@@ -68,8 +68,15 @@ pub struct PackSource {
     pub directory: String,
     /// That directory as the user would name it, for messages.
     pub shown: String,
-    /// Its files, sorted by name.
+    /// Its files, sorted by name: those that say something, and those in `actions` that actions may run.
     pub files: Vec<SourceFile>,
+}
+
+impl PackSource {
+    /// Whether it comes from the program itself.
+    pub(crate) fn is_built_in(&self) -> bool {
+        builtin::is_built_in(&self.shown)
+    }
 }
 
 /// One file as it was read.

@@ -8,23 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// The runners that exist here.
-pub(crate) const BUILT: &[RunnerType] =
-    &[RunnerType::LocalShellCmd, RunnerType::RemoteShellCmd, RunnerType::Noop, RunnerType::Pause];
+pub(crate) const BUILT: &[RunnerType] = &RunnerType::ALL;
 
 /// StackStorm's other runners.
-pub(crate) const NOT_BUILT: &[&str] = &[
-    "action-chain",
-    "announcement",
-    "http-request",
-    "inquirer",
-    "local-shell-script",
-    "orquesta",
-    "python-script",
-    "remote-shell-script",
-    "winrm-cmd",
-    "winrm-ps-cmd",
-    "winrm-ps-script",
-];
+pub(crate) const NOT_BUILT: &[&str] =
+    &["action-chain", "inquirer", "orquesta", "python-script", "winrm-cmd", "winrm-ps-cmd", "winrm-ps-script"];
 
 /// Runners that StackStorm itself has given up, and what its own releases put in their place.
 pub(crate) const REMOVED: &[(&str, &str)] = &[

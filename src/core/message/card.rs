@@ -310,6 +310,8 @@ pub enum Card {
         /// Why, as Markdown, without the full stop.
         problem: String,
     },
+    /// An action says something, or tells of an end.
+    Announced(Announced),
     /// The bot is there again; said in the admin channel.
     Started {
         /// Its version.
@@ -419,6 +421,23 @@ pub struct Question {
     pub hosts: String,
     /// The whole output is attached here.
     pub attached: bool,
+}
+
+/// See [`Card::Announced`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Announced {
+    /// Mention of the one who is called; empty when nobody is.
+    pub who: String,
+    /// The emoji of the end that it tells of; empty when it tells of none.
+    pub mark: &'static str,
+    /// What is said, line by line.
+    pub lines: Vec<String>,
+    /// Values with their names in a fence; empty when there are none.
+    pub values: String,
+    /// The short id of the execution that it tells of; empty when it tells of none.
+    pub id: String,
+    /// The route that it was meant for and that names no channel; empty when it stands where it belongs.
+    pub route: String,
 }
 
 /// A numbered line that can be chosen.
@@ -571,6 +590,7 @@ impl Card {
             Card::ValueSet { .. } => "value_set",
             Card::ValueDeleted { .. } => "value_deleted",
             Card::ValueRefused { .. } => "value_refused",
+            Card::Announced(_) => "announced",
             Card::Started { .. } => "started",
         }
     }

@@ -94,6 +94,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("value_set", include_str!("../../../templates/value_set.hbs")),
     ("value_deleted", include_str!("../../../templates/value_deleted.hbs")),
     ("value_refused", include_str!("../../../templates/value_refused.hbs")),
+    ("announced", include_str!("../../../templates/announced.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
 

@@ -14,7 +14,7 @@
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
 mod filters;
-mod literal;
+pub(crate) mod literal;
 mod methods;
 pub mod render;
 pub mod surroundings;
