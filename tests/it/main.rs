@@ -25,6 +25,7 @@ mod params;
 mod peers_ssh;
 mod prefix;
 mod real_mattermost;
+mod runners;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;
