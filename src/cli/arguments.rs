@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// A ChatOps bot for Mattermost with an automation engine inside.
 #[derive(Debug, Parser)]
 #[command(name = "halcyon", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done, 1 the thing asked for failed, 2 the asking was wrong.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the thing asked for failed, 2 the asking was wrong, 3 something is not built yet."
+)]
 pub struct Arguments {
     /// The configuration
     #[arg(long, global = true, value_name = "FILE", default_value = "config.toml")]
@@ -28,6 +30,9 @@ pub enum Command {
     Check {
         /// A configuration, the directory of one, or the directory of a pack [default: the configuration]
         path: Option<PathBuf>,
+        /// Exit with 3 where nothing is wrong, but something asks for what is not built yet
+        #[arg(long)]
+        complete: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

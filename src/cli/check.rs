@@ -6,11 +6,13 @@ use crate::config::Config;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub(crate) fn check(
     path: Option<&Path>,
     file: &Path,
+    complete: bool,
     as_json: bool,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
@@ -35,10 +37,33 @@ pub(crate) fn check(
         for diagnostic in &diagnostics {
             writeln!(out, "{}", super::look::harmless(&diagnostic.to_string()))?;
         }
+        for (reason, count) in not_built(&diagnostics) {
+            writeln!(out, "{count:>5} × {}", super::look::harmless(reason))?;
+        }
         writeln!(out, "{}", summary(catalog.as_ref(), &diagnostics))?;
     }
-    let sound = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
-    if sound { Ok(()) } else { Err(Failure::Shown) }
+    let any = |severity| diagnostics.iter().any(|diagnostic| diagnostic.severity == severity);
+    match (any(Severity::Error), complete && any(Severity::NotSupported)) {
+        (true, _) => Err(Failure::Shown),
+        (false, true) => Err(Failure::NotBuilt),
+        (false, false) => Ok(()),
+    }
+}
+
+/// What is not built, each reason once, the commonest first, so that a long list says what it comes to.
+fn not_built(diagnostics: &[Diagnostic]) -> Vec<(&str, usize)> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::NotSupported) {
+        // An alias of such an action names it and its file, and the reason stands there.
+        let reason = match diagnostic.key_path.as_str() {
+            "action_ref" => "the action of an alias cannot run yet",
+            _ => diagnostic.message.as_str(),
+        };
+        *reasons.entry(reason).or_default() += 1;
+    }
+    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().filter(|(_, count)| *count > 1).collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    reasons
 }
 
 /// What is to be checked.

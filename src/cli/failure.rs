@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// The same, and what was printed says so already.
     Shown,
+    /// Nothing is wrong, but not all that was asked for is built; what was printed says what.
+    NotBuilt,
     /// Whoever reads our output has had enough of it, which is no failure at all.
     Enough,
 }
@@ -21,6 +23,7 @@ impl Failure {
         match self {
             Failure::Wrong(_) => 2,
             Failure::Failed(_) | Failure::Shown => 1,
+            Failure::NotBuilt => 3,
             Failure::Enough => 0,
         }
     }
@@ -28,7 +31,7 @@ impl Failure {
     pub(crate) fn sentence(&self) -> Option<&str> {
         match self {
             Failure::Wrong(sentence) | Failure::Failed(sentence) => Some(sentence),
-            Failure::Shown | Failure::Enough => None,
+            Failure::Shown | Failure::NotBuilt | Failure::Enough => None,
         }
     }
 }

@@ -82,7 +82,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Serve => serve::serve(load(file, surroundings)?, surroundings),
         #[cfg(feature = "sandbox")]
         Command::Demo(demo) => serve::demo(demo, surroundings),
-        Command::Check { path, json } => check::check(path.as_deref(), file, json, surroundings),
+        Command::Check { path, complete, json } => check::check(path.as_deref(), file, complete, json, surroundings),
         Command::Status { json } => status::status(&load(file, surroundings)?, json, surroundings),
         Command::Reload { json } => reload(file, json, surroundings),
         Command::Doctor { host, json } => {

@@ -363,4 +363,29 @@ fn check_tells_everything_and_how_it_stands() {
 
     let ended = halcyon(&["check", env!("CARGO_MANIFEST_DIR")]);
     assert_eq!(ended.code, 0, "{}", ended.out);
+    let ended = halcyon(&["check", "--complete", env!("CARGO_MANIFEST_DIR")]);
+    assert_eq!(ended.code, 0, "{}", ended.out);
+}
+
+#[test]
+fn check_tells_what_is_not_built_from_what_is_wrong() {
+    let pack = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = pack.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("pack.yaml", "{ref: t, name: t, description: t, version: 1.0.0, author: t}");
+    write("actions/a.yaml", "{name: a, runner_type: python-script, entry_point: a.py}");
+    write("actions/b.yaml", "{name: b, runner_type: python-script, entry_point: b.py}");
+    write("actions/c.yaml", "{name: c, runner_type: noop}");
+    let path = pack.path().to_str().unwrap();
+    let ended = halcyon(&["check", path]);
+    assert_eq!(ended.code, 0, "{}", ended.out);
+    assert!(ended.out.contains("    2 × the runner python-script is not built yet\n"), "{}", ended.out);
+    assert!(ended.out.ends_with(" 2 things not supported\n"), "{}", ended.out);
+    assert_eq!(halcyon(&["check", "--complete", path]).code, 3);
+    assert_eq!(halcyon(&["check", "--complete", "--json", path]).code, 3);
+    write("actions/d.yaml", "{name: d, runner_type: nope}");
+    assert_eq!(halcyon(&["check", "--complete", path]).code, 1);
 }

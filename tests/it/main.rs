@@ -27,6 +27,7 @@ mod peers_clients;
 mod peers_ssh;
 mod prefix;
 mod real_mattermost;
+mod runners;
 mod sandbox_chat;
 mod sandbox_nodes;
 mod ssh;

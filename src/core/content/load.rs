@@ -21,7 +21,7 @@ use crate::core::id::{ActionRef, AliasRef};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What came of reading all packs.
 #[derive(Debug, Clone, Default)]
@@ -264,10 +264,13 @@ impl Loading {
     }
 
     fn action(&mut self, pack: &str, source: &PackSource, file: &SourceFile, report: &mut Report<'_>) {
-        let Some(root) = document(file, report) else { return };
-        let ActionFile { reference, line, mut action, entry_point } =
-            action::read(&root, pack, fingerprint(file.text.as_deref().into_iter()), report);
-        let Some(reference) = reference else { return };
+        let (reference, line, action) = match builtin_action(source, file) {
+            Some(action) => (action.reference.clone(), None, Some(action.clone())),
+            None => match read_action(pack, source, file, report) {
+                Some(read) => read,
+                None => return,
+            },
+        };
         if let Some(first) = self.actions.get(&reference) {
             let built_in = builtin::is_built_in(&first.file);
             match builtin::is_built_in(&file.shown) {
@@ -283,21 +286,6 @@ impl Loading {
                 }
             }
             return;
-        }
-        if let (Some(wanted), Some((entry_point, line))) = (&mut action, entry_point)
-            && wanted.runner.runs_script()
-        {
-            match script(source, &entry_point) {
-                Ok(script) => {
-                    let texts = std::iter::once(&script.text).chain(script.library.values()).map(String::as_str);
-                    wanted.content = fingerprint(file.text.as_deref().into_iter().chain(texts));
-                    wanted.script = Some(Arc::new(script));
-                }
-                Err(why) => {
-                    report.error(Some(line), "entry_point", why);
-                    action = None;
-                }
-            }
         }
         match action {
             Some(action) => {
@@ -483,6 +471,52 @@ fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
             None
         }
     }
+}
+
+/// An action of the program itself. All of them are read once: packs are loaded often, and these never change.
+fn builtin_action(source: &PackSource, file: &SourceFile) -> Option<&'static Action> {
+    static READ: LazyLock<BTreeMap<String, Action>> = LazyLock::new(|| {
+        let mut actions = BTreeMap::new();
+        for source in &builtin::packs() {
+            for file in source.files.iter().filter(|file| is_content(&file.inside, "actions")) {
+                let mut report = Report::new(&file.shown);
+                if let Some((_, _, Some(action))) = read_action(&source.directory, source, file, &mut report) {
+                    actions.insert(file.shown.clone(), action);
+                }
+            }
+        }
+        actions
+    });
+    if source.is_built_in() { READ.get(&file.shown) } else { None }
+}
+
+/// An action's file with the script that it names: the ref, the line of its name, and the action where everything is sound and built.
+fn read_action(
+    pack: &str,
+    source: &PackSource,
+    file: &SourceFile,
+    report: &mut Report<'_>,
+) -> Option<(ActionRef, Option<usize>, Option<Action>)> {
+    let root = document(file, report)?;
+    let text = || file.text.as_deref().into_iter();
+    let ActionFile { reference, line, mut action, entry_point } =
+        action::read(&root, pack, fingerprint(text()), report);
+    if let (Some(wanted), Some((entry_point, line))) = (&mut action, entry_point)
+        && wanted.runner.runs_script()
+    {
+        match script(source, &entry_point) {
+            Ok(script) => {
+                let texts = std::iter::once(&script.text).chain(script.library.values()).map(String::as_str);
+                wanted.content = fingerprint(text().chain(texts));
+                wanted.script = Some(Arc::new(script));
+            }
+            Err(why) => {
+                report.error(Some(line), "entry_point", why);
+                action = None;
+            }
+        }
+    }
+    Some((reference?, line, action))
 }
 
 /// The script of an action with its library, out of the files of its pack.
