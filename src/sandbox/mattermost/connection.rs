@@ -170,7 +170,8 @@ impl World {
 
     /// Puts an event into the queue of everybody it concerns.
     pub(crate) fn publish(&mut self, event: &Event) {
-        let (members, sessions, users) = (&self.channel_members, &self.sessions, &self.users);
+        let (members, teams) = (&self.channel_members, &self.team_members);
+        let (sessions, users) = (&self.sessions, &self.users);
         let release = self.limits.release;
         let in_channel = |channel: &str, user: &str| members.get(channel).is_some_and(|m| m.contains(user));
         for connection in self.connections.values_mut() {
@@ -178,7 +179,8 @@ impl World {
             let concerned = match &event.audience {
                 Audience::Channel(channel) => in_channel(channel, user),
                 Audience::ChannelExcept(channel, except) => user != except && in_channel(channel, user),
-                Audience::User(id) => user == id,
+                Audience::User(id) | Audience::UserIn(id, _) => user == id,
+                Audience::Team(team) => teams.get(team).is_some_and(|m| m.contains(user)),
                 Audience::Everybody => true,
             };
             // A connection whose token was taken back stays open. It hears nothing more, or in older releases everything.

@@ -14,6 +14,10 @@ pub(crate) enum Audience {
     ChannelExcept(String, String),
     /// One user.
     User(String),
+    /// One user, about a channel.
+    UserIn(String, String),
+    /// The members of a team.
+    Team(String),
     /// Whoever is connected.
     Everybody,
 }
@@ -48,13 +52,21 @@ impl Event {
         if self.name == "hello" {
             data.insert("connection_id".into(), json!(connection_id));
         }
-        let (omit, user_id, channel_id) = match &self.audience {
-            Audience::Channel(channel) => (Value::Null, "", channel.as_str()),
-            Audience::ChannelExcept(channel, except) => (json!({ except.as_str(): true }), "", channel.as_str()),
-            Audience::User(user) => (Value::Null, user.as_str(), ""),
-            Audience::Everybody => (Value::Null, "", ""),
-        };
-        let mut broadcast = json!({ "omit_users": omit, "user_id": user_id, "channel_id": channel_id, "team_id": "" });
+        let mut broadcast = json!({ "omit_users": Value::Null, "user_id": "", "channel_id": "", "team_id": "" });
+        match &self.audience {
+            Audience::Channel(channel) => broadcast["channel_id"] = json!(channel),
+            Audience::ChannelExcept(channel, except) => {
+                broadcast["channel_id"] = json!(channel);
+                broadcast["omit_users"] = json!({ except.as_str(): true });
+            }
+            Audience::User(user) => broadcast["user_id"] = json!(user),
+            Audience::UserIn(user, channel) => {
+                broadcast["user_id"] = json!(user);
+                broadcast["channel_id"] = json!(channel);
+            }
+            Audience::Team(team) => broadcast["team_id"] = json!(team),
+            Audience::Everybody => {}
+        }
         if release.is_recent() {
             broadcast["connection_id"] = json!("");
             broadcast["omit_connection_id"] = json!("");

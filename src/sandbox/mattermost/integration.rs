@@ -5,6 +5,7 @@ use super::event::{Audience, Event, Happening};
 use super::id::new_id;
 use super::posting::Patch;
 use super::refusal::Refusal;
+use super::release::Release;
 use super::shared::Shared;
 use super::world::World;
 use serde::Deserialize;
@@ -31,6 +32,36 @@ struct Update {
     message: String,
     #[serde(default)]
     props: Option<Map<String, Value>>,
+}
+
+/// A dialog as clients get it: with all its fields, and in older releases no others than these.
+fn completed(dialog: &Value, release: Release) -> Value {
+    let blanks = |blank: &Value, given: &Value| -> Map<String, Value> {
+        let mut shown = blank.as_object().cloned().unwrap_or_default();
+        for (key, value) in given.as_object().into_iter().flatten() {
+            if release.is_recent() || shown.contains_key(key) {
+                shown.insert(key.clone(), value.clone());
+            }
+        }
+        shown
+    };
+    let mut shown = blanks(
+        &json!({
+            "callback_id": "", "title": "", "introduction_text": "", "icon_url": "", "elements": Value::Null,
+            "submit_label": "", "notify_on_cancel": false, "state": "",
+        }),
+        dialog,
+    );
+    if let Some(Value::Array(elements)) = shown.get_mut("elements") {
+        let blank = json!({
+            "display_name": "", "name": "", "type": "", "subtype": "", "default": "", "placeholder": "", "help_text": "",
+            "optional": false, "min_length": 0, "max_length": 0, "data_source": "", "options": Value::Null,
+        });
+        for element in elements {
+            *element = blanks(&blank, element).into();
+        }
+    }
+    shown.into()
 }
 
 /// Props that an integration cannot replace.
@@ -160,9 +191,8 @@ impl Shared {
                 "Trigger ID for interactive dialog is expired.",
             ));
         }
-        let dialog = json!({
-            "trigger_id": text("trigger_id"), "url": text("url"), "dialog": request["dialog"],
-        });
+        let shown = completed(&request["dialog"], world.limits.release);
+        let dialog = json!({ "trigger_id": text("trigger_id"), "url": text("url"), "dialog": shown });
         let data = json!({ "dialog": dialog.to_string() });
         world.publish(&Event::new("open_dialog", Audience::User(user_id.clone()), data));
         world.tell(Happening::Dialog { user_id, dialog });

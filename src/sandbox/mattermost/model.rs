@@ -19,6 +19,10 @@ pub struct User {
     pub delete_at: i64,
     /// `online`, `away`, `dnd` or `offline`.
     pub status: String,
+    /// Whether its user chose the status; such a one stays.
+    pub(crate) status_manual: bool,
+    /// Logins that failed since the last good one.
+    pub(crate) failed_attempts: u32,
     pub(crate) create_at: i64,
 }
 
@@ -68,6 +72,12 @@ pub struct Channel {
     pub display_name: String,
     /// Who may find it.
     pub kind: ChannelKind,
+    /// What stands above it.
+    pub header: String,
+    /// What it is for.
+    pub purpose: String,
+    /// When it was archived; zero while it is in use.
+    pub delete_at: i64,
     pub(crate) create_at: i64,
     pub(crate) creator_id: String,
     pub(crate) last_post_at: i64,
@@ -120,6 +130,9 @@ pub struct Revision {
     pub props: Map<String, Value>,
     /// When it was replaced.
     pub replaced_at: i64,
+    /// The id under which `since` tells of it.
+    pub(crate) id: String,
+    pub(crate) edit_at: i64,
 }
 
 /// An emoji that a user put on a post.

@@ -73,6 +73,13 @@ impl World {
     pub(crate) fn create_post(&mut self, draft: Draft) -> Result<Post, Refusal> {
         let author = self.find_user(&draft.user)?.clone();
         let channel = self.find_channel(&draft.channel)?.clone();
+        if channel.delete_at != 0 {
+            return Err(Refusal::new(
+                400,
+                "api.post.create_post.can_not_post_to_deleted.error",
+                "Can not post to deleted channel.",
+            ));
+        }
         let mut props = draft.props;
         if author.is_bot {
             props.insert("from_bot".into(), json!("true"));
@@ -224,7 +231,13 @@ impl World {
             return Err(Refusal::no_post());
         };
         if message != old.message || props != old.props {
-            post.revisions.push(Revision { message: old.message.clone(), props: old.props, replaced_at: now });
+            post.revisions.push(Revision {
+                message: old.message.clone(),
+                props: old.props,
+                replaced_at: now,
+                id: new_id(),
+                edit_at: old.edit_at,
+            });
         }
         if edited {
             post.edit_at = now;
@@ -334,7 +347,6 @@ impl World {
         let post = Post {
             id: new_id(),
             create_at: now,
-            update_at: now,
             user_id: user_id.to_owned(),
             channel_id: channel_id.to_owned(),
             root_id: root_id.to_owned(),
@@ -343,7 +355,8 @@ impl World {
             ..Post::default()
         };
         let data = json!({ "post": self.post_json(&post).to_string() });
-        self.publish(&Event::new("ephemeral_message", Audience::User(user_id.to_owned()), data));
+        let audience = Audience::UserIn(user_id.to_owned(), channel_id.to_owned());
+        self.publish(&Event::new("ephemeral_message", audience, data));
         self.tell(Happening::Whispered { user_id: user_id.to_owned(), post });
     }
 

@@ -1,6 +1,6 @@
 //! Lists of posts: newest first, with the threads they belong to beside them.
 
-use super::model::Post;
+use super::model::{Post, Revision};
 use super::world::World;
 use serde_json::{Map, Value, json};
 
@@ -70,7 +70,38 @@ impl World {
             Window::Before(id) if page == 0 => (id.as_str(), previous),
             _ => (next, previous),
         };
-        self.post_list(&chosen, next, previous)
+        let mut list = self.post_list(&chosen, next, previous);
+        if let Window::Since(time) = window {
+            for post in &chosen {
+                self.add_history(post, *time, &mut list);
+            }
+        }
+        list
+    }
+
+    /// What a post was before its edits since this time: told as posts of their own, deleted and without their text.
+    fn add_history(&self, post: &Post, since: i64, list: &mut Value) {
+        let Some(order) = list["order"].as_array_mut() else { return };
+        let Some(place) = order.iter().position(|id| *id == post.id) else { return };
+        let new: Vec<&Revision> = post.revisions.iter().filter(|old| old.replaced_at > since).collect();
+        for old in &new {
+            order.insert(place + 1, json!(old.id));
+        }
+        for old in new {
+            let mut shown = self.post_json(&Post {
+                id: old.id.clone(),
+                edit_at: old.edit_at,
+                update_at: old.replaced_at,
+                delete_at: old.replaced_at,
+                message: String::new(),
+                props: Map::new(),
+                file_ids: Vec::new(),
+                is_pinned: false,
+                ..post.clone()
+            });
+            shown["original_id"] = json!(post.id);
+            list["posts"][&old.id] = shown;
+        }
     }
 
     /// A thread: its first post and all replies.
@@ -94,9 +125,26 @@ impl World {
                 posts.entry(post.id.clone()).or_insert_with(|| self.post_json(post));
             }
         }
-        json!({
-            "order": order, "posts": posts, "next_post_id": next, "prev_post_id": previous, "has_next": !next.is_empty(),
-            "first_inaccessible_post_time": 0,
-        })
+        let mut list = json!({ "order": order, "posts": posts, "next_post_id": next, "prev_post_id": previous });
+        if self.limits.release.is_recent() {
+            list["has_next"] = json!(!next.is_empty());
+            list["first_inaccessible_post_time"] = json!(0);
+        }
+        list
+    }
+
+    /// These posts of one channel, newest first, and what is about them.
+    pub(crate) fn chosen(&self, channel_id: &str, posts: &[&Post]) -> Value {
+        let live = || self.posts.iter().filter(|post| post.channel_id == channel_id && post.delete_at == 0);
+        let next = posts.first().and_then(|newest| live().find(|post| post.create_at > newest.create_at));
+        let previous = posts.last().and_then(|oldest| live().rfind(|post| post.create_at < oldest.create_at));
+        self.post_list(posts, next.map_or("", |post| &post.id), previous.map_or("", |post| &post.id))
+    }
+
+    /// These posts of whatever channel, without the rest of their threads.
+    pub(crate) fn found(&self, posts: &[&Post]) -> Value {
+        let order: Vec<&str> = posts.iter().map(|post| post.id.as_str()).collect();
+        let posts: Map<String, Value> = posts.iter().map(|post| (post.id.clone(), self.post_json(post))).collect();
+        json!({ "order": order, "posts": posts, "next_post_id": "", "prev_post_id": "" })
     }
 }

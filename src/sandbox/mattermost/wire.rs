@@ -22,25 +22,44 @@ impl World {
         shown
     }
 
+    /// What somebody sees of themselves.
+    pub(crate) fn own_user_json(&self, user: &User) -> Value {
+        let mut shown = self.user_json(user);
+        shown["notify_props"] = json!({
+            "channel": "true", "comments": "never", "desktop": "mention", "desktop_sound": "true", "email": "true",
+            "first_name": "false", "mention_keys": "", "push": "mention", "push_status": "away",
+        });
+        if user.password.is_some() {
+            shown["last_password_update"] = json!(user.create_at);
+        }
+        if user.failed_attempts > 0 {
+            shown["failed_attempts"] = json!(user.failed_attempts);
+        }
+        shown
+    }
+
     pub(crate) fn team_json(&self, team: &Team) -> Value {
         json!({
             "id": team.id, "create_at": team.create_at, "update_at": team.create_at, "delete_at": 0,
             "display_name": team.display_name, "name": team.name, "description": "", "email": "", "type": "O",
-            "company_name": "", "allowed_domains": "", "invite_id": "", "allow_open_invite": false,
+            "company_name": "", "allowed_domains": "", "invite_id": team.id, "allow_open_invite": false,
             "scheme_id": Value::Null, "group_constrained": Value::Null, "policy_id": Value::Null,
         })
     }
 
     pub(crate) fn channel_json(&self, channel: &Channel) -> Value {
-        json!({
-            "id": channel.id, "create_at": channel.create_at, "update_at": channel.create_at, "delete_at": 0,
+        let mut shown = json!({
+            "id": channel.id, "create_at": channel.create_at, "update_at": channel.create_at, "delete_at": channel.delete_at,
             "team_id": channel.team_id, "type": channel.kind.letter(), "display_name": channel.display_name,
-            "name": channel.name, "header": "", "purpose": "", "last_post_at": channel.last_post_at,
+            "name": channel.name, "header": channel.header, "purpose": channel.purpose, "last_post_at": channel.last_post_at,
             "total_msg_count": channel.total_msg_count, "extra_update_at": 0, "creator_id": channel.creator_id,
             "scheme_id": Value::Null, "props": Value::Null, "group_constrained": Value::Null, "shared": Value::Null,
             "total_msg_count_root": channel.total_msg_count, "policy_id": Value::Null,
-            "last_root_post_at": channel.last_post_at,
-        })
+        });
+        if self.limits.release.is_recent() {
+            shown["last_root_post_at"] = json!(channel.last_post_at);
+        }
+        shown
     }
 
     pub(crate) fn team_member_json(&self, team_id: &str, user_id: &str) -> Value {
@@ -51,12 +70,24 @@ impl World {
     }
 
     pub(crate) fn member_json(&self, channel_id: &str, user_id: &str) -> Value {
-        json!({
-            "channel_id": channel_id, "user_id": user_id, "roles": "channel_user", "last_viewed_at": 0, "msg_count": 0,
-            "mention_count": 0, "mention_count_root": 0, "msg_count_root": 0, "urgent_mention_count": 0,
-            "notify_props": { "desktop": "default", "email": "default", "mark_unread": "all", "push": "default" },
-            "last_update_at": 0, "scheme_guest": false, "scheme_user": true, "scheme_admin": false, "explicit_roles": "",
-        })
+        let channel = self.channels.get(channel_id);
+        let posts = channel.map_or(0, |channel| channel.total_msg_count);
+        let seen = posts.saturating_sub(u64::try_from(self.unread(channel_id, user_id)).unwrap_or_default());
+        let mut shown = json!({
+            "channel_id": channel_id, "user_id": user_id, "roles": "channel_user",
+            "last_viewed_at": self.seen_until(channel_id, user_id), "msg_count": seen, "mention_count": 0,
+            "mention_count_root": 0, "msg_count_root": seen,
+            "notify_props": {
+                "desktop": "default", "email": "default", "ignore_channel_mentions": "default", "mark_unread": "all",
+                "push": "default",
+            },
+            "last_update_at": channel.map_or(0, |channel| channel.create_at), "scheme_guest": false, "scheme_user": true,
+            "scheme_admin": false, "explicit_roles": "",
+        });
+        if self.limits.release.is_recent() {
+            shown["urgent_mention_count"] = json!(0);
+        }
+        shown
     }
 
     pub(crate) fn reaction_json(&self, reaction: &Reaction) -> Value {
@@ -147,10 +178,10 @@ impl FileInfo {
 
     pub(crate) fn mime_type(&self) -> &'static str {
         match self.extension().to_ascii_lowercase().as_str() {
-            "txt" | "log" => "text/plain",
+            "txt" | "log" => "text/plain; charset=utf-8",
             "json" => "application/json",
-            "csv" => "text/csv",
-            "md" => "text/markdown",
+            "csv" => "text/csv; charset=utf-8",
+            "md" => "text/markdown; charset=utf-8",
             "yaml" | "yml" => "application/yaml",
             "png" => "image/png",
             "jpg" | "jpeg" => "image/jpeg",

@@ -53,6 +53,10 @@ pub(crate) struct World {
     pub(crate) reactions: Vec<Reaction>,
     pub(crate) files: BTreeMap<String, FileInfo>,
     pub(crate) sessions: BTreeMap<String, Session>,
+    /// By user: what they have set, by category and name.
+    pub(crate) preferences: BTreeMap<String, BTreeMap<(String, String), String>>,
+    /// By channel and user: the time of the newest post that they have seen.
+    pub(crate) seen: BTreeMap<(String, String), i64>,
     pub(crate) pending: BTreeMap<String, Pending>,
     pub(crate) triggers: BTreeMap<String, (String, i64)>,
     pub(crate) connections: BTreeMap<u64, Connection>,
@@ -79,6 +83,8 @@ impl World {
             reactions: Vec::new(),
             files: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            preferences: BTreeMap::new(),
+            seen: BTreeMap::new(),
             pending: BTreeMap::new(),
             triggers: BTreeMap::new(),
             connections: BTreeMap::new(),
@@ -125,6 +131,8 @@ impl World {
             password: password.map(str::to_owned),
             delete_at: 0,
             status: "offline".into(),
+            status_manual: false,
+            failed_attempts: 0,
             create_at: self.tick(),
         };
         self.users.insert(id.clone(), user);
@@ -211,6 +219,9 @@ impl World {
             name: name.to_owned(),
             display_name: if kind == ChannelKind::Direct { String::new() } else { title(name) },
             kind,
+            header: String::new(),
+            purpose: String::new(),
+            delete_at: 0,
             create_at: self.tick(),
             creator_id: creator_id.to_owned(),
             last_post_at: 0,
@@ -279,6 +290,33 @@ impl World {
         }
     }
 
+    /// Somebody looks at a channel: all that is in it is seen. Gives the time of the newest post.
+    pub(crate) fn look_at(&mut self, channel_id: &str, user_id: &str) -> i64 {
+        let newest = self.channels.get(channel_id).map_or(0, |channel| channel.last_post_at);
+        self.seen.insert((channel_id.to_owned(), user_id.to_owned()), newest);
+        let (name, data) = if self.limits.release.is_recent() {
+            ("multiple_channels_viewed", json!({ "channel_times": { channel_id: newest } }))
+        } else {
+            ("channel_viewed", json!({ "channel_id": channel_id }))
+        };
+        self.publish(&Event::new(name, Audience::User(user_id.to_owned()), data));
+        newest
+    }
+
+    /// The time of the newest post of a channel that somebody has seen; 0 when they have seen none.
+    pub(crate) fn seen_until(&self, channel_id: &str, user_id: &str) -> i64 {
+        self.seen.get(&(channel_id.to_owned(), user_id.to_owned())).copied().unwrap_or_default()
+    }
+
+    /// How many posts of one of their channels somebody has not seen.
+    pub(crate) fn unread(&self, channel_id: &str, user_id: &str) -> usize {
+        if !self.in_channel(channel_id, user_id) {
+            return 0;
+        }
+        let seen = self.seen_until(channel_id, user_id);
+        self.posts.iter().filter(|post| post.channel_id == channel_id && post.delete_at == 0 && post.create_at > seen).count()
+    }
+
     /// The direct channel of two users, made if there is none yet.
     pub(crate) fn direct_channel(&mut self, one: &str, other: &str) -> String {
         let (low, high) = if one < other { (one, other) } else { (other, one) };
@@ -294,8 +332,11 @@ impl World {
     }
 }
 
-/// `town-square` is shown as `Town square`.
+/// The channel that everybody is in has two capitals; `wn-alerts` is shown as `Wn alerts`.
 fn title(name: &str) -> String {
+    if name == "town-square" {
+        return "Town Square".to_owned();
+    }
     let spaced = name.replace('-', " ");
     let mut characters = spaced.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())

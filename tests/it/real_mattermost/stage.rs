@@ -27,6 +27,7 @@ impl Stage {
         server.join("admin", &server.channel_id("cluster").unwrap()).unwrap();
         let secret = server.add_private_channel(&team, "secret");
         server.join("lead", &secret).unwrap();
+        server.join("admin", &secret).unwrap();
         let aside = server.add_channel(&team, "aside");
         server.join("lead", &aside).unwrap();
         server.join("admin", &aside).unwrap();

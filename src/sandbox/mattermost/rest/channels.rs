@@ -1,6 +1,7 @@
 //! Teams, channels and their members.
 
 use super::{Caller, body, id};
+use crate::sandbox::mattermost::event::{Audience, Event};
 use crate::sandbox::mattermost::id::is_id;
 use crate::sandbox::mattermost::model::{Channel, ChannelKind, Team};
 use crate::sandbox::mattermost::posting::Draft;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn visible_team<'a>(world: &World, team: Option<&'a Team>, caller: &Caller) -> Result<&'a Team, Refusal> {
+pub(super) fn visible_team<'a>(world: &World, team: Option<&'a Team>, caller: &Caller) -> Result<&'a Team, Refusal> {
     let unknown = || Refusal::new(404, "app.team.get_by_name.missing.app_error", "Unable to find the existing team.");
     let team = team.ok_or_else(unknown)?;
     if world.in_team(&team.id, &caller.user_id) || world.is_admin(&caller.user_id) {
@@ -34,6 +35,14 @@ pub(super) async fn team_by_name(
     let world = shared.world();
     let team = visible_team(&world, world.team_by_name(&name), &caller)?;
     Ok(Json(world.team_json(team)))
+}
+
+pub(super) async fn team_exists(
+    State(shared): State<Arc<Shared>>,
+    _: Caller,
+    Path(name): Path<String>,
+) -> Json<Value> {
+    Json(json!({ "exists": shared.world().team_by_name(&name).is_some() }))
 }
 
 pub(super) async fn team(
@@ -69,7 +78,8 @@ pub(super) async fn team_member(
 /// A private channel of others is not known to exist.
 fn named<'a>(world: &'a World, team: &str, name: &str, caller: &Caller) -> Result<&'a Channel, Refusal> {
     let unknown = || Refusal::new(404, "app.channel.get_by_name.missing.app_error", "Channel does not exist.");
-    let channel = world.channel_by_name(team, &name.to_lowercase()).ok_or_else(unknown)?;
+    let channel = world.channel_by_name(team, &name.to_lowercase()).filter(|channel| channel.delete_at == 0);
+    let channel = channel.ok_or_else(unknown)?;
     if world.may_read(channel, &caller.user_id) {
         Ok(channel)
     } else if channel.kind == ChannelKind::Open {
@@ -128,10 +138,12 @@ pub(super) async fn stats(
     let members = world.channel_members.get(&channel.id).map_or(0, BTreeSet::len);
     let pinned = world.posts.iter().filter(|p| p.channel_id == channel.id && p.is_pinned && p.delete_at == 0).count();
     let files = world.files.values().filter(|file| file.channel_id == channel.id && !file.post_id.is_empty()).count();
-    Ok(Json(json!({
-        "channel_id": channel.id, "member_count": members, "guest_count": 0, "pinnedpost_count": pinned,
-        "files_count": files,
-    })))
+    let mut stats =
+        json!({ "channel_id": channel.id, "member_count": members, "guest_count": 0, "pinnedpost_count": pinned });
+    if world.limits.release.is_recent() {
+        stats["files_count"] = json!(files);
+    }
+    Ok(Json(stats))
 }
 
 #[derive(Deserialize)]
@@ -275,6 +287,12 @@ struct NewChannel {
     name: String,
     #[serde(default, rename = "type")]
     kind: String,
+    #[serde(default)]
+    display_name: String,
+    #[serde(default)]
+    header: String,
+    #[serde(default)]
+    purpose: String,
 }
 
 pub(super) async fn create(
@@ -304,6 +322,13 @@ pub(super) async fn create(
         ));
     }
     let id = world.create_channel(&wanted.team_id, &wanted.name, kind, &caller.user_id);
+    if let Some(channel) = world.channels.get_mut(&id) {
+        channel.header = wanted.header;
+        channel.purpose = wanted.purpose;
+        if !wanted.display_name.is_empty() {
+            channel.display_name = wanted.display_name;
+        }
+    }
     let channel = world.channels.get(&id).ok_or_else(Refusal::no_channel)?;
     Ok((StatusCode::CREATED, Json(world.channel_json(channel))))
 }
@@ -334,7 +359,179 @@ pub(super) async fn direct(
     Ok((StatusCode::CREATED, Json(world.channel_json(channel))))
 }
 
-pub(super) async fn view(caller: Caller, Path(user): Path<String>) -> Result<Json<Value>, Refusal> {
-    caller.own(&user)?;
-    Ok(Json(json!({ "status": "OK", "last_viewed_at_times": {} })))
+#[derive(Deserialize)]
+struct ChannelPatch {
+    display_name: Option<String>,
+    header: Option<String>,
+    purpose: Option<String>,
+}
+
+/// Each change is told by a line of the system, and all of them by one event.
+pub(super) async fn patch(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+    bytes: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let wanted: ChannelPatch = body(&bytes, "channel")?;
+    let mut world = shared.world();
+    let old = readable(&world, &channel, &caller)?.clone();
+    if !world.in_channel(&old.id, &caller.user_id) && !world.is_admin(&caller.user_id) {
+        return Err(Refusal::forbidden("manage_public_channel_properties"));
+    }
+    let name = world.find_user(&caller.user_id)?.username.clone();
+    let channel = world.channels.get_mut(&old.id).ok_or_else(Refusal::no_channel)?;
+    let mut lines = Vec::new();
+    for (kind, what, field, new) in [
+        ("system_displayname_change", "display name", &mut channel.display_name, wanted.display_name),
+        ("system_header_change", "header", &mut channel.header, wanted.header),
+        ("system_purpose_change", "purpose", &mut channel.purpose, wanted.purpose),
+    ] {
+        if let Some(new) = new.filter(|new| new != field) {
+            let old = std::mem::replace(field, new.clone());
+            let word = what.replace(' ', "");
+            let props = json!({ "username": name, format!("old_{word}"): old, format!("new_{word}"): new });
+            lines.push((kind, props, format!("{name} updated the channel {what} from: {old} to: {new}")));
+        }
+    }
+    let shown = world.channels.get(&old.id).map(|channel| world.channel_json(channel)).unwrap_or_default();
+    let data = json!({ "channel": shown.to_string() });
+    world.publish(&Event::new("channel_updated", Audience::Channel(old.id.clone()), data));
+    for (kind, props, line) in lines {
+        write_as_system(&mut world, kind, &caller.user_id, &old.id, props, line);
+    }
+    Ok(Json(shown))
+}
+
+/// The channel is put away; its posts stay, and nobody writes there any more.
+pub(super) async fn archive(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let mut world = shared.world();
+    let channel = readable(&world, &channel, &caller)?.clone();
+    if channel.kind == ChannelKind::Direct {
+        return Err(Refusal::new(
+            400,
+            "api.channel.delete_channel.type.invalid",
+            "Unable to delete direct or group message channels.",
+        ));
+    }
+    if !world.in_channel(&channel.id, &caller.user_id) && !world.is_admin(&caller.user_id) {
+        return Err(Refusal::forbidden("delete_public_channel"));
+    }
+    if channel.delete_at != 0 {
+        return Err(Refusal::new(
+            400,
+            "api.channel.delete_channel.deleted.app_error",
+            "The channel has been archived or deleted.",
+        ));
+    }
+    if channel.name == "town-square" {
+        return Err(Refusal::new(
+            400,
+            "api.channel.delete_channel.cannot.app_error",
+            "Unable to delete the default channel town-square.",
+        ));
+    }
+    let name = world.find_user(&caller.user_id)?.username.clone();
+    let line = format!("{name} archived the channel.");
+    let props = json!({ "username": name });
+    write_as_system(&mut world, "system_channel_deleted", &caller.user_id, &channel.id, props, line);
+    let now = world.tick();
+    if let Some(channel) = world.channels.get_mut(&channel.id) {
+        channel.delete_at = now;
+    }
+    let data = json!({ "channel_id": channel.id, "delete_at": now });
+    world.publish(&Event::new("channel_deleted", Audience::Team(channel.team_id), data));
+    Ok(Json(json!({ "status": "OK" })))
+}
+
+/// Those of these users who are in the channel.
+pub(super) async fn members_by_ids(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+    bytes: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let wanted: Vec<String> = body(&bytes, "user_ids")?;
+    if wanted.is_empty() {
+        return Err(Refusal::bad_body("user_ids"));
+    }
+    let world = shared.world();
+    let channel = readable(&world, &channel, &caller)?;
+    let members = world.channel_members.get(&channel.id).into_iter().flatten().filter(|user| wanted.contains(user));
+    Ok(Json(members.map(|user| world.member_json(&channel.id, user)).collect()))
+}
+
+/// Nobody here has told theirs.
+pub(super) async fn timezones(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(channel): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    readable(&shared.world(), &channel, &caller)?;
+    Ok(Json(json!([])))
+}
+
+/// The open channels of a team that are in use, in the order of their names.
+fn open_channels<'a>(world: &'a World, team: &str, caller: &Caller) -> Result<Vec<&'a Channel>, Refusal> {
+    let team = id(team, "team_id")?;
+    if !world.in_team(team, &caller.user_id) && !world.is_admin(&caller.user_id) {
+        return Err(Refusal::forbidden("list_team_channels"));
+    }
+    let all = world.channels.values();
+    let mut channels: Vec<&Channel> =
+        all.filter(|one| one.team_id == team && one.kind == ChannelKind::Open && one.delete_at == 0).collect();
+    channels.sort_by_key(|channel| channel.display_name.to_lowercase());
+    Ok(channels)
+}
+
+fn begins(channel: &Channel, term: &str) -> bool {
+    let term = term.to_lowercase();
+    [&channel.name, &channel.display_name, &channel.purpose].iter().any(|text| text.to_lowercase().starts_with(&term))
+}
+
+pub(super) async fn of_team(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(team): Path<String>,
+    Query(pages): Query<Pages>,
+) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let (skip, take) = pages.window();
+    let channels = open_channels(&world, &team, &caller)?;
+    Ok(Json(channels.into_iter().skip(skip).take(take).map(|channel| world.channel_json(channel)).collect()))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Beginning {
+    #[serde(default, alias = "term")]
+    name: String,
+}
+
+fn found(shared: &Shared, team: &str, caller: &Caller, beginning: &str) -> Result<Json<Value>, Refusal> {
+    let world = shared.world();
+    let channels = open_channels(&world, team, caller)?.into_iter().filter(|channel| begins(channel, beginning));
+    Ok(Json(channels.map(|channel| world.channel_json(channel)).collect()))
+}
+
+pub(super) async fn autocomplete(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(team): Path<String>,
+    Query(beginning): Query<Beginning>,
+) -> Result<Json<Value>, Refusal> {
+    found(&shared, &team, &caller, &beginning.name)
+}
+
+pub(super) async fn search(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(team): Path<String>,
+    bytes: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let beginning: Beginning = body(&bytes, "channel_search")?;
+    found(&shared, &team, &caller, &beginning.name)
 }

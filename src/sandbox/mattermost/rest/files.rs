@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// What multipart adds around the files.
@@ -29,10 +30,13 @@ pub(super) async fn upload(
     Query(query): Query<BTreeMap<String, String>>,
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let limit = shared.world().limits.max_file_size;
+    let (limit, recent) = {
+        let limits = &shared.world().limits;
+        (limits.max_file_size, limits.release.is_recent())
+    };
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (channel_id, files) = if kind.starts_with("multipart/form-data") {
-        read_form(request, limit).await?
+    let Form { channel_id, files, client_ids } = if kind.starts_with("multipart/form-data") {
+        read_form(request, limit, recent).await?
     } else {
         let name = query.get("filename").filter(|name| !name.is_empty()).ok_or_else(|| Refusal::bad_url("filename"))?;
         let content = to_bytes(request.into_body(), limit).await.map_err(|_| too_large())?;
@@ -43,7 +47,7 @@ pub(super) async fn upload(
                 "Unable to upload file(s). Error reading or parsing request data.",
             ));
         }
-        (String::new(), vec![(name.clone(), content.to_vec())])
+        Form { files: vec![(name.clone(), content.to_vec())], ..Form::default() }
     };
     let channel_id =
         if channel_id.is_empty() { query.get("channel_id").cloned().unwrap_or_default() } else { channel_id };
@@ -62,12 +66,19 @@ pub(super) async fn upload(
         let file = world.store_file(&caller.user_id, &channel_id, &name, content);
         infos.push(world.file_json(&file));
     }
-    Ok((StatusCode::CREATED, Json(json!({ "file_infos": infos, "client_ids": Value::Null }))))
+    Ok((StatusCode::CREATED, Json(json!({ "file_infos": infos, "client_ids": client_ids }))))
 }
 
-type Form = (String, Vec<(String, Vec<u8>)>);
+/// What an upload brings.
+#[derive(Default)]
+struct Form {
+    channel_id: String,
+    files: Vec<(String, Vec<u8>)>,
+    /// A raw body has none.
+    client_ids: Option<Vec<String>>,
+}
 
-async fn read_form(request: Request, limit: usize) -> Result<Form, Refusal> {
+async fn read_form(request: Request, limit: usize, recent: bool) -> Result<Form, Refusal> {
     let broken = || {
         Refusal::new(400, "api.file.upload_file.read_form_value.app_error", "Error reading the value for a form field.")
     };
@@ -75,25 +86,28 @@ async fn read_form(request: Request, limit: usize) -> Result<Form, Refusal> {
     let bytes = to_bytes(body, limit.saturating_mul(10).saturating_add(ENVELOPE)).await.map_err(|_| too_large())?;
     let request = Request::from_parts(parts, bytes.into());
     let mut form = Multipart::from_request(request, &()).await.map_err(|_| broken())?;
-    let mut channel_id = String::new();
-    let mut files = Vec::new();
+    let mut client_ids = Vec::new();
+    let mut read = Form::default();
     while let Some(field) = form.next_field().await.map_err(|_| broken())? {
         let (name, file_name) = (field.name().map(str::to_owned), field.file_name().map(str::to_owned));
         let content = field.bytes().await.map_err(|_| broken())?;
         match (name.as_deref(), file_name) {
-            (Some("files"), Some(file_name)) => files.push((file_name, content.to_vec())),
-            (Some("channel_id"), None) => channel_id = String::from_utf8_lossy(&content).into_owned(),
+            (Some("files"), Some(file_name)) => read.files.push((file_name, content.to_vec())),
+            (Some("channel_id"), None) => read.channel_id = String::from_utf8_lossy(&content).into_owned(),
+            (Some("client_ids"), None) => client_ids.push(String::from_utf8_lossy(&content).into_owned()),
             _ => {}
         }
     }
-    if files.is_empty() {
+    read.client_ids = Some(client_ids);
+    // Older releases take a form without files for one with none.
+    if read.files.is_empty() && recent {
         return Err(Refusal::new(
             400,
             "api.file.upload_file.incorrect_number_of_files.app_error",
             "Unable to upload files. Incorrect number of files specified.",
         ));
     }
-    Ok((channel_id, files))
+    Ok(read)
 }
 
 /// One's own file, or one in a channel that one reads.
@@ -125,13 +139,24 @@ pub(super) async fn download(
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.mime_type()));
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    let plain: String = file
-        .name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' })
-        .collect();
-    if let Ok(value) = HeaderValue::from_str(&format!("attachment;filename=\"{plain}\"")) {
+    let way = if file.mime_type().starts_with("image/") { "inline" } else { "attachment" };
+    let name = escaped(&file.name);
+    if let Ok(value) = HeaderValue::from_str(&format!("{way};filename=\"{name}\"; filename*=UTF-8''{name}")) {
         headers.insert(CONTENT_DISPOSITION, value);
     }
     Ok((headers, file.content.clone()).into_response())
+}
+
+/// As a part of a path is escaped.
+fn escaped(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~$&+=:@".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
 }

@@ -4,7 +4,11 @@
 
 mod channels;
 mod files;
+mod people;
 mod posts;
+mod preferences;
+mod reading;
+mod roles;
 mod system;
 mod users;
 
@@ -30,7 +34,16 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let api = Router::new()
         .route("/system/ping", get(system::ping))
         .route("/config/client", get(system::config))
-        .route("/users", get(users::list))
+        .route("/license/client", get(system::license))
+        .route("/emoji", get(system::nothing))
+        .route("/plugins/webapp", get(system::nothing))
+        .route("/roles/names", post(roles::by_names))
+        .route("/roles/name/{name}", get(roles::by_name))
+        .route("/bots/{bot_id}", get(people::bot))
+        .route("/users", get(people::list))
+        .route("/users/stats", get(people::stats))
+        .route("/users/search", post(people::search))
+        .route("/users/autocomplete", get(people::autocomplete))
         .route("/users/login", post(users::login))
         .route("/users/logout", post(users::logout))
         .route("/users/ids", post(users::by_ids))
@@ -43,19 +56,35 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/users/{user_id}/teams", get(users::teams))
         .route("/users/{user_id}/teams/members", get(users::team_memberships))
         .route("/users/{user_id}/channels", get(users::channels))
-        .route("/users/{user_id}/preferences", get(users::preferences))
+        .route("/users/{user_id}/preferences", get(preferences::list).put(preferences::save))
+        .route("/users/{user_id}/preferences/delete", post(preferences::delete))
+        .route("/users/{user_id}/teams/unread", get(reading::unread_teams))
+        .route("/users/{user_id}/channels/{channel_id}/posts/unread", get(reading::unread_posts))
+        .route("/users/{user_id}/teams/{team_id}/channels/categories", get(preferences::categories))
         .route("/users/{user_id}/teams/{team_id}/channels", get(users::team_channels))
         .route("/users/{user_id}/teams/{team_id}/channels/members", get(users::channel_memberships))
         .route("/users/{user_id}/posts/{post_id}/reactions/{emoji}", delete(posts::unreact))
         .route("/teams/name/{team}", get(channels::team_by_name))
+        .route("/teams/name/{team}/exists", get(channels::team_exists))
         .route("/teams/name/{team}/channels/name/{channel}", get(channels::by_names))
         .route("/teams/{team_id}", get(channels::team))
+        .route("/teams/{team_id}/stats", get(people::team_stats))
+        .route("/teams/{team_id}/members", get(people::team_members))
+        .route("/teams/{team_id}/members/ids", post(people::team_members))
         .route("/teams/{team_id}/members/{user_id}", get(channels::team_member))
+        .route("/teams/{team_id}/commands/autocomplete", get(system::nothing))
+        .route("/teams/{team_id}/posts/search", post(reading::search))
+        .route("/teams/{team_id}/channels", get(channels::of_team))
+        .route("/teams/{team_id}/channels/autocomplete", get(channels::autocomplete))
+        .route("/teams/{team_id}/channels/search", post(channels::search))
         .route("/teams/{team_id}/channels/name/{channel}", get(channels::by_name))
         .route("/channels", post(channels::create))
         .route("/channels/direct", post(channels::direct))
-        .route("/channels/members/{user_id}/view", post(channels::view))
-        .route("/channels/{channel_id}", get(channels::one))
+        .route("/channels/members/{user_id}/view", post(reading::view))
+        .route("/channels/{channel_id}", get(channels::one).delete(channels::archive))
+        .route("/channels/{channel_id}/patch", put(channels::patch))
+        .route("/channels/{channel_id}/timezones", get(channels::timezones))
+        .route("/channels/{channel_id}/members/ids", post(channels::members_by_ids))
         .route("/channels/{channel_id}/members", get(channels::members).post(channels::add_member))
         .route("/channels/{channel_id}/members/{user_id}", get(channels::member).delete(channels::remove_member))
         .route("/channels/{channel_id}/stats", get(channels::stats))

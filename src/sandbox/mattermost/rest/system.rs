@@ -16,6 +16,15 @@ pub(super) async fn ping() -> Json<Value> {
     )
 }
 
+pub(super) async fn license() -> Json<Value> {
+    Json(json!({ "IsLicensed": "false" }))
+}
+
+/// A list of what the sandbox has none of: emoji, plug-ins, slash commands.
+pub(super) async fn nothing(_: Caller) -> Json<Value> {
+    Json(json!([]))
+}
+
 /// Who is not logged in sees less.
 pub(super) async fn config(
     State(shared): State<Arc<Shared>>,
@@ -39,7 +48,16 @@ pub(super) async fn config(
         let limits = shared.world().limits.clone();
         config.insert("MaxPostSize".into(), json!(limits.max_post_size.to_string()));
         config.insert("MaxFileSize".into(), json!(limits.max_file_size.to_string()));
-        config.insert("EnableFileAttachments".into(), json!("true"));
+        for (name, value) in [
+            ("BuildEnterpriseReady", "false"),
+            ("EnableFileAttachments", "true"),
+            ("EnableUserTypingMessages", "true"),
+            ("RestrictDirectMessage", "any"),
+            ("TeammateNameDisplay", "username"),
+            ("TimeBetweenUserTypingUpdatesMilliseconds", "5000"),
+        ] {
+            config.insert(name.into(), json!(value));
+        }
         config.insert("EnableBotAccountCreation".into(), json!("true"));
         config.insert("PostEditTimeLimit".into(), json!(limits.post_edit_seconds.unwrap_or(-1).to_string()));
     }

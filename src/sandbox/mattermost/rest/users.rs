@@ -2,13 +2,13 @@
 
 use super::{Caller, body, id};
 use crate::sandbox::mattermost::event::{Audience, Event, Happening};
-use crate::sandbox::mattermost::model::User;
+use crate::sandbox::mattermost::model::{Channel, User};
 use crate::sandbox::mattermost::refusal::Refusal;
 use crate::sandbox::mattermost::shared::Shared;
 use crate::sandbox::mattermost::world::World;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,7 +47,11 @@ pub(super) async fn login(
             "Login failed because your account has been deactivated.",
         ));
     }
-    if user.password.as_deref() != Some(login.password.as_str()) {
+    let right = user.password.as_deref() == Some(login.password.as_str());
+    if let Some(known) = world.users.get_mut(&user.id) {
+        known.failed_attempts = if right { 0 } else { known.failed_attempts + 1 };
+    }
+    if !right {
         return Err(wrong());
     }
     let token = world.open_session(&user.id, true);
@@ -55,41 +59,14 @@ pub(super) async fn login(
     if let Ok(value) = HeaderValue::from_str(&token) {
         headers.insert(HeaderName::from_static("token"), value);
     }
-    Ok((headers, Json(world.user_json(&user))))
+    // As it was before: with the failures that this login forgives.
+    Ok((headers, Json(world.own_user_json(&user))))
 }
 
 /// The token is not valid any more.
 pub(super) async fn logout(State(shared): State<Arc<Shared>>, caller: Caller) -> Json<Value> {
     shared.world().sessions.remove(&caller.token);
     Json(json!({ "status": "OK" }))
-}
-
-#[derive(Deserialize)]
-pub(super) struct Among {
-    #[serde(default)]
-    in_channel: String,
-    #[serde(default)]
-    in_team: String,
-}
-
-/// All users, or those of a channel or a team.
-pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Query(among): Query<Among>,
-    Query(pages): Query<super::channels::Pages>,
-) -> Result<Json<Value>, Refusal> {
-    let world = shared.world();
-    if !among.in_channel.is_empty() {
-        super::channels::readable(&world, &among.in_channel, &caller)?;
-    }
-    let (skip, take) = pages.window();
-    let users = world
-        .users
-        .values()
-        .filter(|user| among.in_channel.is_empty() || world.in_channel(&among.in_channel, &user.id))
-        .filter(|user| among.in_team.is_empty() || world.in_team(&among.in_team, &user.id));
-    Ok(many(&world, users.skip(skip).take(take)))
 }
 
 pub(super) async fn one(
@@ -100,7 +77,8 @@ pub(super) async fn one(
     let user = caller.subject(&user)?;
     let world = shared.world();
     let user = world.users.get(&user).ok_or_else(Refusal::no_user)?;
-    Ok(Json(world.user_json(user)))
+    let shown = if user.id == caller.user_id { world.own_user_json(user) } else { world.user_json(user) };
+    Ok(Json(shown))
 }
 
 pub(super) async fn by_name(
@@ -151,7 +129,7 @@ pub(super) async fn by_names(
 }
 
 fn status_json(user: &User) -> Value {
-    json!({ "user_id": user.id, "status": user.status, "manual": false, "last_activity_at": 0, "active_channel": "" })
+    json!({ "user_id": user.id, "status": user.status, "manual": user.status_manual, "last_activity_at": 0, "active_channel": "" })
 }
 
 pub(super) async fn status(
@@ -197,6 +175,10 @@ pub(super) async fn put_status(
     }
     let mut world = shared.world();
     world.set_status(&user, &wanted.status);
+    if let Some(user) = world.users.get_mut(&user) {
+        // Nobody is online by decision.
+        user.status_manual = wanted.status != "online";
+    }
     Ok(Json(world.users.get(&user).map(status_json).unwrap_or_default()))
 }
 
@@ -248,12 +230,6 @@ pub(super) async fn team_memberships(
     Ok(Json(teams.map(|team| world.team_member_json(team, &user)).collect()))
 }
 
-/// Nobody has changed any.
-pub(super) async fn preferences(caller: Caller, Path(user): Path<String>) -> Result<Json<Value>, Refusal> {
-    caller.own(&user)?;
-    Ok(Json(json!([])))
-}
-
 pub(super) async fn channels(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
@@ -261,7 +237,7 @@ pub(super) async fn channels(
 ) -> Result<Json<Value>, Refusal> {
     let user = caller.own(&user)?;
     let world = shared.world();
-    let channels = world.channels.values().filter(|channel| world.in_channel(&channel.id, &user));
+    let channels = world.channels.values().filter(|channel| channel.delete_at == 0 && world.in_channel(&channel.id, &user));
     Ok(Json(channels.map(|channel| world.channel_json(channel)).collect()))
 }
 
@@ -277,12 +253,14 @@ pub(super) async fn team_channels(
     if !world.in_team(team, &user) {
         return Err(Refusal::forbidden("view_team"));
     }
-    let channels = world
+    let mut channels: Vec<&Channel> = world
         .channels
         .values()
         .filter(|channel| channel.team_id == team || channel.team_id.is_empty())
-        .filter(|channel| world.in_channel(&channel.id, &user));
-    Ok(Json(channels.map(|channel| world.channel_json(channel)).collect()))
+        .filter(|channel| channel.delete_at == 0 && world.in_channel(&channel.id, &user))
+        .collect();
+    channels.sort_by_key(|channel| channel.display_name.to_lowercase());
+    Ok(Json(channels.into_iter().map(|channel| world.channel_json(channel)).collect()))
 }
 
 pub(super) async fn channel_memberships(
