@@ -75,10 +75,16 @@ pub struct Memory {
     /// Others that speak with our account, and when the admins were told.
     pub others: BTreeMap<String, Timestamp>,
     /// The values that packs and people keep; shared with whoever reads it while it changes.
+    #[serde(skip_serializing_if = "nothing_in")]
     pub datastore: Arc<Datastore>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
+}
+
+/// What was written down before there were values says nothing of them.
+fn nothing_in(datastore: &Arc<Datastore>) -> bool {
+    datastore.is_empty()
 }
 
 /// A line that was taken up and is not answered yet.

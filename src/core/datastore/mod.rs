@@ -86,6 +86,11 @@ pub struct Datastore {
 }
 
 impl Datastore {
+    /// Whether no value was ever set, or all were deleted.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// A value was set.
     pub(crate) fn set(&mut self, key: Key, entry: Entry) {
         self.forget(entry.at);
