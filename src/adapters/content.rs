@@ -31,6 +31,9 @@ fn read_path(path: &Path) -> Vec<PackSource> {
     if is_pack(path) {
         return vec![read_pack(path)];
     }
+    if is_configs(path) {
+        return vec![read_configs(path)];
+    }
     let inside = match entries(path) {
         Ok(inside) => inside,
         Err(why) => return vec![unreadable(path, why)],
@@ -44,6 +47,29 @@ fn read_path(path: &Path) -> Vec<PackSource> {
 
 fn is_pack(path: &Path) -> bool {
     fs::symlink_metadata(path.join("pack.yaml")).is_ok()
+}
+
+/// Whether a directory holds the packs' configurations, `PACK.yaml` for each: by its name, or because there is nothing else in it.
+pub fn is_configs(path: &Path) -> bool {
+    if path.file_name().is_some_and(|name| name == "configs") {
+        return path.is_dir() && !path.join("pack.yml").exists();
+    }
+    let Ok(inside) = entries(path) else { return false };
+    let yaml = |file: &PathBuf| is_yaml(file) && file.file_stem().is_some_and(|name| name != "pack");
+    !inside.is_empty() && inside.iter().all(yaml)
+}
+
+fn read_configs(path: &Path) -> PackSource {
+    let mut files = Vec::new();
+    match fs::canonicalize(path) {
+        Ok(root) => read_folder(&root, path, "configs", &mut files),
+        Err(error) => files.push(failed(path, "configs/.yaml".to_owned(), error.to_string())),
+    }
+    PackSource { directory: String::new(), shown: shown(path), files }
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !file.is_dir()
 }
 
 /// What a directory holds, sorted by name, without what is hidden.
@@ -66,7 +92,7 @@ fn read_pack(path: &Path) -> PackSource {
         Err(error) => return unreadable(path, error.to_string()),
     };
     let mut files = Vec::new();
-    for name in ["pack.yaml", "pack.yml"] {
+    for name in ["pack.yaml", "pack.yml", "config.schema.yaml"] {
         let file = path.join(name);
         if fs::symlink_metadata(&file).is_ok() {
             files.push(read_file(&root, &file, name.to_owned()));
@@ -93,9 +119,7 @@ fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<Sour
             return;
         }
     };
-    let content = inside.into_iter().filter(|file| {
-        file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !file.is_dir()
-    });
+    let content = inside.into_iter().filter(|file| is_yaml(file));
     for (index, file) in content.enumerate() {
         if index == MOST_FILES {
             let why = format!("the folder holds more than {MOST_FILES} files; the rest is left out");

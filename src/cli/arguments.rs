@@ -270,7 +270,7 @@ pub enum KeyCommand {
         /// Its name
         name: String,
         /// The value [default: what the standard input has]
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_negative_numbers = true)]
         value: Option<String>,
         /// It is a secret: seal it with the master key
         #[arg(short, long)]

@@ -83,7 +83,9 @@ pub(crate) fn key(config: &Config, command: KeyCommand, surroundings: &mut Surro
                     batches.push(Vec::new());
                     size = new.name.len() + new.text.0.len();
                 }
-                batches.last_mut().map(|batch| batch.push(new));
+                if let Some(batch) = batches.last_mut() {
+                    batch.push(new);
+                }
             }
             let mut loaded = Vec::new();
             for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {

@@ -50,8 +50,10 @@ impl Judge<'_, '_, '_> {
                 let hint = Some("name the directory that holds a file PACK.yaml for each pack".to_owned());
                 self.document.problem(spot, format!("{} is not a directory", configs.display()), hint);
             }
-            config.content.configs = configs;
+            let usual = std::mem::replace(&mut config.content.configs, configs);
+            config.content.packs.retain(|path| *path != usual);
         }
+        config.content.take_configs();
         self.datastore(&mut config, file.datastore, file.key_file.as_ref());
         self.ssh(&mut config.ssh, file.ssh);
         config.local.run_as = file.run_as.as_ref().and_then(|spot| self.account(spot));

@@ -126,6 +126,15 @@ pub struct Content {
     pub configs: PathBuf,
 }
 
+impl Content {
+    /// The packs' configurations are content like the packs: read, watched and kept like them.
+    pub(super) fn take_configs(&mut self) {
+        if self.configs.is_dir() && !self.packs.contains(&self.configs) {
+            self.packs.push(self.configs.clone());
+        }
+    }
+}
+
 /// `[datastore]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datastore {
@@ -257,6 +266,8 @@ impl Config {
 
     /// The configuration of somebody who has only a pack.
     pub fn of_pack(pack: &Path) -> Config {
+        let mut content = Content { packs: vec![pack.to_owned()], configs: pack.join("configs") };
+        content.take_configs();
         Config {
             file: PathBuf::new(),
             mattermost: None,
@@ -264,7 +275,7 @@ impl Config {
             store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             serve: Serve { grace: GRACE },
-            content: Content { packs: vec![pack.to_owned()], configs: pack.join("configs") },
+            content,
             datastore: Datastore { key_file: None, key: Err(no_master_key()) },
             ssh: Ssh {
                 config_file: None,

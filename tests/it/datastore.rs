@@ -462,3 +462,51 @@ async fn templates_read_values_and_secrets_stay_secret() {
     assert!(world.chat.posts(CHANNEL).iter().all(|post| !post.message.contains("hunter2")));
     assert!(!holds(&world.config.store.path, "hunter2"), "a secret stands on the disk in clear");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_read_the_packs_configuration() {
+    let mut world = World::without_bot("").await;
+    world.config.datastore.key = Ok(master());
+    world.config.content.packs.extend([data("vault"), data("configs")]);
+    world.start_bot().await;
+    said(&world, "lead", "!key set vault.host h1", "now").await;
+    let set = world.ask(Ask::Values(ValueAsk::Set { values: vec![value("vault.password", SECRET, true, None)] })).await;
+    assert!(matches!(set, Answer::Values { .. }), "{set:?}");
+    said(&world, "lead", "!consult on wn001", &format!("http://h1/ 443 nobody 15 3 {} 11", SECRET.len())).await;
+    let Answer::Executions { executions } = world.ask(Ask::Executions { limit: 1 }).await else { panic!() };
+    let parameters = serde_json::to_string(&executions[0].request.parameters).unwrap();
+    assert!(parameters.contains("\"env\":\"********\"") && parameters.contains("http://h1/"), "{parameters}");
+    // A pack without a configuration has an empty one.
+    said(&world, "lead", "!speak on wn001", "word=").await;
+    assert!(!holds(&world.config.store.path, "hunter2"), "a secret stands on the disk in clear");
+}
+
+#[test]
+fn mistakes_in_a_configuration_are_told_with_their_place() {
+    let (vault, wrong) = (data("vault").display().to_string(), data("wrong").display().to_string());
+    let place = Place::new(&format!("configs = {wrong:?}"));
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    std::fs::write(place.path("config.toml"), config.replace("packs = []", &format!("packs = [{vault:?}]"))).unwrap();
+    let (code, out, err) = place.run(&["check"]);
+    let told: Vec<String> = format!("{out}{err}")
+        .lines()
+        .filter(|line| line.contains("wrong/"))
+        .map(|line| line.replace(&wrong, "wrong"))
+        .collect();
+    let expected = [
+        "wrong/valt.yaml: warning: there is no pack `valt` that this could configure; did you mean \"vault\"?",
+        "wrong/vault.yaml: url: is missing",
+        "wrong/vault.yaml:1: port: has to be of the type integer, not \"many\"",
+        "wrong/vault.yaml:2: password: is secret, so it is opened by itself: `decrypt_kv` would open it twice; leave `| decrypt_kv` out",
+        "wrong/vault.yaml:4: auth.usr: the schema allows no such key here; did you mean \"user\"?",
+        "wrong/vault.yaml:5: auth.token: has to be of the type string",
+        "wrong/vault.yaml:6: auth.kind: has to be one of \"basic\", \"digest\", not \"best\"",
+        "wrong/vault.yaml:8: nodes[0].name: is missing",
+        "wrong/vault.yaml:9: nodes[1]: has to be of the type object, not \"text\"",
+        "wrong/vault.yaml:11: labels.x_a: has to be of the type integer, not \"three\"",
+        "wrong/vault.yaml:12: labels.other: has to be of the type string, not 5",
+        "wrong/vault.yaml:13: warning: urls: the schema of the pack's configuration has no such key; did you mean \"url\"?",
+    ];
+    assert_eq!(told, expected, "{code}");
+    assert_eq!(code, 1);
+}

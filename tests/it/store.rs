@@ -8,6 +8,8 @@ use crate::execution::{asked, at, outcome, somebody};
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};
 use halcyon::core::action::execution::Status;
 use halcyon::core::action::run::{Captured, Exit};
+use halcyon::core::datastore::Kept;
+use halcyon::core::datastore::key::{Key, Scope};
 use halcyon::core::effect::{Body, Delivery, Query};
 use halcyon::core::fact::{Choice, Dated, Fact};
 use halcyon::core::id::{AliasRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
@@ -110,6 +112,20 @@ fn newer_kinds() -> Vec<Dated> {
     vec![
         dated(Fact::Frozen { why: "a \"storm\"".to_owned(), by: Some(somebody()) }),
         dated(Fact::Unfrozen { by: somebody() }),
+        dated(Fact::ValueSet {
+            key: Key { scope: Scope::System, name: "site.word".into() },
+            value: Kept::Plain { text: "hello".into() },
+            expires: None,
+            by: somebody(),
+        }),
+        dated(Fact::ValuesOpened {
+            keys: vec![Key { scope: Scope::System, name: "site.word".into() }],
+            by: somebody(),
+        }),
+        dated(Fact::ValueDeleted {
+            key: Key { scope: Scope::User { user: UserId::new("u1") }, name: "word".into() },
+            by: somebody(),
+        }),
         dated(Fact::Frozen { why: "the store was damaged".to_owned(), by: None }),
     ]
 }

@@ -1,7 +1,6 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
 use super::start::{Declined, Wish, numbered, secrets};
-use super::values::Seeker;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::EffectClass;
@@ -16,18 +15,16 @@ use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::chat::key::hide_value;
 use crate::core::chat::pace::{Bound, Passage};
 use crate::core::chat::secret::{hide, hide_pairs};
-use crate::core::datastore::request::{Confidential, ShownValue, ValueAsk, ValueProblem};
 use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
-use crate::core::memory::{Contradiction, answer_to};
+use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
-use crate::core::message::value::{ValueLine, ValueList};
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -44,19 +41,19 @@ const HIGHEST: usize = 99;
 
 /// Who wrote a line that is being taken up, and where its answer goes.
 #[derive(Debug)]
-struct Speaker<'a> {
+pub(super) struct Speaker<'a> {
     identity: &'a Identity,
-    rights: Rights,
-    back: Back,
+    pub(super) rights: Rights,
+    pub(super) back: Back,
     channel: ChannelId,
     /// How long ago the line was written, where that was not heard as it happened.
-    missed: Option<String>,
+    pub(super) missed: Option<String>,
     /// Nobody else reads it.
-    direct: bool,
+    pub(super) direct: bool,
 }
 
 impl Speaker<'_> {
-    fn principal(&self) -> Principal {
+    pub(super) fn principal(&self) -> Principal {
         Principal::ChatUser { id: self.identity.id.clone(), name: self.identity.username.clone() }
     }
 }
@@ -211,7 +208,7 @@ impl Bot {
     }
 
     /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
-    fn masked(&self, line: &str) -> String {
+    pub(super) fn masked(&self, line: &str) -> String {
         if let Some(hidden) = hide_value(line) {
             return hidden;
         }
@@ -532,7 +529,7 @@ impl Bot {
     }
 
     /// Replaces the first sign by one that says that nothing was done.
-    fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
+    pub(super) fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
         if let Back::Chat { channel, post, .. } = &speaker.back {
             unreact(step, channel, post, "eyes");
             react(step, channel, post, emoji);
@@ -591,61 +588,6 @@ impl Bot {
         let begins =
             |line: &HelpLine| line.display.split_whitespace().next().is_some_and(|word| word.to_lowercase() == first);
         lines.filter(begins).take(MOST_ALIKE).collect()
-    }
-
-    /// Does what a line says about values of the datastore. A secret is shown in a direct message only, and never by way of a fact: the post is
-    /// promised with stars in it, and what they stand for is shown by a refresh, which nothing remembers.
-    fn hear_of_values(
-        &mut self,
-        step: &mut Step,
-        moment: &mut Moment,
-        speaker: &Speaker<'_>,
-        line: &str,
-        ask: ValueAsk,
-    ) -> Result<(), Contradiction> {
-        let changes = matches!(ask, ValueAsk::Set { .. } | ValueAsk::Delete { .. } | ValueAsk::DeleteByPrefix { .. });
-        if let Some(ago) = speaker.missed.clone().filter(|_| changes) {
-            self.not_done(step, speaker, "question");
-            return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(line), ago });
-        }
-        let by = speaker.principal();
-        let seeker = Seeker { by: &by, rights: &speaker.rights };
-        let told = match &ask {
-            ValueAsk::Get { decrypt: true, .. } if !speaker.direct => Err(ValueProblem::InChannel),
-            _ => self.values(step, moment, seeker, ask.clone())?,
-        };
-        let values = match told {
-            Ok(values) => values,
-            Err(problem) => {
-                self.not_done(step, speaker, "question");
-                let card = Card::ValueRefused { problem: markdown::prose(&problem.to_string()) };
-                return self.say(step, moment, &speaker.back, &card);
-            }
-        };
-        if let ValueAsk::List { prefix, .. } = ask {
-            let card = Card::Values(ValueList::new(&values, prefix, moment.at));
-            return self.say(step, moment, &speaker.back, &card);
-        }
-        // All but a list is about one value.
-        let Some(value) = values.into_iter().next() else { return Ok(()) };
-        let card = match ask {
-            ValueAsk::Get { .. } => Card::Value(ValueLine::new(&value, moment.at)),
-            ValueAsk::Set { .. } => {
-                let warn = value.secret && !speaker.direct;
-                Card::ValueSet { warn, value: ValueLine::new(&value, moment.at) }
-            }
-            _ => Card::ValueDeleted { name: value.name.clone() },
-        };
-        if value.hidden || !value.secret {
-            return self.say(step, moment, &speaker.back, &card);
-        }
-        let stars = ShownValue { text: Confidential(MASK.to_owned()), ..value };
-        self.say(step, moment, &speaker.back, &Card::Value(ValueLine::new(&stars, moment.at)))?;
-        if let Back::Chat { channel, post, .. } = &speaker.back {
-            let (channel, of) = (channel.clone(), answer_to(post, card.template()));
-            step.effects.push(Effect::Refresh { channel, of, text: self.sentences.say(&card) });
-        }
-        Ok(())
     }
 
     /// Asks the store. The answer comes with another event, so that it is owed is remembered.

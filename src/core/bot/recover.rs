@@ -138,7 +138,7 @@ impl Bot {
         if !unchanged || action.runner.word() != request.runner {
             return None;
         }
-        let around = self.surroundings(now, &request.by);
+        let around = self.surroundings(now, action, &request.by);
         let resolved = params::resolve_in(action, &given_before(action, execution), &around).ok()?;
         if resolved.masked() != request.parameters {
             return None;

@@ -9,6 +9,7 @@ use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
 use crate::core::action::shell;
 use crate::core::action::spec::Action;
+use crate::core::content::config::ConfigContext;
 use crate::core::datastore::lookup::Values;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
@@ -159,7 +160,7 @@ impl Bot {
     }
 
     /// What the templates of an action may look at, besides its parameters.
-    pub(super) fn surroundings(&self, at: Timestamp, by: &Principal) -> Surroundings {
+    pub(super) fn surroundings(&self, at: Timestamp, action: &Action, by: &Principal) -> Surroundings {
         let user = match by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
             Principal::LocalUser { .. } => None,
@@ -171,7 +172,12 @@ impl Bot {
             master_key: self.master_key.clone(),
         };
         let values = Arc::new(values);
-        Surroundings::default().with("st2kv", Arc::clone(&values) as _).unsealing(values)
+        let config = self.catalog.configs.get(action.reference.pack()).cloned().unwrap_or_default();
+        let config = ConfigContext { config, values: Arc::clone(&values) };
+        Surroundings::default()
+            .with("st2kv", Arc::clone(&values) as _)
+            .with("config_context", Arc::new(config))
+            .unsealing(values)
     }
 
     pub(super) fn prepare(&self, at: Timestamp, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
@@ -185,12 +191,14 @@ impl Bot {
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
         let mut resolved =
-            params::resolve_in(&wish.action, &wish.given, &self.surroundings(at, &wish.by)).map_err(|problems| {
-                declined(Card::BadParameters {
-                    line: line.clone(),
-                    problems: problems.iter().map(|problem| said(problem)).collect(),
-                })
-            })?;
+            params::resolve_in(&wish.action, &wish.given, &self.surroundings(at, &wish.action, &wish.by)).map_err(
+                |problems| {
+                    declined(Card::BadParameters {
+                        line: line.clone(),
+                        problems: problems.iter().map(|problem| said(problem)).collect(),
+                    })
+                },
+            )?;
         resolved.trust(wish.trusted.iter().cloned());
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),

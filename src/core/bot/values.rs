@@ -4,17 +4,21 @@
 //! exist**, and whatever a person has opened is noted.
 
 use super::answer::answer;
+use super::hear::Speaker;
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
 use crate::core::action::params::MASK;
 use crate::core::datastore::key::{Key, Scope, why_no_name};
 use crate::core::datastore::request::{Asked, Confidential, NewValue, ShownValue, ValueAsk, ValueProblem};
 use crate::core::datastore::{Entry, Kept, LARGEST, ROOM};
-use crate::core::effect::Answer;
+use crate::core::effect::{Answer, Effect};
 use crate::core::fact::Fact;
 use crate::core::id::{RequestId, UserId};
-use crate::core::input::Principal;
-use crate::core::memory::Contradiction;
+use crate::core::input::{Back, Principal};
+use crate::core::memory::{Contradiction, answer_to};
+use crate::core::message::card::Card;
+use crate::core::message::markdown;
+use crate::core::message::value::{ValueLine, ValueList};
 use crate::core::settings::Verb;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
@@ -70,6 +74,61 @@ impl Bot {
             Err(problem) => Answer::Refused { text: problem.to_string() },
         };
         answer(step, request, told);
+        Ok(())
+    }
+
+    /// Does what a line says about values of the datastore. A secret is shown in a direct message only, and never by way of a fact: the post is
+    /// promised with stars in it, and what they stand for is shown by a refresh, which nothing remembers.
+    pub(super) fn hear_of_values(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        ask: ValueAsk,
+    ) -> Result<(), Contradiction> {
+        let changes = matches!(ask, ValueAsk::Set { .. } | ValueAsk::Delete { .. } | ValueAsk::DeleteByPrefix { .. });
+        if let Some(ago) = speaker.missed.clone().filter(|_| changes) {
+            self.not_done(step, speaker, "question");
+            return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(line), ago });
+        }
+        let by = speaker.principal();
+        let seeker = Seeker { by: &by, rights: &speaker.rights };
+        let told = match &ask {
+            ValueAsk::Get { decrypt: true, .. } if !speaker.direct => Err(ValueProblem::InChannel),
+            _ => self.values(step, moment, seeker, ask.clone())?,
+        };
+        let values = match told {
+            Ok(values) => values,
+            Err(problem) => {
+                self.not_done(step, speaker, "question");
+                let card = Card::ValueRefused { problem: markdown::prose(&problem.to_string()) };
+                return self.say(step, moment, &speaker.back, &card);
+            }
+        };
+        if let ValueAsk::List { prefix, .. } = ask {
+            let card = Card::Values(ValueList::new(&values, prefix, moment.at));
+            return self.say(step, moment, &speaker.back, &card);
+        }
+        // All but a list is about one value.
+        let Some(value) = values.into_iter().next() else { return Ok(()) };
+        let card = match ask {
+            ValueAsk::Get { .. } => Card::Value(ValueLine::new(&value, moment.at)),
+            ValueAsk::Set { .. } => {
+                let warn = value.secret && !speaker.direct;
+                Card::ValueSet { warn, value: ValueLine::new(&value, moment.at) }
+            }
+            _ => Card::ValueDeleted { name: value.name.clone() },
+        };
+        if value.hidden || !value.secret {
+            return self.say(step, moment, &speaker.back, &card);
+        }
+        let stars = ShownValue { text: Confidential(MASK.to_owned()), ..value };
+        self.say(step, moment, &speaker.back, &Card::Value(ValueLine::new(&stars, moment.at)))?;
+        if let Back::Chat { channel, post, .. } = &speaker.back {
+            let (channel, of) = (channel.clone(), answer_to(post, card.template()));
+            step.effects.push(Effect::Refresh { channel, of, text: self.sentences.say(&card) });
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use super::action::{self, ActionFile};
 use super::alias::{self, AliasFile};
+use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
 use super::fields::Report;
 use super::glob::covers;
@@ -18,6 +19,7 @@ use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::{ActionRef, AliasRef};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,9 +40,10 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
     let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
     let mut opened = Vec::new();
+    let (configs, packs): (Vec<&PackSource>, Vec<&PackSource>) = sources.iter().partition(|source| is_configs(source));
     // `core` comes first, so that nobody takes its actions away; of the other built-in packs a site may bring its own version.
     let (first, last) = builtin.split_at(1);
-    for source in first.iter().chain(sources).chain(last) {
+    for source in first.iter().chain(packs).chain(last) {
         loading.number(source);
         match loading.open(source) {
             Opening::As(reference) => opened.push((reference, source)),
@@ -53,10 +56,12 @@ pub fn load(sources: &[PackSource]) -> Loaded {
             loading.file(reference, source, file);
         }
     }
+    let configs = loading.configs(&opened, &configs);
     loading.apply_policies();
     let aliases = loading.join_aliases();
     let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    let mut catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    catalog.configs = configs;
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
@@ -80,6 +85,7 @@ fn catalog(
         packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
         aliases,
+        configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
     }
 }
@@ -263,6 +269,75 @@ impl Loading {
         self.keep(report);
     }
 
+    /// Brings schemas and configurations together. A schema or a configuration with a mistake keeps the whole out of force.
+    fn configs(
+        &mut self,
+        opened: &[(String, &PackSource)],
+        folders: &[&PackSource],
+    ) -> BTreeMap<String, Arc<PackConfig>> {
+        let mut schemas = Schemas::new();
+        for (pack, source) in opened {
+            let Some(file) = source.files.iter().find(|file| file.inside == SCHEMA) else { continue };
+            let mut report = Report::new(&file.shown);
+            let schema = document(file, &mut report).and_then(|root| config::read_schema(&root, &mut report));
+            schemas.insert(pack.clone(), schema.map(|schema| (schema, file)).ok_or(file));
+            self.keep(report);
+        }
+        let mut configs = BTreeMap::new();
+        for folder in folders {
+            self.number(folder);
+            for file in folder.files.iter().filter(|file| is_content(&file.inside, "configs")) {
+                self.config(file, &schemas, &mut configs);
+            }
+        }
+        for (pack, schema) in schemas {
+            if configs.contains_key(&pack) {
+                continue;
+            }
+            let config = match schema {
+                Ok((schema, file)) => {
+                    let mut report = Report::new(&file.shown);
+                    config::absent(&schema, &format!("configs/{pack}.yaml"), &mut report);
+                    self.keep(report);
+                    PackConfig::new(schema, Map::new())
+                }
+                Err(file) => PackConfig::broken(&file.shown),
+            };
+            configs.insert(pack, Arc::new(config));
+        }
+        configs
+    }
+
+    fn config(&mut self, file: &SourceFile, schemas: &Schemas<'_>, configs: &mut BTreeMap<String, Arc<PackConfig>>) {
+        let mut report = Report::new(&file.shown);
+        let name = file.inside.trim_start_matches("configs/");
+        let pack = name.trim_end_matches(".yaml").trim_end_matches(".yml");
+        if !self.packs.contains_key(pack) {
+            let close = did_you_mean(pack, self.packs.keys().map(String::as_str));
+            report.warning(None, "", format!("there is no pack `{pack}` that this could configure")).suggestion = close;
+            return self.keep(report);
+        }
+        let none = Map::new();
+        let schema = match schemas.get(pack) {
+            None => &none,
+            Some(Ok((schema, _))) => schema,
+            Some(Err(broken)) => {
+                report.warning(None, "", format!("is not in force until {} is mended", broken.shown));
+                configs.insert(pack.to_owned(), Arc::new(PackConfig::broken(&broken.shown)));
+                return self.keep(report);
+            }
+        };
+        let read = document(file, &mut report).and_then(|root| config::read(&root, schema, &mut report));
+        let config = match read {
+            Some(values) => PackConfig::new(schema.clone(), values),
+            // An empty document is a configuration that says nothing.
+            None if !report.has_errors() => PackConfig::new(schema.clone(), Map::new()),
+            None => PackConfig::broken(&file.shown),
+        };
+        configs.insert(pack.to_owned(), Arc::new(config));
+        self.keep(report);
+    }
+
     fn action(&mut self, pack: &str, source: &PackSource, file: &SourceFile, report: &mut Report<'_>) {
         let (reference, line, action) = match builtin_action(source, file) {
             Some(action) => (action.reference.clone(), None, Some(action.clone())),
@@ -438,6 +513,17 @@ impl Loading {
             }
         }
     }
+}
+
+/// Pack to the schema of its configuration with its file, or to the file whose mistakes keep it out of force.
+type Schemas<'s> = BTreeMap<String, Result<(Map<String, Value>, &'s SourceFile), &'s SourceFile>>;
+
+/// The file of a pack that says what its configuration can hold.
+const SCHEMA: &str = "config.schema.yaml";
+
+/// Whether this is the folder of the packs' configurations.
+fn is_configs(source: &PackSource) -> bool {
+    source.directory.is_empty() && source.files.iter().all(|file| file.inside.starts_with("configs/"))
 }
 
 /// Whether a file lies directly in this folder and is of the kind that is read there.

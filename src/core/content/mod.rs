@@ -3,7 +3,7 @@
 //! What the packs say: the texts of their files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading the files is the business
 //! of `adapters::content`; this folder never sees a disk.
 //!
-//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias` or `policy` read the tree through `fields`, and
+//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias` `policy` or `config` read the tree through `fields`, and
 //! [`load`] joins what they found. The formats are StackStorm's; `docs/packs.md` is their description for those who write packs.
 //!
 //! - **One bad file never stops the rest**, and a bad file is never half in force: it is there with all it says, or not at all. Only a
@@ -16,6 +16,7 @@
 mod action;
 mod alias;
 mod builtin;
+pub mod config;
 pub mod diagnostic;
 mod fields;
 pub mod glob;
@@ -44,6 +45,8 @@ pub struct Catalog {
     pub actions: BTreeMap<ActionRef, Arc<Action>>,
     /// Every alias, disabled ones included, in load order.
     pub aliases: Vec<Arc<Alias>>,
+    /// The configuration of every pack that has one, or a schema for one.
+    pub configs: BTreeMap<String, Arc<config::PackConfig>>,
     /// The formats of those aliases, ready to be matched.
     pub matcher: Arc<Matcher>,
 }
@@ -68,7 +71,8 @@ pub struct PackSource {
     pub directory: String,
     /// That directory as the user would name it, for messages.
     pub shown: String,
-    /// Its files, sorted by name: those that say something, and those in `actions` that actions may run.
+    /// Its files, sorted by name: those that say something, and those in `actions` that actions may run. Of the folder of the packs'
+    /// configurations they are all `configs/PACK.yaml`, and it is no pack.
     pub files: Vec<SourceFile>,
 }
 

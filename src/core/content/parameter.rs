@@ -74,6 +74,11 @@ const TYPES: &[(&str, ParameterType)] = &[
     ("null", ParameterType::Null),
 ];
 
+/// The type that a word of a schema means.
+pub(crate) fn kind_of(word: &str) -> Option<ParameterType> {
+    TYPES.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
+}
+
 /// Checks a schema and all schemas inside it.
 pub(crate) fn check_schema(node: &Node, line: usize, path: &str, report: &mut Report<'_>) {
     let Some(table) = Table::nested(node, line, path.to_owned(), report) else { return };
@@ -257,7 +262,7 @@ pub(crate) fn check_default(parameter: &Parameter, line: Option<usize>, path: &s
 }
 
 /// Whether StackStorm's casts make this type of the value. Text for a list or a map is parsed when it is used.
-fn castable(value: &serde_json::Value, kind: ParameterType) -> bool {
+pub(crate) fn castable(value: &serde_json::Value, kind: ParameterType) -> bool {
     let text = value.as_str();
     match kind {
         ParameterType::String => text.is_some(),

@@ -137,6 +137,11 @@ impl MasterKey {
     }
 }
 
+/// Whether a text is a sealed value by its looks.
+pub fn looks_sealed(text: &str) -> bool {
+    text.starts_with(MARK)
+}
+
 /// What binds a sealed value to its name.
 fn bound(key: &Key) -> Vec<u8> {
     let scope = match &key.scope {

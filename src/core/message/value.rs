@@ -76,7 +76,11 @@ pub struct ValueList {
 impl ValueList {
     /// A list of these.
     pub fn new(values: &[ShownValue], prefix: String, now: Timestamp) -> Self {
-        let rows = values.iter().take(MOST).map(|value| ValueLine::row(value, now)).collect();
+        let row = |value: &ShownValue| {
+            let row = ValueLine::row(value, now);
+            ValueLine { name: row.name.replace('|', "\\|"), ..row }
+        };
+        let rows = values.iter().take(MOST).map(row).collect();
         Self { rows, more: values.len().saturating_sub(MOST), prefix }
     }
 }
