@@ -29,7 +29,10 @@ fn asked_for() -> bool {
     let asked = std::env::var_os("HALCYON_PEERS").is_some_and(|value| value == "1");
     if !asked {
         // Past the harness, which keeps the output of tests that pass to itself.
-        let _ = writeln!(std::io::stderr(), "peers_clients: not run; it needs npm's and PyPI's clients, see ./test.sh peers");
+        let _ = writeln!(
+            std::io::stderr(),
+            "peers_clients: not run; it needs npm's and PyPI's clients, see ./test.sh peers"
+        );
     }
     asked
 }
