@@ -37,6 +37,10 @@ pub struct Draft {
     pub edit_at: i64,
 }
 
+/// The system's lines about members.
+const COMING_AND_GOING: [&str; 4] =
+    ["system_join_channel", "system_leave_channel", "system_add_to_channel", "system_remove_from_channel"];
+
 /// What changes in a post; what is absent stays.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patch {
@@ -119,7 +123,8 @@ impl World {
         }
         if let Some(channel) = self.channels.get_mut(&channel.id) {
             channel.last_post_at = now;
-            channel.total_msg_count += 1;
+            // Who comes and goes is not counted among what is said.
+            channel.total_msg_count += u64::from(!COMING_AND_GOING.contains(&post.kind.as_str()));
         }
         self.post_places.insert(post.id.clone(), self.posts.len());
         self.posts.push(post.clone());
@@ -354,7 +359,11 @@ impl World {
             kind: "system_ephemeral".into(),
             ..Post::default()
         };
-        let data = json!({ "post": self.post_json(&post).to_string() });
+        let mut shown = self.post_json(&post);
+        if shown.get("parent_id").is_some() {
+            shown["parent_id"] = json!("");
+        }
+        let data = json!({ "post": shown.to_string() });
         let audience = Audience::UserIn(user_id.to_owned(), channel_id.to_owned());
         self.publish(&Event::new("ephemeral_message", audience, data));
         self.tell(Happening::Whispered { user_id: user_id.to_owned(), post });

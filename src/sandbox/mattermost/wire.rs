@@ -42,7 +42,7 @@ impl World {
         json!({
             "id": team.id, "create_at": team.create_at, "update_at": team.create_at, "delete_at": 0,
             "display_name": team.display_name, "name": team.name, "description": "", "email": "", "type": "O",
-            "company_name": "", "allowed_domains": "", "invite_id": team.id, "allow_open_invite": false,
+            "company_name": "", "allowed_domains": "", "invite_id": team.id.chars().rev().collect::<String>(), "allow_open_invite": false,
             "scheme_id": Value::Null, "group_constrained": Value::Null, "policy_id": Value::Null,
         })
     }

@@ -314,7 +314,10 @@ impl World {
             return 0;
         }
         let seen = self.seen_until(channel_id, user_id);
-        self.posts.iter().filter(|post| post.channel_id == channel_id && post.delete_at == 0 && post.create_at > seen).count()
+        self.posts
+            .iter()
+            .filter(|post| post.channel_id == channel_id && post.delete_at == 0 && post.create_at > seen)
+            .count()
     }
 
     /// The direct channel of two users, made if there is none yet.

@@ -93,7 +93,7 @@ class Ear {
                 const heard = this.events.map((one) => `${one.event} ${JSON.stringify(one.data)}`).join('\n  ');
                 reject(new Error(`${this.who} hears no such ${event}; there is\n  ${heard}`));
             };
-            timer = setTimeout(end, 40_000);
+            timer = setTimeout(end, 120_000);
         });
         const come = new Promise((resolve) => {
             const look = () => {

@@ -37,11 +37,7 @@ pub(super) async fn team_by_name(
     Ok(Json(world.team_json(team)))
 }
 
-pub(super) async fn team_exists(
-    State(shared): State<Arc<Shared>>,
-    _: Caller,
-    Path(name): Path<String>,
-) -> Json<Value> {
+pub(super) async fn team_exists(State(shared): State<Arc<Shared>>, _: Caller, Path(name): Path<String>) -> Json<Value> {
     Json(json!({ "exists": shared.world().team_by_name(&name).is_some() }))
 }
 

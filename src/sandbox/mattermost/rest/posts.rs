@@ -121,7 +121,12 @@ fn save(shared: &Shared, caller: &Caller, wanted: NewPost) -> Result<Value, Refu
         kind: wanted.kind,
         ..Draft::default()
     })?;
-    Ok(world.new_post_json(&post))
+    let shown = world.new_post_json(&post);
+    // Whoever writes has seen what is there; a bot looks at nothing.
+    if world.users.get(&caller.user_id).is_some_and(|user| !user.is_bot) {
+        world.look_at(&post.channel_id, &caller.user_id);
+    }
+    Ok(shown)
 }
 
 pub(super) async fn one(

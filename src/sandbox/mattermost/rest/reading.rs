@@ -114,7 +114,9 @@ pub(super) async fn search(
         .rev()
         .filter(|post| post.delete_at == 0 && !post.kind.starts_with("system_"))
         .filter(|post| world.in_channel(&post.channel_id, &caller.user_id))
-        .filter(|post| world.channels.get(&post.channel_id).is_some_and(|one| one.team_id == team || one.team_id.is_empty()))
+        .filter(|post| {
+            world.channels.get(&post.channel_id).is_some_and(|one| one.team_id == team || one.team_id.is_empty())
+        })
         .filter(|post| {
             let text = post.message.to_lowercase();
             let has = |word: &String| text.split(|c: char| !c.is_alphanumeric()).any(|one| one == word);

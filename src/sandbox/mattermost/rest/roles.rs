@@ -31,7 +31,14 @@ const ROLES: [(&str, &str, &str, &[&str]); 6] = [
         "system_admin",
         "sandboxroleofanadmin111111",
         "global_admin",
-        &["manage_system", "create_post", "create_post_public", "create_post_ephemeral", "edit_post", "edit_others_posts"],
+        &[
+            "manage_system",
+            "create_post",
+            "create_post_public",
+            "create_post_ephemeral",
+            "edit_post",
+            "edit_others_posts",
+        ],
     ),
     (
         "team_user",
@@ -48,7 +55,12 @@ const ROLES: [(&str, &str, &str, &[&str]); 6] = [
             "add_user_to_team",
         ],
     ),
-    ("team_admin", "sandboxroleofateamadmin111", "team_admin", &["manage_team", "manage_team_roles", "remove_user_from_team"]),
+    (
+        "team_admin",
+        "sandboxroleofateamadmin111",
+        "team_admin",
+        &["manage_team", "manage_team_roles", "remove_user_from_team"],
+    ),
     (
         "channel_user",
         "sandboxroleofachanneluser1",

@@ -237,7 +237,8 @@ pub(super) async fn channels(
 ) -> Result<Json<Value>, Refusal> {
     let user = caller.own(&user)?;
     let world = shared.world();
-    let channels = world.channels.values().filter(|channel| channel.delete_at == 0 && world.in_channel(&channel.id, &user));
+    let channels =
+        world.channels.values().filter(|channel| channel.delete_at == 0 && world.in_channel(&channel.id, &user));
     Ok(Json(channels.map(|channel| world.channel_json(channel)).collect()))
 }
 
