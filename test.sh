@@ -2,7 +2,7 @@
 # Everything that must pass before a change is taken.
 #
 #   ./test.sh          format, lints, all tests but those with real peers, documentation
-#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Exim
 #
 # What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
 # talk to loopback.
@@ -89,6 +89,7 @@ peers() {
     need sudo sudo
     need mkfs.ext4 e2fsprogs
     need perl perl
+    need exim4 exim4-daemon-light
     install_missing
     fetch
 
