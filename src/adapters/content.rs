@@ -141,9 +141,10 @@ fn read_scripts(root: &Path, directory: &Path, inside: &str, deeper: usize, file
         let (directory, link) = metadata.map_or((false, false), |found| (found.is_dir(), found.is_symlink()));
         let content = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         let compiled = path.extension().is_some_and(|extension| extension == "pyc");
+        let passed_over = directory || content || compiled || (link && path.is_dir());
         if directory && deeper > 0 && name != "__pycache__" {
             read_scripts(root, &path, &inside, deeper - 1, files);
-        } else if !directory && !content && !compiled && !(link && path.is_dir()) {
+        } else if !passed_over {
             files.push(read_file(root, &path, inside));
         }
         if files.len() - before > MOST_FILES {

@@ -76,6 +76,44 @@ async fn fifty_nodes_of_which_one_hangs() {
     runner.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_of_packs_run_on_nodes_and_leave_nothing() {
+    use halcyon::core::action::launcher::{Place, launcher};
+    use halcyon::core::action::spec::Script;
+    if !asked_for() {
+        return;
+    }
+    let lab = Lab::start();
+    let (runner, _) = lab.runner().await;
+    let text = "#!/usr/bin/env bash\n. \"$(dirname \"$0\")/lib/words.sh\"\nprintf '<%s>' \"$word\" \"$@\"; echo\n\
+                dirname \"$0\" >&2\nexit 4\n";
+    let script = Script {
+        entry_point: "deep/a script.sh".to_owned(),
+        text: text.to_owned(),
+        library: [("words.sh".to_owned(), "word=library\n".to_owned())].into(),
+        pack: Some("/not/there".to_owned()),
+    };
+    let arguments = ["--name=it's; $(id)".to_owned(), String::new(), "two\nlines".to_owned()];
+    for sudo in [false, true] {
+        let mut command = shell(&launcher(&script, Place::There("/var/tmp"), "t", &arguments));
+        command.sudo = sudo;
+        let watched = run(&runner, remote("n[01-03]", command)).await;
+        assert_eq!(watched.outcomes.len(), 3);
+        for (outcome, _) in watched.outcomes.values() {
+            assert_eq!(outcome.exit, Exit::Code { code: 4 }, "{outcome:?}");
+            let (Captured::Inline { text: said }, Captured::Inline { text: place }) =
+                (&outcome.stdout, &outcome.stderr)
+            else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!(said, "<library><--name=it's; $(id)><><two\nlines>");
+            assert!(place.starts_with("/var/tmp/halcyon-"), "{place}");
+            assert!(!std::path::Path::new(place).exists(), "{place} was left");
+        }
+    }
+    runner.shutdown().await;
+}
+
 /// A command that says its group, leaves children that do not want to go, and would take ten minutes.
 fn stubborn(sudo: bool) -> ShellCommand {
     let mut command =

@@ -3,6 +3,7 @@
 mod chat;
 mod http;
 mod mail;
+mod peers;
 mod script;
 
 use crate::ssh::{MemoryBlobs, execution};

@@ -20,7 +20,6 @@ use std::time::Duration;
 
 /// What to do.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "a plan is made once for an execution and taken apart at once")]
 pub enum Plan {
     /// This.
     Run(Work),
