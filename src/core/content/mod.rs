@@ -25,7 +25,7 @@ mod pack;
 mod parameter;
 mod policy;
 mod runner;
-mod scalar;
+pub(crate) mod scalar;
 mod suggest;
 pub mod yaml;
 

@@ -13,9 +13,18 @@
 //!
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
+mod arguments;
+mod braces;
+mod checks;
+mod figures;
 mod filters;
+mod functions;
+mod json;
 pub(crate) mod literal;
 mod methods;
+mod percent;
+mod python;
 pub mod render;
+mod scan;
 pub mod surroundings;
 pub mod value;

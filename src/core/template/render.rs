@@ -1,11 +1,10 @@
 //! Templates to text, and structures of templates to structures.
 
-use crate::core::template::surroundings::{Context, Record, Step, Surroundings, Taken};
-use crate::core::template::{filters, methods, value};
+use crate::core::template::surroundings::{Context, Record, Surroundings, Taken};
+use crate::core::template::{checks, filters, functions, methods, python, scan};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::LazyLock;
@@ -15,9 +14,6 @@ const FUEL: u64 = 200_000;
 
 /// How deep calls may nest.
 const DEPTH: usize = 100;
-
-/// How deep a value may be nested that is shown.
-const DEEPEST: usize = 200;
 
 /// Bytes that one rendering may write.
 pub const LARGEST_OUTPUT: usize = 1 << 20;
@@ -42,10 +38,11 @@ static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
     environment.set_formatter(write_value);
-    // It would show every value at once, past whoever looks at the names that a template uses.
-    environment.remove_global("debug");
     environment.set_unknown_method_callback(methods::call);
     filters::add_to(&mut environment);
+    checks::add_to(&mut environment);
+    functions::add_to(&mut environment);
+    scan::add_to(&mut environment);
     environment
 });
 
@@ -101,6 +98,8 @@ fn render_text(
     surroundings: &Surroundings,
     record: &Record,
 ) -> Result<String, TemplateError> {
+    let guarded = scan::guarded(template);
+    let template = guarded.as_str();
     let compiled = JINJA.template_from_str(template).map_err(|error| failure(template, &error))?;
     let mut out = Bounded(Vec::new());
     let context = minijinja::Value::from_object(Context {
@@ -183,6 +182,7 @@ pub fn names(template: &str) -> Result<BTreeSet<String>, TemplateError> {
     let compiled = JINJA.template_from_str(template).map_err(|error| failure(template, &error))?;
     let known: BTreeSet<&str> = JINJA.globals().map(|(name, _)| name).collect();
     let outside = compiled.undeclared_variables(false).into_iter();
+    let outside = outside.chain(scan::free_names(template));
     Ok(outside.filter(|name| !known.contains(name.as_str())).collect())
 }
 
@@ -232,6 +232,7 @@ fn failure(template: &str, error: &Error) -> TemplateError {
     let message = match error.kind() {
         ErrorKind::OutOfFuel => format!("the template takes more than {FUEL} steps"),
         ErrorKind::WriteFailure => format!("the template writes more than {LARGEST_OUTPUT} bytes"),
+        ErrorKind::InvalidOperation if error.detail().is_some() => error.detail().unwrap_or_default().to_owned(),
         kind => {
             let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
             // The source of an error holds the words of a filter of ours.
@@ -257,14 +258,11 @@ fn whole_expression(template: &str, range: std::ops::Range<usize>) -> Option<&st
 }
 
 fn write_value(out: &mut Output<'_>, _: &mut State<'_, '_>, shown: &minijinja::Value) -> Result<(), Error> {
+    // Only an `if` without an `else` comes here without a value; the engine refuses all others before.
     if shown.is_undefined() {
-        return Err(Error::from(ErrorKind::UndefinedError));
+        return Ok(());
     }
-    let text = match shown.as_str() {
-        Some(text) => text.to_owned(),
-        None => value::written(&from_jinja(shown)?),
-    };
-    out.write_str(&text).map_err(Error::from)
+    out.write_str(&python::text(shown)?).map_err(Error::from)
 }
 
 /// A value for a template.
@@ -283,56 +281,4 @@ pub(crate) fn into_jinja(value: &Value) -> minijinja::Value {
             minijinja::Value::from_pairs(map.iter().map(|(key, value)| (key.as_str(), into_jinja(value))))
         }
     }
-}
-
-/// A template's value as JSON has it. One that is nested deeper than [`DEEPEST`], as a namespace that holds itself is, or that has more parts
-/// than [`LARGEST_OUTPUT`] could show, is an error.
-pub(crate) fn from_jinja(value: &minijinja::Value) -> Result<Value, Error> {
-    let mut room = LARGEST_OUTPUT;
-    convert(value, 0, &mut room)
-}
-
-fn convert(value: &minijinja::Value, depth: usize, room: &mut usize) -> Result<Value, Error> {
-    if depth > DEEPEST {
-        return Err(Error::new(ErrorKind::InvalidOperation, format!("the value is nested deeper than {DEEPEST}")));
-    }
-    *room = room.checked_sub(1).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("the value has more than {LARGEST_OUTPUT} parts"))
-    })?;
-    Ok(match value.kind() {
-        ValueKind::Undefined => return Err(Error::from(ErrorKind::UndefinedError)),
-        ValueKind::None => Value::Null,
-        ValueKind::Bool => Value::Bool(value.is_true()),
-        ValueKind::Number => {
-            if let Ok(whole) = i64::try_from(value.clone()).map_err(drop)
-                && value.is_integer()
-            {
-                Value::from(whole)
-            } else if let Ok(whole) = u64::try_from(value.clone()).map_err(drop)
-                && value.is_integer()
-            {
-                Value::from(whole)
-            } else {
-                let float = f64::try_from(value.clone())?;
-                Number::from_f64(float).map_or_else(|| Value::from(value::float_text(float)), Value::Number)
-            }
-        }
-        ValueKind::String => Value::from(value.as_str().unwrap_or_default()),
-        ValueKind::Seq | ValueKind::Iterable => {
-            value.try_iter()?.checked().map(|item| convert(&item?, depth + 1, room)).collect::<Result<_, _>>()?
-        }
-        ValueKind::Map => {
-            let mut map = Map::new();
-            for key in value.try_iter()?.checked() {
-                let key = key?;
-                let item = convert(&value.get_item(&key)?, depth + 1, room)?;
-                map.insert(value::written(&convert(&key, depth + 1, room)?), item);
-            }
-            Value::Object(map)
-        }
-        _ => Value::from(match value.downcast_object_ref::<Step>() {
-            Some(step) => step.text(),
-            None => value.to_string(),
-        }),
-    })
 }

@@ -227,7 +227,7 @@ impl Place {
 
 /// A map of a namespace.
 #[derive(Debug)]
-struct Branch {
+pub(crate) struct Branch {
     place: Place,
     keys: Vec<String>,
 }

@@ -2,8 +2,10 @@
 
 use crate::core::action::spec::ParameterType;
 use crate::core::template::literal;
+use regex::Regex;
 use serde_json::Value;
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 /// What StackStorm's filter `use_none` writes so that a template can yield nothing.
 pub(crate) const NOTHING: &str = "%*****__%NONE%__*****%";
@@ -52,7 +54,7 @@ fn write_python(value: &Value, out: &mut String) {
 }
 
 /// Text in quotes: single ones unless only they occur inside.
-fn python_text(text: &str, out: &mut String) {
+pub(crate) fn python_text(text: &str, out: &mut String) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote);
     for character in text.chars() {
@@ -62,11 +64,24 @@ fn python_text(text: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\\' => out.push_str("\\\\"),
             same if same == quote => out.extend(['\\', same]),
-            control if control.is_control() => push(out, format_args!("\\x{:02x}", u32::from(control))),
-            other => out.push(other),
+            plain @ ' '..='~' => out.push(plain),
+            shown if !hidden(shown) => out.push(shown),
+            hidden => match u32::from(hidden) {
+                code @ 0..=0xff => push(out, format_args!("\\x{code:02x}")),
+                code @ 0x100..=0xffff => push(out, format_args!("\\u{code:04x}")),
+                code => push(out, format_args!("\\U{code:08x}")),
+            },
         }
     }
     out.push(quote);
+}
+
+/// What Python does not hold for printable.
+fn hidden(character: char) -> bool {
+    static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^[\p{C}\p{Z}]$").expect("the pattern is a constant, and every list of foreign letters goes through it")
+    });
+    HIDDEN.is_match(character.encode_utf8(&mut [0; 4]))
 }
 
 /// Writing into a `String` cannot fail.
@@ -93,41 +108,8 @@ pub(crate) fn float_text(float: f64) -> String {
     if float.is_nan() { "nan".into() } else { format!("{float:?}") }
 }
 
-/// Python's `json.dumps` with its separators: other letters than ASCII are escaped.
-pub(crate) fn json(value: &Value, between: &str, after_key: &str) -> String {
-    let mut out = String::new();
-    write_json(value, between, after_key, &mut out);
-    out
-}
-
-fn write_json(value: &Value, between: &str, after_key: &str, out: &mut String) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(truth) => push(out, format_args!("{truth}")),
-        Value::Number(number) => out.push_str(&number_text(number)),
-        Value::String(text) => json_text(text, out),
-        Value::Array(items) => {
-            out.push('[');
-            for (at, item) in items.iter().enumerate() {
-                out.push_str(if at == 0 { "" } else { between });
-                write_json(item, between, after_key, out);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            out.push('{');
-            for (at, (key, item)) in map.iter().enumerate() {
-                out.push_str(if at == 0 { "" } else { between });
-                json_text(key, out);
-                out.push_str(after_key);
-                write_json(item, between, after_key, out);
-            }
-            out.push('}');
-        }
-    }
-}
-
-fn json_text(text: &str, out: &mut String) {
+/// Text in JSON, with other letters than ASCII escaped.
+pub(crate) fn json_text(text: &str, out: &mut String) {
     out.push('"');
     for character in text.chars() {
         match character {
@@ -209,9 +191,4 @@ fn whole(value: &Value) -> Option<Value> {
     let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 9e15)?;
     #[expect(clippy::cast_possible_truncation, reason = "the range and the fraction are checked in the line above")]
     Some(Value::from(float as i64))
-}
-
-/// Reads JSON text for a template.
-pub(crate) fn from_json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))
 }
