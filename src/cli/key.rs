@@ -281,7 +281,7 @@ impl Reading {
         let text = match &item["value"] {
             Value::Null if item.get("value").is_none() => return Err(wrong("`value` is missing")),
             Value::String(text) => text.clone(),
-            other if self.convert => value::json(other, ", ", ": "),
+            other if self.convert => value::json(other),
             _ => return Err(wrong("the value is not text; put quotes around it, or have it made JSON by --convert")),
         };
         let (secret, encrypted) = (flag("secret")?, flag("encrypted")?);

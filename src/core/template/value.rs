@@ -108,6 +108,41 @@ pub(crate) fn float_text(float: f64) -> String {
     if float.is_nan() { "nan".into() } else { format!("{float:?}") }
 }
 
+/// A parsed value as Python's `json.dumps` writes it: other letters than ASCII are escaped.
+pub(crate) fn json(value: &Value) -> String {
+    let mut out = String::new();
+    write_json(value, &mut out);
+    out
+}
+
+fn write_json(value: &Value, out: &mut String) {
+    let next = |at: usize, out: &mut String| out.push_str(if at == 0 { "" } else { ", " });
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
+        Value::Number(number) => out.push_str(&number_text(number)),
+        Value::String(text) => json_text(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                next(at, out);
+                write_json(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (at, (key, item)) in map.iter().enumerate() {
+                next(at, out);
+                json_text(key, out);
+                out.push_str(": ");
+                write_json(item, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
 /// Text in JSON, with other letters than ASCII escaped.
 pub(crate) fn json_text(text: &str, out: &mut String) {
     out.push('"');
