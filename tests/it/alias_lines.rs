@@ -8,7 +8,7 @@ use halcyon::core::bot::Step;
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, UserId};
+use halcyon::core::id::{ChannelId, ExecutionId, Host, UserId};
 use halcyon::core::input::{ChannelKind, Directory, HeardPost, Input};
 use halcyon::core::message::attachment::Attachment;
 use halcyon::core::settings::{Limits, Settings};
@@ -70,16 +70,19 @@ fn end(machine: &mut Machine, id: &ExecutionId, code: i32, text: &str) -> Step {
     machine.news(id, RunNews::Finished { error: None })
 }
 
+/// Whether a line was taken for something that people say to each other.
+fn ignored(step: &Step) -> bool {
+    !step.facts.iter().any(|dated| matches!(dated.fact, Fact::PostTaken { .. }))
+}
+
 #[test]
 fn one_line_may_start_several() {
-    let cases: [(&str, &[&str]); 8] = [
+    let cases: [(&str, &[&str]); 7] = [
         ("!ticket AB-1", &["ticket AB-1"]),
         ("!close ticket AB-1 and ticket AB-2, not ticket x", &["ticket AB-1", "ticket AB-2"]),
         ("!ticket AB-1 ticket AB-2 tone=loud", &["ticket AB-1", "ticket AB-2"]),
         ("!paint red", &["paint red"]),
         ("!paint red\npaint blue\n\n  paint green tone=loud", &["paint red", "paint blue", "paint green tone=loud"]),
-        // A block with a line that is something else is read as a whole, as StackStorm does.
-        ("!paint red\nand blue", &["paint red\nand blue"]),
         // A format of its own is tried before those that are looked for.
         ("!mutter ticket AB-1 on wn002", &["mutter ticket AB-1 on wn002"]),
         ("!nothing of the kind", &[]),
@@ -88,6 +91,9 @@ fn one_line_may_start_several() {
         let step = machine().hear(line, None);
         assert_eq!(lines(&step), expected, "{line}: {}", said(&step));
     }
+    // A block with a line that is something else is read as a whole, as StackStorm does; here that is a value for which there is no room.
+    let step = machine().hear("!paint red\nand blue", None);
+    assert!(lines(&step).is_empty() && said(&step).contains("`paint red⏎and blue`"), "{}", said(&step));
     let step = machine().hear("!ticket AB-1 ticket AB-2 tone=loud", None);
     for (_, _, parameters) in all_started(&step) {
         assert_eq!(parameters["tone"], "loud", "pairs at the end count for each");
@@ -138,7 +144,7 @@ fn what_an_alias_sets_is_rendered_and_cannot_be_given() {
     assert_eq!(parameters["tags"], json!(["words.sealed", "b"]));
     for line in ["!sealed note text=other", "!sealed note tags=x"] {
         let step = machine().hear(line, None);
-        assert!(lines(&step).is_empty() && said(&step).contains("sets it itself"), "{line}: {}", said(&step));
+        assert!(lines(&step).is_empty() && said(&step).contains("is set by this command"), "{line}: {}", said(&step));
     }
 }
 
@@ -165,7 +171,7 @@ fn values_of_every_type_can_be_typed() {
             "`x` is not a map: `options` wants one, as in `options={\"name\": \"value\"}`",
         ),
         ("!mutter hi on wn001 tone=shrill", "`tone` must be `calm` or `loud`, not `shrill`"),
-        ("!mutter hi on wn001 retris=2", "has no parameter `retris`; did you mean `retries`?"),
+        ("!sealed note retris=2", "has no parameter `retris`; did you mean `retries`?"),
     ] {
         let step = machine().hear(line, None);
         let words = said(&step).replace("\\", "").replace('\u{200b}', "");
@@ -217,12 +223,12 @@ fn a_question_for_a_value_has_its_bounds() {
     let (mut machine, thread) = asked();
     machine.wait(600);
     let step = machine.hear("2", Some(&thread));
-    assert!(step.facts.is_empty(), "it lapses: {}", said(&step));
+    assert!(ignored(&step), "it lapses: {}", said(&step));
 
     let (mut machine, thread) = asked();
     let step = machine.hear("never mind", Some(&thread));
     assert!(lines(&step).is_empty() && said(&step).contains("I ran nothing"), "{}", said(&step));
-    assert!(machine.hear("2", Some(&thread)).facts.is_empty());
+    assert!(ignored(&machine.hear("2", Some(&thread))));
 
     // What is said to the bot and means something is what it means.
     let (mut machine, thread) = asked();
@@ -253,7 +259,7 @@ fn a_question_for_a_value_has_its_bounds() {
     // Of somebody else it is no answer.
     let (mut machine, thread) = asked();
     let post = HeardPost { author: UserId::new("u2"), ..machine.post("2", Some(&thread)) };
-    assert!(machine.take(Input::Post(post)).facts.is_empty());
+    assert!(ignored(&machine.take(Input::Post(post))));
 
     // In a direct message nobody looks for threads.
     let mut machine = self::machine();
@@ -309,10 +315,10 @@ fn the_last_line_can_be_said_again() {
     }
     // Between people it is an exclamation.
     let mut machine = machine();
-    assert!(machine.hear("!!", None).facts.is_empty());
+    assert!(ignored(&machine.hear("!!", None)));
     machine.hear("!paint red", None);
     machine.wait(1_801);
-    assert!(machine.hear("!!", None).facts.is_empty());
+    assert!(ignored(&machine.hear("!!", None)));
     assert_eq!(lines(&machine.hear("!again", None)), ["paint red"]);
     // A repetition that was written while the bot was away follows the rules of what it repeats.
     machine.hear("!wipe it 2 times", None);
@@ -364,7 +370,9 @@ fn a_pack_has_its_own_words() {
     let (begun, ended) = run("!worded report \"*x* @all ```\"", 0, "out\n```\n@here");
     assert!(said(&begun).contains("*On it*, operator: `*x* @all"), "{}", said(&begun));
     assert!(said(&ended).contains(r"Here is **\*x\* @"), "{}", said(&ended));
-    assert!(!said(&ended).contains("@all") && !said(&ended).contains("\n```\n@here"), "{}", said(&ended));
+    let words = said(&ended);
+    let words = words.split("Here is").last().unwrap();
+    assert!(!words.contains("@all") && !words.contains("\n```\n@here"), "{words}");
     assert!(said(&ended).contains("done on wn001") && said(&ended).contains("- wn001: ```out"), "{}", said(&ended));
     // What has ended otherwise is told by the headline.
     let (_, ended) = run("!worded report", 1, "out");
@@ -414,5 +422,4 @@ fn an_alias_that_changes_changes_nothing_that_runs() {
     let id = started(&machine.hear("!worded report", None)).unwrap();
     machine.take(Input::Content { catalog: Arc::default(), problems: Arc::default() });
     assert!(said(&end(&mut machine, &id, 0, "out")).contains("Here is **all**"));
-    let _ = PostId::new("");
 }

@@ -11,6 +11,7 @@ mod config;
 mod content;
 mod control;
 mod conversation;
+mod conversation_aliases;
 mod docs;
 mod execution;
 mod fire;

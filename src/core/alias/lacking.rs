@@ -41,7 +41,7 @@ impl Matcher {
         }
         let mut places: Vec<usize> = head
             .char_indices()
-            .filter(|(at, letter)| !letter.is_whitespace() && head[..*at].ends_with(char::is_whitespace))
+            .filter(|(at, letter)| !letter.is_whitespace() && (*at == 0 || head[..*at].ends_with(char::is_whitespace)))
             .map(|(at, _)| at)
             .collect();
         places.push(end);

@@ -14,6 +14,7 @@ use crate::core::action::spec::ParameterType;
 use crate::core::alias::lacking::{Lacking, put_in};
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
+use crate::core::chat::secret::hide_pairs;
 use crate::core::effect::{Body, Delivery, Thread};
 use crate::core::fact::{Fact, Lack};
 use crate::core::id::PostId;
@@ -67,7 +68,9 @@ impl Bot {
         let declared = action.and_then(|action| action.parameters.get(parameter));
         let open = declared.is_some_and(|declared| !declared.secret && !declared.immutable);
         let fixed = alias.immutable_parameters.contains_key(parameter);
-        if !open || fixed || found.is_none_or(|found| !self.secrets_in(&found).is_empty()) {
+        // What only sounds like a secret is none that a format could tell of.
+        let secret = hide_pairs(line, &|_| false) != line;
+        if !open || fixed || secret || found.is_none_or(|found| !self.secrets_in(&found).is_empty()) {
             return Ok(false);
         }
         self.ask_for(step, moment, speaker, (line, Some(*place)), alias, parameter)?;

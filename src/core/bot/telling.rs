@@ -135,7 +135,8 @@ impl Bot {
             Err((key, why)) => {
                 let alias = execution.request.alias.as_ref().map_or("", |alias| alias.as_str());
                 let problem = self.sentences.phrase(&Phrase::BrokenWords { alias, key, why: &why.to_string() });
-                Ending { problem: Some(problem), ..Ending::default() }
+                // It is shown as a remark, which is plain text.
+                Ending { problem: Some(problem.replace('`', "")), ..Ending::default() }
             }
         }
     }
@@ -191,7 +192,7 @@ fn words(
     let said = saying.format.as_ref().map(|format| said::render(format, context, Undefined::Nothing));
     let said = said.transpose().map_err(|why| ("result.format", why))?;
     let extra = extra(&saying.extra, context).map_err(|why| ("result.extra", why))?;
-    let mut ending = Ending { bare: said.is_some(), ..Ending::default() };
+    let mut ending = Ending::default();
     let (text, inside) = match said.as_ref().map(|said| (said, said.split(SEPARATOR))) {
         Some((_, Some((before, behind)))) => (before.markdown(), Some(behind.markdown())),
         Some((said, None)) => (said.markdown(), None),
@@ -227,6 +228,8 @@ fn words(
         attachments.clear();
     }
     ending.attachments = attachments;
+    // Words that come to nothing take the place of nothing.
+    ending.bare = said.is_some() && !(ending.text.is_empty() && ending.attachments.is_empty());
     Ok(ending)
 }
 
