@@ -257,7 +257,7 @@ fn says_what_own_commands_hide() {
         ("show {{id}}", Some("show 0a1b")),
         ("list {{what}}", Some("list 5")),
         ("help me with {{what}}", Some("help me with x")),
-        ("freeze( the)? {{hosts}}", Some("freeze x")),
+        ("freeze {{hosts}}", Some("freeze x")),
         ("again", Some("again")),
         ("(?P<word>[a-z]+)", Some("help")),
         ("status of {{hosts}}", None),
@@ -292,7 +292,7 @@ fn knows_what_a_line_lacks() {
         ("send to lead", vec![("text", "send X to lead")]),
         ("send to", vec![]),
         ("run", vec![("cmd", "run X")]),
-        ("cut down", vec![]),
+        ("cut down", vec![("tree", "cut down X")]),
         ("cut timeout=5", vec![("tree", "cut X timeout=5")]),
         ("rebot", vec![]),
     ] {

@@ -4,7 +4,6 @@ use crate::core::alias::matcher::Matcher;
 use crate::core::alias::outline::{Outline, Place};
 use crate::core::chat::command::Command;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use std::collections::BTreeSet;
 
 /// What own commands take behind their word, so that a format which leaves room for anything is tried with what matters.
 const VALUES: [&str; 6] = ["x", "0a1b", "5", "0a1b ran", "10m status", "22:00 status"];
@@ -58,7 +57,7 @@ impl Matcher {
 }
 
 /// Lines of a row of words and parameters: each parameter left out or given as one of [`VALUES`].
-fn samples(outline: &Outline) -> BTreeSet<String> {
+fn samples(outline: &Outline) -> Vec<String> {
     let written = |value: Option<&str>| {
         let words = outline.places.iter().filter_map(|place| match place {
             Place::Word(word) => Some(word.as_str()),
