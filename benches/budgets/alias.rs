@@ -34,7 +34,12 @@ fn alias(number: usize, format: String) -> Arc<Alias> {
         action: ActionRef::new("bench.action"),
         description: String::new(),
         enabled: true,
-        formats: vec![FormatSpec { display: None, representations: vec![representation], match_multiple: false }],
+        formats: vec![FormatSpec {
+            display: None,
+            representations: vec![representation],
+            help: None,
+            match_multiple: false,
+        }],
         ack: None,
         result: None,
         immutable_parameters: Map::new(),
@@ -93,7 +98,34 @@ pub(crate) fn run(setting: &Setting, report: &mut Report) {
             report.remark(format!("building 10,000 formats takes {built:.0} ms, once per reload"));
         }
     }
+    multiple(rounds, report);
     worst(rounds, report);
+}
+
+/// Formats of `match_multiple` beside others: they are tried on what nothing else reads, all in one pass.
+fn multiple(rounds: usize, report: &mut Report) {
+    let searched = |number: usize| {
+        let mut one = (*alias(10_000 + number, format!(r"(?:\b|^)kind{number} (?P<a>[A-Z]+-\d+)(?:\b|$)"))).clone();
+        one.formats[0].match_multiple = true;
+        Arc::new(one)
+    };
+    let ordinary = || (0..1_000).map(|number| alias(number, format(number)));
+    let names = ["hosts", "mode", "a"].map(str::to_owned).to_vec();
+    let hits: Vec<String> = (0..200).map(|at| line(at * 5)).collect();
+    let misses: Vec<String> = (0..200).map(|at| format!("please {} not", line(at))).collect();
+    for count in [10, 100] {
+        let aliases: Vec<Arc<Alias>> = ordinary().chain((0..count).map(searched)).collect();
+        let (matcher, problems) = Matcher::new(&aliases, &|_| Some(names.clone()));
+        assert!(problems.is_empty(), "{problems:?}");
+        let found: Vec<String> =
+            (0..200).map(|at| format!("see kind{} AB-{at} and kind{0} AB-2", at % count)).collect();
+        let (_, hit, miss) = (time(&matcher, &hits, 1), time(&matcher, &hits, rounds), time(&matcher, &misses, rounds));
+        let several = time(&matcher, &found, rounds);
+        let of = format!("beside {count} of match_multiple");
+        report.value("5", &format!("match + extract, 1,000 formats {of}"), hit, "us", Some(Bound::AtMost(20.0)));
+        report.value("5", &format!("miss, 1,000 formats {of}"), miss, "us", None);
+        report.value("5", &format!("two matches of one line, 1,000 formats {of}"), several, "us", None);
+    }
 }
 
 /// Lines of 4,000 characters that no format reads, though everything about them looks as if.

@@ -20,36 +20,61 @@ use crate::adapters::control;
 use crate::adapters::store::{self, DiskStore, ImportError};
 use crate::config::Config;
 use crate::core::action::execution::Execution;
-use crate::core::action::params;
 use crate::core::alias::matcher::{Match, Selection};
+use crate::core::alias::spec::Alias;
 use crate::core::bot::Bot;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
+use crate::core::content::example;
 use crate::core::content::load::load;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{ActionRef, AliasRef, RequestId};
+use crate::core::id::RequestId;
 use crate::core::input::{Ask, Event, Input, Principal};
 use crate::runtime::ports::{Clock, Recalled, Store};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use std::fs;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a line of chat would start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matched {
     /// The alias.
-    pub alias: AliasRef,
-    /// Its action.
-    pub action: ActionRef,
+    pub alias: Arc<Alias>,
     /// The format as help shows it.
     pub display: String,
     /// The format that matched.
     pub representation: String,
     /// What the action gets.
     pub parameters: Map<String, Value>,
+    /// What it gets for each further match in the line.
+    pub further: Vec<Map<String, Value>>,
+}
+
+/// What came of the examples of a pack.
+#[derive(Debug, Clone, Default)]
+pub struct Tried {
+    /// Each of them.
+    pub examples: Vec<TriedExample>,
+    /// What is wrong with their files.
+    pub problems: Vec<Diagnostic>,
+}
+
+/// What came of an example.
+#[derive(Debug, Clone)]
+pub struct TriedExample {
+    /// Its file.
+    pub file: String,
+    /// Its line there.
+    pub line: usize,
+    /// What is said.
+    pub say: String,
+    /// What was expected and what came, where those differ.
+    pub complaint: Option<(String, String)>,
 }
 
 /// The time of day.
@@ -81,23 +106,67 @@ pub fn match_line(config: &Config, line: &str) -> anyhow::Result<Vec<Matched>> {
     Ok(found.into_iter().map(|found| matched(&catalog, found)).collect())
 }
 
-/// The parameters as the action would get them; as they were written where the action would refuse them.
 fn matched(catalog: &Catalog, found: Match) -> Matched {
-    let mut given: std::collections::BTreeMap<String, Value> =
-        found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-    given.extend(found.alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let resolved = catalog.actions.get(&found.alias.action).and_then(|action| params::resolve(action, &given).ok());
-    let parameters = match resolved {
-        Some(resolved) => resolved.masked().into_iter().filter(|(name, _)| given.contains_key(name)).collect(),
-        None => given.into_iter().collect(),
-    };
     Matched {
-        alias: found.alias.reference.clone(),
-        action: found.alias.action.clone(),
+        alias: found.alias.clone(),
         display: found.display.to_string(),
         representation: found.representation.to_string(),
-        parameters,
+        parameters: example::parameters(catalog, &found),
+        further: found.further.iter().map(|further| example::parameters(catalog, further)).collect(),
     }
+}
+
+/// Tries the examples of a file, or all those of a pack, on the packs of a configuration and on the pack that they belong to.
+///
+/// # Errors
+/// A file cannot be read, or belongs to no pack.
+pub fn try_examples(path: &Path, config: Option<&Config>) -> anyhow::Result<Tried> {
+    let (pack, files) = if path.is_dir() {
+        (path.to_owned(), example_files(path)?)
+    } else {
+        let pack =
+            path.ancestors().skip(1).map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+        let pack = pack.into_iter().find(|above| above.join("pack.yaml").is_file());
+        let pack =
+            pack.with_context(|| format!("{} lies in no pack: nothing above it has a pack.yaml", path.display()))?;
+        (pack.to_owned(), vec![path.to_owned()])
+    };
+    let mut packs = config.map(|config| config.content.packs.clone()).unwrap_or_default();
+    let same = |other: &PathBuf| fs::canonicalize(other).ok() == fs::canonicalize(&pack).ok();
+    if !packs.iter().any(same) {
+        packs.push(pack);
+    }
+    let catalog = load(&read_packs(&packs)).catalog;
+    let mut tried = Tried::default();
+    for file in files {
+        let shown = file.display().to_string();
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {shown}"))?;
+        let (examples, problems) = example::read(&shown, &text);
+        tried.problems.extend(problems);
+        tried.examples.extend(examples.into_iter().map(|example| TriedExample {
+            file: shown.clone(),
+            line: example.line,
+            complaint: example.judge(&catalog),
+            say: example.say,
+        }));
+    }
+    Ok(tried)
+}
+
+/// `tests/aliases.yaml` and what lies in `tests/aliases/`.
+fn example_files(pack: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let tests = pack.join("tests");
+    let mut files = vec![tests.join("aliases.yaml"), tests.join("aliases.yml")];
+    let folder = tests.join("aliases");
+    if folder.is_dir() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+        let mut inside = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>()?;
+        inside.retain(|path| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml"));
+        inside.sort();
+        files.extend(inside);
+    }
+    files.retain(|file| file.is_file());
+    Ok(files)
 }
 
 /// Looks executions up in the store of a bot that does not run.

@@ -160,6 +160,15 @@ pub enum Settlement {
 /// `alias …`
 #[derive(Debug, Subcommand)]
 pub enum AliasCommand {
+    /// Try the examples that a pack keeps beside its aliases, in tests/aliases.yaml and tests/aliases/
+    Test {
+        /// A pack, or a file of examples
+        #[arg(default_value = ".")]
+        path: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell which alias a line of chat would start, and with what
     Match {
         /// The line

@@ -92,6 +92,11 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Alias { command: AliasCommand::Match { text, json } } => {
             alias::matching(&load(file, surroundings)?, &text.join(" "), json, surroundings)
         }
+        Command::Alias { command: AliasCommand::Test { path, json } } => {
+            // Without a configuration the pack is tried by itself.
+            let config = if file.is_file() { Some(load(file, surroundings)?) } else { None };
+            alias::test(&path, config.as_ref(), json, surroundings)
+        }
         Command::Execution { command } => {
             let config = load(file, surroundings)?;
             match command {

@@ -2,6 +2,7 @@
 
 use halcyon::core::alias::grammar::Format;
 use halcyon::core::alias::help::help;
+use halcyon::core::alias::lacking::put_in;
 use halcyon::core::alias::matcher::{Matcher, Selection};
 use halcyon::core::alias::spec::{Alias, FormatSpec, Representation};
 use halcyon::core::alias::suggest::suggest;
@@ -146,6 +147,7 @@ fn alias(written: &Value) -> Arc<Alias> {
         FormatSpec {
             display: format["display"].as_str().map(str::to_owned),
             representations: representations.collect(),
+            help: format["help"].as_str().map(str::to_owned),
             match_multiple: format["match_multiple"] == true,
         }
     });
@@ -236,16 +238,71 @@ fn a_bad_format_stops_nothing_else() {
         [
             "aliases/broken.yaml:3: formats[0]: `{{` has no matching `}}`",
             "aliases/broken.yaml:4: warning: formats[1]: the action site.x has no parameter `hots`; did you mean `hosts`?",
-            "aliases/broken.yaml:5: not supported: formats[2]: `match_multiple` would start several executions from one line; write one \
-             line for each",
+            "aliases/broken.yaml:5: warning: formats[2]: the action site.x has no parameter `a`",
             "aliases/broken.yaml:6: warning: formats[3]: look-around, back references and possessive repeats are matched by a slow engine \
              that gives up on difficult lines; write the format without them",
         ]
     );
     assert!(matches!(matcher.select("bar x"), Selection::One(_)));
     assert!(matches!(matcher.select("foo x"), Selection::None));
-    assert!(matches!(matcher.select("all x"), Selection::None));
+    assert!(matches!(matcher.select("all x"), Selection::One(_)));
     assert!(matches!(matcher.select("call x"), Selection::One(_)));
+}
+
+/// Every format that an own command of the bot hides, and a line for example.
+#[test]
+fn says_what_own_commands_hide() {
+    for (format, example) in [
+        ("status", Some("status")),
+        ("show {{id}}", Some("show 0a1b")),
+        ("list {{what}}", Some("list 5")),
+        ("help me with {{what}}", Some("help me with x")),
+        ("freeze {{hosts}}", Some("freeze x")),
+        ("again", Some("again")),
+        ("(?P<word>[a-z]+)", Some("help")),
+        ("status of {{hosts}}", None),
+        ("show the {{hosts}}", None),
+        ("restart {{service}}", None),
+    ] {
+        let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": [format]}));
+        let (matcher, _) = Matcher::new(&[one], &|_| None);
+        let said: Vec<String> = matcher.shadowed().iter().map(ToString::to_string).collect();
+        let expected: Vec<String> = example
+            .iter()
+            .map(|line| {
+                format!(
+                    "aliases/one.yaml:3: warning: formats[0]: `{line}` is a command of the bot's own, which is meant wherever a line can \
+                     be both; people reach the alias with `alias {line}`"
+                )
+            })
+            .collect();
+        assert_eq!(said, expected, "`{format}`");
+    }
+}
+
+/// One value short, or not.
+#[test]
+fn knows_what_a_line_lacks() {
+    let formats = ["reboot {{hosts}}", "send {{text}} to {{who}}", "run {{cmd}} {{times=1}}", "cut( down)? {{tree}}"];
+    let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": formats}));
+    let (matcher, _) = Matcher::new(&[one], &|_| None);
+    for (line, expected) in [
+        ("reboot", vec![("hosts", "reboot X")]),
+        ("send hello to", vec![("who", "send hello to X")]),
+        ("send to lead", vec![("text", "send X to lead")]),
+        ("send to", vec![]),
+        ("run", vec![("cmd", "run X")]),
+        ("cut down", vec![("tree", "cut down X")]),
+        ("cut timeout=5", vec![("tree", "cut X timeout=5")]),
+        ("rebot", vec![]),
+    ] {
+        let found = matcher.lacking(line, &|_| true);
+        let found: Vec<(&str, String)> =
+            found.iter().map(|lacking| (&*lacking.parameter, put_in(line, lacking.place, "X"))).collect();
+        let expected: Vec<(&str, String)> = expected.into_iter().map(|(name, line)| (name, line.to_owned())).collect();
+        assert_eq!(found, expected, "`{line}`");
+        assert!(matcher.lacking(line, &|_| false).is_empty());
+    }
 }
 
 /// A line on which backtracking takes time without end; the engine counts and gives up.

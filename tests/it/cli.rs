@@ -103,6 +103,7 @@ fn execution(status: Status) -> Execution {
             trace_tag: None,
             notify: None,
             reach: None,
+            telling: None,
         },
         status,
         started,
@@ -388,4 +389,76 @@ fn check_tells_what_is_not_built_from_what_is_wrong() {
     assert_eq!(halcyon(&["check", "--complete", "--json", path]).code, 3);
     write("actions/d.yaml", "{name: d, runner_type: nope}");
     assert_eq!(halcyon(&["check", "--complete", path]).code, 1);
+}
+
+#[test]
+fn examples_beside_aliases_are_tried() {
+    let words = data().with_file_name("packs").join("words");
+    let ended = halcyon(&["--config", "absent.toml", "alias", "test", words.to_str().unwrap()]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    assert!(
+        ended.out.starts_with("ok      paint red\n") && ended.out.ends_with("6 examples, 0 failed\n"),
+        "{}",
+        ended.out
+    );
+
+    let pack = data().join("examples");
+    let file = pack.join("tests/aliases/some.yaml");
+    for path in [&pack, &file] {
+        let ended = halcyon(&["--config", "absent.toml", "alias", "test", path.to_str().unwrap()]);
+        assert_eq!((ended.code, ended.err.as_str()), (1, ""), "{}", ended.out);
+        let out = ended.out.replace(&format!("{}/", pack.display()), "");
+        assert_eq!(
+            out,
+            "ok      pause 3\n\
+             ok      pause 3 seconds\n\
+             FAILED  pause 3    (tests/aliases/some.yaml:5)\n        \
+             expected nothing\n        \
+             got      core.pause by examples.pause with {\"max_pause\":3}\n\
+             FAILED  paws 3    (tests/aliases/some.yaml:7)\n        \
+             expected core.pause\n        \
+             got      nothing\n\
+             ok      pause\n\
+             5 examples, 2 failed\n"
+        );
+    }
+    let ended = halcyon(&["--config", "absent.toml", "alias", "test", "--json", pack.to_str().unwrap()]);
+    let list: Vec<Value> = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((ended.code, &list[0]["ok"], &list[3]["got"]), (1, &json!(true), &json!("nothing")));
+    let trial = data().with_file_name("packs").join("trial");
+    let ended = halcyon(&["--config", "absent.toml", "alias", "test", trial.to_str().unwrap()]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.err.contains("there are no examples in"), "{}", ended.err);
+}
+
+#[test]
+fn a_line_is_matched_as_stackstorms_endpoint_does_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config.toml");
+    let packs = data().join("examples");
+    std::fs::write(&config, format!("[content]\npacks = [{packs:?}]")).unwrap();
+    let matched = |line: &str| {
+        let ended = halcyon(&["--config", config.to_str().unwrap(), "alias", "match", line, "--json"]);
+        (ended.code, serde_json::from_str::<Value>(&ended.out).unwrap(), ended.err)
+    };
+    let (code, found, _) = matched("pause 3");
+    assert_eq!(code, 0);
+    let alias = &found["actionalias"];
+    assert_eq!(
+        (&alias["ref"], &alias["name"], &alias["pack"]),
+        (&json!("examples.pause"), &json!("pause"), &json!("examples"))
+    );
+    assert_eq!(alias["formats"], json!(["pause {{max_pause}}", "wait {{max_pause}} please"]));
+    assert_eq!(
+        (&found["display"], &found["representation"]),
+        (&json!("pause {{max_pause}}"), &json!("pause {{max_pause}}"))
+    );
+    assert_eq!(found["parameters"], json!({"max_pause": 3}));
+    let (code, found, _) = matched("make coffee");
+    assert_eq!((code, &found["faultstring"]), (1, &json!("Command 'make coffee' matched no patterns")));
+    let (code, found, _) = matched("pause 3 seconds");
+    assert_eq!((code, &found["faultstring"]), (0, &json!("Command 'pause 3 seconds' matched more than 1 pattern")));
+    assert_eq!(found["matches"].as_array().map(Vec::len), Some(2));
+    let (_, _, err) = matched("status");
+    assert!(err.contains("`alias status` is not"), "{err}");
 }

@@ -35,7 +35,7 @@ async fn lines_are_answered() {
     check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "whoami"]).await;
     check(&world, "operator", "!help reboot", &["reboot"]).await;
     check(&world, "operator", "!help uptime on wn001", &["uptime on {{hosts}}"]).await;
-    check(&world, "operator", "!reboot", &["Is something missing?", "`reboot {{hosts}}`"]).await;
+    check(&world, "operator", "!run", &["Is something missing?", "`run {{"]).await;
     check(&world, "operator", "!cancel", &["Is something missing?", "`cancel ID`"]).await;
     check(&world, "operator", "!greet a⏎b on wn001", &["I cannot run", "`word`"]).await;
     check(&world, "operator", "!hardware errors on wn001", &["no output"]).await;

@@ -64,6 +64,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         trace_tag: None,
         notify: None,
         reach: None,
+        telling: None,
     }
 }
 

@@ -4,12 +4,14 @@
 use std::path::{Path, PathBuf};
 
 mod alias;
+mod alias_lines;
 mod bot;
 mod cli;
 mod config;
 mod content;
 mod control;
 mod conversation;
+mod conversation_aliases;
 mod datastore;
 mod docs;
 mod execution;

@@ -5,8 +5,8 @@ use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Announced, Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning,
-    Told, UnreadPart,
+    Announced, Card, Ended, Help, HelpLine, HelpPack, Lacks, ListRow, Numbered, Question, Running, StatusPart,
+    StillRunning, Told, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -98,6 +98,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         canceling: false,
         restarted: false,
         remarks: vec![],
+        ack: String::new(),
     };
     let question = Question {
         who: markdown::mention("operator"),
@@ -108,6 +109,16 @@ fn cards() -> Vec<(&'static str, Card)> {
         took: "12 s".into(),
         hosts: markdown::code("wn001"),
         attached: false,
+    };
+    let with_words = running.clone();
+    let lacks = Lacks {
+        line: "wipe it times".into(),
+        parameter: "level".into(),
+        description: "how thoroughly".into(),
+        kind: "a whole number",
+        allowed: vec![],
+        thread: true,
+        time: "10 min".into(),
     };
     vec![
         ("an execution under way", Card::Running(running.clone())),
@@ -302,12 +313,50 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("too many of one person", Card::TooMany { line: "uptime on wn001".into(), most: 50, yours: true }),
         ("too many", Card::TooMany { line: "uptime on wn001".into(), most: 500, yours: false }),
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
+        (
+            "an execution with the pack's words",
+            Card::Running(Running { ack: "*On it*, operator: `wn003`".into(), ..with_words }),
+        ),
+        ("a value that is missing", Card::Lacks(lacks.clone())),
+        (
+            "a value of few, missing in a direct message",
+            Card::Lacks(Lacks {
+                line: "mutter hi".into(),
+                parameter: "tone".into(),
+                description: String::new(),
+                kind: "",
+                allowed: vec!["calm".into(), "plain".into(), "loud".into()],
+                thread: false,
+                ..lacks
+            }),
+        ),
+        ("a value that is wanted no more", Card::ValueDropped { line: "wipe it times".into() }),
+        ("nothing to repeat", Card::NothingToRepeat { secret: false }),
+        ("nothing to repeat, for a secret", Card::NothingToRepeat { secret: true }),
+        (
+            "a repetition that is not certain",
+            Card::CannotRepeatOn { line: "uptime on @workers".into(), hosts: "wn002".into() },
+        ),
+        ("too many matches", Card::TooManyMatches { line: "ticket AB-1 ticket AB-2 …".into(), most: 20 }),
+        (
+            "another channel",
+            Card::OtherChannel {
+                line: "reboot wn001".into(),
+                channels: vec!["ops".into(), "cluster".into()],
+                direct: false,
+            },
+        ),
+        (
+            "another channel or a direct message",
+            Card::OtherChannel { line: "reboot wn001".into(), channels: vec!["ops".into()], direct: true },
+        ),
+        ("direct messages only", Card::OtherChannel { line: "reboot wn001".into(), channels: vec![], direct: true }),
         ("no choice", Card::NoChoice),
         (
             "bad parameters",
             Card::BadParameters {
                 line: "log sshd on wn001 many".into(),
-                problems: vec![markdown::prose("`lines` must be a whole number, not `many`")],
+                problems: vec![markdown::prose("`many` is not a whole number: `lines` wants one, as in `lines=3`")],
             },
         ),
         (
@@ -702,6 +751,10 @@ fn phrases_are_said_as_they_should_be() {
     check(judged("ran", "lead", ""), "lead says that it ran");
     check(judged("not run", "lead", ""), "lead says that it did not run");
     check(judged("again", "lead", "5c61ab"), "lead says that it shall be run again (5c61ab)");
+    check(
+        Phrase::BrokenWords { alias: "site.uptime", key: "result.format", why: "`x` has no value" },
+        "`result.format` of the alias site.uptime does not work: `x` has no value",
+    );
     check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
     check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
     check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");

@@ -276,6 +276,15 @@ fn record() -> Vec<Vec<Dated>> {
     finish(&mut world, &picked, &["wn006"]);
     finish(&mut world, &wait, &["wn002"]);
     // A host that was lost is tried again; and one that must not be is asked about.
+    // A value is missing, and comes after the question.
+    let asked = world.say("!uptime on", None);
+    let thread = asked.facts.iter().find_map(|dated| match &dated.fact {
+        Fact::ValueAsked { thread, .. } => thread.clone(),
+        _ => None,
+    });
+    world.machine.wait(1);
+    let completed = started(&world.say("wn003", thread.as_ref().map(PostId::as_str))).unwrap();
+    finish(&mut world, &completed, &["wn003"]);
     let again = started(&world.say("!uptime on wn004", None)).unwrap();
     let lost = || outcome(Exit::Unknown { why: "gone".into() });
     world.news(&again, RunNews::HostLost { host: node("wn004"), outcome: lost() });

@@ -86,13 +86,14 @@ impl HostCommand<'_> {
         let began = Instant::now();
         let opened = tokio::select! {
             () = around.cancel.cancelled() => return (not_started(Exit::Canceled, began), false),
-            opened = self.open(around.slots) => opened,
+            // In boxes of their own: most hosts of a wide run wait for their turn, and a task is as large as the largest thing it may do.
+            opened = Box::pin(self.open(around.slots)) => opened,
         };
         match opened {
             Ok(open) => {
                 started().await;
                 let asked = Instant::now();
-                let outcome = self.watch(open, around).await;
+                let outcome = Box::pin(self.watch(open, around)).await;
                 let Exit::Unknown { why } = &outcome.exit else { return (outcome, false) };
                 // Its connection and its places are given back; the host knows.
                 tracing::info!(host = %self.host(), %why, "the host is asked what became of a command");

@@ -11,8 +11,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// How often what is old is removed.
+/// How often what is old is removed at least.
 const RETAIN_EVERY: Duration = Duration::from_secs(3600);
+/// What is kept for a short time is removed more often: nothing is kept longer than it should be by more than this part.
+const RETAIN_PART: u32 = 10;
 /// How long after the start that is done first: the start has better things to do.
 const RETAIN_FIRST: Duration = Duration::from_secs(30);
 /// How many facts an index that is behind takes in without giving way to those who look something up.
@@ -20,6 +22,10 @@ const STRIDE: u64 = 4096;
 
 /// Until nobody can ask for a snapshot any more.
 pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
+    let every = shared
+        .options
+        .keep
+        .map_or(RETAIN_EVERY, |keep| (keep / RETAIN_PART).clamp(Duration::from_secs(1), RETAIN_EVERY));
     let mut due = Instant::now() + RETAIN_FIRST;
     let mut behind = true;
     loop {
@@ -35,7 +41,7 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) if behind => behind = catch_up(shared),
             Err(RecvTimeoutError::Timeout) => {
-                due = Instant::now() + RETAIN_EVERY;
+                due = Instant::now() + every;
                 begin_reserve(shared);
                 remove_old(shared);
             }
@@ -86,6 +92,6 @@ fn remove_old(shared: &Shared) {
         Ok(Freed { facts, executions, outputs, bytes }) => {
             tracing::info!(facts, executions, outputs, bytes, "freed what was older than it is to be kept");
         }
-        Err(error) => tracing::warn!(%error, "what is old could not be removed; it is tried again in an hour"),
+        Err(error) => tracing::warn!(%error, "what is old could not be removed; it is tried again, within the hour"),
     }
 }

@@ -31,6 +31,10 @@ pub enum Command {
     Unfreeze,
     /// `key get NAME`, `key list`, `key set NAME VALUE`, `key delete NAME`
     Values(ValueAsk),
+    /// `!!`, `again`, `again wn002`: the last line of whoever says it in this channel, perhaps on other hosts.
+    Again(Option<String>),
+    /// `alias status`: the line of an alias that one of these commands would otherwise be taken for.
+    Alias(String),
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -39,7 +43,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 15] = [
+pub const COMMANDS: [(&str, &str); 17] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -58,6 +62,8 @@ pub const COMMANDS: [(&str, &str); 15] = [
     ("key list", "the values of the datastore; `key list site.` for those whose names begin so"),
     ("key set NAME VALUE", "set one; `--encrypt` before the name for a secret, `--ttl=60` for one that goes by itself"),
     ("key delete NAME", "delete one"),
+    ("again", "your last command in this channel once more, as `!!` does; `again HOSTS` on other hosts"),
+    ("alias LINE", "take the line for an alias, where it would mean one of these commands"),
 ];
 
 impl Command {
@@ -85,6 +91,12 @@ impl Command {
             }
             ("unfreeze", []) => Some(Command::Unfreeze),
             ("key", _) => key::read(line).map(Command::Values),
+            ("!!" | "again", []) => Some(Command::Again(None)),
+            ("!!" | "again", [hosts] | ["on", hosts]) => Some(Command::Again(Some((*hosts).to_owned()))),
+            ("alias", [_, ..]) => {
+                let line = line.trim().split_once(char::is_whitespace).map_or("", |(_, line)| line.trim());
+                Some(Command::Alias(line.to_owned()))
+            }
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }

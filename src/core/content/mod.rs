@@ -3,8 +3,9 @@
 //! What the packs say: the texts of their files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading the files is the business
 //! of `adapters::content`; this folder never sees a disk.
 //!
-//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias` `policy` or `config` read the tree through `fields`, and
-//! [`load`] joins what they found. The formats are StackStorm's; `docs/packs.md` is their description for those who write packs.
+//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias`, `policy` or `config` read the tree through `fields`, and
+//! [`load`] joins what they found. [`example`] tries what packs say of their own aliases. The formats are StackStorm's; `docs/packs.md` is their
+//! description for those who write packs.
 //!
 //! - **One bad file never stops the rest**, and a bad file is never half in force: it is there with all it says, or not at all. Only a
 //!   pack whose ref is uncertain is left out as a whole, because grants and policies go by it.
@@ -18,6 +19,7 @@ mod alias;
 mod builtin;
 pub mod config;
 pub mod diagnostic;
+pub mod example;
 mod fields;
 pub mod glob;
 pub mod load;

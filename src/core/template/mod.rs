@@ -10,6 +10,7 @@
 //!
 //! What a template may look at besides parameters is handed in by the caller as [`surroundings`]: pure lookups, asked only for what is used, and
 //! **whatever a template took from its surroundings is told with its text**, so that it can be hidden and kept out of a shell.
+//! What a pack lets the bot say is rendered apart ([`said`]): there every value is kept from acting as Markdown.
 //!
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
@@ -25,6 +26,7 @@ mod methods;
 mod percent;
 mod python;
 pub mod render;
+pub mod said;
 mod scan;
 pub mod surroundings;
 pub mod value;

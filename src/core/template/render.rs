@@ -28,7 +28,10 @@ pub struct TemplateError {
     pub line: Option<usize>,
 }
 
-static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static JINJA: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// The dialect.
+pub(crate) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
@@ -44,7 +47,7 @@ static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
     functions::add_to(&mut environment);
     scan::add_to(&mut environment);
     environment
-});
+}
 
 /// Whether text is a template: StackStorm's own test.
 pub fn is_template(text: &str) -> bool {
@@ -101,7 +104,7 @@ fn render_text(
     let guarded = scan::guarded(template);
     let template = guarded.as_str();
     let compiled = JINJA.template_from_str(template).map_err(|error| failure(template, &error))?;
-    let mut out = Bounded(Vec::new());
+    let mut out = Bounded::default();
     let context = minijinja::Value::from_object(Context {
         values: context.iter().map(|(name, value)| (name.clone(), into_jinja(value))).collect(),
         surroundings: surroundings.clone(),
@@ -112,7 +115,7 @@ fn render_text(
         true => TemplateError { message: "it fails on a secret, so what went wrong is not shown".into(), line: None },
         false => failure(template, &error),
     })?;
-    String::from_utf8(out.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
+    out.text()
 }
 
 /// Renders every template inside a value. Text that is exactly `{{name}}` inside a list or a map becomes the value of that name with its
@@ -212,7 +215,15 @@ pub fn names_inside(value: &Value) -> Result<BTreeSet<String>, TemplateError> {
     Ok(found)
 }
 
-struct Bounded(Vec<u8>);
+/// What a rendering writes, up to [`LARGEST_OUTPUT`].
+#[derive(Default)]
+pub(crate) struct Bounded(Vec<u8>);
+
+impl Bounded {
+    pub(crate) fn text(self) -> Result<String, TemplateError> {
+        String::from_utf8(self.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
+    }
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -228,7 +239,7 @@ impl io::Write for Bounded {
     }
 }
 
-fn failure(template: &str, error: &Error) -> TemplateError {
+pub(crate) fn failure(template: &str, error: &Error) -> TemplateError {
     let message = match error.kind() {
         ErrorKind::OutOfFuel => format!("the template takes more than {FUEL} steps"),
         ErrorKind::WriteFailure => format!("the template writes more than {LARGEST_OUTPUT} bytes"),

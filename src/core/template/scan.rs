@@ -175,7 +175,9 @@ pub(super) fn guarded(template: &str) -> String {
         let Some(equals) = equals else { continue };
         let end = piece.tokens.last().map_or(equals, |token| token.at.end).max(equals);
         // The sign of `-%}`.
-        let end = if piece.tokens.last().is_some_and(|token| token.at.end == piece.end) && template[..end].ends_with(['-', '+']) {
+        let end = if piece.tokens.last().is_some_and(|token| token.at.end == piece.end)
+            && template[..end].ends_with(['-', '+'])
+        {
             end - 1
         } else {
             end
@@ -195,8 +197,32 @@ pub(super) fn guarded(template: &str) -> String {
 
 /// Words that are no names of values.
 const WORDS: [&str; 26] = [
-    "and", "as", "caller", "context", "else", "false", "False", "ignore", "if", "import", "in", "is", "kwargs", "loop", "missing",
-    "none", "None", "not", "or", "recursive", "self", "super", "true", "True", "varargs", "with",
+    "and",
+    "as",
+    "caller",
+    "context",
+    "else",
+    "false",
+    "False",
+    "ignore",
+    "if",
+    "import",
+    "in",
+    "is",
+    "kwargs",
+    "loop",
+    "missing",
+    "none",
+    "None",
+    "not",
+    "or",
+    "recursive",
+    "self",
+    "super",
+    "true",
+    "True",
+    "varargs",
+    "with",
 ];
 
 /// Names that stand in expressions and that nothing in the template gives a value. The engine's own list lacks what stands before a slice.
@@ -231,13 +257,13 @@ pub(super) fn free_names(template: &str) -> BTreeSet<String> {
         for (at, token) in tokens.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|at| tokens.get(at));
             let after = tokens.get(at + 1);
-            let attribute = before.is_some_and(|token| {
-                matches!(token.kind, Kind::Sign('.' | '|')) || word(token) == "is"
-            }) || (before.is_some_and(|token| word(token) == "not")
-                && at >= 2
-                && word(&tokens[at - 2]) == "is");
+            let attribute = before
+                .is_some_and(|token| matches!(token.kind, Kind::Sign('.' | '|')) || word(token) == "is")
+                || (before.is_some_and(|token| word(token) == "not") && at >= 2 && word(&tokens[at - 2]) == "is");
             let named = after.is_some_and(|token| token.kind == Kind::Sign('='))
-                && tokens.get(at + 2).is_none_or(|token| token.kind != Kind::Sign('=') || token.at.start != tokens[at + 1].at.end);
+                && tokens
+                    .get(at + 2)
+                    .is_none_or(|token| token.kind != Kind::Sign('=') || token.at.start != tokens[at + 1].at.end);
             if token.kind == Kind::Name && !attribute && !named && !WORDS.contains(&word(token)) {
                 used.insert(word(token).to_owned());
             }

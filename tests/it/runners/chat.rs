@@ -55,7 +55,7 @@ fn said(step: &Step) -> Vec<(ChannelId, String)> {
     let said = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => match &delivery.body {
             Body::Post { text, .. } => Some((delivery.channel.clone(), text.clone())),
-            Body::Edit { .. } => None,
+            Body::Edit { .. } | Body::Attached { .. } | Body::Mark { .. } => None,
         },
         _ => None,
     });

@@ -201,7 +201,10 @@ fn links(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
         } else if middle.starts_with("www.") && is_address(middle) && middle.len() > 4 {
             out.push_str(&format!("<a href=\"https://{middle}\"{relation}{target}>{}</a>", shown(middle)));
         } else if is_mail(mail) {
-            out.push_str(&format!("<a href=\"mailto:{mail}\"{relation}{target}>{middle}</a>").replace(&format!("{relation}{target}"), ""));
+            out.push_str(
+                &format!("<a href=\"mailto:{mail}\"{relation}{target}>{middle}</a>")
+                    .replace(&format!("{relation}{target}"), ""),
+            );
         } else if schemes.iter().any(|scheme| middle != scheme && middle.starts_with(scheme.as_str())) {
             out.push_str(&format!("<a href=\"{middle}\"{relation}{target}>{}</a>", shown(middle)));
         } else {
@@ -235,8 +238,10 @@ fn peeled(word: &str) -> (&str, &str, &str) {
     }
     let head = &word[..word.len() - middle.len()];
     let start = head.len();
-    while let Some(inner) =
-        [")", "&gt;", "]", ".", ",", "\n"].iter().find_map(|closing| middle.strip_suffix(closing)).filter(|inner| !inner.is_empty())
+    while let Some(inner) = [")", "&gt;", "]", ".", ",", "\n"]
+        .iter()
+        .find_map(|closing| middle.strip_suffix(closing))
+        .filter(|inner| !inner.is_empty())
     {
         middle = inner;
     }

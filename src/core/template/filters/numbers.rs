@@ -164,7 +164,10 @@ fn human_time(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let value = call.defined(0)?.clone();
     let float = call.number(0).map_err(|_| refuse(format!("it takes a number of seconds, not {}", kind(&value))))?;
     if !(0.0..=1e11).contains(&float) {
-        return Err(refuse(format!("{} is no number of seconds that has passed", crate::core::template::python::number_text(&value))));
+        return Err(refuse(format!(
+            "{} is no number of seconds that has passed",
+            crate::core::template::python::number_text(&value)
+        )));
     }
     if float > 0.0 && float < 1.0 {
         return Ok(Value::from(format!("{}\u{3bc}s", crate::core::template::value::float_text(float))));
