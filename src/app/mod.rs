@@ -210,11 +210,11 @@ pub fn offline_values(config: &Config, ask: ValueAsk) -> anyhow::Result<Answer> 
             if let Some(store) = store.as_ref().filter(|_| !step.facts.is_empty()) {
                 store.append(step.facts).await?;
             }
-            let answers = step.effects.into_iter().filter_map(|effect| match effect {
+            let mut answers = step.effects.into_iter().filter_map(|effect| match effect {
                 Effect::Answer { answer, .. } => Some(*answer),
                 _ => None,
             });
-            answered = answers.last().or(answered);
+            answered = answers.next_back().or(answered);
         }
         answered.context("the question was not answered, which is a bug of mine")
     })

@@ -48,7 +48,7 @@ impl Judge<'_, '_, '_> {
         if let Some(configs) = self.path(file.configs.as_ref()) {
             if let Some(spot) = file.configs.as_ref().filter(|_| !configs.is_dir()) {
                 let hint = Some("name the directory that holds a file PACK.yaml for each pack".to_owned());
-                self.document.problem(spot, format!("{} is not a directory", configs.display()), hint);
+                self.document.warning(spot, format!("{} is not a directory", configs.display()), hint);
             }
             let usual = std::mem::replace(&mut config.content.configs, configs);
             config.content.packs.retain(|path| *path != usual);

@@ -545,7 +545,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("a value", Card::Value(ValueLine::new(&value("site.word", "hello", false, None), now()))),
         (
             "a long value",
-            Card::Value(ValueLine::new(&value("site.text", &"a line of it\n".repeat(300), false, Some(90)), now())),
+            Card::Value(ValueLine::new(&value("site.text", &"a long line ".repeat(300), false, Some(90)), now())),
         ),
         ("a secret", Card::Value(ValueLine::new(&value("site.password", "********", true, None), now()))),
         (

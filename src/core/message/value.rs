@@ -39,7 +39,8 @@ impl ValueLine {
         let text = &value.text.0;
         let short = markdown::shorten(text, LONGEST);
         let cut = short != *text;
-        let simple = !short.contains('\n') && short.chars().count() <= 120;
+        // A backtick cannot stand in inline code as it is.
+        let simple = !short.contains(['\n', '`']) && short.chars().count() <= 120;
         Self {
             text: if simple { markdown::code(&short) } else { format!("\n{}", markdown::fence(&short)) },
             size: if cut { size(text.len() as u64) } else { String::new() },
