@@ -55,7 +55,10 @@ impl Drop for Exim {
     fn drop(&mut self) {
         let _ = as_root("kill").arg(self.server.id().to_string()).status();
         let _ = self.server.wait();
-        let _ = as_root("rm").arg("-rf").arg(self.folder.path()).status();
+        // One that delivers a mail may write for a moment longer.
+        let mut remove = as_root("rm");
+        remove.arg("-rf").arg(self.folder.path()).stderr(Stdio::null());
+        poll("the server's folder is gone", || remove.status().is_ok_and(|status| status.success()));
     }
 }
 

@@ -133,7 +133,7 @@ async fn a_script_runs_among_what_lies_beside_it_and_leaves_nothing() {
         "#!/bin/bash\nhere=$(dirname \"$0\")\n. \"$here/../lib/words.sh\"\n. \"$here/beside.sh\" \"$word\"\n\
          cat \"$here/../../etc/greeting\"; echo\nprintf '<%s>' \"$@\"; echo\necho \"$PWD\" \"$KEY\" >&2\necho \"$here\"\nexit 5\n",
     );
-    let loaded = load(&read_packs(&[root.clone()]));
+    let loaded = load(&read_packs(std::slice::from_ref(&root)));
     assert_eq!(told(&loaded), "");
     let action = &loaded.catalog.actions[&ActionRef::new("t.a")];
     let hard = "it's \"hard\"; $(id) `id`\n# halcyon-1 end";
