@@ -77,7 +77,8 @@ impl Places<'_> {
             let mut filled = String::new();
             let mut rest = shape;
             while let Some((before, after)) = rest.split_once('{') {
-                let (inside, behind) = after.split_once('}').ok_or_else(|| refuse("a `{` in the format is not closed"))?;
+                let (inside, behind) =
+                    after.split_once('}').ok_or_else(|| refuse("a `{` in the format is not closed"))?;
                 if inside.contains(['{', ':', '!']) {
                     return Err(refuse("a format is nested too deep"));
                 }

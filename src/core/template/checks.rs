@@ -18,9 +18,8 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     });
     environment.add_test("sequence", |value: &Value| has_items(value));
     environment.add_test("iterable", |value: &Value| has_items(value));
-    environment.add_test("string", |value: &Value| {
-        value.as_str().is_some() || value.downcast_object_ref::<Step>().is_some()
-    });
+    environment
+        .add_test("string", |value: &Value| value.as_str().is_some() || value.downcast_object_ref::<Step>().is_some());
     for name in ["eq", "equalto", "=="] {
         environment.add_test(name, |one: &Value, other: &Value| same(one, other));
     }

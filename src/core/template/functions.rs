@@ -7,8 +7,8 @@ use crate::core::template::arguments::Call;
 use crate::core::template::python::{items, kind, pairs, refuse};
 use minijinja::value::{Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.remove_global("debug");
@@ -72,12 +72,7 @@ impl Object for Cycler {
         (key.as_str()? == "current").then(|| self.current())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        _: &[Value],
-    ) -> Result<Value, Error> {
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, _: &[Value]) -> Result<Value, Error> {
         match method {
             "next" => {
                 let current = self.current();

@@ -67,8 +67,10 @@ impl Style {
                 out.push(']');
             }
             ValueKind::Map => {
-                let mut entries: Vec<(String, Value)> =
-                    pairs(value)?.into_iter().map(|(name, item)| Ok((key(&name)?, item))).collect::<Result<_, Error>>()?;
+                let mut entries: Vec<(String, Value)> = pairs(value)?
+                    .into_iter()
+                    .map(|(name, item)| Ok((key(&name)?, item)))
+                    .collect::<Result<_, Error>>()?;
                 if self.sorted {
                     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
                 }
@@ -98,7 +100,11 @@ fn number(value: &Value) -> String {
     match float(value) {
         Some(float) if !value.is_integer() && float.is_nan() => "NaN".into(),
         Some(float) if !value.is_integer() && float.is_infinite() => {
-            if float > 0.0 { "Infinity".into() } else { "-Infinity".into() }
+            if float > 0.0 {
+                "Infinity".into()
+            } else {
+                "-Infinity".into()
+            }
         }
         Some(float) if !value.is_integer() => float_text(float),
         _ => number_text(value),

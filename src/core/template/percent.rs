@@ -13,7 +13,8 @@ pub(crate) fn format(
     arguments: &[Value],
     named: Option<&Value>,
 ) -> Result<String, Error> {
-    let mut formatter = Formatter { rest: format.chars().peekable(), arguments: arguments.iter(), named, out: String::new() };
+    let mut formatter =
+        Formatter { rest: format.chars().peekable(), arguments: arguments.iter(), named, out: String::new() };
     while let Some(character) = formatter.rest.next() {
         if character == '%' {
             state.consume_fuel(4)?;
@@ -153,7 +154,8 @@ impl Formatter<'_> {
             }
             'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
                 let number = python::float(&value);
-                let number = number.ok_or_else(|| refuse(format!("`%{shape}` takes a number, not {}", python::kind(&value))))?;
+                let number =
+                    number.ok_or_else(|| refuse(format!("`%{shape}` takes a number, not {}", python::kind(&value))))?;
                 let digits = figures::float(number.abs(), shape, precision.unwrap_or(6), alternate);
                 padded(sign(number.is_sign_negative() && !number.is_nan()), &digits, width, align, fill)?
             }
@@ -170,7 +172,7 @@ fn whole(value: &Value, shape: char) -> Result<i128, Error> {
     }
     let float = python::float(value).filter(|float| !"xXo".contains(shape) && float.is_finite() && float.abs() < 1e38);
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked in the line above")]
-    float.map(|float| float as i128).ok_or_else(|| {
-        refuse(format!("`%{shape}` takes a whole number, not {}", python::kind(value)))
-    })
+    float
+        .map(|float| float as i128)
+        .ok_or_else(|| refuse(format!("`%{shape}` takes a whole number, not {}", python::kind(value))))
 }

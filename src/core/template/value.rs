@@ -79,7 +79,8 @@ pub(crate) fn python_text(text: &str, out: &mut String) {
 /// What Python does not hold for printable.
 fn hidden(character: char) -> bool {
     static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[\p{C}\p{Z}]$").expect("the pattern is a constant, and every list of foreign letters goes through it")
+        Regex::new(r"^[\p{C}\p{Z}]$")
+            .expect("the pattern is a constant, and every list of foreign letters goes through it")
     });
     HIDDEN.is_match(character.encode_utf8(&mut [0; 4]))
 }

@@ -10,9 +10,7 @@ use crate::core::template::value::NOTHING;
 use minijinja::{Error, Value};
 
 pub(super) const FILTERS: &[Filter] = &[
-    filter("basename", &["path"], |call| {
-        Ok(Value::from(call.only_text(0)?.rsplit('/').next().unwrap_or_default()))
-    }),
+    filter("basename", &["path"], |call| Ok(Value::from(call.only_text(0)?.rsplit('/').next().unwrap_or_default()))),
     filter("decrypt_kv", &["value"], decrypt),
     filter("dirname", &["path"], |call| Ok(Value::from(dirname(call.only_text(0)?)))),
     filter("from_json_string", &["value"], |call| {
@@ -34,9 +32,11 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("to_json_string", &["value", "indent", "sort_keys", "separators"], to_json),
     filter("tojson", &["value", "indent"], |call| {
         let indent = indent(call, 1)?;
-        let style = Style { between: if indent.is_some() { "," } else { ", " }.into(), indent, sorted: true, ..Style::PLAIN };
+        let style =
+            Style { between: if indent.is_some() { "," } else { ", " }.into(), indent, sorted: true, ..Style::PLAIN };
         let text = style.write(call.state, call.defined(0)?)?;
-        let text = text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
+        let text =
+            text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
         Ok(Value::from_safe_string(text))
     }),
     of_anything("default", &["value", "default_value", "boolean"], default),
@@ -63,7 +63,8 @@ fn indent(call: &Call<'_, '_, '_>, at: usize) -> Result<Option<String>, Error> {
 }
 
 fn to_json(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
-    let mut style = Style { between: ",".into(), indent: indent(call, 1)?, sorted: call.truth_or(2, false), ..Style::PLAIN };
+    let mut style =
+        Style { between: ",".into(), indent: indent(call, 1)?, sorted: call.truth_or(2, false), ..Style::PLAIN };
     if let Some(separators) = call.given(3) {
         let separators = super::super::python::items(call.state, separators)?;
         let [between, after_key] = &separators[..] else { return Err(refuse("`separators` takes two texts")) };
@@ -87,6 +88,7 @@ fn decrypt(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
         return Err(refuse(format!("`decrypt_kv`: there is no `{}` in the datastore, or it is empty", step.spoken())));
     }
     let opener = call.state.lookup(OPENER).and_then(|opener| opener.downcast_object::<Opener>());
-    let opener = opener.ok_or_else(|| refuse("`decrypt_kv` cannot be used here: there is no key to open anything with"))?;
+    let opener =
+        opener.ok_or_else(|| refuse("`decrypt_kv` cannot be used here: there is no key to open anything with"))?;
     opener.open(&sealed).map(Value::from).map_err(|why| refuse(format!("`decrypt_kv` {why}")))
 }

@@ -109,7 +109,7 @@ fn round(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let precision = call.whole_or(1, 0)?;
     let method = call.text_or(2, "common")?;
     let factor = 10_f64.powi(i32::try_from(precision).unwrap_or(400));
-    let whole = whole(&value).filter(|_| value.is_integer());
+    let whole = whole(&value);
     Ok(match (method.as_str(), whole) {
         ("common", Some(whole)) if precision >= 0 => Value::from(whole),
         ("common", Some(whole)) => {
@@ -164,7 +164,10 @@ fn human_time(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let value = call.defined(0)?.clone();
     let float = call.number(0).map_err(|_| refuse(format!("it takes a number of seconds, not {}", kind(&value))))?;
     if !(0.0..=1e11).contains(&float) {
-        return Err(refuse(format!("{} is no number of seconds that has passed", crate::core::template::python::number_text(&value))));
+        return Err(refuse(format!(
+            "{} is no number of seconds that has passed",
+            crate::core::template::python::number_text(&value)
+        )));
     }
     if float > 0.0 && float < 1.0 {
         return Ok(Value::from(format!("{}\u{3bc}s", crate::core::template::value::float_text(float))));

@@ -48,9 +48,11 @@ fn arguments(call: &Call<'_, '_, '_>, from: usize) -> Vec<Value> {
 
 fn map(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let all = call.items(0)?;
-    let attribute = call.named.iter().find(|(name, _)| name == "attribute").map(|(_, value)| text(value)).transpose()?;
+    let attribute =
+        call.named.iter().find(|(name, _)| name == "attribute").map(|(_, value)| text(value)).transpose()?;
     if let Some(attribute) = attribute.filter(|_| call.rest.is_empty()) {
-        if let Some((name, _)) = call.named.iter().find(|(name, _)| !["attribute", "default"].contains(&name.as_str())) {
+        if let Some((name, _)) = call.named.iter().find(|(name, _)| !["attribute", "default"].contains(&name.as_str()))
+        {
             return Err(refuse(format!("there is no argument `{name}`")));
         }
         let default = call.named.iter().find(|(name, _)| name == "default").map(|(_, value)| value);

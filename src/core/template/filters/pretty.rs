@@ -2,8 +2,8 @@
 
 use super::{Filter, filter};
 use crate::core::template::arguments::Call;
-use crate::core::template::python::{DEEPEST, compare, is_tuple, items, kind, pairs, repr, room_for, too_deep};
 use crate::core::template::filters::text::lines;
+use crate::core::template::python::{DEEPEST, compare, is_tuple, items, kind, pairs, repr, room_for, too_deep};
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
@@ -30,7 +30,10 @@ fn ordered(state: &State<'_, '_>, value: &Value, depth: usize) -> Result<Value, 
             Ok(Value::from_pairs(entries.collect::<Result<Vec<_>, Error>>()?))
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let all = items(state, value)?.iter().map(|item| ordered(state, item, depth + 1)).collect::<Result<Vec<_>, _>>()?;
+            let all = items(state, value)?
+                .iter()
+                .map(|item| ordered(state, item, depth + 1))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok(if is_tuple(value) { crate::core::template::python::tuple(all) } else { Value::from(all) })
         }
         _ => Ok(value.clone()),
@@ -149,7 +152,8 @@ fn words(line: &str) -> Vec<&str> {
     let mut rest = line;
     while !rest.is_empty() {
         let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let blanks = rest[word..].find(|character: char| !character.is_whitespace()).map_or(rest.len(), |blanks| word + blanks);
+        let blanks =
+            rest[word..].find(|character: char| !character.is_whitespace()).map_or(rest.len(), |blanks| word + blanks);
         found.push(&rest[..blanks]);
         rest = &rest[blanks..];
     }

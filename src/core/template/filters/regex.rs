@@ -128,7 +128,8 @@ fn replacement(written: &str, regex: &Regex) -> Result<Vec<Part>, String> {
             rest = behind;
         } else if first.is_ascii_digit() {
             let digits = after.bytes().take(3).take_while(u8::is_ascii_digit).count();
-            let octal = first == '0' || (digits == 3 && after.bytes().take(3).all(|digit| (b'0'..b'8').contains(&digit)));
+            let octal =
+                first == '0' || (digits == 3 && after.bytes().take(3).all(|digit| (b'0'..b'8').contains(&digit)));
             let digits = if octal { digits } else { digits.min(2) };
             if octal {
                 let octal: String = after[..digits].chars().take_while(|digit| *digit < '8').collect();
@@ -150,7 +151,9 @@ fn replacement(written: &str, regex: &Regex) -> Result<Vec<Part>, String> {
                 'f' => plain.push('\u{c}'),
                 'v' => plain.push('\u{b}'),
                 '\\' => plain.push('\\'),
-                letter if letter.is_ascii_alphabetic() => return Err(format!("`\\{letter}` means nothing in a replacement")),
+                letter if letter.is_ascii_alphabetic() => {
+                    return Err(format!("`\\{letter}` means nothing in a replacement"));
+                }
                 other => plain.extend(['\\', other]),
             }
         }
@@ -331,7 +334,8 @@ impl Translation<'_> {
                 };
                 let digits: String = self.from.iter().skip(self.at).take(count).collect();
                 let code = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.chars().count() == count);
-                let code = code.and_then(char::from_u32).ok_or_else(|| format!("`\\{character}{digits}` is no character"))?;
+                let code =
+                    code.and_then(char::from_u32).ok_or_else(|| format!("`\\{character}{digits}` is no character"))?;
                 self.at += count;
                 self.out.push_str(&format!(r"\x{{{:x}}}", u32::from(code)));
             }

@@ -44,7 +44,8 @@ fn read(text: &str) -> Option<Version> {
         return None;
     }
     let (rest, pre_release) = rest.split_once('-').map_or((rest, None), |(rest, words)| (rest, Some(words)));
-    let pre_release: Vec<String> = pre_release.into_iter().flat_map(|words| words.split('.')).map(str::to_owned).collect();
+    let pre_release: Vec<String> =
+        pre_release.into_iter().flat_map(|words| words.split('.')).map(str::to_owned).collect();
     let numeric = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !pre_release.iter().all(|text| word(text) && (!numeric(text) || number(text).is_some())) {
         return None;
@@ -72,14 +73,16 @@ impl Version {
             (None, Some(_)) => Ordering::Greater,
             (None, None) => one.cmp(other),
         };
-        self.numbers.cmp(&other.numbers).then_with(|| match (self.pre_release.is_empty(), other.pre_release.is_empty()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => {
-                let words = self.pre_release.iter().zip(&other.pre_release).map(|(one, other)| word(one, other));
-                let differ = words.into_iter().find(|order| order.is_ne());
-                differ.unwrap_or_else(|| self.pre_release.len().cmp(&other.pre_release.len()))
+        self.numbers.cmp(&other.numbers).then_with(|| {
+            match (self.pre_release.is_empty(), other.pre_release.is_empty()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => {
+                    let words = self.pre_release.iter().zip(&other.pre_release).map(|(one, other)| word(one, other));
+                    let differ = words.into_iter().find(|order| order.is_ne());
+                    differ.unwrap_or_else(|| self.pre_release.len().cmp(&other.pre_release.len()))
+                }
             }
         })
     }

@@ -112,8 +112,7 @@ impl Wrap {
 fn hyphen_ends(characters: &[char], start: usize, at: usize) -> bool {
     let before = |count: usize| at.checked_sub(1 + count).filter(|at| *at >= start).and_then(|at| characters.get(at));
     let word = before(1).is_some_and(|character| character.is_alphanumeric() || "_!\"'&.,?".contains(*character));
-    let left = (letter(before(1)) && letter(before(2)))
-        || (before(2) == Some(&'-') && word && letter(before(3)));
+    let left = (letter(before(1)) && letter(before(2))) || (before(2) == Some(&'-') && word && letter(before(3)));
     let right = letter(characters.get(at))
         && (letter(characters.get(at + 1)) || (characters.get(at + 1) == Some(&'-') && letter(characters.get(at + 2))));
     left && right

@@ -19,7 +19,9 @@ pub(super) const FILTERS: &[Filter] = &[
         let text = call.text(0)?;
         let (tree, problems) = yaml::read("it", &text);
         match tree {
-            Some(tree) if problems.iter().all(|problem| problem.severity != Severity::Error) => Ok(into_jinja(&tree.json())),
+            Some(tree) if problems.iter().all(|problem| problem.severity != Severity::Error) => {
+                Ok(into_jinja(&tree.json()))
+            }
             _ => {
                 let first = problems.iter().find(|problem| problem.severity == Severity::Error);
                 let why = first.map(|problem| format!(" (line {}): {}", problem.line.unwrap_or(1), problem.message));
@@ -153,13 +155,7 @@ impl Emitter {
         }
     }
 
-    fn map(
-        &mut self,
-        state: &State<'_, '_>,
-        value: &Value,
-        indent: Option<usize>,
-        depth: usize,
-    ) -> Result<(), Error> {
+    fn map(&mut self, state: &State<'_, '_>, value: &Value, indent: Option<usize>, depth: usize) -> Result<(), Error> {
         let mut entries = pairs(value)?;
         if entries.is_empty() {
             self.mark("{", true, true, false);
@@ -210,7 +206,9 @@ impl Emitter {
         if text.is_empty() {
             return Analysis { multiline: false, plain: true, single: true };
         }
-        let blank = |character: Option<&char>| character.is_none_or(|character| matches!(character, ' ' | '\t' | '\0') || is_break(*character));
+        let blank = |character: Option<&char>| {
+            character.is_none_or(|character| matches!(character, ' ' | '\t' | '\0') || is_break(*character))
+        };
         let characters: Vec<char> = text.chars().collect();
         let mut indicators = text.starts_with("---") || text.starts_with("...");
         let (mut breaks, mut special, mut break_space, mut space_break) = (false, false, false, false);
@@ -221,7 +219,9 @@ impl Emitter {
                 '#' if at > 0 => after_blank,
                 ':' => before_blank,
                 '-' | '?' if at == 0 => before_blank,
-                '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => at == 0,
+                '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => {
+                    at == 0
+                }
                 _ => false,
             };
             special |= !is_printable(character) || (!character.is_ascii() && !self.unicode);
@@ -237,7 +237,8 @@ impl Emitter {
             }
             after_blank = blank(Some(&character));
         }
-        let edge = |character: Option<&char>| character.is_some_and(|character| *character == ' ' || is_break(*character));
+        let edge =
+            |character: Option<&char>| character.is_some_and(|character| *character == ' ' || is_break(*character));
         let edges = edge(characters.first()) || edge(characters.last());
         Analysis {
             multiline: breaks,

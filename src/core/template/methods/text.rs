@@ -33,12 +33,7 @@ fn parameters(method: &str) -> Option<(&'static [&'static str], bool)> {
     })
 }
 
-pub(super) fn call(
-    state: &mut State<'_, '_>,
-    text: &str,
-    method: &str,
-    arguments: &[Value],
-) -> Result<Value, Error> {
+pub(super) fn call(state: &mut State<'_, '_>, text: &str, method: &str, arguments: &[Value]) -> Result<Value, Error> {
     let Some((parameters, open)) = parameters(method) else {
         return Err(Error::new(ErrorKind::UnknownMethod, format!("text has no method `{method}`")));
     };
@@ -250,7 +245,11 @@ fn words(text: &str, most: usize, from_end: bool) -> Vec<&str> {
             found.push(if from_end { rest.trim_end() } else { rest.trim_start() });
             // What was split off before is bare on one side only.
             if let Some(last) = found.last_mut() {
-                *last = if from_end { text.get(..last.len() + (text.len() - text.trim_start().len())).unwrap_or(last).trim_end() } else { &text[text.len() - last.len() - (text.len() - text.trim_end().len())..] };
+                *last = if from_end {
+                    text.get(..last.len() + (text.len() - text.trim_start().len())).unwrap_or(last).trim_end()
+                } else {
+                    &text[text.len() - last.len() - (text.len() - text.trim_end().len())..]
+                };
             }
             break;
         }
@@ -289,7 +288,9 @@ fn is(text: &str, method: &str) -> bool {
         }
         "islower" => cased && !text.chars().any(char::is_uppercase),
         "isupper" => cased && !text.chars().any(char::is_lowercase),
-        "isprintable" => !text.chars().any(|character| character != ' ' && (character.is_control() || character.is_whitespace())),
+        "isprintable" => {
+            !text.chars().any(|character| character != ' ' && (character.is_control() || character.is_whitespace()))
+        }
         "isspace" => all(char::is_whitespace),
         _ => cased && title(text) == text,
     }
