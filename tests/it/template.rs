@@ -28,25 +28,28 @@ fn prints_as_stackstorm_does() {
     }
 }
 
-/// Filters that StackStorm has and this version has not.
-const MISSING: [&str; 4] = ["version_", "from_yaml_string", "to_yaml_string", "jsonpath_query"];
-
+/// Runs cases as they were recorded, tells how many agree, and fails where one differs without a word in `docs/templates.md`.
 fn check_filters(cases: &[Value]) {
-    let mut agreeing = 0;
+    let documented = include_str!("../../docs/templates.md");
+    let (mut agreeing, mut differing, mut wrong) = (0, 0, Vec::new());
     for case in cases {
         let template = case["template"].as_str().unwrap();
         let found = render(template, &context(case));
-        if MISSING.iter().any(|name| template.contains(name)) {
-            assert!(found.unwrap_err().to_string().starts_with("unknown filter"), "{template}");
-            continue;
-        }
-        agreeing += 1;
-        match case["output"].as_str() {
-            Some(output) => assert_eq!(found.as_deref(), Ok(output), "{template}"),
-            None => assert!(found.is_err(), "{template}: {found:?}"),
+        let agrees = match case["output"].as_str() {
+            Some(output) => found.as_deref() == Ok(output),
+            None => found.is_err(),
+        };
+        if agrees {
+            agreeing += 1;
+        } else if documented.contains(&format!("`{template}`")) {
+            differing += 1;
+        } else {
+            wrong.push(format!("{template}: {found:?} and not {case}"));
         }
     }
-    assert_eq!(agreeing, 30);
+    println!("StackStorm's filters: {agreeing} cases agree, {differing} differ on purpose");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(agreeing >= 57, "only {agreeing} cases agree");
 }
 
 #[test]
@@ -60,6 +63,61 @@ fn filters_do_what_the_shared_recording_says() {
     let path = std::path::Path::new(&folder).join("st2_filter_cases.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     check_filters(&table(&text));
+}
+
+/// What Jinja2 3.1 with StackStorm's filters gave for the same templates.
+#[test]
+fn templates_do_what_jinja_does() {
+    let mut wrong = Vec::new();
+    for group in table(include_str!("../data/template/jinja.json")) {
+        for case in group["cases"].as_array().unwrap() {
+            let found = render(case["template"].as_str().unwrap(), &context(&group));
+            let agrees = match case["output"].as_str() {
+                Some(output) => found.as_deref() == Ok(output),
+                None => found.is_err() && case["refused"] == true,
+            };
+            if !agrees {
+                wrong.push(format!("{found:?} and not {case}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every difference that the page on templates tells of is one: ours is held here, and it is not Jinja2's.
+#[test]
+fn differs_from_jinja_where_the_page_says_so() {
+    let documented = include_str!("../../docs/templates.md");
+    for case in table(include_str!("../data/template/differs.json")) {
+        let template = case["template"].as_str().unwrap();
+        // A bar would end the cell of a table.
+        assert!(documented.contains(&format!("`{}`", template.replace('|', "\\|"))), "the page does not speak of {template}");
+        match (render(template, &context(&case)), case["output"].as_str()) {
+            (Ok(output), Some(expected)) => {
+                assert_eq!(output, expected, "{template}");
+                assert_ne!(case["jinja"], *expected, "{template} does not differ");
+            }
+            (Err(_), None) => assert!(case["jinja"].is_string(), "{template} does not differ"),
+            (found, _) => panic!("{template}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_filter_is_on_its_page() {
+    let documented = include_str!("../../docs/templates.md");
+    let stackstorm = "basename decrypt_kv dirname from_json_string from_yaml_string json_escape jsonpath_query regex_match regex_replace \
+        regex_search regex_substring to_complex to_human_time_from_seconds to_json_string to_yaml_string use_none version_bump_major \
+        version_bump_minor version_bump_patch version_compare version_equal version_less_than version_match version_more_than \
+        version_strip_patch";
+    let jinja = "abs attr batch capitalize center count d default dictsort e escape filesizeformat first float forceescape format \
+        groupby indent int items join last length list lower map max min pprint reject rejectattr replace reverse round safe select \
+        selectattr slice sort string striptags sum title tojson trim truncate unique upper urlencode urlize wordcount wordwrap xmlattr";
+    assert_eq!(stackstorm.split_whitespace().count(), 25);
+    for name in stackstorm.split_whitespace().chain(jinja.split_whitespace()) {
+        assert_eq!(render(&format!("{{{{ '{name}' is filter }}}}"), &Map::new()).as_deref(), Ok("True"), "{name}");
+        assert!(documented.contains(&format!("`{name}")), "{name} is not on the page");
+    }
 }
 
 #[test]
@@ -113,6 +171,12 @@ fn tells_the_names_that_a_template_uses() {
     check("{% if a %}{{ range(3) }}{% endif %}", &["a"]);
     check("{% macro m(x) %}{{ x }}{{ y }}{% endmacro %}{{ m(z) }}", &["y", "z"]);
     check("plain", &[]);
+    check("{{ a[1:] }}{{ b.c[:x] }}{{ (d | first)[::-1] }}", &["a", "b", "d", "x"]);
+    check(
+        "{% set x = 1 %}{{ x[1:] }}{% for i in y %}{{ i[:1] }}{% endfor %}{{ 'z[1:]' }}{% raw %}{{ r[1:] }}{% endraw %}",
+        &["y"],
+    );
+    check("{{ f(g=h[1:]) | join(sep=i) is divisibleby j }}{{ {'k': l}[m].n }}", &["f", "h", "i", "j", "l", "m"]);
 }
 
 /// Keys as a datastore has them: points in a name are part of it.

@@ -1,7 +1,8 @@
 //! Parameters: what is given, brought together with what the action declares.
 //!
 //! All problems are found at once. Values that are given are cast and checked and never rendered; defaults with `{{` in them are rendered over
-//! the other parameters, in an order that their names dictate.
+//! the other parameters, in an order that their names dictate, and over the surroundings (`st2kv`, `config_context`) that the caller hands in.
+//! A circle among them is told by the names that it goes through. What only looks like a template stands for itself.
 
 use crate::core::action::schema;
 use crate::core::action::spec::{Action, Parameter, ParameterType};
@@ -107,7 +108,7 @@ pub enum ParameterProblem {
         value: Option<String>,
     },
     /// The action's own default cannot be rendered. The one who asks can do nothing about it but give a value.
-    #[error("the default of `{name}` in {action} does not work: {why}")]
+    #[error("the default of `{name}` in {action} does not work: {why} ({file}: parameters.{name}.default)")]
     Default {
         /// Whose default.
         name: String,
@@ -115,6 +116,8 @@ pub enum ParameterProblem {
         action: ActionRef,
         /// What happened.
         why: String,
+        /// Where it stands.
+        file: String,
     },
 }
 
@@ -358,7 +361,7 @@ impl Defaults<'_> {
             self.state.insert(name.to_owned(), State::Done);
             return true;
         };
-        let value = if holds_template(default) {
+        let value = if needs_rendering(default) {
             self.state.insert(name.to_owned(), State::Open);
             path.push(name.to_owned());
             let rendered = self.rendered(name, default, path);
@@ -442,9 +445,16 @@ impl Defaults<'_> {
             name: name.to_owned(),
             action: self.action.reference.clone(),
             why,
+            file: self.action.file.clone(),
         });
         false
     }
+}
+
+/// Whether a default is a template. As in StackStorm, what only looks like one and cannot be read as one stands for itself: `docker ps --format
+/// '{{.Names}}'` is a command.
+pub(crate) fn needs_rendering(default: &Value) -> bool {
+    holds_template(default) && names_inside(default).is_ok()
 }
 
 /// Every parameter that the default of `name` takes its value from, through other defaults as far as they are in force.

@@ -3,6 +3,7 @@
 use super::fields::{Report, Table, not_among, shorten, wrong_kind};
 use super::yaml::{Entry, Node, Value};
 use crate::core::action::spec::{Parameter, ParameterType};
+use crate::core::template::render::names_inside;
 use serde_json::Map;
 
 /// What a keyword of the schema has to be.
@@ -101,6 +102,7 @@ fn check_keyword(table: &Table<'_>, entry: &Entry, shape: Shape, report: &mut Re
     let path = table.path_of(key);
     let node = &entry.node;
     match shape {
+        Shape::Anything if key == "default" => check_template(node, entry.line, &path, report),
         Shape::Anything => {}
         Shape::Text => {
             table.text(key, report);
@@ -175,6 +177,14 @@ fn check_pattern(table: &Table<'_>, entry: &Entry, report: &mut Report<'_>) {
     {
         let message = format!("`{}` is no regular expression that is understood here", shorten(pattern));
         report.warning(Some(entry.line), &table.path_of(&entry.key), message);
+    }
+}
+
+/// What only looks like a template stands for itself, in StackStorm as here; who meant one is told.
+fn check_template(node: &Node, line: usize, path: &str, report: &mut Report<'_>) {
+    if let Err(error) = names_inside(&node.json()) {
+        let message = format!("this is no template and stands for itself: {error}");
+        report.warning(Some(line), path, message);
     }
 }
 

@@ -4,7 +4,7 @@
 //! ten thousand times, would overflow the stack when it is compared or shown. So **every value that `set` keeps goes through a filter** that
 //! refuses one that is too deep ([`guarded`]), and [`keep`] is that filter.
 
-use crate::core::template::python::{DEEPEST, is_tuple, items, pairs, refuse, too_deep, tuple};
+use crate::core::template::python::{DEEPEST, is_tuple, pairs, refuse, too_deep, tuple};
 use crate::core::template::surroundings::Branch;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, State, Value};
@@ -63,14 +63,14 @@ fn pieces(template: &str) -> Vec<Piece> {
                 let Some(piece) = piece(template, start + 2, block) else { return found };
                 at = piece.end + 2;
                 let tag = piece.tokens.first().map(|token| &template[token.at.clone()]);
-                if block && tag == Some("raw") {
+                let raw = block && tag == Some("raw");
+                found.push(piece);
+                if raw {
                     match end_of_raw(template, at) {
                         Some(end) => at = end,
                         None => return found,
                     }
-                    continue;
                 }
-                found.push(piece);
             }
             _ => {}
         }
@@ -147,15 +147,23 @@ fn piece(template: &str, from: usize, block: bool) -> Option<Piece> {
     }
 }
 
-/// The template with every value that it keeps led through a filter. Lines stay where they are.
+/// The template with every value that it keeps led through a filter, and with the two things put right that the engine takes otherwise than
+/// Jinja2 does: every line break is one character, and the break behind `{% raw %}` stays. Lines stay where they are.
 pub(super) fn guarded(template: &str) -> String {
+    let template = &template.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(template.len());
     let mut done = 0;
     for piece in pieces(template).iter().filter(|piece| piece.block) {
         let mut tokens = piece.tokens.iter().peekable();
         // The sign of `{%-`.
         tokens.next_if(|token| matches!(token.kind, Kind::Sign('-' | '+')));
-        if tokens.next().is_none_or(|token| &template[token.at.clone()] != "set") {
+        let tag = tokens.next().map(|token| &template[token.at.clone()]);
+        if tag == Some("raw") && !template[..piece.end].ends_with(['-', '+']) {
+            out.push_str(&template[done..piece.end]);
+            out.push('+');
+            done = piece.end;
+        }
+        if tag != Some("set") {
             continue;
         }
         let mut attribute = false;
@@ -174,14 +182,6 @@ pub(super) fn guarded(template: &str) -> String {
         }
         let Some(equals) = equals else { continue };
         let end = piece.tokens.last().map_or(equals, |token| token.at.end).max(equals);
-        // The sign of `-%}`.
-        let end = if piece.tokens.last().is_some_and(|token| token.at.end == piece.end)
-            && template[..end].ends_with(['-', '+'])
-        {
-            end - 1
-        } else {
-            end
-        };
         let filter = if attribute { HELD } else { KEPT };
         out.push_str(&template[done..equals]);
         out.push('(');
@@ -284,7 +284,12 @@ fn settled(state: &State<'_, '_>, value: &Value, in_namespace: bool, depth: usiz
     }
     match value.kind() {
         ValueKind::Seq | ValueKind::Iterable => {
-            let mut all = items(state, value)?;
+            // One that is worked out when it is looked at pays for its items before it has them.
+            if value.kind() == ValueKind::Iterable {
+                state.consume_fuel(u64::try_from(value.len().unwrap_or_default()).unwrap_or(u64::MAX))?;
+            }
+            let mut all: Vec<Value> = value.try_iter()?.checked().collect::<Result<_, _>>()?;
+            state.consume_fuel(1 + u64::try_from(all.len() / 16).unwrap_or(u64::MAX))?;
             let mut changed = value.kind() == ValueKind::Iterable;
             for item in &mut all {
                 if let Some(rebuilt) = settled(state, item, in_namespace, depth + 1)? {

@@ -201,10 +201,7 @@ fn links(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
         } else if middle.starts_with("www.") && is_address(middle) && middle.len() > 4 {
             out.push_str(&format!("<a href=\"https://{middle}\"{relation}{target}>{}</a>", shown(middle)));
         } else if is_mail(mail) {
-            out.push_str(
-                &format!("<a href=\"mailto:{mail}\"{relation}{target}>{middle}</a>")
-                    .replace(&format!("{relation}{target}"), ""),
-            );
+            out.push_str(&format!("<a href=\"mailto:{mail}\">{middle}</a>"));
         } else if schemes.iter().any(|scheme| middle != scheme && middle.starts_with(scheme.as_str())) {
             out.push_str(&format!("<a href=\"{middle}\"{relation}{target}>{}</a>", shown(middle)));
         } else {
@@ -228,22 +225,22 @@ fn is_mail(text: &str) -> bool {
     }
 }
 
-/// Brackets and stops around an address, which do not belong to it.
+/// Brackets and stops around an address, which do not belong to it. One that closes a bracket of the address does.
 fn peeled(word: &str) -> (&str, &str, &str) {
     let mut middle = word;
-    while let Some(inner) =
-        ["(", "&lt;", "["].iter().find_map(|opening| middle.strip_prefix(opening)).filter(|inner| !inner.is_empty())
-    {
+    while let Some(inner) = ["(", "&lt;"].iter().find_map(|opening| middle.strip_prefix(opening)) {
         middle = inner;
     }
-    let head = &word[..word.len() - middle.len()];
-    let start = head.len();
-    while let Some(inner) = [")", "&gt;", "]", ".", ",", "\n"]
-        .iter()
-        .find_map(|closing| middle.strip_suffix(closing))
-        .filter(|inner| !inner.is_empty())
-    {
+    let start = word.len() - middle.len();
+    while let Some(inner) = [")", "&gt;", ".", ","].iter().find_map(|closing| middle.strip_suffix(closing)) {
         middle = inner;
     }
-    (head, middle, &word[start + middle.len()..])
+    let mut end = start + middle.len();
+    for (opening, closing) in [("(", ")"), ("&lt;", "&gt;")] {
+        while word[start..end].matches(opening).count() > word[start..end].matches(closing).count() {
+            let Some(at) = word[end..].find(closing) else { break };
+            end += at + closing.len();
+        }
+    }
+    (&word[..start], &word[start..end], &word[end..])
 }

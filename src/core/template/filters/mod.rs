@@ -87,11 +87,6 @@ fn all() -> impl Iterator<Item = &'static Filter> {
     .flatten()
 }
 
-/// The names of all filters.
-pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    all().map(|filter| filter.name)
-}
-
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     for name in FOREIGN {
         environment.remove_filter(name);

@@ -109,7 +109,7 @@ fn round(call: &mut Call<'_, '_, '_>) -> Result<Value, Error> {
     let precision = call.whole_or(1, 0)?;
     let method = call.text_or(2, "common")?;
     let factor = 10_f64.powi(i32::try_from(precision).unwrap_or(400));
-    let whole = whole(&value).filter(|_| value.is_integer());
+    let whole = whole(&value);
     Ok(match (method.as_str(), whole) {
         ("common", Some(whole)) if precision >= 0 => Value::from(whole),
         ("common", Some(whole)) => {
