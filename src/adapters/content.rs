@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 /// The folders of a pack that hold content. What lies deeper inside of them is not content.
 const FOLDERS: &[&str] = &["actions", "aliases", "policies", "rules", "sensors", "triggers"];
 
+/// The folders of a pack that hold what the bot says.
+const TEMPLATES: &[&str] = &["templates", "templates/partials", "templates/phrases"];
+
 /// The most files that are read from one folder.
 const MOST_FILES: usize = 5_000;
 
@@ -66,10 +69,13 @@ fn read_pack(path: &Path) -> PackSource {
             files.push(read_file(&root, &file, name.to_owned()));
         }
     }
-    for folder in FOLDERS {
+    let yaml: &[&str] = &["yaml", "yml"];
+    let folders = FOLDERS.iter().map(|folder| (folder, yaml));
+    let folders = folders.chain(TEMPLATES.iter().map(|folder| (folder, ["hbs"].as_slice())));
+    for (folder, extensions) in folders {
         let directory = path.join(folder);
         match fs::symlink_metadata(&directory) {
-            Ok(_) => read_folder(&root, &directory, folder, &mut files),
+            Ok(_) => read_folder(&root, &directory, folder, extensions, &mut files),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => files.push(failed(&directory, format!("{folder}/.yaml"), error.to_string())),
         }
@@ -77,7 +83,7 @@ fn read_pack(path: &Path) -> PackSource {
     PackSource { directory: directory_name(&root), shown: shown(path), files }
 }
 
-fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<SourceFile>) {
+fn read_folder(root: &Path, directory: &Path, folder: &str, extensions: &[&str], files: &mut Vec<SourceFile>) {
     let inside = match entries(directory) {
         Ok(inside) => inside,
         Err(why) => {
@@ -87,7 +93,7 @@ fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<Sour
         }
     };
     let content = inside.into_iter().filter(|file| {
-        file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && !file.is_dir()
+        file.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known)) && !file.is_dir()
     });
     for (index, file) in content.enumerate() {
         if index == MOST_FILES {

@@ -5,6 +5,7 @@ use crate::core::effect::{Answer, Effect, Query};
 use crate::core::id::{DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
+use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{ReloadCall, Runner, Store};
 use jiff::Timestamp;
@@ -110,6 +111,13 @@ impl Dispatch {
             }
             let unsent = memory.unsent.iter().map(|delivery| (delivery.clone(), ago(&delivery.id)));
             outbox.restore(unsent.collect(), memory.posts.clone());
+        }
+    }
+
+    /// What is said from now on is said in this voice.
+    pub(crate) fn speak_as(&self, sentences: &Sentences) {
+        if let Some(outbox) = &self.outbox {
+            outbox.set_sentences(sentences.clone());
         }
     }
 

@@ -119,6 +119,7 @@ impl Machine {
             is_bot: false,
             active: true,
             member_of: BTreeSet::new(),
+            zone: "Europe/Zurich".into(),
             as_of: self.now,
         };
         HeardPost {

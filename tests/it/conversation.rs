@@ -28,8 +28,13 @@ async fn check(world: &World, user: &str, line: &str, expected: &[&str]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_are_answered() {
     let world = World::start().await;
-    check(&world, "operator", "@halcyon uptime on wn[001-006]", &["done on all 6 hosts", "wn001:", "load average"])
-        .await;
+    check(
+        &world,
+        "operator",
+        "@halcyon uptime on wn[001-006]",
+        &["done on all 6 hosts", "- `wn001` · `", "load average"],
+    )
+    .await;
     check(&world, "operator", "!uptime on @workers", &["done on all 3 hosts"]).await;
     check(&world, "operator", "@halcyon", &["Yes?"]).await;
     check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "whoami"]).await;

@@ -192,6 +192,7 @@ impl Bot {
             Input::Started => self.recover(&mut step, &moment)?,
             Input::Settings(settings) => self.settings = settings,
             Input::Content { catalog, problems } => {
+                self.sentences = catalog.sentences.clone();
                 self.catalog = catalog;
                 self.problems = problems;
             }
@@ -246,7 +247,7 @@ impl Bot {
         let pauses = pauses.map(|at| (at, "a pause ends"));
         let refreshes = self.watches.iter().filter_map(|(id, watch)| {
             let execution = self.memory.executions.get(id)?;
-            matches!(execution.request.back, Back::Chat { .. })
+            (matches!(execution.request.back, Back::Chat { .. }) || self.memory.tails.contains_key(id))
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)

@@ -11,13 +11,14 @@ use super::glob::covers;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
-use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack};
+use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::spec::Action;
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::{ActionRef, AliasRef};
+use crate::core::message::sentences::Sentences;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -53,8 +54,9 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     }
     loading.apply_policies();
     let aliases = loading.join_aliases();
+    let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
     let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    let catalog = Catalog { sentences, ..catalog(packs, actions, aliases, &mut diagnostics) };
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
@@ -79,6 +81,7 @@ fn catalog(
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
         aliases,
         matcher: Arc::new(matcher),
+        sentences: Sentences::new(),
     }
 }
 
