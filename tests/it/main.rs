@@ -27,6 +27,7 @@ mod prefix;
 mod real_mattermost;
 mod sandbox_chat;
 mod sandbox_nodes;
+mod showing;
 mod ssh;
 mod storage;
 mod store;
