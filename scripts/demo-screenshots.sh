@@ -83,6 +83,8 @@ start --nodes 150 --dead wn007
 write lead '!update packages on wn[042,099]' 'done on all 2' >/dev/null
 write lead '!reboot wn[042,099]' 'wn[042,099]' >/dev/null
 sleep 5
+write operator '!status' 'is running' >/dev/null
+shot status
 kernel=$(write operator '!kernel on wn[001-150]' 'failed on 1 of 150')
 shot folded
 write lead '!run echo PATCHED=yes >> /etc/os-release on wn042' 'done on' >/dev/null
@@ -94,8 +96,6 @@ write operator "!show $kernel failed" 'only' >/dev/null
 shot show
 write operator '!help' 'about me' >/dev/null
 shot help
-write operator '!status' 'is running' >/dev/null
-shot status
 update=$(write operator '!update packages on wn[010-014]' 'stops it')
 write operator "!tail $update" 'keep this up to date' >/dev/null
 sleep 2

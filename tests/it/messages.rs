@@ -1,8 +1,15 @@
 //! Every sentence that the bot can say, in one golden file, and the escaping that keeps outside text harmless.
 
 use crate::{data, golden};
+use halcyon::adapters::ssh::reason::meanings;
+use halcyon::core::action::params::ParameterProblem;
+use halcyon::core::action::plan::PlanProblem;
+use halcyon::core::action::reason::Reason;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
-use halcyon::core::id::{BlobId, Host};
+use halcyon::core::action::spec::ParameterType;
+use halcyon::core::chat::command::COMMANDS;
+use halcyon::core::host::{HostError, Inventory, expand};
+use halcyon::core::id::{ActionRef, BlobId, Host};
 use halcyon::core::message::card::{
     Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, LastLines, ListRow, Numbered, Question, Running,
     StatusPart, StillRunning, Told, UnreadPart,
@@ -108,7 +115,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         mark: "question",
         line: markdown::code("reboot wn[001-002]"),
         id: "5c61ab".into(),
-        verdict: "outcome unknown on wn001, waiting for a judgement".into(),
+        verdict: "outcome unknown on wn001, not settled yet".into(),
         took: "12 s".into(),
         hosts: markdown::code("wn001"),
         attached: false,
@@ -342,7 +349,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                         .into(),
                 ],
                 ..ended(
-                    "outcome unknown on wn001, waiting for a judgement",
+                    "outcome unknown on wn001, not settled yet",
                     "question",
                     &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))],
                 )
@@ -692,8 +699,90 @@ fn every_sentence_is_in_the_golden_file() {
         let said = if said.is_empty() { "(nothing)" } else { said };
         text.push_str(&format!("\n- {}: {said}", phrase.template()));
     });
+    text.push_str("\n\n# Why something cannot be as asked\n");
+    for said in refusals() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# Why a command did not begin, or nobody knows how it ended\n");
+    for said in reasons() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# What is wrong with a connection, in plain words\n");
+    for said in meanings() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# The bot's own commands\n");
+    for (name, said) in COMMANDS {
+        text.push_str(&format!("\n- `{name}`: {said}"));
+    }
     text.push('\n');
     golden("messages/all.md", &text);
+}
+
+/// What is said of parameters and hosts, each way once.
+fn refusals() -> Vec<String> {
+    let action = || ActionRef::new("site.log");
+    let name = || "lines".to_owned();
+    let value = || Some("many".to_owned());
+    let parameters = [
+        ParameterProblem::Unknown { name: name(), action: action(), similar: Some("line".into()) },
+        ParameterProblem::Unknown { name: name(), action: action(), similar: None },
+        ParameterProblem::Immutable { name: name(), action: action() },
+        ParameterProblem::Required { name: name() },
+        ParameterProblem::Type { name: name(), expected: ParameterType::Integer, value: value() },
+        ParameterProblem::Type { name: name(), expected: ParameterType::Boolean, value: None },
+        ParameterProblem::NotAllowed { name: name(), allowed: vec!["few".into(), "all".into()], value: value() },
+        ParameterProblem::Limit { name: name(), limit: "be at least 1".into(), value: Some("0".into()) },
+        ParameterProblem::Default { name: name(), action: action(), why: "`when` is not known".into() },
+    ];
+    let hosts = [
+        HostError::UnknownHost { name: "wn0001".into(), similar: vec![] },
+        HostError::UnknownGroup { name: "idle".into(), similar: vec![] },
+        HostError::BrokenGroup { name: "idle".into(), why: "sinfo: command not found".into() },
+        HostError::TooMany,
+        HostError::Empty("wn001,!wn001".into()),
+    ];
+    // What is wrong with an expression is found out by reading it.
+    let malformed = ["wn[1-", "wn[2-1]", "wn[x]", "-wn", "wn:0", "@", "wn/1", "a,b:1,b:2", "wn[1-2/0]"];
+    let known = Inventory::default();
+    let malformed =
+        malformed.into_iter().filter_map(|text| expand(text, &known).err()).map(|problem| problem.to_string());
+    let plans = [
+        PlanProblem::Tainted { parameter: name(), characters: BTreeSet::from([';', '\n']), action: action() },
+        PlanProblem::Tainted { parameter: name(), characters: BTreeSet::new(), action: action() },
+        PlanProblem::Password { parameter: "password".into() },
+    ];
+    let parameters = parameters.iter().map(ToString::to_string);
+    let plans = plans.iter().map(ToString::to_string);
+    parameters.chain(hosts.iter().map(ToString::to_string)).chain(malformed).chain(plans).collect()
+}
+
+/// What runners say.
+fn reasons() -> Vec<String> {
+    let why = "no answer for 10 s";
+    let reasons = [
+        Reason::NotStopped { why },
+        Reason::NotKilled { seconds: 60.0, why },
+        Reason::NotAsked { seconds: 300, why },
+        Reason::StartedAnew,
+        Reason::NotArrived,
+        Reason::Forgotten,
+        Reason::EndNotNoted,
+        Reason::RunsAllTheSame,
+        Reason::LostWhenStopped { why },
+        Reason::LostRunning { how: "it has stopped answering" },
+        Reason::LostBefore { how: "it closed the connection" },
+        Reason::WatcherDied { why: "panic" },
+        Reason::LoginHangs { seconds: 10 },
+        Reason::NoSsh { why: "No such file or directory" },
+        Reason::SshLost { why: "No child processes" },
+        Reason::NoKeyFile { why: "No space left on device" },
+        Reason::Stopping,
+        Reason::WrapperKilled { signal: 9 },
+        Reason::NotWaitedFor { why: "No child processes" },
+        Reason::RunnerFailed { why: "it ended without a word" },
+    ];
+    reasons.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -916,10 +1005,10 @@ fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         "I lost sight of it and ran it there once more, since it may be repeated without harm.",
     );
     let judged = |judgement, by, again| Phrase::Judged { judgement, by, again };
-    check(judged("", "", ""), "waiting for a judgement");
+    check(judged("", "", ""), "not settled yet");
     check(judged("ran", "lead", ""), "lead says that it ran");
     check(judged("not run", "lead", ""), "lead says that it did not run");
-    check(judged("again", "lead", "5c61ab"), "lead says that it shall be run again (5c61ab)");
+    check(judged("again", "lead", "5c61ab"), "lead says that it is to be run again (5c61ab)");
     check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
     check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
     check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");

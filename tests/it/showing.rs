@@ -89,7 +89,7 @@ async fn a_site_says_it_in_its_own_words() {
     world.start_bot().await;
     let greeting = world.chat.posts(crate::world::CHANNEL).remove(0).message;
     assert!(greeting.contains("templates/no_execution.hbs:2: "), "{greeting}");
-    assert!(greeting.contains("there is no message `callled`; did you mean `called.hbs`?"), "{greeting}");
+    assert!(greeting.contains("templates/callled.hbs: there is no message"), "{greeting}");
     check(&world, "@halcyon", &["At your service."], &["Yes?"]).await;
     check(&world, "!run false on wn001", &["code 1"], &["exit code"]).await;
     check(&world, "!show abcdef", &["I know no execution `abcdef`"], &[]).await;

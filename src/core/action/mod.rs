@@ -11,6 +11,7 @@ pub mod capture;
 pub mod execution;
 pub mod params;
 pub mod plan;
+pub mod reason;
 pub mod result;
 pub mod run;
 mod schema;

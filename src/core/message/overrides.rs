@@ -3,6 +3,7 @@
 //! **A text that fails with any of its samples is not in force**, and what came with the program stays. What is wrong is told with its line.
 
 use crate::core::message::sentences::{Kind, Sentences, Voice, names, place};
+use handlebars::RenderErrorReason;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -80,7 +81,7 @@ pub fn examine(name: &str, text: &str) -> Result<(), OverrideProblem> {
                 return Err(wrong(None, "it says nothing".to_owned()));
             }
             Ok(_) => {}
-            Err(problem) => return Err(wrong(problem.line_no, one_line(&problem.reason().to_string()))),
+            Err(problem) => return Err(wrong(problem.line_no, reason(problem.reason()))),
         }
     }
     Ok(())
@@ -94,6 +95,13 @@ pub fn speaking(texts: &BTreeMap<String, String>) -> Sentences {
 /// Whether a text says something else than what came with the program.
 pub fn differs(name: &str, text: &str) -> bool {
     place(name).is_none_or(|(_, _, built_in)| built_in != text)
+}
+
+fn reason(reason: &RenderErrorReason) -> String {
+    match reason {
+        RenderErrorReason::MissingVariable(Some(name)) => format!("there is no `{name}` in its data"),
+        other => one_line(&other.to_string()),
+    }
 }
 
 fn one_line(text: &str) -> String {
