@@ -2,50 +2,101 @@
 # Plays the demo and takes pictures of its chat page, each on a desktop (1280x900) and on a phone (390x844):
 #   running   a failed host among 24, and a command under way
 #   long      a long output, shown by its ends, the whole attached in the thread
+#   folded    150 hosts: 147 say the same, two differ, one is dead
+#   lines     the same with outputs of several lines, where the difference is one line
+#   list, help, status, tail, show
 #
-#   scripts/demo-screenshots.sh DIRECTORY     (the program must be built: cargo build --release, or set HALCYON)
+#   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
 set -eu
 cd "$(dirname "$0")/.."
-into=${1:?usage: scripts/demo-screenshots.sh DIRECTORY}
+into=${1:?usage: scripts/demo-screenshots.sh DIRECTORY [PICTURE...]}
+shift
+wanted=" $* "
 program=${HALCYON:-target/release/halcyon}
 mkdir -p "$into"
 
 said=$(mktemp)
-"$program" demo >"$said" &
-demo=$!
+demo=
 trap 'kill $demo 2>/dev/null; rm -f "$said"' EXIT
-tries=0
-until grep -q 'The tour is over' "$said"; do
-    kill -0 $demo 2>/dev/null || { cat "$said" >&2; echo "$0: the demo ended before its tour" >&2; exit 1; }
-    tries=$((tries + 1))
-    [ $tries -lt 600 ] || { echo "$0: the tour did not end" >&2; exit 1; }
-    sleep 0.1
-done
-page=$(grep -o 'http://[^ ]*' "$said" | head -n 1)
-server=${page%%/\?*}
 
-# Writes a line in the channel as the operator.
+# Starts a demo with these options and waits until its tour is over.
+start() {
+    "$program" demo "$@" >"$said" &
+    demo=$!
+    tries=0
+    until grep -q 'The tour is over' "$said"; do
+        kill -0 $demo 2>/dev/null || { cat "$said" >&2; echo "$0: the demo ended before its tour" >&2; exit 1; }
+        tries=$((tries + 1))
+        [ $tries -lt 3000 ] || { echo "$0: the tour did not end" >&2; exit 1; }
+        sleep 0.1
+    done
+    page=$(grep -o 'http://[^ ]*' "$said" | head -n 1)
+    server=${page%%/\?*}
+}
+
+# Writes a line in the channel as somebody, and waits until the answer contains a text where one is named. Prints the answer's id, as
+# `cancel` and `show` take it.
 write() {
-    python3 - "$server" "$1" <<'PYTHON'
-import json, sys, urllib.request
-server, line = sys.argv[1:]
+    python3 - "$server" "$@" <<'PYTHON'
+import json, re, sys, time, urllib.request
+server, user, line, *expected = sys.argv[1:]
 def call(path, body=None, token=None):
     headers = {"Authorization": "Bearer " + token} if token else {}
     data = json.dumps(body).encode() if body is not None else None
     answer = urllib.request.urlopen(urllib.request.Request(server + "/api/v4" + path, data, headers))
     return answer.headers, json.load(answer)
-headers, _ = call("/users/login", {"login_id": "operator", "password": "password"})
+headers, _ = call("/users/login", {"login_id": user, "password": "password"})
 token = headers["Token"]
 channel = next(c["id"] for c in call("/users/me/channels", token=token)[1] if c["name"] == "cluster")
-call("/posts", {"channel_id": channel, "message": line}, token)
+asked = call("/posts", {"channel_id": channel, "message": line}, token)[1]
+end = time.monotonic() + 120
+while expected:
+    listed = call(f"/channels/{channel}/posts?after={asked['id']}&per_page=200", token=token)[1]
+    answers = [post for post in listed["posts"].values() if post["user_id"] != asked["user_id"] and expected[0] in post["message"]]
+    if answers:
+        print(re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1:] and re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1] or "")
+        break
+    if time.monotonic() > end:
+        raise SystemExit(f"{line}: no answer with {expected[0]!r}")
+    time.sleep(0.1)
 PYTHON
 }
 
+# Takes the pictures of one name, if they are wanted.
+shot() {
+    case "$wanted" in
+    "  " | *" $1 "*) scripts/screenshot.sh "$page&user=operator&channel=cluster" "$into/$1" ;;
+    esac
+}
+
+start
 # The whole output of the long command hangs in a thread under its post.
 SCREENSHOT_SCRIPT='const posts = [...document.querySelectorAll("article, .post")];
 const long = posts.find((post) => post.textContent.includes("lines are not shown"));
-if (long) long.scrollIntoView({ block: "end" });' \
-    scripts/screenshot.sh "$page&user=operator&channel=cluster" "$into/long"
-write '@halcyon update packages on wn[010-014]'
-sleep 1
-scripts/screenshot.sh "$page&user=operator&channel=cluster" "$into/running"
+if (long) long.scrollIntoView({ block: "end" });' shot long
+write operator '@halcyon update packages on wn[010-014]' 'stops it' >/dev/null
+shot running
+kill $demo
+wait $demo 2>/dev/null || true
+
+start --nodes 150 --dead wn007
+write lead '!update packages on wn[042,099]' 'done on all 2' >/dev/null
+write lead '!reboot wn[042,099]' 'wn[042,099]' >/dev/null
+sleep 5
+write operator '!status' 'is running' >/dev/null
+shot status
+kernel=$(write operator '!kernel on wn[001-150]' 'failed on 1 of 150')
+shot folded
+write lead '!run echo PATCHED=yes >> /etc/os-release on wn042' 'done on' >/dev/null
+write lead '!run cat /etc/os-release on wn[001-150]' 'failed on 1 of 150' >/dev/null
+shot lines
+write operator '!list' 'tells more' >/dev/null
+shot list
+write operator "!show $kernel failed" 'only' >/dev/null
+shot show
+write operator '!help' 'about me' >/dev/null
+shot help
+update=$(write operator '!update packages on wn[010-014]' 'stops it')
+write operator "!tail $update" 'keep this up to date' >/dev/null
+sleep 2
+shot tail

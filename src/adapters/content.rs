@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The folders of a pack that hold content. What lies deeper inside of them is not content.
 const FOLDERS: &[&str] = &["actions", "aliases", "policies", "rules", "sensors", "triggers"];
 
+/// The folders of a pack that hold what the bot says.
+const TEMPLATES: &[&str] = &["templates", "templates/partials", "templates/phrases"];
+
 /// The most files that are read from one folder.
 const MOST_FILES: usize = 5_000;
 
@@ -62,7 +65,7 @@ pub fn is_configs(path: &Path) -> bool {
 fn read_configs(path: &Path) -> PackSource {
     let mut files = Vec::new();
     match fs::canonicalize(path) {
-        Ok(root) => read_folder(&root, path, "configs", &mut files),
+        Ok(root) => read_folder(&root, path, "configs", &["yaml", "yml"], &mut files),
         Err(error) => files.push(failed(path, "configs/.yaml".to_owned(), error.to_string())),
     }
     PackSource { directory: String::new(), shown: shown(path), files }
@@ -98,10 +101,13 @@ fn read_pack(path: &Path) -> PackSource {
             files.push(read_file(&root, &file, name.to_owned()));
         }
     }
-    for folder in FOLDERS {
+    let yaml: &[&str] = &["yaml", "yml"];
+    let folders = FOLDERS.iter().map(|folder| (folder, yaml));
+    let folders = folders.chain(TEMPLATES.iter().map(|folder| (folder, ["hbs"].as_slice())));
+    for (folder, extensions) in folders {
         let directory = path.join(folder);
         match fs::symlink_metadata(&directory) {
-            Ok(_) => read_folder(&root, &directory, folder, &mut files),
+            Ok(_) => read_folder(&root, &directory, folder, extensions, &mut files),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => files.push(failed(&directory, format!("{folder}/.yaml"), error.to_string())),
         }
@@ -110,7 +116,7 @@ fn read_pack(path: &Path) -> PackSource {
     PackSource { directory: directory_name(&root), shown: shown(path), files }
 }
 
-fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<SourceFile>) {
+fn read_folder(root: &Path, directory: &Path, folder: &str, extensions: &[&str], files: &mut Vec<SourceFile>) {
     let inside = match entries(directory) {
         Ok(inside) => inside,
         Err(why) => {
@@ -119,7 +125,9 @@ fn read_folder(root: &Path, directory: &Path, folder: &str, files: &mut Vec<Sour
             return;
         }
     };
-    let content = inside.into_iter().filter(|file| is_yaml(file));
+    let content = inside.into_iter().filter(|file| {
+        file.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known)) && !file.is_dir()
+    });
     for (index, file) in content.enumerate() {
         if index == MOST_FILES {
             let why = format!("the folder holds more than {MOST_FILES} files; the rest is left out");

@@ -7,6 +7,7 @@
 //!   `setpriv`, others by a `sudo` that asks no password. Where neither is possible nothing runs, and the reason is said.
 //! - **Nothing of the bot's environment gets through** but what a list allows: `HALCYON_*`, systemd's credentials and the agent's socket stay here.
 
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
 use crate::core::action::wrapper::{self, Killed, Report, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
@@ -187,10 +188,10 @@ impl LocalRunner {
             Ok(status) => match status.code() {
                 Some(code) => wrapper::exit(code, &stderr),
                 None => {
-                    Exit::Unknown { why: format!("its wrapper was killed by signal {}", status.signal().unwrap_or(0)) }
+                    Exit::Unknown { why: Reason::WrapperKilled { signal: status.signal().unwrap_or(0) }.to_string() }
                 }
             },
-            Err(why) => Exit::Unknown { why: format!("its end could not be waited for: {why}") },
+            Err(why) => Exit::Unknown { why: Reason::NotWaitedFor { why: &why }.to_string() },
         });
         HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
     }

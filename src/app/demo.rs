@@ -22,6 +22,8 @@ pub struct DemoOptions {
     pub page_port: Option<u16>,
     /// Close the nodes' SSH ports.
     pub nodes_down: bool,
+    /// Close the SSH ports of these nodes after the tour.
+    pub dead: Vec<String>,
 }
 
 /// How long a line of the tour may take to be answered.
@@ -46,6 +48,11 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
         writeln!(out, "    {stage_url}\n")?;
         writeln!(out, "That page is the channel: write there as operator, lead or guest.\n")?;
         let well = stage.tour(&options, out).await?;
+        for name in &options.dead {
+            if !stage.nodes.fault(name, Fault::RefuseConnections).await {
+                bail!("there is no node {name}");
+            }
+        }
         if options.once {
             stage.clear().await?;
             return Ok(well);

@@ -125,6 +125,9 @@ pub struct Demo {
     /// Close the SSH port of every node, to see how the bot tells of it
     #[arg(long)]
     pub nodes_down: bool,
+    /// Close the SSH port of these nodes once the tour is over: wn007,wn009
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    pub dead: Vec<String>,
 }
 
 /// `run`

@@ -33,8 +33,13 @@ pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Resu
 #[cfg(feature = "sandbox")]
 pub(crate) fn demo(demo: super::arguments::Demo, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     log(&Log { level: "warn".to_owned(), format: LogFormat::Text });
-    let options =
-        app::DemoOptions { once: demo.once, nodes: demo.nodes, page_port: demo.page_port, nodes_down: demo.nodes_down };
+    let options = app::DemoOptions {
+        once: demo.once,
+        nodes: demo.nodes,
+        page_port: demo.page_port,
+        nodes_down: demo.nodes_down,
+        dead: demo.dead,
+    };
     if app::demo(options, surroundings.out)? { Ok(()) } else { Err(Failure::Shown) }
 }
 

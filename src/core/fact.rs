@@ -68,6 +68,15 @@ pub enum Fact {
         /// The execution that repeats it, where it was to be run again.
         repeated_as: Option<ExecutionId>,
     },
+    /// A post shows the newest output of an execution and is to be kept up to date.
+    TailBegun {
+        /// The execution.
+        execution: ExecutionId,
+        /// The delivery that makes the post.
+        delivery: DeliveryId,
+        /// Its channel.
+        channel: ChannelId,
+    },
     /// Somebody stopped an execution; it ends when its processes are gone.
     CancelAsked {
         /// The execution.
@@ -233,6 +242,7 @@ impl Fact {
             | Fact::DeliverySent { .. }
             | Fact::DeliveryRefused { .. }
             | Fact::AnswerOwed { .. }
+            | Fact::TailBegun { .. }
             | Fact::Heard { .. }
             | Fact::InstanceNamed { .. }
             | Fact::OtherInstanceSeen { .. }

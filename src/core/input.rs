@@ -265,6 +265,8 @@ pub struct Identity {
     pub active: bool,
     /// Those channels named in the settings that this user is a member of.
     pub member_of: BTreeSet<ChannelId>,
+    /// The time zone that this user has set, an IANA name; empty when that is not known.
+    pub zone: String,
     /// When this was looked up.
     pub as_of: Timestamp,
 }
@@ -349,6 +351,8 @@ pub struct Ticket {
     pub rights: Rights,
     /// Where the answer goes.
     pub back: Back,
+    /// The time zone of the one who asked; empty when that is not known.
+    pub zone: String,
     /// What was asked about, as written.
     pub asked: String,
     /// What to do with what is found.
@@ -378,10 +382,14 @@ pub enum Back {
 }
 
 /// What is done with executions that were looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// Show one.
     Show,
+    /// Show one on these hosts, or on those where it failed.
+    ShowPart(String),
+    /// Show the newest output of one, and keep it up to date.
+    Tail,
     /// List many.
     List,
     /// Stop one.

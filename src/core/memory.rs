@@ -76,6 +76,9 @@ pub struct Memory {
     pub frozen: Option<Frozen>,
     /// Lines whose answer is still to be found.
     pub owed: BTreeMap<PostId, Owed>,
+    /// Posts that follow the output of executions under way.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tails: BTreeMap<ExecutionId, Vec<Tail>>,
     /// When each delivery that is not known to stand was promised.
     pub promised: BTreeMap<DeliveryId, Timestamp>,
     /// The name of this store.
@@ -93,6 +96,15 @@ pub struct Memory {
 /// What was written down before there were values says nothing of them.
 fn nothing_in(datastore: &Arc<Datastore>) -> bool {
     datastore.is_empty()
+}
+
+/// A post that follows the output of an execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tail {
+    /// The delivery that makes the post.
+    pub delivery: DeliveryId,
+    /// Its channel.
+    pub channel: ChannelId,
 }
 
 /// A line that was taken up and is not answered yet.
@@ -194,6 +206,7 @@ impl Memory {
             fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
                 let ended = self.executions.remove(id);
+                self.tails.remove(id);
                 if let (Status::Unknown, Some(execution)) = (status, ended) {
                     self.questions.insert(id.clone(), self.question(&execution));
                 }
@@ -246,6 +259,11 @@ impl Memory {
                 }
                 self.heard = self.heard.max(Some(*until));
                 self.forget_taken(at);
+            }
+            Fact::TailBegun { execution, delivery, channel } => {
+                self.live(execution)?;
+                let tail = Tail { delivery: delivery.clone(), channel: channel.clone() };
+                self.tails.entry(execution.clone()).or_default().push(tail);
             }
             Fact::InstanceNamed { name } => self.instance = Some(name.clone()),
             Fact::OtherInstanceSeen { name } => {
@@ -360,10 +378,12 @@ impl Memory {
         self.executions.get_mut(id).ok_or_else(|| Contradiction::NotLive(id.clone()))
     }
 
-    /// Keeps the posts that something may still refer to: cards of executions that are live or to be judged, and posts named by deliveries that are still promised.
+    /// Keeps the posts that something may still refer to: cards of executions that are live or to be judged, posts that follow live ones, and
+    /// posts named by deliveries that are still promised.
     fn forget_posts(&mut self) {
         let mut wanted: BTreeSet<DeliveryId> =
             self.executions.keys().chain(self.questions.keys()).map(card_of).collect();
+        wanted.extend(self.tails.values().flatten().map(|tail| tail.delivery.clone()));
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {

@@ -4,6 +4,7 @@
 //! **It always comes to an end**: with the command, its time, a cancel, or when the machine has not answered for as long as patience lasts.
 //! **What a machine knows nothing of is barred there first**: only then is it said that it never began, or that nobody knows.
 
+use crate::core::action::reason::Reason;
 use crate::core::action::run::Exit;
 use crate::core::action::wrapper::{Killed, Report, Standing};
 use std::time::Duration;
@@ -86,7 +87,7 @@ pub async fn attend(machine: &impl Asked, terms: &Terms<'_>, seen: impl AsyncFnO
                         match machine.kill().await {
                             Ok(_) => return killed(machine, over).await,
                             Err(why) if kills >= MOST_KILLS => {
-                                let why = format!("it was to be stopped, but could not be killed: {why}");
+                                let why = Reason::NotStopped { why: &why }.to_string();
                                 return sure(Exit::Unknown { why });
                             }
                             Err(_) => {}
@@ -102,7 +103,7 @@ pub async fn attend(machine: &impl Asked, terms: &Terms<'_>, seen: impl AsyncFnO
                 let patience = if stopped { terms.patience.min(PATIENCE_WHEN_STOPPED) } else { terms.patience };
                 let silence = answered.elapsed();
                 if silence >= patience {
-                    let why = format!("the machine could not be asked for {} s: {why}", silence.as_secs());
+                    let why = Reason::NotAsked { seconds: silence.as_secs(), why: &why }.to_string();
                     return sure(Exit::Unknown { why });
                 }
                 left = patience - silence;
@@ -136,13 +137,9 @@ async fn killed(machine: &impl Asked, over: bool) -> Attended {
 /// The machine knew nothing and has barred the id.
 fn barred(report: &Report, age: Duration) -> Attended {
     let exit = match report.up {
-        Some(up) if up <= age + CLOCKS_DIFFER => {
-            Exit::Unknown { why: "the machine was started anew meanwhile, and knows nothing of it".to_owned() }
-        }
-        Some(_) if age < NOTES_STAY => {
-            Exit::NeverBegan { why: "the machine was up all the time, and it had not arrived there".to_owned() }
-        }
-        Some(_) | None => Exit::Unknown { why: "the machine knows nothing of it any more".to_owned() },
+        Some(up) if up <= age + CLOCKS_DIFFER => Exit::Unknown { why: Reason::StartedAnew.to_string() },
+        Some(_) if age < NOTES_STAY => Exit::NeverBegan { why: Reason::NotArrived.to_string() },
+        Some(_) | None => Exit::Unknown { why: Reason::Forgotten.to_string() },
     };
     Attended { exit, lost: true }
 }
@@ -152,11 +149,11 @@ async fn after_all(machine: &impl Asked) -> Attended {
     match machine.status().await.map(|report| report.standing) {
         Ok(Standing::Exited(code)) if !by_kill(code) => sure(Exit::Unheard { code }),
         Ok(Standing::Exited(_) | Standing::Nothing) => {
-            let why = "it had begun there, but nobody noted how it ended".to_owned();
+            let why = Reason::EndNotNoted.to_string();
             Attended { exit: Exit::Unknown { why }, lost: true }
         }
-        Ok(Standing::Running) => sure(Exit::Unknown { why: "it was to be stopped and runs all the same".to_owned() }),
-        Err(why) => sure(Exit::Unknown { why: format!("it was stopped on its way; then the machine was lost: {why}") }),
+        Ok(Standing::Running) => sure(Exit::Unknown { why: Reason::RunsAllTheSame.to_string() }),
+        Err(why) => sure(Exit::Unknown { why: Reason::LostWhenStopped { why: &why }.to_string() }),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Effects are carried out here, each in a task of its own; what comes of them returns as an input.
 
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::id::{DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
+use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{ReloadCall, Runner, Store};
 use jiff::Timestamp;
@@ -118,6 +120,13 @@ impl Dispatch {
             }
             let unsent = memory.unsent.iter().map(|delivery| (delivery.clone(), ago(&delivery.id)));
             outbox.restore(unsent.collect(), memory.posts.clone());
+        }
+    }
+
+    /// What is said from now on is said in this voice.
+    pub(crate) fn speak_as(&self, sentences: &Sentences) {
+        if let Some(outbox) = &self.outbox {
+            outbox.set_sentences(sentences.clone());
         }
     }
 
@@ -247,7 +256,7 @@ async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, 
     if !finished {
         let why = ended.err().map_or_else(|| "it ended without a word".to_owned(), |problem| problem.to_string());
         tracing::error!(%execution, why, "a runner broke its promise");
-        let news = RunNews::Finished { error: Some(format!("my runner failed (a bug of mine): {why}")) };
+        let news = RunNews::Finished { error: Some(Reason::RunnerFailed { why: &why }.to_string()) };
         // Without a loop there is nobody left to tell.
         let _ = inputs.send(Input::Run { execution, news }).await;
     }

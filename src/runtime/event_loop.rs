@@ -208,8 +208,10 @@ impl EventLoop {
         let (began, count) = (Instant::now(), batch.len());
         let proof = batch.iter().any(|input| matches!(input, Input::Vitals(_)));
         for input in batch.drain(..) {
-            if let Input::Storage(storage) = &input {
-                self.storage = storage.clone();
+            match &input {
+                Input::Storage(storage) => self.storage = storage.clone(),
+                Input::Content { catalog, .. } => self.dispatch.speak_as(&catalog.sentences),
+                _ => {}
             }
             let step = self.decide(input)?;
             facts.extend(step.facts);

@@ -1,5 +1,6 @@
 //! A command being watched to its end, whether it comes to it by itself or is stopped. Every runner uses it.
 
+use crate::core::action::reason::Reason;
 use crate::core::action::run::Exit;
 use std::pin::pin;
 use std::time::Duration;
@@ -56,9 +57,9 @@ pub async fn watch<T, K>(
         (Ok(_), false) => Exit::Canceled,
         (Err(why), true) => {
             let seconds = limits.timeout.as_secs_f64();
-            Exit::Unknown { why: format!("its time of {seconds} s was over, but it could not be killed: {why}") }
+            Exit::Unknown { why: Reason::NotKilled { seconds, why: &why }.to_string() }
         }
-        (Err(why), false) => Exit::Unknown { why: format!("it was to be stopped, but could not be killed: {why}") },
+        (Err(why), false) => Exit::Unknown { why: Reason::NotStopped { why: &why }.to_string() },
     };
     (done, Some(exit))
 }

@@ -119,6 +119,7 @@ impl Machine {
             is_bot: false,
             active: true,
             member_of: BTreeSet::new(),
+            zone: "Europe/Zurich".into(),
             as_of: self.now,
         };
         HeardPost {
@@ -645,7 +646,7 @@ fn the_first_judgement_counts_and_again_runs_on_those_hosts_only() {
     assert_eq!(hosts, ["wn002", "wn003"]);
     let step = machine.hear(&format!("!settle {} ran", id.short()), None);
     let said = said(&look_up(&mut machine, &step));
-    assert!(said.contains("was settled before: operator says that it shall be run again"), "{said}");
+    assert!(said.contains("was settled before: operator says that it is to be run again"), "{said}");
     assert!(machine.bot.memory().questions.is_empty());
 }
 

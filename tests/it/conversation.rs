@@ -28,8 +28,13 @@ async fn check(world: &World, user: &str, line: &str, expected: &[&str]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lines_are_answered() {
     let world = World::start().await;
-    check(&world, "operator", "@halcyon uptime on wn[001-006]", &["done on all 6 hosts", "wn001:", "load average"])
-        .await;
+    check(
+        &world,
+        "operator",
+        "@halcyon uptime on wn[001-006]",
+        &["done on all 6 hosts", "- `wn001` · `", "load average"],
+    )
+    .await;
     check(&world, "operator", "!uptime on @workers", &["done on all 3 hosts"]).await;
     check(&world, "operator", "@halcyon", &["Yes?"]).await;
     check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "whoami"]).await;
@@ -268,11 +273,11 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
     world.nodes.reboot("wn001").await;
     world.start_bot().await;
     let question = world.reply(&going.id, |reply| reply.message.contains("@operator")).await;
-    for text in ["outcome unknown on all 2 hosts", "waiting for a judgement", "`wn[001-002]`", "not run`"] {
+    for text in ["outcome unknown on all 2 hosts", "not settled yet", "`wn[001-002]`", "not run`"] {
         assert!(question.message.contains(text), "{text}: {}", question.message);
     }
     check(&world, "operator", "!status", &["1 execution waits"]).await;
-    check(&world, "operator", "!list", &["waiting for a judgement"]).await;
+    check(&world, "operator", "!list", &["not settled yet"]).await;
     let started = world.started();
     let number = world.chat.post_as("operator", CHANNEL, "2", Some(&going.id)).unwrap();
     let noted = world.answer(&number).await;

@@ -32,6 +32,7 @@ mod real_mattermost;
 mod runners;
 mod sandbox_chat;
 mod sandbox_nodes;
+mod showing;
 mod ssh;
 mod storage;
 mod store;

@@ -1,20 +1,32 @@
 //! Every sentence that the bot can say, in one golden file, and the escaping that keeps outside text harmless.
 
-use crate::golden;
+use crate::{data, golden};
+use halcyon::adapters::ssh::reason::meanings;
+use halcyon::core::action::params::ParameterProblem;
+use halcyon::core::action::plan::PlanProblem;
+use halcyon::core::action::reason::Reason;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::action::spec::ParameterType;
+use halcyon::core::chat::command::COMMANDS;
 use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
-use halcyon::core::id::{BlobId, Host};
+use halcyon::core::host::{HostError, Inventory, expand};
+use halcyon::core::id::{ActionRef, BlobId, Host};
 use halcyon::core::message::card::{
-    Announced, Card, Ended, Help, HelpLine, HelpPack, Lacks, ListRow, Numbered, Question, Running, StatusPart,
-    StillRunning, Told, UnreadPart,
+    Announced, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines, ListRow, Numbered,
+    Question, Running, StatusPart, StillRunning, Told, UnreadPart,
 };
 use halcyon::core::message::markdown;
-use halcyon::core::message::output;
+use halcyon::core::message::output::{self, Detail};
+use halcyon::core::message::overrides::{examine, samples};
 use halcyon::core::message::phrase::Phrase;
-use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES};
+use halcyon::core::message::sentences::{PHRASES, Sentences, TEMPLATES, names};
 use halcyon::core::message::span::{size, span};
 use halcyon::core::message::value::{ValueLine, ValueList};
+use halcyon::core::message::zone::{moment, zone};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 fn numbered(lines: &[&str]) -> Vec<Numbered> {
@@ -51,10 +63,10 @@ fn hosts(names: &[&str]) -> Vec<Host> {
 }
 
 fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) -> Ended {
-    let names: Vec<Host> = outcomes.iter().map(|(name, _)| Host::new(*name)).collect();
     let outcomes: BTreeMap<Host, HostOutcome> =
         outcomes.iter().map(|(name, outcome)| (Host::new(*name), outcome.clone())).collect();
-    let outputs = output::outputs(&names, &outcomes, &Sentences::new());
+    let names: Vec<Host> = outcomes.keys().cloned().collect();
+    let outputs = output::outputs(&names, &outcomes, Detail::Post, &Sentences::new());
     Ended {
         mark,
         line: markdown::code("uptime on wn[001-003]"),
@@ -62,8 +74,11 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         verdict: verdict.into(),
         took: span(Duration::from_millis(1_234)),
         error: String::new(),
-        silent: "no output".into(),
         attached: outputs.attach,
+        attached_here: false,
+        by: String::new(),
+        began: String::new(),
+        part: String::new(),
         outputs,
         remarks: vec![],
         unknown: false,
@@ -81,6 +96,20 @@ fn long_text() -> String {
     (1..=400).map(|number| format!("line {number} of a long output")).collect::<Vec<_>>().join("\n")
 }
 
+const RELEASE: &str =
+    "NAME=\"Rocky Linux\"\nID=\"rocky\"\nVERSION_ID=\"9.4\"\nPLATFORM_ID=\"platform:el9\"\nLOGO=\"fedora-logo-icon\"";
+
+/// Names of 150 hosts.
+static WN: LazyLock<Vec<&'static str>> =
+    LazyLock::new(|| (1..=150).map(|number| &*format!("wn{number:03}").leak()).collect());
+
+/// 150 hosts that say the same, but for these.
+fn crowd(but: &[(&'static str, HostOutcome)]) -> Vec<(&'static str, HostOutcome)> {
+    let usual = outcome(Exit::Code { code: 0 }, "5.14.0-427.13.1.el9_4.x86_64", "");
+    let said = |name: &&'static str| but.iter().find(|(host, _)| host == name).map_or(&usual, |(_, said)| said).clone();
+    WN.iter().map(|name| (*name, said(name))).collect()
+}
+
 /// Every kind of card at least once; where one template says different things, once for each.
 fn cards() -> Vec<(&'static str, Card)> {
     let ok = |text: &str| outcome(Exit::Code { code: 0 }, text, "");
@@ -89,7 +118,8 @@ fn cards() -> Vec<(&'static str, Card)> {
         id: "5c61ab".into(),
         count: 6,
         done: 3,
-        failed: vec![format!("{}: {}", markdown::code("wn003"), "could not be reached: connection refused")],
+        failed: vec![FailedPart { hosts: "wn003".into(), how: "could not be reached: connection refused".into() }],
+        failed_more: 0,
         running: markdown::code("wn[005-006]"),
         waiting: markdown::code("wn004"),
         elapsed: "12 s".into(),
@@ -105,7 +135,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         mark: "question",
         line: markdown::code("reboot wn[001-002]"),
         id: "5c61ab".into(),
-        verdict: "outcome unknown on wn001, waiting for a judgement".into(),
+        verdict: "outcome unknown on wn001, not settled yet".into(),
         took: "12 s".into(),
         hosts: markdown::code("wn001"),
         attached: false,
@@ -132,6 +162,19 @@ fn cards() -> Vec<(&'static str, Card)> {
             }),
         ),
         (
+            "one where many hosts failed",
+            Card::Running(Running {
+                count: 150,
+                done: 90,
+                failed: vec![
+                    FailedPart { hosts: "wn[001-040]".into(), how: "exit code 1".into() },
+                    FailedPart { hosts: "wn[041,077]".into(), how: "ran out of time and was killed".into() },
+                ],
+                failed_more: 3,
+                ..running.clone()
+            }),
+        ),
+        (
             "one without hosts that is being stopped",
             Card::Running(Running {
                 count: 0,
@@ -151,6 +194,133 @@ fn cards() -> Vec<(&'static str, Card)> {
                 "white_check_mark",
                 &[("wn001", ok("up 3 days")), ("wn002", ok("up 3 days")), ("wn003", ok("up 1 day"))],
             )),
+        ),
+        ("the same output everywhere", Card::Ended(ended("done on all 150 hosts", "white_check_mark", &crowd(&[])))),
+        (
+            "many hosts, two that differ and one that is dead",
+            Card::Ended(ended(
+                "failed on 1 of 150 hosts (wn007)",
+                "x",
+                &crowd(&[
+                    ("wn007", outcome(Exit::Unreachable { why: "it refuses connections on port 22".into() }, "", "")),
+                    ("wn042", ok("5.14.0-362.8.1.el9_3.x86_64")),
+                    ("wn099", ok("4.18.0-553.el8_10.x86_64")),
+                ]),
+            )),
+        ),
+        (
+            "many hosts, small differences",
+            Card::Ended(ended(
+                "failed on 5 of 152 hosts (wn[001-005])",
+                "x",
+                &[
+                    crowd(&[]).into_iter().map(|(host, _)| (host, ok(RELEASE))).collect::<Vec<_>>(),
+                    ["wn001", "wn002", "wn003"].map(|host| (host, outcome(Exit::Timeout, "", ""))).to_vec(),
+                    ["wn004", "wn005"]
+                        .map(|host| (host, outcome(Exit::Code { code: 2 }, "", "cat: no such file\nof mine")))
+                        .to_vec(),
+                    vec![
+                        ("wn042", ok(&RELEASE.replace("9.4", "9.3"))),
+                        ("wn043", ok(&RELEASE.replace("9.4", "9.2").replace("rocky", "rocky linux"))),
+                        ("wn044", ok(&format!("# changed by hand\n{RELEASE}"))),
+                        ("wn045", ok(&RELEASE.replace("ID=\"rocky\"\n", ""))),
+                        ("wn046", ok("cat: /etc/os-release: is a directory")),
+                        ("storage1", ok(RELEASE)),
+                        ("storage2", ok(RELEASE)),
+                    ],
+                ]
+                .concat(),
+            )),
+        ),
+        (
+            "many hosts that all say something else",
+            Card::Ended(ended(
+                "failed on 1 of 30 hosts (wn016)",
+                "x",
+                &WN[..14]
+                    .iter()
+                    .map(|host| (*host, ok(&format!("up {} days", host.len() + host.as_bytes()[4] as usize))))
+                    .chain([(WN[14], ok("")), (WN[15], outcome(Exit::Code { code: 1 }, "", "not me"))])
+                    .chain(WN[16..30].iter().map(|host| (*host, ok(&format!("{host} is up")))))
+                    .collect::<Vec<_>>(),
+            )),
+        ),
+        (
+            "more differences than a post can hold",
+            Card::Ended(ended(
+                "done on all 20 hosts",
+                "white_check_mark",
+                &WN[..20].iter().map(|host| (*host, ok(&format!("{host}\nis\nup")))).collect::<Vec<_>>(),
+            )),
+        ),
+        (
+            "shown",
+            Card::Ended(Ended {
+                by: "operator".into(),
+                began: "21 Nov 14:02 CET".into(),
+                part: "wn[001-002]".into(),
+                attached_here: true,
+                ..ended(
+                    "failed on 2 of 24 hosts (wn[001-002])",
+                    "x",
+                    &[
+                        ("wn001", outcome(Exit::Code { code: 1 }, "", "no space left on device")),
+                        ("wn002", outcome(Exit::Code { code: 1 }, "", "no space left on device")),
+                    ],
+                )
+            }),
+        ),
+        (
+            "following the output",
+            Card::Following(Following {
+                line: markdown::code("update packages on wn[001-006]"),
+                id: "5c61ab".into(),
+                elapsed: "12 s".into(),
+                tail: markdown::fence("wn005: (12/40): kernel-core\nwn006: (13/40): glibc"),
+                lines: 120,
+                follows: true,
+            }),
+        ),
+        (
+            "an output that has not begun, and that too many follow",
+            Card::Following(Following {
+                line: markdown::code("update packages on wn[001-006]"),
+                id: "5c61ab".into(),
+                elapsed: "12 s".into(),
+                tail: String::new(),
+                lines: 0,
+                follows: false,
+            }),
+        ),
+        (
+            "the last lines",
+            Card::LastLines({
+                let outcomes = BTreeMap::from([(Host::new("wn001"), ok(&long_text()))]);
+                let outputs = output::outputs(&hosts(&["wn001"]), &outcomes, Detail::Last, &Sentences::new());
+                LastLines {
+                    mark: "x",
+                    line: markdown::code("log sshd on wn001"),
+                    id: "5c61ab".into(),
+                    verdict: "failed on wn001".into(),
+                    took: "12 s".into(),
+                    error: "the run as a whole could not be carried out".into(),
+                    outputs,
+                    cut: true,
+                }
+            }),
+        ),
+        (
+            "hosts that took no part",
+            Card::NotItsHosts { id: "5c61ab".into(), asked: "wn009".into(), hosts: "wn[001-006]".into() },
+        ),
+        ("no hosts took part", Card::NotItsHosts { id: "5c61ab".into(), asked: "wn009".into(), hosts: String::new() }),
+        (
+            "nothing failed",
+            Card::NoneFailed {
+                id: "5c61ab".into(),
+                line: markdown::code("uptime on wn001"),
+                verdict: "done on wn001".into(),
+            },
         ),
         (
             "a failure among successes",
@@ -209,7 +379,7 @@ fn cards() -> Vec<(&'static str, Card)> {
                         .into(),
                 ],
                 ..ended(
-                    "outcome unknown on wn001, waiting for a judgement",
+                    "outcome unknown on wn001, not settled yet",
                     "question",
                     &[("wn001", outcome(Exit::Unknown { why: "the connection was lost".into() }, "", ""))],
                 )
@@ -459,14 +629,26 @@ fn cards() -> Vec<(&'static str, Card)> {
         (
             "list",
             Card::List {
-                rows: vec![ListRow {
-                    mark: "white_check_mark",
-                    id: "5c61ab".into(),
-                    line: markdown::code("uptime on wn001"),
-                    who: "operator".into(),
-                    ago: "12 s".into(),
-                    verdict: "done on wn001".into(),
-                }],
+                rows: vec![
+                    ListRow {
+                        mark: "white_check_mark",
+                        id: "5c61ab".into(),
+                        line: markdown::code("uptime on wn001"),
+                        who: "operator".into(),
+                        ago: "12 s".into(),
+                        at: "14:02 CET".into(),
+                        verdict: "done on wn001".into(),
+                    },
+                    ListRow {
+                        mark: "x",
+                        id: "5c61aa".into(),
+                        line: markdown::code("reboot wn[001-024]"),
+                        who: "lead".into(),
+                        ago: String::new(),
+                        at: "21 Nov 14:02 CET".into(),
+                        verdict: "failed on 1 of 24 hosts (wn002)".into(),
+                    },
+                ],
             },
         ),
         ("an empty list", Card::List { rows: vec![] }),
@@ -680,17 +862,262 @@ fn every_sentence_is_in_the_golden_file() {
         assert!(!said.is_empty(), "{title} says nothing");
         text.push_str(&format!("\n## {title}\n\n{said}\n"));
     }
+    text.push_str("\n# The pieces that they are made of\n");
+    phrases(&mut |phrase, said| {
+        let said = if said.is_empty() { "(nothing)" } else { said };
+        text.push_str(&format!("\n- {}: {said}", phrase.template()));
+    });
+    text.push_str("\n\n# Why something cannot be as asked\n");
+    for said in refusals() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# Why a command did not begin, or nobody knows how it ended\n");
+    for said in reasons() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# What is wrong with a connection, in plain words\n");
+    for said in meanings() {
+        text.push_str(&format!("\n- {said}"));
+    }
+    text.push_str("\n\n# The bot's own commands\n");
+    for (name, said) in COMMANDS {
+        text.push_str(&format!("\n- `{name}`: {said}"));
+    }
+    text.push('\n');
     golden("messages/all.md", &text);
+}
+
+/// What is said of parameters and hosts, each way once.
+fn refusals() -> Vec<String> {
+    let action = || ActionRef::new("site.log");
+    let name = || "lines".to_owned();
+    let value = || Some("many".to_owned());
+    let parameters = [
+        ParameterProblem::Unknown { name: name(), action: action(), similar: Some("line".into()) },
+        ParameterProblem::Unknown { name: name(), action: action(), similar: None },
+        ParameterProblem::Immutable { name: name(), action: action() },
+        ParameterProblem::Required { name: name() },
+        ParameterProblem::Type { name: name(), expected: ParameterType::Integer, value: value() },
+        ParameterProblem::Type { name: name(), expected: ParameterType::Boolean, value: None },
+        ParameterProblem::NotAllowed { name: name(), allowed: vec!["few".into(), "all".into()], value: value() },
+        ParameterProblem::Limit { name: name(), limit: "be at least 1".into(), value: Some("0".into()) },
+        ParameterProblem::Default { name: name(), action: action(), file: "actions/upgrade.yaml".into(), why: "`when` is not known".into() },
+    ];
+    let hosts = [
+        HostError::UnknownHost { name: "wn0001".into(), similar: vec![] },
+        HostError::UnknownGroup { name: "idle".into(), similar: vec![] },
+        HostError::BrokenGroup { name: "idle".into(), why: "sinfo: command not found".into() },
+        HostError::TooMany,
+        HostError::Empty("wn001,!wn001".into()),
+    ];
+    // What is wrong with an expression is found out by reading it.
+    let malformed = ["wn[1-", "wn[2-1]", "wn[x]", "-wn", "wn:0", "@", "wn/1", "a,b:1,b:2", "wn[1-2/0]"];
+    let known = Inventory::default();
+    let malformed =
+        malformed.into_iter().filter_map(|text| expand(text, &known).err()).map(|problem| problem.to_string());
+    let plans = [
+        PlanProblem::Tainted { parameter: name(), characters: BTreeSet::from([';', '\n']), action: action() },
+        PlanProblem::Tainted { parameter: name(), characters: BTreeSet::new(), action: action() },
+        PlanProblem::Password { parameter: "password".into() },
+    ];
+    let parameters = parameters.iter().map(ToString::to_string);
+    let plans = plans.iter().map(ToString::to_string);
+    parameters.chain(hosts.iter().map(ToString::to_string)).chain(malformed).chain(plans).collect()
+}
+
+/// What runners say.
+fn reasons() -> Vec<String> {
+    let why = "no answer for 10 s";
+    let reasons = [
+        Reason::NotStopped { why },
+        Reason::NotKilled { seconds: 60.0, why },
+        Reason::NotAsked { seconds: 300, why },
+        Reason::StartedAnew,
+        Reason::NotArrived,
+        Reason::Forgotten,
+        Reason::EndNotNoted,
+        Reason::RunsAllTheSame,
+        Reason::LostWhenStopped { why },
+        Reason::LostRunning { how: "it has stopped answering" },
+        Reason::LostBefore { how: "it closed the connection" },
+        Reason::WatcherDied { why: "panic" },
+        Reason::LoginHangs { seconds: 10 },
+        Reason::NoSsh { why: "No such file or directory" },
+        Reason::SshLost { why: "No child processes" },
+        Reason::NoKeyFile { why: "No space left on device" },
+        Reason::Stopping,
+        Reason::WrapperKilled { signal: 9 },
+        Reason::NotWaitedFor { why: "No child processes" },
+        Reason::RunnerFailed { why: "it ended without a word" },
+    ];
+    reasons.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_template_has_samples() {
+    let mut samples = Vec::new();
+    for (title, card) in cards() {
+        samples.push(json!({"template": card.template(), "about": title, "data": card}));
+    }
+    phrases(&mut |phrase, said| {
+        let template = format!("phrases/{}", phrase.template());
+        samples.push(json!({"template": template, "about": said, "data": phrase}));
+    });
+    golden("../../templates/samples.json", &format!("{:#}\n", Value::Array(samples)));
+}
+
+#[test]
+fn the_data_of_every_template_is_documented() {
+    let mut text = fs::read_to_string(data("messages/templates-of-messages.head.md")).unwrap();
+    for name in names().filter(|name| !name.starts_with("partials/")) {
+        let mut fields: BTreeMap<String, (BTreeSet<&'static str>, String)> = BTreeMap::new();
+        let mut about = Vec::new();
+        for sample in samples().iter().filter(|sample| sample.template == name) {
+            about.push(sample.about.as_str());
+            describe("", &sample.data, &mut fields);
+        }
+        text.push_str(&format!("\n### {name}\n\n"));
+        if !name.contains('/') {
+            text.push_str(&format!("Said for: {}.\n", about.join("; ")));
+        }
+        fields.retain(|field, _| field != "card" && field != "phrase");
+        if fields.is_empty() {
+            text.push_str("It has no data.\n");
+            continue;
+        }
+        text.push_str("\n| data | kind | such as |\n|---|---|---|\n");
+        for (field, (kinds, example)) in fields {
+            let kinds: Vec<&str> = kinds.into_iter().collect();
+            text.push_str(&format!("| `{field}` | {} | {example} |\n", kinds.join(", ")));
+        }
+    }
+    golden("../../docs/templates-of-messages.md", &text);
+}
+
+/// Collects the fields of data with their kinds and an example of each.
+fn describe(path: &str, data: &Value, fields: &mut BTreeMap<String, (BTreeSet<&'static str>, String)>) {
+    let kind = match data {
+        Value::Object(inner) => {
+            for (name, value) in inner {
+                describe(&format!("{path}{}{name}", if path.is_empty() { "" } else { "." }), value, fields);
+            }
+            return;
+        }
+        Value::Array(items) => {
+            fields.entry(path.to_owned()).or_default().0.insert("list");
+            items.iter().for_each(|item| describe(&format!("{path}[]"), item, fields));
+            return;
+        }
+        Value::String(_) => "text",
+        Value::Number(_) => "number",
+        Value::Bool(_) => "yes or no",
+        Value::Null => "nothing",
+    };
+    let entry = fields.entry(path.to_owned()).or_default();
+    entry.0.insert(kind);
+    let shown = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
+    let shown: String =
+        shown.lines().collect::<Vec<_>>().join("⏎").replace('|', "\\|").replace('`', "ˋ").chars().take(60).collect();
+    if entry.1.is_empty() && !shown.is_empty() {
+        entry.1 = format!("`{shown}`");
+    }
+}
+
+#[test]
+fn a_sites_own_text_is_examined() {
+    let check =
+        |name: &str, text: &str, expected: Result<(), (Option<usize>, &str)>| match (examine(name, text), expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(problem), Err((line, said))) => {
+                assert_eq!(problem.line, line, "{name}: {problem:?}");
+                assert!(problem.message.contains(said), "{name}: {problem:?}");
+            }
+            (found, _) => panic!("{name} {text:?}: {found:?}"),
+        };
+    check("called", "At your service.", Ok(()));
+    check("called", "At your service, {{name}}.", Err((Some(1), "name")));
+    check("called", "At\nyour {{#if}} service.", Err((Some(2), "")));
+    check("called", "One\ntwo {{#each x}} three.", Err((Some(2), "")));
+    check("called", "  ", Err((None, "says nothing")));
+    check("no_executon", "{{id}}", Err((None, "there is no message `no_executon`")));
+    check("phrases/no_output", "quiet", Ok(()));
+    check("phrases/no_output", "{{quiet}}", Err((Some(1), "quiet")));
+    check("partials/outputs", "{{outputs.rows}}", Ok(()));
+    check("partials/outputs", "\n{{outputs.row}}", Err((Some(2), "row")));
+    check("mail/ended", "", Err((None, "there is no message")));
+    let all = names().map(|name| fs::read_to_string(format!("templates/{name}.hbs")).map(|text| (name, text)));
+    for (name, text) in all.collect::<Result<Vec<_>, _>>().unwrap() {
+        check(&name, &text, Ok(()));
+    }
+}
+
+#[test]
+fn moments_are_told_by_the_clock_of_the_one_who_asks() {
+    let check = |name: &str, then: &str, said: &str| {
+        let now = "2026-11-22T12:30:00Z".parse().unwrap();
+        assert_eq!(moment(then.parse().unwrap(), now, &zone(name)), said);
+    };
+    check("Europe/Zurich", "2026-11-22T12:02:00Z", "13:02 CET");
+    check("Europe/Zurich", "2026-11-21T23:02:00Z", "00:02 CET");
+    check("Europe/Zurich", "2026-11-21T12:02:00Z", "21 Nov 13:02 CET");
+    check("Europe/Zurich", "2026-07-01T12:02:00Z", "1 Jul 14:02 CEST");
+    check("America/New_York", "2025-12-31T12:02:00Z", "31 Dec 2025 07:02 EST");
+    check("Asia/Kathmandu", "2026-11-22T12:02:00Z", "17:47 +0545");
+    check("", "2026-11-22T12:02:00Z", "12:02 UTC");
+    check("Middle/Earth", "2026-11-22T12:02:00Z", "12:02 UTC");
 }
 
 #[test]
 fn phrases_are_said_as_they_should_be() {
     let sentences = Sentences::new();
     let mut used = BTreeSet::new();
-    let mut check = |phrase: Phrase<'_>, said: &str| {
+    phrases(&mut |phrase, said| {
         used.insert(phrase.template());
         assert_eq!(sentences.phrase(&phrase), said, "{phrase:?}");
-    };
+    });
+    let known: BTreeSet<&str> = PHRASES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(used, known);
+}
+
+/// Every phrase, and how it is said.
+fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
+    check(Phrase::Summary { same: 147, differ: 2, failed: 1 }, "147 hosts say the same, 2 differ, 1 failed.");
+    check(Phrase::Summary { same: 3, differ: 1, failed: 0 }, "3 hosts say the same, 1 differs.");
+    let like = |how, lines: &str, several| Phrase::Like { count: 147, how, lines: lines.into(), several };
+    check(like("but", "3", false), "like 147 others, but for line 3");
+    check(like("but", "3, 7", true), "like 147 others, but for lines 3, 7");
+    check(like("more", "3", false), "like 147 others, with more after line 3");
+    check(like("more", "0", false), "like 147 others, with more at the beginning");
+    check(like("without", "3", false), "like 147 others, without line 3");
+    check(like("without", "3-5", true), "like 147 others, without lines 3-5");
+    check(Phrase::StandardError, "standard error");
+    check(Phrase::FileHeading { hosts: "wn[001-002]".into(), how: String::new() }, "wn[001-002]");
+    check(Phrase::FileHeading { hosts: "wn001".into(), how: "exit code 3".into() }, "wn001: exit code 3");
+    check(
+        Phrase::NotKept { bytes: 512 },
+        "512 bytes more were written here and not kept: the output is longer than what I keep of one host",
+    );
+    check(
+        Phrase::FileGap { size: "3 MiB".into(), limit: "20 MiB".into() },
+        "3 MiB left out here: a file that I attach has at most 20 MiB. Ask for fewer hosts at once, or write the output to a file there.",
+    );
+    check(Phrase::Cut { rest: "thread" }, "Cut here: the whole text is in the thread, as a file.");
+    check(Phrase::Cut { rest: "file" }, "Cut here: the whole text is in the attached file.");
+    check(Phrase::Cut { rest: "end" }, "Cut here: the rest follows at the end.");
+    check(
+        Phrase::Cut { rest: "lost" },
+        "Cut here: the message is longer than the chat server takes, and the rest could not be attached.",
+    );
+    check(Phrase::WholeText, "The whole text:");
+    for (why, said) in [
+        ("unreadable", "it could not be read from my store."),
+        ("refused", "the chat server does not take it."),
+        ("many", "a post takes no more files."),
+        ("late", "the chat server did not take it in time."),
+    ] {
+        let name = "log-5c61ab.txt".to_owned();
+        check(Phrase::FileMissing { name, why }, &format!("The file `log-5c61ab.txt` is not attached: {said}"));
+    }
     let verdict = |status, all, some, hosts: &str, by| Phrase::Verdict { status, all, some, hosts: hosts.into(), by };
     check(verdict("succeeded", 0, 0, "", ""), "done");
     check(verdict("succeeded", 1, 1, "wn001", ""), "done on wn001");
@@ -747,10 +1174,10 @@ fn phrases_are_said_as_they_should_be() {
         "I lost sight of it and ran it there once more, since it may be repeated without harm.",
     );
     let judged = |judgement, by, again| Phrase::Judged { judgement, by, again };
-    check(judged("", "", ""), "waiting for a judgement");
+    check(judged("", "", ""), "not settled yet");
     check(judged("ran", "lead", ""), "lead says that it ran");
     check(judged("not run", "lead", ""), "lead says that it did not run");
-    check(judged("again", "lead", "5c61ab"), "lead says that it shall be run again (5c61ab)");
+    check(judged("again", "lead", "5c61ab"), "lead says that it is to be run again (5c61ab)");
     check(
         Phrase::BrokenWords { alias: "site.uptime", key: "result.format", why: "`x` has no value" },
         "`result.format` of the alias site.uptime does not work: `x` has no value",
@@ -809,8 +1236,6 @@ fn phrases_are_said_as_they_should_be() {
         Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
         "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one lies in store/damaged-1",
     );
-    let known: BTreeSet<&str> = PHRASES.iter().map(|(name, _)| *name).collect();
-    assert_eq!(used, known);
 }
 
 #[test]
@@ -888,21 +1313,14 @@ fn sizes_are_never_overstated() {
 }
 
 #[test]
-fn a_crowd_of_equal_outputs_is_told_once() {
-    let names: Vec<String> = (1..=150).map(|number| format!("wn{number:03}")).collect();
-    let order: Vec<Host> = names.iter().map(Host::new).collect();
-    let mut outcomes: BTreeMap<Host, HostOutcome> =
-        order.iter().map(|host| (host.clone(), outcome(Exit::Code { code: 0 }, "5.14.0-503", ""))).collect();
-    outcomes.insert(Host::new("wn007"), outcome(Exit::Unreachable { why: "no answer within 10 s".into() }, "", ""));
-    outcomes.insert(Host::new("wn042"), outcome(Exit::Code { code: 0 }, "5.14.0-427", ""));
-    let folded = output::outputs(&order, &outcomes, &Sentences::new());
-    let expected = "```text\nwn007: could not be reached: no answer within 10 s\nwn[001-006,008-041,043-150]: 5.14.0-503\nwn042: 5.14.0-427\n```";
-    assert_eq!(folded.rows, expected);
-    assert!(!folded.attach);
-    let lines: Vec<Host> = hosts(&["a", "b"]);
-    assert_eq!(
-        output::outputs(&lines, &BTreeMap::new(), &Sentences::new()).groups,
-        vec![],
-        "no outcomes, nothing to show"
-    );
+fn a_crowd_of_equal_outputs_costs_no_more_than_its_hosts() {
+    let text = "x".repeat(4_000);
+    let order: Vec<Host> = (0..2_000).map(|number| Host::new(format!("wn{number:04}"))).collect();
+    let outcomes: BTreeMap<Host, HostOutcome> =
+        order.iter().map(|host| (host.clone(), outcome(Exit::Code { code: 0 }, &text, ""))).collect();
+    let folded = output::outputs(&order, &outcomes, Detail::Post, &Sentences::new());
+    assert_eq!(folded.groups.len(), 1);
+    assert_eq!((folded.groups[0].count, folded.groups[0].hosts.as_str()), (2_000, "wn[0000-1999]"));
+    let nothing = output::outputs(&order, &BTreeMap::new(), Detail::Post, &Sentences::new());
+    assert_eq!(nothing.groups, vec![], "no outcomes, nothing to show");
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use halcyon::core::effect::{Body, Delivery, Thread, Upload, UploadPart};
 use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Directory, Identity};
+use halcyon::core::message::span::size;
 use halcyon::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, ChatError, ChatEvent, History, Joined, NewPost, StoreError};
 use jiff::Timestamp;
@@ -565,8 +566,9 @@ async fn files_go_with_their_post() {
     let big = String::from_utf8(server.uploads[1].1.clone()).unwrap();
     let left_out = (3 << 20) + 6 + 7 - 1000;
     assert!(big.starts_with("wn001\nxxx") && big.ends_with("xxxthe end"), "{big}");
-    assert!(big.contains(&format!("[... {left_out} bytes left out here ...]")), "{big}");
-    assert!(big.len() < 1100);
+    let said = format!("[... {} left out here: a file that I attach has at most 1000 bytes", size(left_out));
+    assert!(big.contains(&said), "{big}");
+    assert!(big.len() < 1200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -575,8 +577,8 @@ async fn a_file_that_cannot_go_is_named_in_the_post() {
     let stuck = vec![Later(None); 30];
     for (moods, blob, why) in [
         (vec![("upload", vec![Refuses("status 413")])], "small", "the chat server does not take it"),
-        (vec![("upload", stuck)], "small", "the chat server did not take it"),
-        (vec![], "lost", "it could not be read from the store"),
+        (vec![("upload", stuck)], "small", "the chat server did not take it in time"),
+        (vec![], "lost", "it could not be read from my store"),
         (
             vec![("create", vec![Refuses("model.post.is_valid.file_ids"), Works])],
             "small",
@@ -625,7 +627,7 @@ async fn what_is_too_long_is_cut_with_a_remark_and_attached_whole() {
         };
         assert_eq!(whole(&posts[0].files[0]), ("message.txt".to_owned(), long.clone()));
         assert!(
-            posts[0].text.ends_with("line of output\n```\n\n_Cut here. The whole text is in the thread, as a file._"),
+            posts[0].text.ends_with("line of output\n```\n\n_Cut here: the whole text is in the thread, as a file._"),
             "{}",
             posts[0].text
         );

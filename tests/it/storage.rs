@@ -515,7 +515,7 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     let posts = world.chat.posts(CHANNEL);
     let told = posts.iter().filter(|post| post.message.contains("My store takes nothing")).count();
     assert_eq!(told, 1, "it was said {told} times");
-    assert!(posts.iter().any(|post| post.message.contains("My store takes facts again")));
+    assert!(posts.iter().any(|post| post.message.contains("My store works again")));
     // A stop is heard while the disk is full.
     let engine: Engine = world.engine.take().unwrap();
     disk.fill(0);

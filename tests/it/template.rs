@@ -91,7 +91,10 @@ fn differs_from_jinja_where_the_page_says_so() {
     for case in table(include_str!("../data/template/differs.json")) {
         let template = case["template"].as_str().unwrap();
         // A bar would end the cell of a table.
-        assert!(documented.contains(&format!("`{}`", template.replace('|', "\\|"))), "the page does not speak of {template}");
+        assert!(
+            documented.contains(&format!("`{}`", template.replace('|', "\\|"))),
+            "the page does not speak of {template}"
+        );
         match (render(template, &context(&case)), case["output"].as_str()) {
             (Ok(output), Some(expected)) => {
                 assert_eq!(output, expected, "{template}");

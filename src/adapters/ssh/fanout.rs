@@ -4,6 +4,7 @@ use super::master::check_words;
 use super::pool::Pool;
 use super::session::{HostCommand, Surroundings};
 use super::{SshError, SshOptions};
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{
     Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, RunNews, Work,
 };
@@ -173,7 +174,7 @@ impl SshRunner {
                     Ok((_, ended)) => ended,
                     Err(error) => {
                         let Some(&at) = hosts.get(&error.id()) else { continue };
-                        let why = format!("the task that watched it has died, which is a fault of Halcyon: {error}");
+                        let why = Reason::WatcherDied { why: &error.to_string() }.to_string();
                         let (stdout, stderr) = (Captured::empty(), Captured::empty());
                         let outcome = HostOutcome { exit: Exit::Unknown { why }, stdout, stderr, seconds: 0.0 };
                         (shared.command.hosts[at].host.clone(), outcome, false)

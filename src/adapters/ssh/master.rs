@@ -2,6 +2,7 @@
 
 use super::reason::{explain, is_passing};
 use super::{HostKeys, SshError, SshOptions};
+use crate::core::action::reason::Reason;
 use crate::core::action::run::RemoteCommand;
 use crate::core::id::Host;
 use openssh::Session;
@@ -240,12 +241,12 @@ impl Starting {
         let status = match tokio::time::timeout_at(self.deadline, self.ssh.wait()).await {
             Ok(Ok(status)) => status,
             Ok(Err(error)) => {
-                let why = format!("the program `ssh` cannot be waited for: {error}");
+                let why = Reason::SshLost { why: &error.to_string() }.to_string();
                 return Err(NoMaster { why, passing: false });
             }
             Err(_) => {
                 let seconds = self.connect_timeout.as_secs();
-                let why = format!("it takes connections, but the login did not come to an end within {seconds} s");
+                let why = Reason::LoginHangs { seconds }.to_string();
                 return Err(NoMaster { why, passing: false });
             }
         };
@@ -273,9 +274,9 @@ impl Master {
         let name = format!("{}{number:x}", way.file_name());
         let socket = control.path.join(format!("{name}.s"));
         let log = control.path.join(format!("{name}.log"));
-        let local = |what: &str, error: &std::io::Error| NoMaster { why: format!("{what}: {error}"), passing: false };
+        let local = |reason: Reason<'_>| NoMaster { why: reason.to_string(), passing: false };
         let key = KeyFile::of(way, command, &control.path.join(format!("{name}.key")))
-            .map_err(|error| local("the private key could not be handed to ssh", &error))?;
+            .map_err(|error| local(Reason::NoKeyFile { why: &error.to_string() }))?;
 
         let mut ssh = Command::new("ssh");
         ssh.args(arguments(way, options, &socket, &log, key.as_ref().map(|key| key.path.as_path())))
@@ -288,7 +289,7 @@ impl Master {
                 ssh.env_remove(name);
             }
         }
-        let ssh = ssh.spawn().map_err(|error| local("the program `ssh` cannot be started", &error))?;
+        let ssh = ssh.spawn().map_err(|error| local(Reason::NoSsh { why: &error.to_string() }))?;
         Ok(Starting {
             ssh,
             socket,

@@ -2,6 +2,7 @@
 
 use super::master::{ControlDir, Master, NoMaster, Way};
 use super::{SshError, SshOptions};
+use crate::core::action::reason::Reason;
 use crate::core::action::run::RemoteCommand;
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -176,7 +177,7 @@ impl Pool {
 }
 
 fn stopping() -> NoMaster {
-    NoMaster { why: "Halcyon is stopping".to_owned(), passing: false }
+    NoMaster { why: Reason::Stopping.to_string(), passing: false }
 }
 
 /// For how long a process has worked or would have, had there been a processor for it. None that can be seen counts as none: its place is

@@ -71,6 +71,11 @@ pub fn explain(log: &str) -> String {
     last.map_or_else(|| "ssh gave no reason".to_owned(), |line| format!("ssh said: {}", line.trim()))
 }
 
+/// Everything that [`explain`] can say; `$1` and so on stand for what ssh names.
+pub fn meanings() -> impl Iterator<Item = &'static str> {
+    MEANINGS.iter().map(|meaning| meaning.sentence)
+}
+
 /// Whether another try at once may go better: the far side hung up before the login, as a busy one does.
 pub(super) fn is_passing(log: &str) -> bool {
     log.contains("kex_exchange_identification: ") || log.contains("ssh_dispatch_run_fatal")

@@ -2,6 +2,7 @@
 
 use super::master::Way;
 use super::pool::{Link, Pool};
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
 use crate::core::action::wrapper::{self, Killed, Report, Verb};
 use crate::core::id::{ExecutionId, Host};
@@ -200,9 +201,9 @@ impl HostCommand<'_> {
             End::Lost(how) => {
                 let how = link.master.why_lost().unwrap_or(how);
                 if sent {
-                    Exit::Unknown { why: format!("the connection was lost while the command ran: {how}") }
+                    Exit::Unknown { why: Reason::LostRunning { how: &how }.to_string() }
                 } else {
-                    Exit::Unreachable { why: format!("the connection was lost before the command could start: {how}") }
+                    Exit::Unreachable { why: Reason::LostBefore { how: &how }.to_string() }
                 }
             }
         }

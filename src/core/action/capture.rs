@@ -14,7 +14,7 @@ const OUTLINE: usize = 1500;
 const LONGEST_LINE: usize = 500;
 
 /// How many lines of live output are shown.
-pub const TAIL_LINES: usize = 10;
+pub const TAIL_LINES: usize = 20;
 
 /// Bytes and lines of a stream, its beginning and its end. The bytes in between are somebody else's to keep.
 #[derive(Debug, Clone, Default)]

@@ -319,6 +319,7 @@ impl Execution {
                 | Fact::DeliverySent { .. }
                 | Fact::DeliveryRefused { .. }
                 | Fact::AnswerOwed { .. }
+                | Fact::TailBegun { .. }
                 | Fact::Heard { .. }
                 | Fact::InstanceNamed { .. }
                 | Fact::OtherInstanceSeen { .. }

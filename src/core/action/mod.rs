@@ -14,6 +14,7 @@ pub mod launcher;
 mod mail;
 pub mod params;
 pub mod plan;
+pub mod reason;
 pub mod result;
 pub mod run;
 mod schema;

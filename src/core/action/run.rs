@@ -259,7 +259,7 @@ pub struct Progress {
     pub lines: u64,
     /// Bytes of output so far, all hosts together.
     pub bytes: u64,
-    /// The newest lines, oldest first, at most ten, each cut to 500 characters.
+    /// The newest lines, oldest first, at most twenty, each cut to 500 characters.
     pub tail: Vec<TailLine>,
 }
 
@@ -286,7 +286,7 @@ pub struct HostOutcome {
 }
 
 /// The ways a command ends on a host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
 pub enum Exit {
     /// It ran and returned this code (128 + n when signal n ended it, as a shell counts).

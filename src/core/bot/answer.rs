@@ -8,23 +8,31 @@ use crate::core::alias::suggest::nearest;
 use crate::core::chat::command::LONGEST_LIST;
 use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{ActionRef, RequestId};
+use crate::core::host::{Inventory, expand, fold};
+use crate::core::id::{ActionRef, Host, RequestId};
 use crate::core::input::{Ask, Back, Principal, Purpose, Ticket};
 use crate::core::memory::{Contradiction, answer_to};
 use crate::core::message::card::{Card, Ended, ListRow};
 use crate::core::message::markdown;
-use crate::core::message::output;
+use crate::core::message::output::{self, Detail};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
-use crate::core::message::verdict::{mark, shown_line, verdict};
+use crate::core::message::verdict::{SHOWN_LINE, mark, shown_line, verdict};
+use crate::core::message::zone::{self, zone};
 use crate::core::settings::Verb;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The most executions that one caller of the control socket gets.
 const MOST_LISTED: usize = 1000;
+/// What began earlier is told by the clock instead of by the time that has passed.
+const LONG_AGO: SignedDuration = SignedDuration::from_hours(1);
+/// How many posts may follow one execution.
+const MOST_TAILS: usize = 8;
+/// What `show ID` is told to show only what failed.
+const FAILED: &str = "failed";
 
 /// What a caller of the control socket wants to have run.
 struct AskedToRun {
@@ -60,7 +68,7 @@ impl Bot {
         let back = Back::Request { request };
         let mut look_up = |query, asked, purpose| {
             let (from, rights, back) = (from.clone(), rights.clone(), back.clone());
-            let ticket = Ticket { from, rights, back, asked, purpose, again: false };
+            let ticket = Ticket { from, rights, back, zone: String::new(), asked, purpose, again: false };
             step.effects.push(Effect::Find { query, ticket });
             Ok(())
         };
@@ -158,7 +166,7 @@ impl Bot {
             executions.retain(|found| !overtaken(found));
         }
         let wanted = match ticket.purpose {
-            Purpose::Show | Purpose::List => Verb::View,
+            Purpose::Show | Purpose::ShowPart(_) | Purpose::Tail | Purpose::List => Verb::View,
             Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
@@ -168,7 +176,7 @@ impl Bot {
             .map(|execution| self.memory.executions.get(&execution.request.id).cloned().unwrap_or(execution))
             .collect();
         if ticket.purpose == Purpose::List {
-            return self.list(step, moment, &ticket.back, visible);
+            return self.list(step, moment, &ticket, visible);
         }
         if visible.len() > 1 {
             return self.say(step, moment, &ticket.back, &Card::ManyExecutions { id: ticket.asked });
@@ -177,7 +185,9 @@ impl Bot {
             return self.say(step, moment, &ticket.back, &Card::NoExecution { id: ticket.asked });
         };
         match ticket.purpose {
-            Purpose::Show | Purpose::List => self.show(step, moment, &ticket.back, execution),
+            Purpose::Show | Purpose::List => self.show(step, moment, &ticket, execution, None),
+            Purpose::ShowPart(ref part) => self.show_part(step, moment, &ticket, execution, part),
+            Purpose::Tail => self.tail(step, moment, &ticket.back, &execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
             Purpose::Rerun => self.rerun(step, moment, &ticket, &execution),
             Purpose::Settle(judgement) => self.settle(step, moment, ticket, &execution, judgement),
@@ -188,34 +198,42 @@ impl Bot {
         &mut self,
         step: &mut Step,
         moment: &Moment,
-        back: &Back,
+        ticket: &Ticket,
         executions: Vec<Execution>,
     ) -> Result<(), Contradiction> {
-        if let Back::Request { request } = back {
-            answer(step, *request, Answer::Executions { executions });
+        if let Back::Request { request } = ticket.back {
+            answer(step, request, Answer::Executions { executions });
             return Ok(());
         }
+        let zone = zone(&ticket.zone);
         let rows = executions.iter().map(|execution| ListRow {
             mark: mark(execution.status),
             id: execution.request.id.short().to_owned(),
-            line: shown_line(execution).replace('|', "\\|"),
+            line: shown_line(execution),
             who: name_of(&execution.request.by).to_owned(),
-            ago: ago(execution.started, moment.at),
+            ago: if moment.at.duration_since(execution.started) > LONG_AGO {
+                String::new()
+            } else {
+                ago(execution.started, moment.at)
+            },
+            at: zone::moment(execution.started, moment.at, &zone),
             verdict: verdict(execution, &self.sentences),
         });
         let card = Card::List { rows: rows.collect() };
-        self.say(step, moment, back, &card)
+        self.say(step, moment, &ticket.back, &card)
     }
 
+    /// Shows an execution, or what it did on some of its hosts.
     fn show(
         &mut self,
         step: &mut Step,
         moment: &Moment,
-        back: &Back,
+        ticket: &Ticket,
         execution: Execution,
+        part: Option<Vec<Host>>,
     ) -> Result<(), Contradiction> {
         let id = execution.request.id.clone();
-        let (channel, root, post) = match back {
+        let (channel, root, post) = match &ticket.back {
             Back::Request { request } => {
                 let tail = self.watches.get(&id).map(|watch| watch.tail()).unwrap_or_default();
                 let tail = tail.iter().map(|line| format!("{}: {}", line.host, line.text)).collect();
@@ -224,23 +242,98 @@ impl Bot {
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
         };
-        let (text, files) = if execution.status.is_final() {
-            let places = execution.places();
-            let outputs = output::outputs(&places, &execution.outcomes, &self.sentences);
+        let (text, files) = if execution.status.is_final() || part.is_some() {
+            let (places, detail) = match &part {
+                Some(part) => (part.clone(), if part.len() == 1 { Detail::Closer } else { Detail::Post }),
+                None => (execution.places(), Detail::Post),
+            };
+            let outputs = output::outputs(&places, &execution.outcomes, detail, &self.sentences);
             let name = format!("{}-{}.txt", execution.request.action.name(), id.short());
             let files = if outputs.attach {
                 vec![output::attachment(&name, &places, &execution.outcomes, &self.sentences)]
             } else {
                 Vec::new()
             };
-            let took = format!("{}, {} ago", span(execution.elapsed(moment.at)), ago(execution.started, moment.at));
-            let card = Card::Ended(Ended { attached: false, ..self.ended_card(&execution, took) });
+            let card = Card::Ended(Ended {
+                attached: false,
+                attached_here: outputs.attach,
+                outputs,
+                by: name_of(&execution.request.by).to_owned(),
+                began: zone::moment(execution.started, moment.at, &zone(&ticket.zone)),
+                part: part.map(|part| fold(&part)).unwrap_or_default(),
+                ..self.ended_card(&execution, span(execution.elapsed(moment.at)))
+            });
             (self.sentences.say(&card), files)
         } else {
             (self.first_card(&id, moment.at), Vec::new())
         };
         let body = Body::Post { root: root.map(|post| Thread::Post { post }), text, files };
         self.deliver(step, moment, Delivery { id: answer_to(post, "show"), channel, body })
+    }
+
+    /// `show ID failed`, `show ID wn[003-005]`.
+    fn show_part(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        ticket: &Ticket,
+        execution: Execution,
+        wanted: &str,
+    ) -> Result<(), Contradiction> {
+        let id = execution.request.id.short().to_owned();
+        let places = execution.places();
+        let part: Vec<Host> = if wanted.eq_ignore_ascii_case(FAILED) {
+            let failed = |host: &&Host| execution.outcomes.get(host).is_some_and(|outcome| !outcome.exit.succeeded());
+            places.iter().filter(failed).cloned().collect()
+        } else {
+            // Its own hosts count, whatever the inventory says today.
+            let own = Inventory { hosts: places.iter().cloned().collect(), ..(*self.inventory).clone() };
+            match expand(wanted, &own) {
+                Ok(named) => {
+                    let named: BTreeSet<Host> = named.into_iter().map(|machine| machine.host).collect();
+                    places.iter().filter(|host| named.contains(*host)).cloned().collect()
+                }
+                Err(_) => Vec::new(),
+            }
+        };
+        if !part.is_empty() {
+            return self.show(step, moment, ticket, execution, Some(part));
+        }
+        let card = if wanted.eq_ignore_ascii_case(FAILED) {
+            let (line, verdict) = (shown_line(&execution), verdict(&execution, &self.sentences));
+            Card::NoneFailed { id, line, verdict }
+        } else {
+            let hosts = markdown::shorten(&fold(&execution.request.hosts), SHOWN_LINE);
+            Card::NotItsHosts { id, asked: wanted.to_owned(), hosts }
+        };
+        self.say(step, moment, &ticket.back, &card)
+    }
+
+    /// Shows the newest output, and has it kept up to date while there may be more.
+    fn tail(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        back: &Back,
+        execution: &Execution,
+    ) -> Result<(), Contradiction> {
+        let Back::Chat { channel, root, post } = back else { return Ok(()) };
+        let id = &execution.request.id;
+        let delivery = answer_to(post, "tail");
+        let card = if execution.status.is_final() {
+            self.last_lines(execution, span(execution.elapsed(moment.at)))
+        } else {
+            let follows = self.memory.tails.get(id).map_or(0, Vec::len) < MOST_TAILS;
+            if follows {
+                let fact =
+                    Fact::TailBegun { execution: id.clone(), delivery: delivery.clone(), channel: channel.clone() };
+                self.note(step, moment, fact)?;
+            }
+            self.following(execution, moment.at, follows)
+        };
+        let root = root.clone().map(|post| Thread::Post { post });
+        let body = Body::Post { root, text: self.sentences.say(&card), files: Vec::new() };
+        self.deliver(step, moment, Delivery { id: delivery, channel: channel.clone(), body })
     }
 
     fn cancel(
@@ -295,7 +388,12 @@ fn query(ticket: &Ticket) -> Query {
             limit: ticket.asked.parse().unwrap_or(LONGEST_LIST),
             actions: ticket.rights.globs(Verb::View),
         },
-        Purpose::Show | Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
+        Purpose::Show
+        | Purpose::ShowPart(_)
+        | Purpose::Tail
+        | Purpose::Cancel
+        | Purpose::Rerun
+        | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
     }
 }
 

@@ -304,6 +304,12 @@ impl Bot {
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
             }
+            Some(Command::ShowPart(id, part)) => {
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::ShowPart(part)))
+            }
+            Some(Command::Tail(id)) => {
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Tail))
+            }
             Some(Command::Cancel(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
             }
@@ -657,6 +663,7 @@ impl Bot {
             from: speaker.principal(),
             rights: speaker.rights.clone(),
             back: speaker.back.clone(),
+            zone: speaker.identity.zone.clone(),
             asked,
             purpose,
             again: false,

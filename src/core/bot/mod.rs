@@ -210,6 +210,7 @@ impl Bot {
             Input::Settings(settings) => self.settings = settings,
             Input::MasterKey(key) => self.master_key = key,
             Input::Content { catalog, problems } => {
+                self.sentences = catalog.sentences.clone();
                 self.catalog = catalog;
                 self.problems = problems;
             }
@@ -264,7 +265,8 @@ impl Bot {
         let pauses = pauses.map(|at| (at, "a pause ends"));
         let refreshes = self.watches.iter().filter_map(|(id, watch)| {
             let execution = self.memory.executions.get(id)?;
-            (matches!(execution.request.back, Back::Chat { .. }) && !telling::is_quiet(&execution.request))
+            let told = matches!(execution.request.back, Back::Chat { .. }) && !telling::is_quiet(&execution.request);
+            (told || self.memory.tails.contains_key(id))
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         pauses.chain(refreshes).min_by_key(|(at, _)| *at)

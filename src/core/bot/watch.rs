@@ -2,27 +2,29 @@
 
 use super::telling::is_quiet;
 use super::{Bot, Moment, Step, react, unreact};
+use crate::core::action::capture::TAIL_LINES;
 use crate::core::action::execution::{Execution, LOCALHOST, Requested, Status};
 use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId};
 use crate::core::input::{Back, Principal};
-use crate::core::memory::{Contradiction, card_of};
+use crate::core::memory::{Contradiction, Tail, card_of};
 use crate::core::message::attachment::Attachment;
-use crate::core::message::card::{Card, Ended, Running, Told};
+use crate::core::message::card::{Card, Ended, FailedPart, Following, LastLines, Running, Told};
 use crate::core::message::markdown;
-use crate::core::message::output::{self, Outputs};
+use crate::core::message::output::{self, Detail, Outputs};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{mark, shown_hosts, shown_line, shown_names, verdict};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A post is edited at most this often.
 const SHORTEST_REFRESH: SignedDuration = SignedDuration::from_secs(1);
-/// How many failed hosts a post names one by one while the run goes on.
+/// How many ways of failing a post names while the run goes on.
 const NAMED_FAILURES: usize = 5;
 /// How many lines of live output a card shows.
 const SHOWN_TAIL: usize = 6;
@@ -172,16 +174,62 @@ impl Bot {
         }
         for (id, watch) in &mut self.watches {
             let Some(execution) = self.memory.executions.get(id) else { continue };
-            let Back::Chat { channel, .. } = &execution.request.back else { continue };
-            if watch.due(execution.started) > moment.at || is_quiet(&execution.request) {
+            let tails = self.memory.tails.get(id).map(Vec::as_slice).unwrap_or_default();
+            let told = matches!(execution.request.back, Back::Chat { .. }) && !is_quiet(&execution.request);
+            if !(told || !tails.is_empty()) || watch.due(execution.started) > moment.at {
                 continue;
             }
             watch.refreshed = moment.at;
             watch.changed = false;
-            let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
-            step.effects.push(Effect::Refresh { channel: channel.clone(), of: card_of(id), text });
+            if let (true, Back::Chat { channel, .. }) = (told, &execution.request.back) {
+                let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
+                step.effects.push(Effect::Refresh { channel: channel.clone(), of: card_of(id), text });
+            }
+            if !tails.is_empty() {
+                let text = self.sentences.say(&following_card(execution, watch, moment.at, true));
+                let refresh = |tail: &Tail| Effect::Refresh {
+                    channel: tail.channel.clone(),
+                    of: tail.delivery.clone(),
+                    text: text.clone(),
+                };
+                step.effects.extend(tails.iter().map(refresh));
+            }
         }
         Ok(())
+    }
+
+    /// The newest output of an execution under way; `follows` says whether the post is kept up to date.
+    pub(super) fn following(&self, execution: &Execution, now: Timestamp, follows: bool) -> Card {
+        let none = Watch::new(&[], now);
+        let watch = self.watches.get(&execution.request.id).unwrap_or(&none);
+        following_card(execution, watch, now, follows)
+    }
+
+    /// The last lines of an execution that has ended.
+    pub(super) fn last_lines(&self, execution: &Execution, took: String) -> Card {
+        let outputs = output::outputs(&execution.places(), &execution.outcomes, Detail::Last, &self.sentences);
+        Card::LastLines(LastLines {
+            mark: mark(execution.status),
+            line: shown_line(execution),
+            id: execution.request.id.short().to_owned(),
+            verdict: verdict(execution, &self.sentences),
+            took,
+            error: execution.error.clone().unwrap_or_default(),
+            cut: outputs.attach,
+            outputs,
+        })
+    }
+
+    /// The last texts of the posts that follow an execution.
+    fn last_tails(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
+        let Some(tails) = self.memory.tails.get(&execution.request.id) else { return Vec::new() };
+        let text = self.sentences.say(&self.last_lines(execution, span(execution.elapsed(now))));
+        let last = |tail: &Tail| Delivery {
+            id: DeliveryId::new(format!("{}-end", tail.delivery)),
+            channel: tail.channel.clone(),
+            body: Body::Edit { of: tail.delivery.clone(), text: text.clone() },
+        };
+        tails.iter().map(last).collect()
     }
 
     /// The first text of an execution's post.
@@ -208,6 +256,7 @@ impl Bot {
         execution.apply(moment.at, &fact)?;
         let mut told = self.last_words(&execution, moment.at);
         told.extend(self.notices(&execution));
+        told.extend(self.last_tails(&execution, moment.at));
         for delivery in told {
             self.deliver(step, moment, delivery)?;
         }
@@ -225,7 +274,7 @@ impl Bot {
 
     /// The last text of an execution's post.
     pub(super) fn ended_card(&self, execution: &Execution, took: String) -> Ended {
-        let outputs = output::outputs(&execution.places(), &execution.outcomes, &self.sentences);
+        let outputs = output::outputs(&execution.places(), &execution.outcomes, Detail::Post, &self.sentences);
         Ended {
             mark: mark(execution.status),
             line: shown_line(execution),
@@ -233,8 +282,11 @@ impl Bot {
             verdict: verdict(execution, &self.sentences),
             took,
             error: execution.error.clone().unwrap_or_default(),
-            silent: self.sentences.phrase(&Phrase::NoOutput),
             attached: outputs.attach,
+            attached_here: false,
+            by: String::new(),
+            began: String::new(),
+            part: String::new(),
             outputs,
             remarks: remarks(execution, &self.sentences),
             unknown: execution.status == Status::Unknown && execution.judged.is_none(),
@@ -260,7 +312,8 @@ impl Bot {
         card.remarks.extend(ending.problem);
         card.attached &= !ending.off;
         if ending.bare {
-            card.outputs = Outputs { rows: String::new(), groups: Vec::new(), more: 0, attach: false };
+            card.outputs =
+                Outputs { summary: String::new(), rows: String::new(), groups: Vec::new(), more: 0, attach: false };
         }
         let attach = card.attached;
         let (line, verdict, mark) = (card.line.clone(), card.verdict.clone(), card.mark);
@@ -339,40 +392,55 @@ fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
     [again(true), again(false)].into_iter().flatten().collect()
 }
 
-fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences: &Sentences) -> Card {
-    let failures: Vec<String> = execution
-        .outcomes
-        .iter()
-        .filter(|(_, outcome)| !outcome.exit.succeeded())
-        .map(|(host, outcome)| {
-            format!(
-                "{}: {}",
-                markdown::code(host.as_str()),
-                markdown::escape(&sentences.phrase(&Phrase::Exit(&outcome.exit)))
-            )
-        })
-        .collect();
-    let mut failed: Vec<String> = failures.iter().take(NAMED_FAILURES).cloned().collect();
-    if failures.len() > NAMED_FAILURES {
-        failed.push(format!("and {} more", failures.len() - NAMED_FAILURES));
-    }
+/// The newest lines in a fence, each with its host where there are several; empty when there was no output.
+fn newest(execution: &Execution, watch: &Watch, most: usize) -> String {
     let one_host = execution.places().len() == 1;
     let tail = &watch.progress.tail;
     let tail: Vec<String> = tail
         .iter()
-        .skip(tail.len().saturating_sub(SHOWN_TAIL))
+        .skip(tail.len().saturating_sub(most))
         .map(|line| if one_host { line.text.clone() } else { format!("{}: {}", line.host, line.text) })
         .collect();
+    if tail.is_empty() { String::new() } else { markdown::fence(&tail.join("\n")) }
+}
+
+fn following_card(execution: &Execution, watch: &Watch, now: Timestamp, follows: bool) -> Card {
+    Card::Following(Following {
+        line: shown_line(execution),
+        id: execution.request.id.short().to_owned(),
+        elapsed: span(execution.elapsed(now)),
+        tail: newest(execution, watch, TAIL_LINES),
+        lines: watch.progress.lines,
+        follows,
+    })
+}
+
+/// Those that failed so far, by how: the most frequent way first.
+fn failures(execution: &Execution, sentences: &Sentences) -> Vec<(Vec<Host>, String)> {
+    let mut by_exit: BTreeMap<&Exit, Vec<Host>> = BTreeMap::new();
+    for (host, outcome) in execution.outcomes.iter().filter(|(_, outcome)| !outcome.exit.succeeded()) {
+        by_exit.entry(&outcome.exit).or_default().push(host.clone());
+    }
+    let mut failures: Vec<(Vec<Host>, String)> =
+        by_exit.into_iter().map(|(exit, hosts)| (hosts, sentences.phrase(&Phrase::Exit(exit)))).collect();
+    failures.sort_by_key(|(hosts, _)| Reverse(hosts.len()));
+    failures
+}
+
+fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences: &Sentences) -> Card {
+    let failures = failures(execution, sentences);
+    let part = |(hosts, how): &(Vec<Host>, String)| FailedPart { hosts: shown_names(hosts), how: how.clone() };
     Card::Running(Running {
         line: shown_line(execution),
         id: execution.request.id.short().to_owned(),
         count: execution.request.hosts.len(),
         done: execution.outcomes.len(),
-        failed,
+        failed: failures.iter().take(NAMED_FAILURES).map(part).collect(),
+        failed_more: failures.iter().skip(NAMED_FAILURES).map(|(hosts, _)| hosts.len()).sum(),
         running: shown_hosts(&watch.running.iter().cloned().collect::<Vec<Host>>()),
         waiting: shown_hosts(&watch.waiting.iter().cloned().collect::<Vec<Host>>()),
         elapsed: span(execution.elapsed(now)),
-        tail: if tail.is_empty() { String::new() } else { markdown::fence(&tail.join("\n")) },
+        tail: newest(execution, watch, SHOWN_TAIL),
         lines: watch.progress.lines,
         canceling: execution.status == Status::Canceling,
         restarted: watch.attached,

@@ -17,6 +17,10 @@ pub enum Command {
     List(usize),
     /// `show 5c61ab`
     Show(String),
+    /// `show 5c61ab wn003`, `show 5c61ab failed`
+    ShowPart(String, String),
+    /// `tail 5c61ab`
+    Tail(String),
     /// `cancel 5c61ab`
     Cancel(String),
     /// `rerun 5c61ab`
@@ -43,12 +47,13 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 17] = [
+pub const COMMANDS: [(&str, &str); 18] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
     ("list", "the newest executions; `list 20` for more"),
-    ("show ID", "one execution with all its output"),
+    ("show ID", "one execution with its output; `show ID wn003` for one host, `show ID failed` for what failed"),
+    ("tail ID", "the newest output of an execution, as it comes"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
     ("reload", "read my configuration and the packs again"),
@@ -81,6 +86,8 @@ impl Command {
             ("list", []) => Some(Command::List(10)),
             ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
             ("show", [id]) => execution(id).map(Command::Show),
+            ("show", [id, part @ ..]) => Some(Command::ShowPart(execution(id)?, part.join(" "))),
+            ("tail", [id]) => execution(id).map(Command::Tail),
             ("cancel", [id]) => execution(id).map(Command::Cancel),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
             ("settle", [id, judgement @ ..]) => Some(Command::Settle(execution(id)?, judgement_of(judgement)?)),

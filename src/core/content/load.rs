@@ -12,13 +12,14 @@ use super::glob::covers;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
-use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack};
+use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::spec::{Action, Script};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::{ActionRef, AliasRef};
+use crate::core::message::sentences::Sentences;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -59,9 +60,9 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     let configs = loading.configs(&opened, &configs);
     loading.apply_policies();
     let aliases = loading.join_aliases();
+    let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
     let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let mut catalog = catalog(packs, actions, aliases, &mut diagnostics);
-    catalog.configs = configs;
+    let catalog = Catalog { sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
@@ -88,6 +89,7 @@ fn catalog(
         aliases,
         configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
+        sentences: Sentences::new(),
     }
 }
 

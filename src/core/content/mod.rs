@@ -29,12 +29,14 @@ mod policy;
 mod runner;
 pub(crate) mod scalar;
 mod suggest;
+mod template;
 pub mod yaml;
 
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::id::ActionRef;
+use crate::core::message::sentences::Sentences;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ pub struct Catalog {
     pub configs: BTreeMap<String, Arc<config::PackConfig>>,
     /// The formats of those aliases, ready to be matched.
     pub matcher: Arc<Matcher>,
+    /// What the bot says, the site's own texts among it.
+    pub sentences: Sentences,
 }
 
 /// A pack as its `pack.yaml` says it.

@@ -10,8 +10,30 @@ use serde::Serialize;
 pub enum Card {
     /// An execution under way; edited as it goes.
     Running(Running),
-    /// How an execution ended; the last text of its post.
+    /// How an execution ended; the last text of its post, and the answer to `show`.
     Ended(Ended),
+    /// The newest output of an execution under way; edited as it comes.
+    Following(Following),
+    /// The last lines of an execution that has ended.
+    LastLines(LastLines),
+    /// `show ID HOSTS` named hosts that took no part.
+    NotItsHosts {
+        /// Its short id.
+        id: String,
+        /// What was asked for.
+        asked: String,
+        /// Its hosts, written the short way; empty when it has none.
+        hosts: String,
+    },
+    /// `show ID failed`, and nothing did.
+    NoneFailed {
+        /// Its short id.
+        id: String,
+        /// Its line.
+        line: String,
+        /// How it ended or stands.
+        verdict: String,
+    },
     /// The reply that mentions the one who asked, when it took long or has a file.
     Told(Told),
     /// The reply that asks what became of an execution.
@@ -373,8 +395,10 @@ pub struct Running {
     pub count: usize,
     /// How many have ended.
     pub done: usize,
-    /// Those that failed so far, each with its reason.
-    pub failed: Vec<String>,
+    /// Those that failed so far, the same reason once.
+    pub failed: Vec<FailedPart>,
+    /// How many more hosts failed than those.
+    pub failed_more: usize,
     /// Those that run, written the short way.
     pub running: String,
     /// Those not connected yet, written the short way.
@@ -412,10 +436,16 @@ pub struct Ended {
     pub error: String,
     /// What the hosts wrote.
     pub outputs: Outputs,
-    /// What is said of a command that wrote nothing.
-    pub silent: String,
     /// The whole output is attached to a reply.
     pub attached: bool,
+    /// The whole output is attached to this very post.
+    pub attached_here: bool,
+    /// Who asked for it; empty in the execution's own post, which stands below the question.
+    pub by: String,
+    /// When it began, by the clock of the one who wants to know; empty in the execution's own post.
+    pub began: String,
+    /// The part of its hosts that is shown, written the short way; empty when it is all of them.
+    pub part: String,
     /// What else is to be known, a sentence each.
     pub remarks: Vec<String>,
     /// Nobody knows whether it ran to its end.
@@ -439,6 +469,53 @@ pub struct Lacks {
     pub thread: bool,
     /// For how long.
     pub time: String,
+}
+
+/// Hosts that failed the same way while others go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedPart {
+    /// The hosts, written the short way.
+    pub hosts: String,
+    /// Why.
+    pub how: String,
+}
+
+/// See [`Card::Following`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Following {
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// Time since the start.
+    pub elapsed: String,
+    /// The newest output in a fence; empty when there was none.
+    pub tail: String,
+    /// Lines so far.
+    pub lines: u64,
+    /// Whether the post is kept up to date; it is not when too many others are.
+    pub follows: bool,
+}
+
+/// See [`Card::LastLines`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastLines {
+    /// The emoji that says it at a glance.
+    pub mark: &'static str,
+    /// What was asked for, as inline code.
+    pub line: String,
+    /// The short id.
+    pub id: String,
+    /// How it ended.
+    pub verdict: String,
+    /// How long it took.
+    pub took: String,
+    /// What went wrong with the run as a whole; empty otherwise.
+    pub error: String,
+    /// The ends of what the hosts wrote.
+    pub outputs: Outputs,
+    /// There is more than these lines.
+    pub cut: bool,
 }
 
 /// See [`Card::Told`].
@@ -586,8 +663,10 @@ pub struct ListRow {
     pub line: String,
     /// Who asked.
     pub who: String,
-    /// How long ago it started.
+    /// How long ago it started; empty when that was more than an hour.
     pub ago: String,
+    /// When it started, by the clock of the one who wants to know.
+    pub at: String,
     /// How it ended or stands.
     pub verdict: String,
 }
@@ -598,6 +677,10 @@ impl Card {
         match self {
             Card::Running(_) => "running",
             Card::Ended(_) => "ended",
+            Card::Following(_) => "following",
+            Card::LastLines(_) => "last_lines",
+            Card::NotItsHosts { .. } => "not_its_hosts",
+            Card::NoneFailed { .. } => "none_failed",
             Card::Told(_) => "told",
             Card::Question(_) => "question",
             Card::Settled { .. } => "settled",

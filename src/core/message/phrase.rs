@@ -31,6 +31,61 @@ pub enum Phrase<'a> {
     },
     /// A command wrote nothing.
     NoOutput,
+    /// How many hosts said the same and how many did not.
+    Summary {
+        /// Those that most are.
+        same: usize,
+        /// Those that succeeded and said something else.
+        differ: usize,
+        /// Those that did not do what was asked.
+        failed: usize,
+    },
+    /// How an output differs from what most hosts said.
+    Like {
+        /// How many said that.
+        count: usize,
+        /// `but`: these lines read otherwise; `more`: it has more after this line; `without`: it lacks these.
+        how: &'static str,
+        /// Numbers of lines.
+        lines: String,
+        /// There are several.
+        several: bool,
+    },
+    /// What stands above standard error where both streams are shown.
+    StandardError,
+    /// What stands above the output of a group of hosts in a file.
+    FileHeading {
+        /// The hosts, written the short way.
+        hosts: String,
+        /// How it ended there; empty when it succeeded.
+        how: String,
+    },
+    /// What a file says where output was thrown away while it came.
+    NotKept {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// What a file says where its middle is left out.
+    FileGap {
+        /// How much, written for people.
+        size: String,
+        /// The longest file, written for people.
+        limit: String,
+    },
+    /// The remark below a text that the chat server does not take whole.
+    Cut {
+        /// Where the rest is: `thread`, `file`, `end` (it comes with the end of what is under way), or `lost`.
+        rest: &'static str,
+    },
+    /// The text that goes with a file which has what an edit could not hold.
+    WholeText,
+    /// The remark about a file that could not be attached.
+    FileMissing {
+        /// Its name.
+        name: String,
+        /// `unreadable` in the store, `refused` by the chat server, `many` on one post, or `late`: not taken in time.
+        why: &'static str,
+    },
     /// Why the hosts of an execution cannot be asked after a restart.
     NoWay {
         /// Names of parameters that would be needed and were not kept.
@@ -168,6 +223,15 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::NoOutput => "no_output",
+            Phrase::Summary { .. } => "summary",
+            Phrase::Like { .. } => "like",
+            Phrase::StandardError => "standard_error",
+            Phrase::FileHeading { .. } => "file_heading",
+            Phrase::NotKept { .. } => "not_kept",
+            Phrase::FileGap { .. } => "file_gap",
+            Phrase::Cut { .. } => "cut",
+            Phrase::WholeText => "whole_text",
+            Phrase::FileMissing { .. } => "file_missing",
             Phrase::NoWay { .. } => "no_way",
             Phrase::LostTwice { .. } => "lost_twice",
             Phrase::Again { .. } => "again",

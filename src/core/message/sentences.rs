@@ -1,13 +1,19 @@
 //! The templates and the words they may use.
 //!
 //! `{{value}}` is escaped for Markdown; `{{{value}}}` is for what this folder has made itself (fences, inline code, mentions). Helpers:
-//! `{{code value}}` inline code, `{{plural count "host" "hosts"}}`.
+//! `{{code value}}` inline code, `{{plural count "host" "hosts"}}`. Partials of `templates/partials/` are joined in with `{{> outputs}}`.
+//!
+//! A site can put its own text in the place of each template. **A text of the site's that fails is not said**: what came with the program
+//! speaks instead, so that nobody is left without an answer.
 
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use handlebars::{Handlebars, RenderErrorReason};
+use serde::Serialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 /// A longer piece of inline code is cut: what somebody wrote is repeated to be recognised, not to be read.
 const LONGEST_CODE: usize = 300;
@@ -46,6 +52,10 @@ fn code(
 pub const TEMPLATES: &[(&str, &str)] = &[
     ("running", include_str!("../../../templates/running.hbs")),
     ("ended", include_str!("../../../templates/ended.hbs")),
+    ("following", include_str!("../../../templates/following.hbs")),
+    ("last_lines", include_str!("../../../templates/last_lines.hbs")),
+    ("not_its_hosts", include_str!("../../../templates/not_its_hosts.hbs")),
+    ("none_failed", include_str!("../../../templates/none_failed.hbs")),
     ("told", include_str!("../../../templates/told.hbs")),
     ("question", include_str!("../../../templates/question.hbs")),
     ("settled", include_str!("../../../templates/settled.hbs")),
@@ -110,6 +120,15 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
     ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
+    ("summary", include_str!("../../../templates/phrases/summary.hbs")),
+    ("like", include_str!("../../../templates/phrases/like.hbs")),
+    ("standard_error", include_str!("../../../templates/phrases/standard_error.hbs")),
+    ("file_heading", include_str!("../../../templates/phrases/file_heading.hbs")),
+    ("not_kept", include_str!("../../../templates/phrases/not_kept.hbs")),
+    ("file_gap", include_str!("../../../templates/phrases/file_gap.hbs")),
+    ("cut", include_str!("../../../templates/phrases/cut.hbs")),
+    ("whole_text", include_str!("../../../templates/phrases/whole_text.hbs")),
+    ("file_missing", include_str!("../../../templates/phrases/file_missing.hbs")),
     ("no_way", include_str!("../../../templates/phrases/no_way.hbs")),
     ("lost_twice", include_str!("../../../templates/phrases/lost_twice.hbs")),
     ("again", include_str!("../../../templates/phrases/again.hbs")),
@@ -130,56 +149,144 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("set_aside", include_str!("../../../templates/phrases/set_aside.hbs")),
 ];
 
-/// The bot's voice.
-#[derive(Debug)]
-pub struct Sentences {
+/// Name and text of every piece that templates have in common, as they are in `templates/partials/`.
+pub const PARTIALS: &[(&str, &str)] = &[("outputs", include_str!("../../../templates/partials/outputs.hbs"))];
+
+/// The sentences that come with the program.
+static BUILT_IN: LazyLock<Voice> = LazyLock::new(|| {
+    let mut voice = Voice::silent();
+    for (kind, known) in [(Kind::Card, TEMPLATES), (Kind::Phrase, PHRASES), (Kind::Partial, PARTIALS)] {
+        for (name, text) in known {
+            voice.learn(kind, name, text).expect("a test renders every template that is compiled in");
+        }
+    }
+    voice
+});
+
+/// What a template is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A post.
+    Card,
+    /// A piece of a sentence, plain text.
+    Phrase,
+    /// A piece of a post.
+    Partial,
+}
+
+/// One set of templates.
+#[derive(Debug, Clone)]
+pub(super) struct Voice {
     cards: Handlebars<'static>,
     phrases: Handlebars<'static>,
 }
 
-impl Default for Sentences {
-    fn default() -> Self {
-        Self::new()
+impl Voice {
+    fn silent() -> Self {
+        let mut cards = Handlebars::new();
+        cards.register_escape_fn(markdown::escape);
+        cards.register_helper("code", Box::new(code));
+        let mut phrases = Handlebars::new();
+        phrases.register_escape_fn(handlebars::no_escape);
+        for registry in [&mut cards, &mut phrases] {
+            registry.set_strict_mode(true);
+            registry.register_helper("plural", Box::new(plural));
+        }
+        Self { cards, phrases }
     }
+
+    /// The voice that comes with the program, to be changed.
+    pub(super) fn built_in() -> Self {
+        BUILT_IN.clone()
+    }
+
+    /// Takes a template, in the place of one of its name if there is one.
+    pub(super) fn learn(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), handlebars::TemplateError> {
+        match kind {
+            Kind::Card => self.cards.register_template_string(name, text),
+            Kind::Phrase => self.phrases.register_template_string(name, text),
+            Kind::Partial => self.cards.register_partial(name, text),
+        }
+    }
+
+    /// The text of a template with this data.
+    pub(super) fn render(
+        &self,
+        kind: Kind,
+        name: &str,
+        data: &impl Serialize,
+    ) -> Result<String, handlebars::RenderError> {
+        let registry = match kind {
+            Kind::Phrase => &self.phrases,
+            Kind::Card | Kind::Partial => &self.cards,
+        };
+        Ok(registry.render(name, data)?.trim().to_owned())
+    }
+}
+
+/// The bot's voice: what came with the program, and what the site says otherwise. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Sentences {
+    /// All templates, the site's among them; absent where the site has none.
+    own: Option<Arc<Voice>>,
 }
 
 impl Sentences {
     /// The sentences that come with the program.
     pub fn new() -> Self {
-        let mut cards = registry(TEMPLATES);
-        cards.register_escape_fn(markdown::escape);
-        cards.register_helper("code", Box::new(code));
-        let mut phrases = registry(PHRASES);
-        phrases.register_escape_fn(handlebars::no_escape);
-        Self { cards, phrases }
+        Self::default()
+    }
+
+    /// The same with the site's texts in their places: `ended`, `phrases/verdict`, `partials/outputs` and so on, each sound by itself
+    /// ([`super::overrides`] looks at them).
+    pub(super) fn speaking(texts: &BTreeMap<String, String>) -> Self {
+        let mut voice = Voice::built_in();
+        let mut changed = false;
+        for (name, text) in texts {
+            let known = place(name).is_some_and(|(kind, name, _)| voice.learn(kind, name, text).is_ok());
+            changed |= known;
+        }
+        Self { own: changed.then(|| Arc::new(voice)) }
     }
 
     /// Says a phrase, as plain text on one line.
     pub fn phrase(&self, phrase: &Phrase<'_>) -> String {
-        match self.phrases.render(phrase.template(), phrase) {
-            Ok(text) => text.trim().to_owned(),
-            Err(problem) => format!("(the template phrases/{} is broken: {problem})", phrase.template()),
-        }
+        self.render(Kind::Phrase, phrase.template(), phrase)
+            .unwrap_or_else(|problem| format!("(the template phrases/{} is broken: {problem})", phrase.template()))
     }
 
     /// Says a card. A template that fails says so by its name instead of leaving somebody without an answer.
     pub fn say(&self, card: &Card) -> String {
-        match self.cards.render(card.template(), card) {
-            Ok(text) => text.trim().to_owned(),
-            Err(problem) => {
-                let problem = markdown::code(&problem.to_string());
-                format!("I have something to say but its template `{}` is broken: {problem}", card.template())
-            }
-        }
+        self.render(Kind::Card, card.template(), card).unwrap_or_else(|problem| {
+            let problem = markdown::code(&problem.to_string());
+            format!("I have something to say but its template `{}` is broken: {problem}", card.template())
+        })
+    }
+
+    fn render(&self, kind: Kind, name: &str, data: &impl Serialize) -> Result<String, handlebars::RenderError> {
+        // A phrase may be empty on purpose, a post never.
+        let fits = |text: &String| kind == Kind::Phrase || !text.is_empty();
+        let own = self.own.as_ref().and_then(|own| own.render(kind, name, data).ok()).filter(fits);
+        own.map_or_else(|| BUILT_IN.render(kind, name, data), Ok)
     }
 }
 
-fn registry(templates: &[(&str, &str)]) -> Handlebars<'static> {
-    let mut registry = Handlebars::new();
-    registry.set_strict_mode(true);
-    registry.register_helper("plural", Box::new(plural));
-    for (name, text) in templates {
-        registry.register_template_string(name, text).expect("a test renders every template that is compiled in");
-    }
-    registry
+/// What a site's template of this name stands for, its name there and the text that came with the program.
+pub(super) fn place(name: &str) -> Option<(Kind, &str, &'static str)> {
+    let (kind, name, known) = match name.split_once('/') {
+        None => (Kind::Card, name, TEMPLATES),
+        Some(("phrases", name)) => (Kind::Phrase, name, PHRASES),
+        Some(("partials", name)) => (Kind::Partial, name, PARTIALS),
+        Some(_) => return None,
+    };
+    let (_, text) = known.iter().find(|(known, _)| *known == name)?;
+    Some((kind, name, text))
+}
+
+/// The names of all templates, as a site names its own.
+pub fn names() -> impl Iterator<Item = String> {
+    let cards = TEMPLATES.iter().map(|(name, _)| (*name).to_owned());
+    let phrases = PHRASES.iter().map(|(name, _)| format!("phrases/{name}"));
+    let partials = PARTIALS.iter().map(|(name, _)| format!("partials/{name}"));
+    cards.chain(phrases).chain(partials)
 }

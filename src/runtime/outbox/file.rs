@@ -1,6 +1,9 @@
 //! A file put together from its parts, in bounded memory.
 
 use crate::core::effect::{Upload, UploadPart};
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
+use crate::core::message::span::size;
 use crate::runtime::ports::{Blobs, StoreError};
 use std::collections::VecDeque;
 
@@ -8,7 +11,12 @@ use std::collections::VecDeque;
 const PIECE: usize = 256 << 10;
 
 /// The file, or its beginning and its end with a remark between them.
-pub(crate) async fn assemble(blobs: &dyn Blobs, upload: &Upload, limit: usize) -> Result<Vec<u8>, StoreError> {
+pub(crate) async fn assemble(
+    blobs: &dyn Blobs,
+    upload: &Upload,
+    limit: usize,
+    sentences: &Sentences,
+) -> Result<Vec<u8>, StoreError> {
     let mut file = Ends { head: Vec::new(), tail: VecDeque::new(), half: (limit / 2).max(1), left_out: 0 };
     for part in &upload.parts {
         match part {
@@ -26,7 +34,11 @@ pub(crate) async fn assemble(blobs: &dyn Blobs, upload: &Upload, limit: usize) -
             }
         }
     }
-    Ok(file.finish())
+    let gap = |left_out| {
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        sentences.phrase(&Phrase::FileGap { size: size(left_out), limit: size(limit) })
+    };
+    Ok(file.finish(gap))
 }
 
 struct Ends {
@@ -46,10 +58,11 @@ impl Ends {
         self.left_out += surplus as u64;
     }
 
-    fn finish(self) -> Vec<u8> {
+    /// The file; `gap` says what is left out.
+    fn finish(self, gap: impl Fn(u64) -> String) -> Vec<u8> {
         let mut file = self.head;
         if self.left_out > 0 {
-            file.extend_from_slice(format!("\n\n[... {} bytes left out here ...]\n\n", self.left_out).as_bytes());
+            file.extend_from_slice(format!("\n\n[... {} ...]\n\n", gap(self.left_out)).as_bytes());
         }
         file.extend(self.tail);
         file

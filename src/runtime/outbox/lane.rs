@@ -1,11 +1,12 @@
 //! One channel's order: deliveries first, as they were promised; refreshes when nothing is promised; reactions beside both.
 
 use super::ledger::Standing;
-use super::text::fit;
+use super::text::{fit, remark};
 use super::{Delay, Outbox, dependency, lock};
 use crate::core::effect::{Body, Delivery};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
+use crate::core::message::phrase::Phrase;
 use crate::runtime::ports::ChatError;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -273,7 +274,10 @@ async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
         lane.shown(of, outbox.options.refresh_every, None);
         return;
     };
-    let result = outbox.chat.edit(&post, &fit(&text, outbox.max_post(), "_The rest follows at the end._")).await;
+    let result = outbox
+        .chat
+        .edit(&post, &fit(&text, outbox.max_post(), &remark(&outbox.sentences(), Phrase::Cut { rest: "end" })))
+        .await;
     outbox.note(&result);
     match result {
         Ok(()) => lane.shown(of, outbox.options.refresh_every, None),

@@ -35,6 +35,7 @@ mod text;
 use crate::core::effect::{Body, Delivery};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
+use crate::core::message::sentences::Sentences;
 use crate::runtime::ports::{Blobs, Chat, ChatError};
 use bucket::Bucket;
 use lane::{Lane, Promised, Reaction};
@@ -115,6 +116,7 @@ pub struct Outbox {
     counts: Mutex<OutboxCounts>,
     max_post: AtomicUsize,
     instance: Mutex<Option<String>>,
+    sentences: Mutex<Sentences>,
     finished: Notify,
     stop: CancellationToken,
 }
@@ -143,6 +145,7 @@ impl Outbox {
             counts: Mutex::default(),
             max_post: AtomicUsize::new(options.max_post),
             instance: Mutex::default(),
+            sentences: Mutex::default(),
             finished: Notify::new(),
             stop: CancellationToken::new(),
         }))
@@ -154,6 +157,10 @@ impl Outbox {
 
     fn instance(&self) -> Option<String> {
         lock(&self.instance).clone()
+    }
+
+    fn sentences(&self) -> Sentences {
+        lock(&self.sentences).clone()
     }
 
     /// Notes how a call went, and whether the server wants a pause from everybody.
@@ -185,6 +192,11 @@ impl OutboxHandle {
     /// Puts this name on every post that is made from now on.
     pub fn set_instance(&self, name: &str) {
         *lock(&self.0.instance) = Some(name.to_owned());
+    }
+
+    /// The remarks on what is cut or missing are said in this voice from now on.
+    pub fn set_sentences(&self, sentences: Sentences) {
+        *lock(&self.0.sentences) = sentences;
     }
 
     /// Takes over what was intended and not noted as sent, in the order of its intention and each with how long ago that was, and which posts

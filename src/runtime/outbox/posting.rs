@@ -3,12 +3,14 @@
 use super::file::assemble;
 use super::lane::{Lane, Promised, Queued};
 use super::ledger::Standing;
-use super::text::{fit, is_longer};
+use super::text::{fit, is_longer, remark};
 use super::{Delay, Outbox};
 use crate::core::effect::{Body, Thread, Upload, UploadPart};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
 use crate::core::message::attachment::Attachment;
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
 use crate::runtime::ports::{ChatError, NewPost};
 use std::time::Duration;
 
@@ -181,13 +183,14 @@ impl Outbox {
         loop {
             self.bucket.take().await;
             let result =
-                self.chat.edit(post, &fit(text, max, "_Cut here. The whole text is in the thread, as a file._")).await;
+                self.chat.edit(post, &fit(text, max, &remark(&self.sentences(), Phrase::Cut { rest: "thread" }))).await;
             self.note(&result);
             let (thread, why) = match result {
                 Ok(()) if is_longer(text, max) => {
                     // An edit cannot bring a file.
                     let id = DeliveryId::new(format!("{id}.rest"));
-                    let whole = Making::new(&id, channel, Some(post.clone()), "The whole text:", max, promised, look);
+                    let said = self.sentences().phrase(&Phrase::WholeText);
+                    let whole = Making::new(&id, channel, Some(post.clone()), &said, max, promised, look);
                     if let DeliveryOutcome::Refused { why } = self.make(whole.with(&[whole_text(text)])).await {
                         tracing::error!(delivery = %id, why, "the whole of a text that was cut could not be said");
                     }
@@ -234,7 +237,7 @@ impl Outbox {
                     Looked::Refused(why) => return DeliveryOutcome::Refused { why },
                 }
             }
-            if is_longer(&making.said(false), making.max) {
+            if is_longer(&making.said(false, &self.sentences()), making.max) {
                 making.attach_whole();
             }
             tries += 1;
@@ -242,7 +245,7 @@ impl Outbox {
                 continue;
             }
             self.bucket.take().await;
-            let made = self.chat.create(&making.post(self.instance())).await;
+            let made = self.chat.create(&making.post(self.instance(), &self.sentences())).await;
             self.note(&made);
             match made {
                 Ok(post) => return DeliveryOutcome::Sent { post },
@@ -267,11 +270,11 @@ impl Outbox {
             if !matches!(file.state, Attached::NotYet) {
                 continue;
             }
-            let content = match assemble(&*self.blobs, &file.upload, self.options.file_limit).await {
+            let content = match assemble(&*self.blobs, &file.upload, self.options.file_limit, &self.sentences()).await {
                 Ok(content) => content,
                 Err(problem) => {
                     tracing::error!(delivery = %making.id, %problem, "a file for chat cannot be read");
-                    file.state = Attached::Failed("it could not be read from the store");
+                    file.state = Attached::Failed("unreadable");
                     continue;
                 }
             };
@@ -282,7 +285,7 @@ impl Outbox {
                 Ok(stored) => file.state = Attached::Stored(stored),
                 Err(ChatError::Refused { why } | ChatError::Unknown { why }) => {
                     tracing::error!(delivery = %making.id, why, "the chat server does not take a file");
-                    file.state = Attached::Failed("the chat server does not take it");
+                    file.state = Attached::Failed("refused");
                 }
                 Err(ChatError::Later { after, .. }) if tries < UPLOAD_TRIES => {
                     delay.wait(after).await;
@@ -333,7 +336,7 @@ impl<'a> Making<'a> {
 
     fn with(mut self, files: &[Upload]) -> Self {
         let state = |at: usize| {
-            if at < FILES_A_POST { Attached::NotYet } else { Attached::Failed("a post takes no more files") }
+            if at < FILES_A_POST { Attached::NotYet } else { Attached::Failed("many") }
         };
         let files = files.iter().enumerate().map(|(at, upload)| File {
             upload: upload.clone(),
@@ -350,43 +353,41 @@ impl<'a> Making<'a> {
             return;
         }
         if let Some(last) = self.files.get_mut(FILES_A_POST - 1) {
-            last.state = Attached::Failed("a post takes no more files");
+            last.state = Attached::Failed("many");
         }
         self.files.push(File { upload: whole_text(self.text), state: Attached::NotYet, whole: true });
     }
 
     /// The text with a word on every file that is missing; on those that may still be stored only if `now`.
-    fn said(&self, now: bool) -> String {
+    fn said(&self, now: bool, sentences: &Sentences) -> String {
         let mut said = self.text.to_owned();
         said.push_str(&self.spelt);
         for file in &self.files {
             let why = match &file.state {
                 Attached::Stored(_) => continue,
                 Attached::NotYet if !now => continue,
-                Attached::NotYet => "the chat server did not take it",
+                Attached::NotYet => "late",
                 Attached::Failed(why) => why,
             };
             let name = file.upload.name.replace(['`', '\n'], "'");
-            said.push_str(&format!("\n\n_The file_ `{name}` _is not attached: {why}._"));
+            said.push_str("\n\n");
+            said.push_str(&remark(sentences, Phrase::FileMissing { name, why }));
         }
         said
     }
 
-    fn post(&self, instance: Option<String>) -> NewPost {
+    fn post(&self, instance: Option<String>, sentences: &Sentences) -> NewPost {
         let stored = |file: &File| match &file.state {
             Attached::Stored(id) => Some(id.clone()),
             Attached::NotYet | Attached::Failed(_) => None,
         };
         let whole = self.files.iter().find(|file| file.whole).and_then(stored);
-        let remark = match whole {
-            Some(_) => "_Cut here. The whole text is in the attached file._",
-            None => "_Cut here: the message is longer than the chat server takes, and the rest could not be attached._",
-        };
+        let rest = if whole.is_some() { "file" } else { "lost" };
         NewPost {
             key: self.id.clone(),
             channel: self.channel.clone(),
             root: self.root.clone(),
-            text: fit(&self.said(true), self.max, remark),
+            text: fit(&self.said(true, sentences), self.max, &remark(sentences, Phrase::Cut { rest })),
             files: self.files.iter().filter_map(stored).collect(),
             attachments: self.attachments.clone(),
             instance,
@@ -406,7 +407,7 @@ impl<'a> Making<'a> {
         } else if self.files.iter().any(|file| matches!(file.state, Attached::Stored(_))) && why.contains("file") {
             tracing::warn!(delivery = %self.id, why, "the message goes without its files");
             for file in &mut self.files {
-                file.state = Attached::Failed("the chat server does not take it");
+                file.state = Attached::Failed("refused");
             }
         } else {
             return Err(why);

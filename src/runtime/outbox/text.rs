@@ -1,4 +1,24 @@
-//! A text cut to what the server takes.
+//! A text cut to what the server takes, and the remarks on it.
+
+use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
+
+/// A remark of the bot on its own text: in italics, but for what it quotes.
+pub(crate) fn remark(sentences: &Sentences, phrase: Phrase<'_>) -> String {
+    let mut remark = String::new();
+    for (place, piece) in sentences.phrase(&phrase).split('`').enumerate() {
+        let words = piece.trim();
+        if place % 2 == 1 {
+            remark.push_str(&markdown::code(piece));
+        } else if !words.is_empty() {
+            let (before, after) = (piece.starts_with(' '), piece.ends_with(' '));
+            let blank = |wanted| if wanted { " " } else { "" };
+            remark.push_str(&format!("{}_{}_{}", blank(before), markdown::escape(words), blank(after)));
+        }
+    }
+    remark
+}
 
 /// The text if it is short enough; otherwise its beginning, open code blocks closed, and `remark` below. Lengths count characters, as
 /// the server does.

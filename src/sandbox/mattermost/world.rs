@@ -130,6 +130,7 @@ impl World {
             roles: "system_user".into(),
             password: password.map(str::to_owned),
             delete_at: 0,
+            timezone: Default::default(),
             status: "offline".into(),
             status_manual: false,
             failed_attempts: 0,
