@@ -54,7 +54,12 @@ pub fn execution_list(executions: &[Value], now: Timestamp) -> String {
         })
     };
     let rows: Vec<_> = executions.iter().map(row).collect();
-    let widths: Vec<_> = COLUMNS
+    table(&COLUMNS, &rows)
+}
+
+/// Rows in a frame, as StackStorm's client draws it.
+pub(crate) fn table<const N: usize>(columns: &[&str; N], rows: &[[String; N]]) -> String {
+    let widths: Vec<_> = columns
         .iter()
         .enumerate()
         .map(|(column, name)| rows.iter().map(|row| row[column].width()).fold(name.width(), usize::max))
@@ -67,7 +72,7 @@ pub fn execution_list(executions: &[Value], now: Timestamp) -> String {
         });
         cells.collect::<String>() + "|"
     };
-    let mut lines = vec![rule.clone(), line(&COLUMNS), rule.clone()];
+    let mut lines = vec![rule.clone(), line(columns), rule.clone()];
     lines.extend(rows.iter().map(|row| line(&row.each_ref().map(String::as_str))));
     lines.push(rule);
     lines.join("\n")

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) control_socket: Text,
     pub(super) grace: Seconds,
     pub(super) packs: Texts,
+    pub(super) poll: Seconds,
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
@@ -119,6 +120,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     }
     if let Some(content) = root.section("content") {
         file.packs = content.strings("packs");
+        file.poll = content.seconds("poll", 0..3601);
         content.close();
     }
     if let Some(section) = root.section("ssh") {

@@ -44,6 +44,9 @@ impl Judge<'_, '_, '_> {
         if let Some(packs) = file.packs {
             config.content.packs = self.packs(&packs);
         }
+        if let Some(poll) = file.poll {
+            config.content.poll = poll.value;
+        }
         self.ssh(&mut config.ssh, file.ssh);
         config.local.run_as = file.run_as.as_ref().and_then(|spot| self.account(spot));
         if let Some(limit) = file.local_output_limit {

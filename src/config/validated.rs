@@ -116,6 +116,8 @@ pub struct Serve {
 pub struct Content {
     /// Directories of packs.
     pub packs: Vec<PathBuf>,
+    /// How often it is looked whether their files have changed, beside the system's events; never when this is no time.
+    pub poll: Duration,
 }
 
 /// `[ssh]`
@@ -247,7 +249,7 @@ impl Config {
             store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             serve: Serve { grace: GRACE },
-            content: Content { packs: vec![pack.to_owned()] },
+            content: Content { packs: vec![pack.to_owned()], poll: POLL },
             ssh: Ssh {
                 config_file: None,
                 known_hosts: HostKeys::Strict,
@@ -285,6 +287,9 @@ impl Config {
 
 /// How long running executions may go on after a stop, unless said otherwise. The time that systemd gives a service is longer.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How often packs on a file system without events are looked at.
+const POLL: Duration = Duration::from_secs(10);
 
 /// What a Mattermost server that limits calls lets through, with its usual settings.
 pub(super) const CALLS_PER_SECOND: u32 = 10;

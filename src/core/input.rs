@@ -8,7 +8,7 @@ use crate::core::content::diagnostic::Diagnostic;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
-use crate::core::vitals::{Reload, Vitals};
+use crate::core::vitals::{PackChange, Reload, Vitals};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,6 +93,8 @@ pub enum Input {
         /// What came of it.
         reload: Reload,
     },
+    /// Files of packs have changed and have been left alone for a while; what is in force of them has come before this.
+    PacksChanged(PackChange),
     /// The store could not answer a [`crate::core::effect::Effect::Find`].
     LookUpFailed {
         /// The ticket that went with the question.

@@ -15,6 +15,7 @@ mod execution;
 mod fire;
 mod fuzz_corpus;
 mod host;
+mod live_content;
 mod local;
 mod mattermost;
 mod messages;

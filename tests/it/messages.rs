@@ -4,8 +4,8 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, Question, Running, StatusPart, StillRunning, Told,
-    UnreadPart,
+    BrokenFile, Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, PackRow, Question, Running, StatusPart,
+    StillRunning, Told, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -443,6 +443,60 @@ fn cards() -> Vec<(&'static str, Card)> {
                 running: 0,
                 waiting: 0,
                 frozen: "a storm is on the way".into(),
+            },
+        ),
+        (
+            "files of packs with mistakes, and without them again",
+            Card::PacksChanged {
+                broken: vec![
+                    BrokenFile {
+                        file: "aliases/uptime.yaml".into(),
+                        kept: true,
+                        problems: vec![
+                            "aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into(),
+                            "aliases/uptime.yaml:4: enabled: must be true or false, not `*perhaps*`".into(),
+                        ],
+                        more: 3,
+                    },
+                    BrokenFile {
+                        file: "actions/new.yaml".into(),
+                        kept: false,
+                        problems: vec!["actions/new.yaml: the file is empty".into()],
+                        more: 0,
+                    },
+                ],
+                more: 2,
+                mended: vec!["aliases/reboot.yaml".into(), "actions/odd`name.yaml".into()],
+                gone: vec!["policies/old.yaml".into()],
+            },
+        ),
+        (
+            "a file without mistakes again",
+            Card::PacksChanged { broken: vec![], more: 0, mended: vec!["aliases/x.yaml".into()], gone: vec![] },
+        ),
+        (
+            "the packs, for an administrator",
+            Card::Packs {
+                packs: vec![
+                    PackRow {
+                        name: "core".into(),
+                        version: "1.0.0".into(),
+                        actions: 12,
+                        aliases: 0,
+                        policies: 0,
+                        problems: 0,
+                    },
+                    PackRow {
+                        name: "site".into(),
+                        version: "2.1|*x*".into(),
+                        actions: 30,
+                        aliases: 28,
+                        policies: 2,
+                        problems: 11,
+                    },
+                ],
+                problems: vec!["aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into()],
+                more: 10,
             },
         ),
         ("a look-up that failed", Card::LookUpFailed { why: "cannot read log/1.facts: I/O error".into() }),

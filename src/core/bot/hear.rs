@@ -280,6 +280,10 @@ impl Bot {
                 let card = self.status_card(moment.at);
                 self.say(step, moment, &speaker.back, &card)
             }
+            Some(Command::Packs) => {
+                let card = self.packs(&speaker.rights);
+                self.say(step, moment, &speaker.back, &card)
+            }
             Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
             Some(Command::List(most)) => {
                 let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };

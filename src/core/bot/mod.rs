@@ -12,6 +12,7 @@
 //! - [`mod@recover`]: the process has started again;
 //! - [`mod@health`]: which part of the path does not work, since when, and what to do;
 //! - [`mod@reload`]: configuration and packs were read again;
+//! - [`mod@packs`]: what is wrong with the packs' files is told, once;
 //! - [`mod@farewell`]: the process is being stopped.
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
@@ -26,6 +27,7 @@ mod freeze;
 mod health;
 mod hear;
 mod listen;
+mod packs;
 mod recover;
 mod reload;
 mod settle;
@@ -67,6 +69,8 @@ pub struct Bot {
     settings: Arc<Settings>,
     catalog: Arc<Catalog>,
     problems: Arc<Vec<Diagnostic>>,
+    /// What the admin channel knows of it.
+    told: packs::Told,
     inventory: Arc<Inventory>,
     directory: Directory,
     connection: Connection,
@@ -139,6 +143,7 @@ impl Bot {
             settings,
             catalog: Arc::default(),
             problems: Arc::default(),
+            told: packs::Told::default(),
             inventory: Arc::default(),
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
@@ -228,6 +233,7 @@ impl Bot {
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
             Input::Vitals(vitals) => self.vitals = vitals,
+            Input::PacksChanged(change) => self.packs_changed(&mut step, &mut moment, &change)?,
             Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
             Input::Stop => self.stop(&mut step, &mut moment)?,
             Input::GraceOver => self.leave(&mut step, &mut moment)?,
@@ -326,6 +332,7 @@ impl Bot {
             return Ok(());
         }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
+        self.told = packs::Told::of(&self.problems);
         let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
         let card = Card::Started {
             version: VERSION.to_owned(),

@@ -21,6 +21,8 @@ pub enum Command {
     Rerun(String),
     /// `reload`, for administrators
     Reload,
+    /// `pack list`
+    Packs,
     /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
     Settle(String, Judgement),
     /// `freeze storm on the way`
@@ -35,7 +37,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 11] = [
+pub const COMMANDS: [(&str, &str); 12] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -43,6 +45,7 @@ pub const COMMANDS: [(&str, &str); 11] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
@@ -64,6 +67,8 @@ impl Command {
             ("whoami", []) => Some(Command::WhoAmI),
             ("status", []) => Some(Command::Status),
             ("reload", []) => Some(Command::Reload),
+            ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
+            ("packs", []) => Some(Command::Packs),
             ("list", []) => Some(Command::List(10)),
             ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
             ("show", [id]) => execution(id).map(Command::Show),

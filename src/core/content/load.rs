@@ -8,6 +8,7 @@ use super::alias::{self, AliasFile};
 use super::diagnostic::{Diagnostic, Severity};
 use super::fields::Report;
 use super::glob::covers;
+pub use super::parsed::Parsed;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
@@ -34,6 +35,11 @@ pub struct Loaded {
 
 /// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
 pub fn load(sources: &[PackSource]) -> Loaded {
+    load_again(sources, &mut Parsed::default())
+}
+
+/// The same, where files that have been read before are not parsed again.
+pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let core = builtin::core();
     let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
     let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
@@ -48,7 +54,7 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     }
     for (reference, source) in &opened {
         for file in &source.files {
-            loading.file(reference, file);
+            loading.file(reference, file, parsed);
         }
     }
     loading.apply_policies();
@@ -204,6 +210,7 @@ impl Loading {
                 }
                 None => {
                     let reference = pack.reference.clone();
+                    let pack = Pack { directory: source.shown.clone(), ..pack };
                     self.packs.insert(reference.clone(), Opened { pack, shown: source.shown.clone() });
                     Opening::As(reference)
                 }
@@ -230,7 +237,7 @@ impl Loading {
         }
     }
 
-    fn file(&mut self, pack: &str, file: &SourceFile) {
+    fn file(&mut self, pack: &str, file: &SourceFile, parsed: &mut Parsed) {
         let Some((folder, name)) = file.inside.split_once('/') else { return };
         if !is_content(&file.inside, folder) {
             return;
@@ -238,12 +245,11 @@ impl Loading {
         let mut report = Report::new(&file.shown);
         match folder {
             "actions" if matches!(name, "config.yaml" | "config.yml") => {}
-            "actions" => self.action(pack, file, &mut report),
+            "actions" => self.action(pack, file, &mut report, parsed),
             "policies" => self.policy(pack, file, &mut report),
             "aliases" => {
-                if let Some(root) = document(file, &mut report) {
-                    self.aliases.extend(alias::read(&root, pack, &mut report));
-                }
+                let read = |report: &mut Report<'_>| alias::read(&document(file, report)?, pack, report);
+                self.aliases.extend(parsed.aliases.read(pack, file, &mut report, read));
             }
             "rules" | "sensors" | "triggers" => {
                 report.not_supported(None, "", format!("{folder} are not built yet; this file does nothing"));
@@ -253,9 +259,13 @@ impl Loading {
         self.keep(report);
     }
 
-    fn action(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
-        let Some(root) = document(file, report) else { return };
-        let ActionFile { reference, line, action } = action::read(&root, pack, fingerprint(file), report);
+    fn action(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>, parsed: &mut Parsed) {
+        let read = |report: &mut Report<'_>| {
+            let root = document(file, report)?;
+            Some(action::read(&root, pack, fingerprint(file), report))
+        };
+        let Some(found) = parsed.actions.read(pack, file, report, read) else { return };
+        let ActionFile { reference, line, action } = found;
         let Some(reference) = reference else { return };
         if let Some(first) = self.actions.get(&reference) {
             report.error(line, "name", format!("the action `{reference}` is defined in {} already", first.file));
@@ -276,6 +286,9 @@ impl Loading {
     fn policy(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
         let found = policies_of(file, pack, report);
         let standing = if report.has_errors() { Standing::Spoilt } else { Standing::Sound };
+        if let Some(opened) = self.packs.get_mut(pack) {
+            opened.pack.policies += found.len();
+        }
         for policy in found {
             self.policies.push(FiledPolicy { policy, file: file.shown.clone(), pack: pack.to_owned(), standing });
         }
@@ -447,7 +460,7 @@ fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
     }
 }
 
-fn fingerprint(file: &SourceFile) -> String {
+pub(super) fn fingerprint(file: &SourceFile) -> String {
     let digest = Sha256::digest(file.text.as_deref().unwrap_or_default());
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing into a String cannot fail.

@@ -22,6 +22,7 @@ pub mod glob;
 pub mod load;
 mod pack;
 mod parameter;
+mod parsed;
 mod policy;
 mod runner;
 mod scalar;
@@ -48,6 +49,17 @@ pub struct Catalog {
     pub matcher: Arc<Matcher>,
 }
 
+impl Catalog {
+    /// The pack that a file lies in, by the name that messages use.
+    pub fn pack_of(&self, file: &str) -> Option<&Pack> {
+        let holds = |pack: &&Pack| {
+            file.strip_prefix(&pack.directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                || (pack.directory == "." && !file.starts_with('/'))
+        };
+        self.packs.values().filter(holds).max_by_key(|pack| pack.directory.len())
+    }
+}
+
 /// A pack as its `pack.yaml` says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
@@ -59,6 +71,10 @@ pub struct Pack {
     pub description: String,
     /// Its version.
     pub version: String,
+    /// Its directory as the user would name it, for messages; `built in` for the pack `core`.
+    pub directory: String,
+    /// How many policies its files hold.
+    pub policies: usize,
 }
 
 /// One pack as it was read from disk.

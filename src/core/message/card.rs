@@ -240,6 +240,26 @@ pub enum Card {
         /// How much more is wrong.
         more: usize,
     },
+    /// Files of packs have got mistakes, or are without mistakes again; said in the admin channel.
+    PacksChanged {
+        /// Files with mistakes that were not told of before.
+        broken: Vec<BrokenFile>,
+        /// How many more there are.
+        more: usize,
+        /// Files that are without mistakes again.
+        mended: Vec<String>,
+        /// Files that had mistakes and are gone.
+        gone: Vec<String>,
+    },
+    /// The packs that there are.
+    Packs {
+        /// A row each.
+        packs: Vec<PackRow>,
+        /// What is wrong with files, the first of it; for administrators only.
+        problems: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
+    },
     /// The store could not be asked.
     LookUpFailed {
         /// What it said.
@@ -301,6 +321,36 @@ pub enum Card {
         /// Why nothing but looking is allowed; empty when everything is.
         frozen: String,
     },
+}
+
+/// A file of a pack with mistakes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BrokenFile {
+    /// Its name.
+    pub file: String,
+    /// The version before is in force in its place.
+    pub kept: bool,
+    /// The mistakes, each with its line.
+    pub problems: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// A pack in a list of packs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackRow {
+    /// Its ref.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many actions it has.
+    pub actions: usize,
+    /// How many aliases.
+    pub aliases: usize,
+    /// How many policies.
+    pub policies: usize,
+    /// How many mistakes its files have; 0 also where the asker is not told.
+    pub problems: usize,
 }
 
 /// See [`Card::Running`].
@@ -537,6 +587,8 @@ impl Card {
             Card::GoingAway { .. } => "going_away",
             Card::LeftRunning { .. } => "left_running",
             Card::Reloaded { .. } => "reloaded",
+            Card::PacksChanged { .. } => "packs_changed",
+            Card::Packs { .. } => "packs",
             Card::LookUpFailed { .. } => "look_up_failed",
             Card::LittleRoom { .. } => "little_room",
             Card::StoreRefuses { .. } => "store_refuses",

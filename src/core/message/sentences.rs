@@ -82,6 +82,8 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("going_away", include_str!("../../../templates/going_away.hbs")),
     ("left_running", include_str!("../../../templates/left_running.hbs")),
     ("reloaded", include_str!("../../../templates/reloaded.hbs")),
+    ("packs_changed", include_str!("../../../templates/packs_changed.hbs")),
+    ("packs", include_str!("../../../templates/packs.hbs")),
     ("look_up_failed", include_str!("../../../templates/look_up_failed.hbs")),
     ("little_room", include_str!("../../../templates/little_room.hbs")),
     ("store_refuses", include_str!("../../../templates/store_refuses.hbs")),
