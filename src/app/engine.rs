@@ -172,6 +172,7 @@ impl Engine {
             local: Arc::clone(&shared.local) as _,
             remote: Arc::clone(&shared.remote) as _,
             outbox: outbox.clone(),
+            chat: shared.chat.clone().map(|chat| chat as _),
             reloads: reloads.clone(),
         };
         let dispatch = Dispatch::new(&shared.inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());

@@ -8,7 +8,7 @@
 
 use crate::adapters::content::read_packs;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use crate::core::content::load::{Loaded, Parsed, load_again};
+use crate::core::content::load::{Loaded, Parsed, examine, load_again};
 use crate::core::content::{PackSource, SourceFile};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -63,14 +63,25 @@ impl LastGood {
         let mut sources = read_packs(packs);
         let mut reported = Vec::new();
         let mut kept = BTreeSet::new();
+        let mut take_back = |good: &Self, sources: &mut [PackSource], diagnostics: &[Diagnostic]| {
+            let undone = good.undo(sources, &spoilt(diagnostics), &kept);
+            reported.extend(diagnostics.iter().filter(|found| undone.contains(&found.file)).cloned());
+            let more = !undone.is_empty();
+            kept.extend(undone);
+            more
+        };
         let mut loaded = loop {
+            // Compiling formats takes longer than all else, so it comes last.
+            loop {
+                let diagnostics = examine(&sources, &mut self.parsed);
+                if !take_back(self, &mut sources, &diagnostics) {
+                    break;
+                }
+            }
             let loaded = load_again(&sources, &mut self.parsed);
-            let undone = self.undo(&mut sources, &spoilt(&loaded.diagnostics), &kept);
-            if undone.is_empty() {
+            if !take_back(self, &mut sources, &loaded.diagnostics) {
                 break loaded;
             }
-            reported.extend(loaded.diagnostics.into_iter().filter(|found| undone.contains(&found.file)));
-            kept.extend(undone);
         };
         self.parsed.forget_unused();
         let in_vain = spoilt(&loaded.diagnostics);

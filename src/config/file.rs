@@ -9,6 +9,8 @@ type Texts = Option<Spot<Vec<Spot<String>>>>;
 type Seconds = Option<Spot<Duration>>;
 type Number = Option<Spot<u64>>;
 
+/// In seconds.
+const WEEK: u64 = 7 * 24 * 3600;
 /// The longest time that can be written: a year.
 const YEAR: u64 = 366 * 24 * 3600 + 1;
 
@@ -78,6 +80,8 @@ pub(super) struct Limits {
     pub(super) executions_per_user: Number,
     pub(super) lines_per_user: Number,
     pub(super) lines_per_channel: Number,
+    pub(super) scheduled_per_user: Number,
+    pub(super) scheduled_late: Seconds,
 }
 
 #[derive(Debug)]
@@ -212,6 +216,8 @@ fn limits(section: Section<'_, '_>) -> Limits {
         executions_per_user: section.number("executions_per_user", 1..1_000_001),
         lines_per_user: section.number("lines_per_user", 1..1_000_001),
         lines_per_channel: section.number("lines_per_channel", 1..1_000_001),
+        scheduled_per_user: section.number("scheduled_per_user", 0..1_000_001),
+        scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
     };
     section.close();
     limits

@@ -428,10 +428,14 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.executions_per_user, &written.executions_per_user),
         (&mut limits.lines_per_user, &written.lines_per_user),
         (&mut limits.lines_per_channel, &written.lines_per_channel),
+        (&mut limits.scheduled_per_user, &written.scheduled_per_user),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {
             *limit = usize::try_from(spot.value).unwrap_or(usize::MAX);
         }
+    }
+    if let Some(late) = &written.scheduled_late {
+        limits.scheduled_late = late.value;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
-use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
+use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Back, Ticket};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,15 @@ pub enum Effect {
         query: Query,
         /// Comes back with the answer.
         ticket: Ticket,
+    },
+    /// Find out who somebody is now whose line is due.
+    Identify {
+        /// The line.
+        schedule: ExecutionId,
+        /// Who.
+        user: UserId,
+        /// Channels of which it matters whether they are a member.
+        channels: Vec<ChannelId>,
     },
     /// Read the configuration and the packs again.
     Reload {

@@ -8,6 +8,7 @@ use crate::core::action::run::HostOutcome;
 use crate::core::effect::Delivery;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::schedule::{ScheduleEnd, Scheduled};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +156,15 @@ pub enum Fact {
         /// Who said so.
         by: Principal,
     },
+    /// A line is to be carried out later.
+    Scheduled(Box<Scheduled>),
+    /// A line does not wait for its time any more.
+    ScheduleEnded {
+        /// Which.
+        id: ExecutionId,
+        /// What became of it.
+        end: ScheduleEnd,
+    },
 }
 
 impl Fact {
@@ -178,7 +188,9 @@ impl Fact {
             | Fact::ChoiceOffered { .. }
             | Fact::ChoiceClosed { .. }
             | Fact::Frozen { .. }
-            | Fact::Unfrozen { .. } => None,
+            | Fact::Unfrozen { .. }
+            | Fact::Scheduled(_)
+            | Fact::ScheduleEnded { .. } => None,
         }
     }
 }

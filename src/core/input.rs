@@ -95,6 +95,13 @@ pub enum Input {
     },
     /// Files of packs have changed and have been left alone for a while; what is in force of them has come before this.
     PacksChanged(PackChange),
+    /// The answer to a [`crate::core::effect::Effect::Identify`].
+    Identified {
+        /// The line that is due.
+        schedule: ExecutionId,
+        /// Who its author is now; absent when the server does not say so.
+        identity: Option<Identity>,
+    },
     /// The store could not answer a [`crate::core::effect::Effect::Find`].
     LookUpFailed {
         /// The ticket that went with the question.
@@ -263,6 +270,8 @@ pub struct Identity {
     pub active: bool,
     /// Those channels named in the settings that this user is a member of.
     pub member_of: BTreeSet<ChannelId>,
+    /// The time zone that this user has set, an IANA name; empty when that is not known.
+    pub zone: String,
     /// When this was looked up.
     pub as_of: Timestamp,
 }

@@ -17,6 +17,7 @@ use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,9 @@ pub enum Contradiction {
     /// There is no such execution under way.
     #[error("execution {0} is not under way, and a fact says what happened to it")]
     NotLive(ExecutionId),
+    /// No such line waits.
+    #[error("line {0} does not wait for its time, and a fact ends its waiting")]
+    NotScheduled(ExecutionId),
     /// Nobody was asked about it.
     #[error("execution {0} does not wait for a judgement, and a fact gives one")]
     NoQuestion(ExecutionId),
@@ -72,6 +76,8 @@ pub struct Memory {
     pub instance: Option<String>,
     /// Others that speak with our account, and when the admins were told.
     pub others: BTreeMap<String, Timestamp>,
+    /// Lines that wait for their time.
+    pub scheduled: BTreeMap<ExecutionId, Scheduled>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -224,6 +230,12 @@ impl Memory {
                 self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
             }
             Fact::Unfrozen { .. } => self.frozen = None,
+            Fact::Scheduled(scheduled) => {
+                self.scheduled.insert(scheduled.id.clone(), (**scheduled).clone());
+            }
+            Fact::ScheduleEnded { id, .. } => {
+                self.scheduled.remove(id).ok_or_else(|| Contradiction::NotScheduled(id.clone()))?;
+            }
         }
         Ok(())
     }

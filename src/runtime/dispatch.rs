@@ -2,11 +2,11 @@
 
 use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{DeliveryId, ExecutionId, RequestId};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RequestId, UserId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{ReloadCall, Runner, Store};
+use crate::runtime::ports::{Chat, ReloadCall, Runner, Store};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +20,9 @@ use tracing::Instrument;
 /// How many pieces of news of one run may wait for the loop before its runner has to.
 const NEWS: usize = 64;
 
+/// How long it may take to find out who somebody is.
+const IDENTIFYING: Duration = Duration::from_secs(10);
+
 /// The hands of the loop.
 pub struct Dispatch {
     inputs: mpsc::WeakSender<Input>,
@@ -27,6 +30,7 @@ pub struct Dispatch {
     local: Arc<dyn Runner>,
     remote: Arc<dyn Runner>,
     outbox: Option<OutboxHandle>,
+    chat: Option<Arc<dyn Chat>>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
     reloads: mpsc::UnboundedSender<ReloadCall>,
@@ -70,6 +74,8 @@ pub struct Hands {
     pub remote: Arc<dyn Runner>,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
+    /// Knows who people are; absent where there is no chat.
+    pub chat: Option<Arc<dyn Chat>>,
     /// The way to whoever reads configuration and packs again.
     pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
@@ -84,13 +90,14 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, outbox, reloads } = hands;
+        let Hands { local, remote, outbox, chat, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
             local,
             remote,
             outbox,
+            chat,
             running: Arc::default(),
             callers,
             reloads,
@@ -144,6 +151,7 @@ impl Dispatch {
                 }
             }
             Effect::Find { query, ticket } => self.find(query, ticket),
+            Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
         }
     }
@@ -195,6 +203,25 @@ impl Dispatch {
             tracing::debug!("run ended");
         };
         tokio::spawn(work.in_current_span());
+    }
+
+    fn identify(&self, schedule: ExecutionId, user: UserId, channels: Vec<ChannelId>) {
+        let (Some(inputs), Some(chat)) = (self.inputs.upgrade(), self.chat.clone()) else { return };
+        tokio::spawn(async move {
+            let identity = match tokio::time::timeout(IDENTIFYING, chat.identify(&user, &channels)).await {
+                Ok(Ok(identity)) => Some(identity),
+                Ok(Err(problem)) => {
+                    tracing::warn!(%problem, "whose line is due could not be looked up");
+                    None
+                }
+                Err(_) => {
+                    tracing::warn!("whose line is due could not be looked up in time");
+                    None
+                }
+            };
+            // Without a loop nothing is due.
+            let _ = inputs.send(Input::Identified { schedule, identity }).await;
+        });
     }
 
     fn find(&self, query: Query, ticket: Ticket) {

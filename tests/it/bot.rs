@@ -119,6 +119,7 @@ impl Machine {
             is_bot: false,
             active: true,
             member_of: BTreeSet::new(),
+            zone: "Europe/Zurich".into(),
             as_of: self.now,
         };
         HeardPost {
@@ -147,7 +148,7 @@ impl Machine {
 }
 
 /// All that a step says, posts and edits.
-fn said(step: &Step) -> String {
+pub(crate) fn said(step: &Step) -> String {
     let texts = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => match &delivery.body {
             Body::Post { text, .. } | Body::Edit { text, .. } => Some(text.as_str()),
@@ -363,6 +364,7 @@ impl World {
                 Effect::Refresh { .. }
                 | Effect::React { .. }
                 | Effect::Cancel(_)
+                | Effect::Identify { .. }
                 | Effect::Reload { .. }
                 | Effect::Answer { .. } => {}
             }

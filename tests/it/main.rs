@@ -28,6 +28,7 @@ mod prefix;
 mod real_mattermost;
 mod sandbox_chat;
 mod sandbox_nodes;
+mod schedule;
 mod ssh;
 mod storage;
 mod store;

@@ -146,6 +146,7 @@ impl World {
                 | Effect::Refresh { .. }
                 | Effect::React { .. }
                 | Effect::Answer { .. }
+                | Effect::Identify { .. }
                 | Effect::Reload { .. } => {}
             }
         }

@@ -65,6 +65,7 @@ impl Identities {
             is_bot: known.user.is_bot,
             active: known.user.delete_at == 0,
             member_of: channels.iter().filter(|channel| known.member.get(channel) == Some(&true)).cloned().collect(),
+            zone: known.user.zone().to_owned(),
             as_of: known.as_of,
         })
     }

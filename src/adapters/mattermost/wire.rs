@@ -226,6 +226,28 @@ pub(crate) struct User {
     pub(crate) delete_at: i64,
     #[serde(default)]
     pub(crate) is_bot: bool,
+    #[serde(default)]
+    pub(crate) timezone: Option<Timezone>,
+}
+
+/// A user's clock. Every value is text, the truth of the switch too.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Timezone {
+    automatic_timezone: String,
+    manual_timezone: String,
+    use_automatic_timezone: String,
+}
+
+impl User {
+    /// The name of the time zone that this user sees; empty when the server does not say.
+    pub(crate) fn zone(&self) -> &str {
+        match &self.timezone {
+            Some(zone) if zone.use_automatic_timezone == "false" => &zone.manual_timezone,
+            Some(zone) => &zone.automatic_timezone,
+            None => "",
+        }
+    }
 }
 
 /// Anything of which only the id matters.

@@ -302,7 +302,9 @@ impl Execution {
                 | Fact::ChoiceOffered { .. }
                 | Fact::ChoiceClosed { .. }
                 | Fact::Frozen { .. }
-                | Fact::Unfrozen { .. },
+                | Fact::Unfrozen { .. }
+                | Fact::Scheduled(_)
+                | Fact::ScheduleEnded { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -36,21 +36,21 @@ const MOST_ALIKE: usize = 5;
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
 /// The highest number that can be chosen.
-const HIGHEST: usize = 99;
+pub(super) const HIGHEST: usize = 99;
 
 /// Who wrote a line that is being taken up, and where its answer goes.
 #[derive(Debug)]
-struct Speaker<'a> {
-    identity: &'a Identity,
-    rights: Rights,
-    back: Back,
-    channel: ChannelId,
+pub(super) struct Speaker<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) rights: Rights,
+    pub(super) back: Back,
+    pub(super) channel: ChannelId,
     /// How long ago the line was written, where that was not heard as it happened.
-    missed: Option<String>,
+    pub(super) missed: Option<String>,
 }
 
 impl Speaker<'_> {
-    fn principal(&self) -> Principal {
+    pub(super) fn principal(&self) -> Principal {
         Principal::ChatUser { id: self.identity.id.clone(), name: self.identity.username.clone() }
     }
 }
@@ -205,7 +205,7 @@ impl Bot {
     }
 
     /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
-    fn masked(&self, line: &str) -> String {
+    pub(super) fn masked(&self, line: &str) -> String {
         match self.catalog.matcher.select(line) {
             Selection::One(found) => hide(line, self.secrets_in(&found)),
             Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
@@ -292,6 +292,14 @@ impl Bot {
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
             }
+            Some(Command::Later(when, line)) => self.schedule(step, moment, speaker, when, &line),
+            Some(Command::Scheduled) => {
+                let card = self.scheduled(speaker, moment.at);
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::Cancel(id)) if self.waits(speaker, &id).is_some() => {
+                self.unschedule(step, moment, speaker, &id)
+            }
             Some(Command::Cancel(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
             }
@@ -317,7 +325,7 @@ impl Bot {
         }
     }
 
-    fn match_alias(
+    pub(super) fn match_alias(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -379,35 +387,9 @@ impl Bot {
         found: &Match,
     ) -> Result<(), Contradiction> {
         let alias = &found.alias;
-        let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
-            let card = Card::Disabled { action: alias.action.to_string() };
-            return self.say(step, moment, &speaker.back, &card);
-        };
-        let mut given: BTreeMap<String, Value> =
-            found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-        let hidden = hide(line, self.secrets_in(found));
-        let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
-        if !fixed.is_empty() {
-            let problems = fixed
-                .iter()
-                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
-                .map(|said| markdown::prose(&said))
-                .collect();
-            let card = Card::BadParameters { line: hidden, problems };
-            return self.say(step, moment, &speaker.back, &card);
-        }
-        let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
-        given.extend(alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let wish = Wish {
-            action,
-            given,
-            by: speaker.principal(),
-            back: speaker.back.clone(),
-            correctable: hidden == line,
-            line: hidden,
-            alias: Some(alias.reference.clone()),
-            trusted,
-            rerun_of: None,
+        let wish = match self.wish(speaker, line, found) {
+            Ok(wish) => wish,
+            Err(card) => return self.say(step, moment, &speaker.back, &card),
         };
         if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
             && self.prepare(&wish).is_ok()
@@ -430,8 +412,41 @@ impl Bot {
         Ok(())
     }
 
+    /// What a line asks for that was read so; or why that cannot be asked for.
+    pub(super) fn wish(&self, speaker: &Speaker<'_>, line: &str, found: &Match) -> Result<Wish, Box<Card>> {
+        let alias = &found.alias;
+        let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
+            return Err(Box::new(Card::Disabled { action: alias.action.to_string() }));
+        };
+        let mut given: BTreeMap<String, Value> =
+            found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let hidden = hide(line, self.secrets_in(found));
+        let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
+        if !fixed.is_empty() {
+            let problems = fixed
+                .iter()
+                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
+                .map(|said| markdown::prose(&said))
+                .collect();
+            return Err(Box::new(Card::BadParameters { line: hidden, problems }));
+        }
+        let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
+        given.extend(alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(Wish {
+            action,
+            given,
+            by: speaker.principal(),
+            back: speaker.back.clone(),
+            correctable: hidden == line,
+            line: hidden,
+            alias: Some(alias.reference.clone()),
+            trusted,
+            rerun_of: None,
+        })
+    }
+
     /// The secrets that a format has read out of a line.
-    fn secrets_in(&self, found: &Match) -> Vec<String> {
+    pub(super) fn secrets_in(&self, found: &Match) -> Vec<String> {
         let Some(action) = self.catalog.actions.get(&found.alias.action) else { return Vec::new() };
         let written = found.parameters.iter().filter(|(name, _)| !found.defaulted.contains(*name));
         let given = written.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
@@ -502,7 +517,7 @@ impl Bot {
     }
 
     /// Remembers that the next number of this user in this channel picks one of these lines.
-    fn offer(
+    pub(super) fn offer(
         &mut self,
         step: &mut Step,
         moment: &Moment,
@@ -522,7 +537,7 @@ impl Bot {
     }
 
     /// Replaces the first sign by one that says that nothing was done.
-    fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
+    pub(super) fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
         if let Back::Chat { channel, post, .. } = &speaker.back {
             unreact(step, channel, post, "eyes");
             react(step, channel, post, emoji);

@@ -16,6 +16,7 @@
 //! - [`mod@farewell`]: the process is being stopped.
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
+//! - [`mod@schedule`]: lines that wait for their time;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
@@ -30,6 +31,7 @@ mod listen;
 mod packs;
 mod recover;
 mod reload;
+mod schedule;
 mod settle;
 mod start;
 mod watch;
@@ -88,6 +90,8 @@ pub struct Bot {
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
     pace: Pace,
+    /// When it is looked again after lines that are due.
+    looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -155,6 +159,7 @@ impl Bot {
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
+            looked_after: BTreeMap::new(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -232,6 +237,9 @@ impl Bot {
             Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
+            Input::Identified { schedule, identity } => {
+                self.identified(&mut step, &mut moment, &schedule, identity.as_ref())?;
+            }
             Input::Vitals(vitals) => self.vitals = vitals,
             Input::PacksChanged(change) => self.packs_changed(&mut step, &mut moment, &change)?,
             Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
@@ -241,6 +249,7 @@ impl Bot {
         if concerns_health {
             self.watch_health(event.at);
         }
+        self.look_after_due(&mut step, &moment)?;
         self.refresh(&mut step, &moment)?;
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
@@ -255,7 +264,8 @@ impl Bot {
             matches!(execution.request.back, Back::Chat { .. })
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
-        pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+        let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
+        pauses.chain(refreshes).chain(lines).min_by_key(|(at, _)| *at)
     }
 
     fn promised(&self, delivery: &DeliveryId) -> bool {

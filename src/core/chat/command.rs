@@ -1,6 +1,7 @@
 //! The bot's own commands. Everything else is an alias.
 
 use crate::core::action::execution::Judgement;
+use crate::core::chat::when::{self, When};
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub enum Command {
     Freeze(String),
     /// `unfreeze`
     Unfreeze,
+    /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
+    Later(When, String),
+    /// `scheduled`, `list scheduled`
+    Scheduled,
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -37,7 +42,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 12] = [
+pub const COMMANDS: [(&str, &str); 15] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -45,6 +50,9 @@ pub const COMMANDS: [(&str, &str); 12] = [
     ("show ID", "one execution with all its output"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
+    ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
+    ("scheduled", "what waits for its time; `cancel ID` takes it off"),
     ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
@@ -69,6 +77,9 @@ impl Command {
             ("reload", []) => Some(Command::Reload),
             ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
             ("packs", []) => Some(Command::Packs),
+            ("scheduled", []) => Some(Command::Scheduled),
+            ("list", [scheduled]) if scheduled.eq_ignore_ascii_case("scheduled") => Some(Command::Scheduled),
+            ("at" | "in", [_, ..]) => when::read(line).map(|(when, line)| Command::Later(when, line.to_owned())),
             ("list", []) => Some(Command::List(10)),
             ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
             ("show", [id]) => execution(id).map(Command::Show),

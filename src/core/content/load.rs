@@ -40,6 +40,21 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
+    let (loading, aliases) = join(sources, parsed);
+    let Loading { packs, actions, mut diagnostics, order, .. } = loading;
+    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    sort(&mut diagnostics, &order);
+    Loaded { catalog, diagnostics }
+}
+
+/// What is wrong with the files, as far as that shows without compiling any format.
+pub fn examine(sources: &[PackSource], parsed: &mut Parsed) -> Vec<Diagnostic> {
+    let (Loading { mut diagnostics, order, .. }, _) = join(sources, parsed);
+    sort(&mut diagnostics, &order);
+    diagnostics
+}
+
+fn join(sources: &[PackSource], parsed: &mut Parsed) -> (Loading, Vec<Arc<Alias>>) {
     let core = builtin::core();
     let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
     let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
@@ -59,12 +74,14 @@ pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     }
     loading.apply_policies();
     let aliases = loading.join_aliases();
-    let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    (loading, aliases)
+}
+
+/// In the order of the files and of the lines in each.
+fn sort(diagnostics: &mut [Diagnostic], order: &BTreeMap<String, usize>) {
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
-    Loaded { catalog, diagnostics }
 }
 
 /// The one place where a catalog is made. Formats are compiled here, and what they say about each other is told.

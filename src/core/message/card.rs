@@ -260,6 +260,79 @@ pub enum Card {
         /// How much more is wrong.
         more: usize,
     },
+    /// A line waits for its time.
+    Scheduled {
+        /// The line, as inline code.
+        line: String,
+        /// Its short id.
+        id: String,
+        /// When it is due, by its author's clock.
+        at: String,
+        /// How long that is from now.
+        wait: String,
+        /// Clocks leave out the time that was written, so it is as much later.
+        left_out: bool,
+        /// Clocks show the time that was written twice, and the first is taken.
+        twice: bool,
+        /// The author's time zone is known; otherwise it is UTC.
+        zone_known: bool,
+    },
+    /// A line is not put off.
+    NotScheduled {
+        /// The line.
+        line: String,
+        /// Why not.
+        unfit: Unfit,
+    },
+    /// The lines that wait for their time.
+    ScheduledLines {
+        /// A row each, the next one first.
+        rows: Vec<ScheduledRow>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A line does not wait any more.
+    Unscheduled {
+        /// The line, as inline code.
+        line: String,
+        /// When it would have been due.
+        at: String,
+        /// Mention of its author, where that is somebody else.
+        who: String,
+    },
+    /// A line was due while the bot was away, too long ago.
+    DueMissed {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// The bot was away; otherwise it could not find out who its author is.
+        away: bool,
+    },
+    /// A line that can do harm was due while the bot was away.
+    DueAsked {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// The number that runs it.
+        number: usize,
+    },
+    /// A line is due and cannot be carried out.
+    DueRefused {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// Why not, as Markdown; empty when it means nothing any more that its author may run.
+        why: String,
+    },
     /// The store could not be asked.
     LookUpFailed {
         /// What it said.
@@ -334,6 +407,47 @@ pub struct BrokenFile {
     pub problems: Vec<String>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// Why a line is not put off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Unfit {
+    /// The time is over.
+    Over,
+    /// The time is more than a year away.
+    TooFar,
+    /// Its author has put off as many as one may.
+    TooMany {
+        /// How many.
+        most: usize,
+    },
+    /// It is a command of the bot itself.
+    OwnCommand,
+    /// Nothing matches it that its author may run.
+    Unknown,
+    /// Several things match it.
+    Ambiguous {
+        /// Their formats.
+        formats: Vec<String>,
+    },
+    /// There is a secret in it, and what waits is remembered.
+    Secret,
+}
+
+/// A line that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduledRow {
+    /// Its short id.
+    pub id: String,
+    /// The line, as inline code.
+    pub line: String,
+    /// Whose it is.
+    pub who: String,
+    /// When it is due, by the clock of the one who asks.
+    pub at: String,
+    /// How long that is from now; empty when it is due.
+    pub wait: String,
 }
 
 /// A pack in a list of packs.
@@ -589,6 +703,13 @@ impl Card {
             Card::Reloaded { .. } => "reloaded",
             Card::PacksChanged { .. } => "packs_changed",
             Card::Packs { .. } => "packs",
+            Card::Scheduled { .. } => "scheduled",
+            Card::NotScheduled { .. } => "not_scheduled",
+            Card::ScheduledLines { .. } => "scheduled_lines",
+            Card::Unscheduled { .. } => "unscheduled",
+            Card::DueMissed { .. } => "due_missed",
+            Card::DueAsked { .. } => "due_asked",
+            Card::DueRefused { .. } => "due_refused",
             Card::LookUpFailed { .. } => "look_up_failed",
             Card::LittleRoom { .. } => "little_room",
             Card::StoreRefuses { .. } => "store_refuses",

@@ -19,3 +19,4 @@ pub mod phrase;
 pub mod sentences;
 pub mod span;
 pub mod verdict;
+pub mod zone;

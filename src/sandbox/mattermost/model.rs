@@ -17,6 +17,8 @@ pub struct User {
     pub password: Option<String>,
     /// Zero while active.
     pub delete_at: i64,
+    /// The time zone that the client reported, and the one chosen instead; empty where there is none.
+    pub timezone: (String, String),
     /// `online`, `away`, `dnd` or `offline`.
     pub status: String,
     pub(crate) create_at: i64,

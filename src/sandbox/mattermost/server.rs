@@ -161,6 +161,9 @@ impl Server {
     fn populate(&self) {
         let team = self.add_team("ops");
         let people = ["operator", "lead", "guest"].map(|name| self.add_user(name));
+        // Known users, so neither is refused.
+        let _ = self.set_timezone("operator", "Europe/Zurich", "");
+        let _ = self.set_timezone("lead", "Europe/Zurich", "America/New_York");
         let bot = self.add_bot("halcyon");
         for channel in ["cluster", "town-square"] {
             let channel = self.add_channel(&team, channel);
@@ -211,6 +214,16 @@ impl Server {
     /// Adds a user with the password `password`; gives its id. One with this name stays as it is.
     pub fn add_user(&self, name: &str) -> String {
         self.shared.world().add_user(name, Some("password"), false)
+    }
+
+    /// Sets the time zone that a user's client reports, and the one that they chose instead; an empty one is none.
+    pub fn set_timezone(&self, user: &str, automatic: &str, chosen: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let id = world.find_user(user)?.id.clone();
+        if let Some(user) = world.users.get_mut(&id) {
+            user.timezone = (automatic.to_owned(), chosen.to_owned());
+        }
+        Ok(())
     }
 
     /// Adds a bot account; gives its id.

@@ -12,7 +12,10 @@ impl World {
             "username": user.username, "auth_data": "", "auth_service": "",
             "email": format!("{}@sandbox.invalid", user.username), "nickname": "", "first_name": "", "last_name": "",
             "position": "", "roles": user.roles, "locale": "en", "disable_welcome_email": false,
-            "timezone": { "automaticTimezone": "", "manualTimezone": "", "useAutomaticTimezone": "true" },
+            "timezone": {
+                "automaticTimezone": user.timezone.0, "manualTimezone": user.timezone.1,
+                "useAutomaticTimezone": if user.timezone.1.is_empty() { "true" } else { "false" },
+            },
         });
         if user.is_bot
             && let Some(shown) = shown.as_object_mut()

@@ -124,6 +124,7 @@ impl World {
             roles: "system_user".into(),
             password: password.map(str::to_owned),
             delete_at: 0,
+            timezone: Default::default(),
             status: "offline".into(),
             create_at: self.tick(),
         };

@@ -126,6 +126,8 @@ async fn people_are_known_by_id_and_membership() {
     let (guest, cluster) = (user("guest"), ChannelId::new(server.channel_id("cluster").unwrap()));
     let leads = ChannelId::new(server.add_private_channel(&team_of(server), "leads"));
     server.join("lead", leads.as_str()).unwrap();
+    server.set_timezone("guest", "Asia/Kathmandu", "").unwrap();
+    server.set_timezone("lead", "Asia/Kathmandu", "America/New_York").unwrap();
     let nowhere = ChannelId::new("abcdefghijklmnopqrstuvwxyz");
     let channels = [cluster.clone(), leads.clone(), nowhere];
 
@@ -137,6 +139,7 @@ async fn people_are_known_by_id_and_membership() {
         is_bot: false,
         active: true,
         member_of: [cluster.clone()].into(),
+        zone: "Asia/Kathmandu".into(),
         as_of: Timestamp::from_second(1_700_000_000).unwrap(),
     };
     assert!(many.iter().all(|one| *one == expected), "{many:?}");
@@ -144,6 +147,7 @@ async fn people_are_known_by_id_and_membership() {
     assert_eq!(server.calls_of("GET /api/v4/users/{user_id}"), 2);
     assert_eq!(server.calls_of("GET /api/v4/channels/{channel_id}/members/{user_id}"), 3);
 
+    assert_eq!(world.chat.identify(&user("lead"), &[]).await.unwrap().zone, "America/New_York", "the chosen one");
     // The bot is not in the leads' channel and is told nothing about it; nobody is a member then.
     assert!(
         !world.chat.identify(&user("lead"), std::slice::from_ref(&leads)).await.unwrap().member_of.contains(&leads)
