@@ -34,7 +34,12 @@ fn alias(number: usize, format: String) -> Arc<Alias> {
         action: ActionRef::new("bench.action"),
         description: String::new(),
         enabled: true,
-        formats: vec![FormatSpec { display: None, representations: vec![representation], match_multiple: false }],
+        formats: vec![FormatSpec {
+            display: None,
+            representations: vec![representation],
+            help: None,
+            match_multiple: false,
+        }],
         ack: None,
         result: None,
         immutable_parameters: Map::new(),

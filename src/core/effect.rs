@@ -4,6 +4,7 @@ use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Back, Ticket};
+use crate::core::message::attachment::Attachment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +92,22 @@ pub enum Body {
         text: String,
         /// Output too long for the text.
         files: Vec<Upload>,
+    },
+    /// Make a post with attachments.
+    Attached {
+        /// The thread it belongs to.
+        root: Option<Thread>,
+        /// Its text, rendered and escaped; may be empty.
+        text: String,
+        /// What stands below the text.
+        attachments: Vec<Attachment>,
+    },
+    /// Put an emoji on somebody's post where that is all the answer it gets.
+    Mark {
+        /// The post.
+        post: PostId,
+        /// The emoji's name without colons.
+        emoji: String,
     },
     /// Change a post to its final text.
     Edit {

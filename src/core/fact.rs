@@ -6,7 +6,7 @@
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::effect::Delivery;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use jiff::Timestamp;
@@ -143,6 +143,39 @@ pub enum Fact {
         /// In which channel.
         channel: ChannelId,
     },
+    /// Somebody was asked for a value that a line of theirs lacked. Their next line there is taken for it, until `until`.
+    ValueAsked {
+        /// Who.
+        user: UserId,
+        /// In which channel.
+        channel: ChannelId,
+        /// In which thread; absent outside threads of a direct channel.
+        thread: Option<PostId>,
+        /// What was asked for, and for what.
+        lack: Lack,
+        /// When the question lapses.
+        until: Timestamp,
+    },
+    /// The value was given, or is wanted no more.
+    ValueClosed {
+        /// Who was asked.
+        user: UserId,
+        /// In which channel.
+        channel: ChannelId,
+        /// In which thread.
+        thread: Option<PostId>,
+    },
+    /// The last line of somebody in a channel for which something was started.
+    LineKept {
+        /// Who.
+        user: UserId,
+        /// In which channel.
+        channel: ChannelId,
+        /// The line; absent where it cannot be said again, since a secret stood in it.
+        line: Option<String>,
+        /// The alias that it meant.
+        alias: AliasRef,
+    },
     /// From now on nothing starts that does more than look.
     Frozen {
         /// Why, in a sentence for people.
@@ -187,12 +220,31 @@ impl Fact {
             | Fact::OtherInstanceSeen { .. }
             | Fact::ChoiceOffered { .. }
             | Fact::ChoiceClosed { .. }
+            | Fact::ValueAsked { .. }
+            | Fact::ValueClosed { .. }
+            | Fact::LineKept { .. }
             | Fact::Frozen { .. }
             | Fact::Unfrozen { .. }
             | Fact::Scheduled(_)
             | Fact::ScheduleEnded { .. } => None,
         }
     }
+}
+
+/// A line that lacks a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lack {
+    /// The post that it was written in.
+    pub post: PostId,
+    /// The line.
+    pub line: String,
+    /// Its byte at which the value belongs; absent where the line is understood without it and the value is a pair at its end.
+    #[serde(default)]
+    pub place: Option<usize>,
+    /// The alias that is meant.
+    pub alias: AliasRef,
+    /// The parameter that has no value.
+    pub parameter: String,
 }
 
 /// One numbered line.

@@ -14,8 +14,8 @@
 use crate::core::action::execution::{Execution, IllegalFact, Status};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
-use crate::core::fact::{Choice, Dated, Fact};
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::fact::{Choice, Dated, Fact, Lack};
+use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,8 @@ pub const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 /// How many other instances are remembered to have been told of.
 const OTHERS: usize = 16;
+/// How many last lines are kept, all together: people who are at work, each in a few channels.
+const KEPT_LINES: usize = 1_000;
 
 /// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
 /// new kinds of facts fill needs no new version.
@@ -66,6 +68,12 @@ pub struct Memory {
     /// Choices offered, the newest for each user and channel.
     #[serde(with = "pairs")]
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
+    /// Values that somebody was asked for, by who was, in which channel and thread.
+    #[serde(with = "pairs")]
+    pub asked: BTreeMap<(UserId, ChannelId, Option<PostId>), Asked>,
+    /// The last line of each user in each channel for which something was started.
+    #[serde(with = "pairs")]
+    pub lines: BTreeMap<(UserId, ChannelId), KeptLine>,
     /// Why nothing but looking is allowed; absent when everything is.
     pub frozen: Option<Frozen>,
     /// Lines whose answer is still to be found.
@@ -125,6 +133,26 @@ pub struct Offer {
     pub lines: Vec<Choice>,
     /// When the offer lapses.
     pub until: Timestamp,
+}
+
+/// A value that somebody was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Which, and for what.
+    pub lack: Lack,
+    /// When the question lapses.
+    pub until: Timestamp,
+}
+
+/// A line that can be said again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeptLine {
+    /// The line; absent where a secret stood in it.
+    pub line: Option<String>,
+    /// The alias that it meant.
+    pub alias: AliasRef,
+    /// When something was started for it.
+    pub at: Timestamp,
 }
 
 /// The posts taken that may still turn up again.
@@ -221,6 +249,22 @@ impl Memory {
                 while self.others.len() > OTHERS {
                     let oldest = self.others.iter().min_by_key(|(_, told)| **told).map(|(name, _)| name.clone());
                     oldest.and_then(|name| self.others.remove(&name));
+                }
+            }
+            Fact::ValueAsked { user, channel, thread, lack, until } => {
+                self.asked.retain(|_, asked| asked.until >= at);
+                let asked = Asked { lack: lack.clone(), until: *until };
+                self.asked.insert((user.clone(), channel.clone(), thread.clone()), asked);
+            }
+            Fact::ValueClosed { user, channel, thread } => {
+                self.asked.remove(&(user.clone(), channel.clone(), thread.clone()));
+            }
+            Fact::LineKept { user, channel, line, alias } => {
+                let kept = KeptLine { line: line.clone(), alias: alias.clone(), at };
+                self.lines.insert((user.clone(), channel.clone()), kept);
+                while self.lines.len() > KEPT_LINES {
+                    let oldest = self.lines.iter().min_by_key(|(_, kept)| kept.at).map(|(key, _)| key.clone());
+                    oldest.and_then(|key| self.lines.remove(&key));
                 }
             }
             Fact::ChoiceClosed { user, channel } => {
@@ -320,10 +364,11 @@ impl Memory {
                 Body::Edit { of, .. } => {
                     wanted.insert(of.clone());
                 }
-                Body::Post { root: Some(Thread::Delivery { of }), .. } => {
+                Body::Post { root: Some(Thread::Delivery { of }), .. }
+                | Body::Attached { root: Some(Thread::Delivery { of }), .. } => {
                     wanted.insert(of.clone());
                 }
-                Body::Post { .. } => {}
+                Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => {}
             }
         }
         self.posts.retain(|delivery, _| wanted.contains(delivery));

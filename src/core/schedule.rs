@@ -20,6 +20,9 @@ pub struct Scheduled {
     pub by: Principal,
     /// Where it was written.
     pub back: Back,
+    /// That is a direct message.
+    #[serde(default)]
+    pub direct: bool,
     /// When it is due.
     pub due: Timestamp,
     /// The time zone in which its author thinks; empty when that is not known.
@@ -30,10 +33,10 @@ pub struct Scheduled {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "end")]
 pub enum ScheduleEnd {
-    /// It was carried out, and started this.
+    /// It was carried out, and started these.
     Begun {
-        /// The execution.
-        execution: ExecutionId,
+        /// The executions.
+        executions: Vec<ExecutionId>,
     },
     /// It was not carried out, since it may not or cannot be any more.
     Refused,

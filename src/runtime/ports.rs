@@ -7,6 +7,7 @@ use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Ask, Back, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
 use crate::core::memory::Memory;
+use crate::core::message::attachment::Attachment;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -97,6 +98,8 @@ pub struct NewPost {
     pub text: String,
     /// Ids of uploaded files.
     pub files: Vec<String>,
+    /// What stands below the text.
+    pub attachments: Vec<Attachment>,
     /// Which instance of the bot makes it.
     pub instance: Option<String>,
 }

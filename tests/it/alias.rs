@@ -146,6 +146,7 @@ fn alias(written: &Value) -> Arc<Alias> {
         FormatSpec {
             display: format["display"].as_str().map(str::to_owned),
             representations: representations.collect(),
+            help: format["help"].as_str().map(str::to_owned),
             match_multiple: format["match_multiple"] == true,
         }
     });

@@ -105,13 +105,13 @@ impl Machine {
     }
 
     /// A line that was written so many seconds ago, while nobody listened.
-    fn miss(&mut self, line: &str, seconds: i64) -> Step {
+    pub(crate) fn miss(&mut self, line: &str, seconds: i64) -> Step {
         let created = self.now.checked_sub(SignedDuration::from_secs(seconds)).unwrap();
         let post = HeardPost { created, missed: true, ..self.post(line, None) };
         self.take(Input::Post(post))
     }
 
-    fn post(&self, line: &str, root: Option<&str>) -> HeardPost {
+    pub(crate) fn post(&self, line: &str, root: Option<&str>) -> HeardPost {
         let author = UserId::new("u1");
         let identity = Identity {
             id: author.clone(),
@@ -151,7 +151,8 @@ impl Machine {
 pub(crate) fn said(step: &Step) -> String {
     let texts = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => match &delivery.body {
-            Body::Post { text, .. } | Body::Edit { text, .. } => Some(text.as_str()),
+            Body::Post { text, .. } | Body::Edit { text, .. } | Body::Attached { text, .. } => Some(text.as_str()),
+            Body::Mark { .. } => None,
         },
         _ => None,
     });
@@ -165,7 +166,7 @@ pub(crate) fn started(step: &Step) -> Option<ExecutionId> {
     })
 }
 
-fn ok(text: &str) -> Box<HostOutcome> {
+pub(crate) fn ok(text: &str) -> Box<HostOutcome> {
     let stdout = Captured::Inline { text: text.to_owned() };
     Box::new(HostOutcome { exit: Exit::Code { code: 0 }, stdout, stderr: Captured::empty(), seconds: 0.1 })
 }
@@ -503,9 +504,10 @@ fn passages(limits: Limits, lines: usize) -> String {
         match said(&step) {
             text if text.contains("within a minute") => 'x',
             text if text.is_empty() => {
-                let marked =
-                    |effect: &Effect| matches!(effect, Effect::React { emoji: "no_entry_sign", remove: false, .. });
-                assert!(step.effects.iter().any(marked), "every line gets a sign");
+                let marked = |dated: &Dated| {
+                    matches!(&dated.fact, Fact::DeliveryIntended(Delivery { body: Body::Mark { emoji, .. }, .. }) if emoji == "no_entry_sign")
+                };
+                assert!(step.facts.iter().any(marked), "every line gets a sign that outlives a crash");
                 '.'
             }
             _ => '!',

@@ -101,6 +101,7 @@ fn execution(status: Status) -> Execution {
             rerun_of: None,
             content: String::new(),
             reach: None,
+            telling: None,
         },
         status,
         started,

@@ -62,6 +62,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         rerun_of: None,
         content: "0".repeat(64),
         reach: None,
+        telling: None,
     }
 }
 

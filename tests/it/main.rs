@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 mod alias;
+mod alias_lines;
 mod bot;
 mod cli;
 mod config;

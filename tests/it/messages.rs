@@ -79,6 +79,7 @@ fn cards() -> Vec<(&'static str, Card)> {
         canceling: false,
         restarted: false,
         remarks: vec![],
+        ack: String::new(),
     };
     let question = Question {
         who: markdown::mention("operator"),

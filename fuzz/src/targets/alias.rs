@@ -132,7 +132,12 @@ fn alias(number: usize, format: &str) -> Arc<Alias> {
         description: String::new(),
         enabled: true,
         action: ActionRef::new("trial.action"),
-        formats: vec![FormatSpec { display: None, representations: vec![representation], match_multiple: false }],
+        formats: vec![FormatSpec {
+            display: None,
+            representations: vec![representation],
+            help: None,
+            match_multiple: false,
+        }],
         ack: None,
         result: None,
         immutable_parameters: serde_json::Map::new(),

@@ -200,6 +200,9 @@ impl Chat for Mattermost {
         if let Some(instance) = &post.instance {
             body["props"][INSTANCE_PROP] = json!(instance);
         }
+        if !post.attachments.is_empty() {
+            body["props"]["attachments"] = json!(post.attachments);
+        }
         if let Some(root) = &post.root {
             body["root_id"] = json!(root);
         }

@@ -12,6 +12,7 @@
 
 use crate::core::action::run::{Exit, HostOutcome};
 use crate::core::action::spec::RunnerType;
+use crate::core::alias::spec::Saying;
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
@@ -112,6 +113,22 @@ pub struct Requested {
     /// How the machines of its run are reached again after a restart; absent where nothing runs, and in old logs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// How the alias wants it to be told, where it says so. Part of what was asked for: an alias that changes meanwhile changes nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telling: Option<Box<Telling>>,
+}
+
+/// What an alias says about the words for its executions (`ack`, `result`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Telling {
+    /// Nothing is said when it starts.
+    pub quiet: bool,
+    /// The pack's words for the start, rendered; empty when it has none.
+    pub ack: String,
+    /// The pack's words for the end; absent when it has none.
+    pub result: Option<Saying>,
+    /// The alias as StackStorm shows it to those templates.
+    pub alias: serde_json::Value,
 }
 
 /// The way to the machines of a run, as far as it is no secret.
@@ -301,6 +318,9 @@ impl Execution {
                 | Fact::OtherInstanceSeen { .. }
                 | Fact::ChoiceOffered { .. }
                 | Fact::ChoiceClosed { .. }
+                | Fact::ValueAsked { .. }
+                | Fact::ValueClosed { .. }
+                | Fact::LineKept { .. }
                 | Fact::Frozen { .. }
                 | Fact::Unfrozen { .. }
                 | Fact::Scheduled(_)

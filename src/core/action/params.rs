@@ -72,7 +72,7 @@ pub enum ParameterProblem {
         name: String,
     },
     /// The value cannot be read as the declared type.
-    #[error("`{name}` must be {}{}", type_in_words(*.expected), but_not(.value.as_deref()))]
+    #[error("{}", not_of_its_type(.name, *.expected, .value.as_deref()))]
     Type {
         /// Which; `hosts[2]` for an item of a list.
         name: String,
@@ -149,7 +149,7 @@ pub(crate) fn either(words: &[String]) -> String {
     }
 }
 
-fn type_in_words(kind: ParameterType) -> &'static str {
+pub(crate) fn type_in_words(kind: ParameterType) -> &'static str {
     match kind {
         ParameterType::String => "text",
         ParameterType::Integer => "a whole number",
@@ -158,6 +158,25 @@ fn type_in_words(kind: ParameterType) -> &'static str {
         ParameterType::Array => "a list",
         ParameterType::Object => "a map like {\"name\": \"value\"}",
         ParameterType::Null => "nothing",
+    }
+}
+
+/// `` `twelve` is not a whole number: `retries` wants one, as in `retries=3` ``
+fn not_of_its_type(name: &str, expected: ParameterType, value: Option<&str>) -> String {
+    let (word, one, example) = match expected {
+        ParameterType::String => ("text", "that", "\"some words\""),
+        ParameterType::Integer => ("a whole number", "one", "3"),
+        ParameterType::Number => ("a number", "one", "2.5"),
+        ParameterType::Boolean => ("true or false", "one of them", "true"),
+        ParameterType::Array => ("a list", "one", "a,b"),
+        ParameterType::Object => ("a map", "one", "{\"name\": \"value\"}"),
+        ParameterType::Null => return format!("`{name}` must be nothing{}", but_not(value)),
+    };
+    // An item of a list is not given by its name.
+    let as_in = if name.contains(['[', '.']) { String::new() } else { format!(", as in `{name}={example}`") };
+    match value {
+        Some(value) => format!("`{value}` is not {word}: `{name}` wants {one}{as_in}"),
+        None => format!("`{name}` must be {word}{as_in}"),
     }
 }
 

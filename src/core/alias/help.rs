@@ -30,13 +30,16 @@ pub fn help(query: Option<&str>, aliases: &[Arc<Alias>], may: &dyn Fn(&Alias) ->
         .iter()
         .filter(|alias| alias.enabled && may(alias))
         .flat_map(|alias| {
-            let shown = alias.formats.iter().flat_map(|format| match &format.display {
-                Some(display) => vec![display.clone()],
-                None => format.representations.iter().map(|representation| representation.text.clone()).collect(),
+            let shown = alias.formats.iter().flat_map(|format| {
+                let displays = match &format.display {
+                    Some(display) => vec![display.clone()],
+                    None => format.representations.iter().map(|representation| representation.text.clone()).collect(),
+                };
+                displays.into_iter().map(move |display| (display, &format.help))
             });
-            shown.map(|display| HelpLine {
+            shown.map(|(display, help)| HelpLine {
                 display,
-                description: alias.description.clone(),
+                description: help.as_ref().unwrap_or(&alias.description).clone(),
                 action: alias.action.clone(),
             })
         })

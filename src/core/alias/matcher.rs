@@ -2,8 +2,13 @@
 //!
 //! Formats are found by words that every line of theirs must hold: by the first two words where a format begins with words, else by the
 //! rarest of its words wherever it stands, and only formats without any certain word are tried on each line.
+//!
+//! **Formats of `match_multiple` are tried on what no other format reads**, as in StackStorm: those that stand for whole lines by an index of
+//! their own, those that are looked for inside a line by one pass for all of them together.
 
-use crate::core::alias::grammar::{Exhausted, Format};
+#[cfg(doc)]
+use crate::core::alias::grammar::MOST_MATCHES;
+use crate::core::alias::grammar::{Exhausted, Format, Reading};
 use crate::core::alias::outline::{Outline, folded};
 use crate::core::alias::pairs::Tail;
 use crate::core::alias::spec::Alias;
@@ -29,6 +34,8 @@ pub struct FormatProblem {
 pub struct Matcher {
     pub(crate) entries: Vec<Entry>,
     index: Index,
+    /// The formats of `match_multiple`.
+    multiple: Multiple,
     /// Every word of a plain format, with the formats that it stands in.
     vocabulary: BTreeMap<String, Vec<usize>>,
 }
@@ -41,6 +48,7 @@ pub(crate) struct Entry {
     pub(crate) representation: Arc<str>,
     pub(crate) format: Format,
     pub(crate) known: Option<Arc<BTreeSet<String>>>,
+    pub(crate) multiple: bool,
 }
 
 /// A line read by a format.
@@ -62,6 +70,29 @@ pub struct Match {
     pub literal_length: usize,
     /// The format has no parameters.
     pub exact: bool,
+    /// The part of the line that this is, where a format of `match_multiple` may read several.
+    pub piece: Option<String>,
+    /// The further matches of such a format, in the line's order. With more than [`MOST_MATCHES`] in all there are others that were not
+    /// looked for.
+    pub further: Vec<Match>,
+}
+
+impl Match {
+    /// This and the further matches.
+    pub fn all(&self) -> impl Iterator<Item = &Match> {
+        std::iter::once(self).chain(&self.further)
+    }
+}
+
+/// Where to look for formats of `match_multiple`.
+#[derive(Debug, Default)]
+struct Multiple {
+    /// Those that stand for whole lines.
+    lines: Index,
+    /// Those that are looked for inside a line.
+    searched: Vec<usize>,
+    /// Those of them that can be tried in one pass, and their expressions.
+    together: Option<(Vec<usize>, regex::RegexSet)>,
 }
 
 /// A format that could not be decided on a line.
@@ -135,12 +166,12 @@ impl Matcher {
                             },
                         });
                     };
-                    if format.match_multiple {
-                        let message = "`match_multiple` would start several executions from one line";
-                        report(Severity::NotSupported, message.into(), Some("write one line for each".into()));
-                        continue;
-                    }
-                    let compiled = match Format::compile(&representation.text) {
+                    let compiled = if format.match_multiple {
+                        Format::compile_multiple(&representation.text)
+                    } else {
+                        Format::compile(&representation.text)
+                    };
+                    let compiled = match compiled {
                         Ok(compiled) => compiled,
                         Err(error) => {
                             report(Severity::Error, error.to_string(), None);
@@ -173,11 +204,13 @@ impl Matcher {
                         representation: representation.text.as_str().into(),
                         format: compiled,
                         known: known.clone(),
+                        multiple: format.match_multiple,
                     });
                 }
             }
         }
-        let index = Index::of(&entries);
+        let index = Index::of(&entries, &|entry| !entry.multiple);
+        let multiple = Multiple::of(&entries);
         let mut vocabulary: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, entry) in entries.iter().enumerate() {
             let plain = entry.format.outlines().iter().filter(|outline| outline.plain());
@@ -185,7 +218,7 @@ impl Matcher {
                 vocabulary.entry(word.to_owned()).or_default().push(at);
             }
         }
-        (Self { entries, index, vocabulary }, problems)
+        (Self { entries, index, multiple, vocabulary }, problems)
     }
 
     pub(crate) fn vocabulary(&self) -> &BTreeMap<String, Vec<usize>> {
@@ -200,7 +233,7 @@ impl Matcher {
     /// Every format that the line matches, most specific first: formats without parameters, then those that say more of the line literally,
     /// then in load order.
     pub fn matches(&self, line: &str) -> Vec<Match> {
-        self.attempt(line).0
+        self.attempt(line, &|_| true).0
     }
 
     /// What the line means. Of several formats of one alias the most specific stands for it; of several aliases one is chosen only if it
@@ -211,9 +244,7 @@ impl Matcher {
 
     /// What the line means to somebody for whom only these aliases exist.
     pub fn select_among(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Selection {
-        let (mut hits, mut undecided) = self.attempt(line);
-        hits.retain(|hit| may(&hit.alias));
-        undecided.retain(|format| may(&format.alias));
+        let (hits, undecided) = self.attempt(line, may);
         let mut seen = BTreeSet::new();
         let mut best: Vec<Match> = hits.into_iter().filter(|hit| seen.insert(hit.alias.reference.clone())).collect();
         let exact = best.iter().filter(|hit| hit.exact).count();
@@ -228,43 +259,104 @@ impl Matcher {
         }
     }
 
-    fn attempt(&self, line: &str) -> (Vec<Match>, Vec<Undecided>) {
+    fn attempt(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> (Vec<Match>, Vec<Undecided>) {
         let mut hits = Vec::new();
         let mut undecided = Vec::new();
         let candidates = self.index.candidates(line);
-        if candidates.is_empty() {
-            return (hits, undecided);
+        if !candidates.is_empty() {
+            let tail = Tail::of(line);
+            for entry in self.entries_at(&candidates, may) {
+                match entry.format.read_with(line, &tail, entry.known.as_deref()) {
+                    Ok(None) => {}
+                    Ok(Some(reading)) => hits.push(entry.hit(reading, None)),
+                    Err(why) => undecided.push(entry.undecided(why)),
+                }
+            }
         }
-        let tail = Tail::of(line);
-        for entry in candidates.into_iter().filter_map(|at| self.entries.get(at)) {
-            match entry.format.read_with(line, &tail, entry.known.as_deref()) {
-                Ok(None) => {}
-                Ok(Some(reading)) => hits.push(Match {
-                    alias: entry.alias.clone(),
-                    display: entry.display.clone(),
-                    representation: entry.representation.clone(),
-                    parameters: reading.parameters,
-                    defaulted: reading.defaulted,
-                    overridden: reading.overridden,
-                    literal_length: reading.literal_length,
-                    exact: reading.exact,
-                }),
-                Err(why) => undecided.push(Undecided {
-                    alias: entry.alias.clone(),
-                    representation: entry.representation.clone(),
-                    why,
-                }),
+        if hits.is_empty() {
+            for entry in self.entries_at(&self.multiple.candidates(line), may) {
+                match entry.format.read_multiple(line, entry.known.as_deref()) {
+                    Ok(found) => {
+                        let mut found = found.into_iter().map(|(piece, reading)| entry.hit(reading, Some(piece)));
+                        if let Some(first) = found.next() {
+                            hits.push(Match { further: found.collect(), ..first });
+                        }
+                    }
+                    Err(why) => undecided.push(entry.undecided(why)),
+                }
             }
         }
         hits.sort_by_key(|hit| (!hit.exact, Reverse(hit.literal_length)));
         (hits, undecided)
     }
+
+    fn entries_at<'m>(&'m self, places: &[usize], may: &dyn Fn(&Alias) -> bool) -> Vec<&'m Entry> {
+        places.iter().filter_map(|at| self.entries.get(*at)).filter(|entry| may(&entry.alias)).collect()
+    }
+}
+
+impl Entry {
+    fn hit(&self, reading: Reading, piece: Option<String>) -> Match {
+        Match {
+            alias: self.alias.clone(),
+            display: self.display.clone(),
+            representation: self.representation.clone(),
+            parameters: reading.parameters,
+            defaulted: reading.defaulted,
+            overridden: reading.overridden,
+            literal_length: reading.literal_length,
+            exact: reading.exact,
+            piece,
+            further: Vec::new(),
+        }
+    }
+
+    fn undecided(&self, why: Exhausted) -> Undecided {
+        Undecided { alias: self.alias.clone(), representation: self.representation.clone(), why }
+    }
+}
+
+impl Multiple {
+    fn of(entries: &[Entry]) -> Self {
+        let lines = Index::of(entries, &|entry| entry.multiple && !entry.format.is_searched());
+        let searched = entries.iter().enumerate().filter(|(_, entry)| entry.multiple && entry.format.is_searched());
+        let searched: Vec<usize> = searched.map(|(at, _)| at).collect();
+        let linear = searched.iter().copied().filter(|at| entries[*at].format.is_linear()).collect::<Vec<_>>();
+        let expressions = linear.iter().map(|at| entries[*at].format.expression());
+        // Too many of them for one pass are tried one by one.
+        let set = (linear.len() > 1).then(|| regex::RegexSet::new(expressions).ok()).flatten();
+        Self { lines, searched, together: set.map(|set| (linear, set)) }
+    }
+
+    /// The formats worth trying, in load order.
+    fn candidates(&self, text: &str) -> Vec<usize> {
+        // Every line of a block has to be read, so the first says enough.
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        let mut found = self.lines.candidates(first);
+        match &self.together {
+            None => found.extend(&self.searched),
+            Some((together, set)) => {
+                found.extend(self.searched.iter().filter(|at| together.binary_search(at).is_err()));
+                let padded = format!(" {} ", text.trim());
+                found.extend(set.matches(&padded).into_iter().filter_map(|at| together.get(at)));
+                // Without its pairs the end of a line is another.
+                if let Some(pair) = Tail::of(text).pairs.first() {
+                    let padded = format!(" {} ", text[..pair.start].trim());
+                    found.extend(set.matches(&padded).into_iter().filter_map(|at| together.get(at)));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 }
 
 impl Index {
-    fn of(entries: &[Entry]) -> Self {
+    fn of(entries: &[Entry], wanted: &dyn Fn(&Entry) -> bool) -> Self {
+        let wanted: Vec<(usize, &Entry)> = entries.iter().enumerate().filter(|(_, entry)| wanted(entry)).collect();
         let outlines =
-            || entries.iter().enumerate().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |o| (at, o)));
+            || wanted.iter().flat_map(|(at, entry)| entry.format.outlines().iter().map(move |outline| (*at, outline)));
         let mut frequency: BTreeMap<&str, usize> = BTreeMap::new();
         let mut beginnings: BTreeMap<String, usize> = BTreeMap::new();
         for (_, outline) in outlines() {

@@ -4,7 +4,8 @@
 //!
 //! A format (`uptime on {{hosts}}`) is compiled once, when content is loaded ([`grammar`]). A line is looked up in an index over all formats
 //! and then tried against the few that can match ([`matcher`]). A line that matches nothing is aligned with the formats that its author may
-//! use, to say what may have been meant ([`suggest`]). [`help`] lists what there is.
+//! use, to say what may have been meant ([`suggest`]); one that only lacks a value is asked about ([`lacking`]). [`help`] lists what there is,
+//! and what an own command of the bot hides is told when content is loaded (`shadow`).
 //!
 //! **Matching is linear in the length of the line, whatever the format.** Formats whose own expression needs look-around are the one
 //! exception: they run on an engine that counts its steps, and running out of them is an answer of its own, never a wrong match.
@@ -19,9 +20,11 @@
 pub mod ambiguity;
 pub mod grammar;
 pub mod help;
+pub mod lacking;
 pub mod matcher;
 mod outline;
 mod pairs;
 mod reader;
+mod shadow;
 pub mod spec;
 pub mod suggest;

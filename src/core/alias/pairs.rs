@@ -1,6 +1,6 @@
 //! The `key=value` pairs at the end of a line.
 //!
-//! A pair is an identifier at the start of a word, `=`, and a value: text in quotes, a balanced `{...}`, or one word. `http://h/?q=1` is no
+//! A pair is an identifier at the start of a word, `=`, and a value: text in quotes, a balanced `{...}` or `[...]`, or one word. `http://h/?q=1` is no
 //! pair because `http://h/?q` is no identifier; `"echo a=b"` holds none because `b"` ends in a quote that it did not open.
 
 /// The pairs that a line ends with, first to last.
@@ -90,6 +90,8 @@ struct Landmarks {
     candidates: Vec<Candidate>,
     /// Opening braces in order, each with the byte after the brace that closes it, or nothing.
     braces: Vec<(usize, Option<usize>)>,
+    /// The same of square brackets.
+    brackets: Vec<(usize, Option<usize>)>,
     /// The closing quotes of each kind in order.
     closing: [Vec<usize>; 3],
 }
@@ -101,7 +103,8 @@ impl Landmarks {
     fn of(line: &str) -> Self {
         let mut candidates = Vec::new();
         let mut braces = Vec::new();
-        let mut open = Vec::new();
+        let mut brackets = Vec::new();
+        let (mut open, mut open_brackets) = (Vec::new(), Vec::new());
         let mut closing = [Vec::new(), Vec::new(), Vec::new()];
         let mut word: Option<usize> = None;
         let mut before_blank = true;
@@ -121,6 +124,16 @@ impl Landmarks {
                             open.push(braces.len());
                             braces.push((at, None));
                         }
+                        '[' => {
+                            open_brackets.push(brackets.len());
+                            brackets.push((at, None));
+                        }
+                        ']' => {
+                            let opening = open_brackets.pop().and_then(|opening: usize| brackets.get_mut(opening));
+                            if let Some((_, end)) = opening {
+                                *end = Some(at + 1);
+                            }
+                        }
                         '}' => {
                             if let Some((_, end)) = open.pop().and_then(|opening: usize| braces.get_mut(opening)) {
                                 *end = Some(at + 1);
@@ -136,7 +149,7 @@ impl Landmarks {
             }
             before_blank = character.is_whitespace();
         }
-        Self { candidates, braces, closing }
+        Self { candidates, braces, brackets, closing }
     }
 
     /// The candidate that starts here, which is behind the one at `after` and mostly the next.
@@ -162,6 +175,15 @@ impl Landmarks {
             let brace = self.braces.binary_search_by_key(&start, |(opening, _)| *opening).ok();
             let close = brace.and_then(|brace| self.braces[brace].1).unwrap_or(end);
             return line[start..close].ends_with('}').then_some(Span { value: start..close, end: close });
+        }
+        if first == '[' {
+            // A list may have blanks in it; what only begins like one, as `[001-003]x` does, is a word.
+            let bracket = self.brackets.binary_search_by_key(&start, |(opening, _)| *opening).ok();
+            let close = bracket.and_then(|bracket| self.brackets[bracket].1);
+            let close = close.filter(|close| line[*close..end].chars().next().is_none_or(char::is_whitespace));
+            if let Some(close) = close {
+                return Some(Span { value: start..close, end: close });
+            }
         }
         let word = line[start..end].split(char::is_whitespace).next()?;
         let close = start + word.len();

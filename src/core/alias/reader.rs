@@ -33,6 +33,9 @@ pub(crate) struct Reader {
     pub(crate) light: bool,
     pub(crate) case_sensitive: bool,
     pub(crate) multiline: bool,
+    /// The format says itself where a line begins, or ends; the anchors at its own ends are not counted.
+    pub(crate) begins: bool,
+    pub(crate) ends: bool,
 }
 
 impl Reader {
@@ -63,6 +66,8 @@ impl Reader {
             light: true,
             case_sensitive: false,
             multiline: false,
+            begins: false,
+            ends: false,
         }
     }
 
@@ -87,8 +92,14 @@ impl Reader {
                     self.raw("|");
                     self.sketch.alternative();
                 }
-                '^' => self.raw(r"^\s*"),
-                '$' => self.raw(r"\s*$"),
+                '^' => {
+                    self.begins = true;
+                    self.raw(r"^\s*");
+                }
+                '$' => {
+                    self.ends = true;
+                    self.raw(r"\s*$");
+                }
                 '?' => {
                     self.raw("?");
                     self.sketch.optional();
@@ -290,8 +301,14 @@ impl Reader {
                 self.heavy(&format!("\\{character}"));
             }
             'x' | 'u' | 'U' => self.code(character)?,
-            'A' => self.raw(r"\A\s*"),
-            'Z' => self.raw(r"\s*\z"),
+            'A' => {
+                self.begins = true;
+                self.raw(r"\A\s*");
+            }
+            'Z' => {
+                self.ends = true;
+                self.raw(r"\s*\z");
+            }
             '1'..='9' => {
                 return Err(FormatError::Dialect(format!(
                     "`\\{character}` counts groups that are not yours alone; name the group and write `(?P=name)`"

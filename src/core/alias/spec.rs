@@ -1,6 +1,7 @@
 //! An action alias as its file says it; formats are still text. [`super::matcher`] compiles them.
 
 use crate::core::id::{ActionRef, AliasRef};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// An action alias (StackStorm `aliases/*.yaml`).
@@ -35,8 +36,21 @@ pub struct FormatSpec {
     pub display: Option<String>,
     /// What is matched, in order; empty for an entry that only stands in help.
     pub representations: Vec<Representation>,
+    /// What help says of it in place of the alias's description.
+    pub help: Option<String>,
     /// All non-overlapping matches of a line start an execution each.
     pub match_multiple: bool,
+}
+
+/// How `extra.halcyon.channels` names direct messages.
+pub const DIRECT: &str = "@direct";
+
+impl Alias {
+    /// Names of the channels where the alias is there at all (`extra.halcyon.channels`); nothing where it is there everywhere.
+    pub fn channels(&self) -> Option<Vec<&str>> {
+        let channels = self.extra.get("halcyon")?.get("channels")?.as_array()?;
+        Some(channels.iter().filter_map(Value::as_str).collect())
+    }
 }
 
 /// A format that is matched, and where it stands.
@@ -51,7 +65,7 @@ pub struct Representation {
 }
 
 /// `ack` or `result`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saying {
     /// Whether it is said at all.
     pub enabled: bool,

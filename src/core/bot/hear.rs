@@ -1,25 +1,26 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
-use super::start::{Declined, Wish, numbered, secrets};
+use super::clarify::only_lack;
+use super::start::{Declined, Wish, numbered};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::params::MASK;
+use crate::core::alias::grammar::MOST_MATCHES;
 use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
-use crate::core::alias::spec::Alias;
+use crate::core::alias::spec::{Alias, DIRECT};
 use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, COMMANDS, Command};
 use crate::core::chat::pace::{Bound, Passage};
-use crate::core::chat::secret::{hide, hide_pairs};
-use crate::core::effect::{Effect, Query};
+use crate::core::chat::secret::hide;
+use crate::core::effect::{Body, Delivery, Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
-use crate::core::memory::Contradiction;
+use crate::core::memory::{Contradiction, answer_to};
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
@@ -27,7 +28,7 @@ use crate::core::message::span::span;
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ pub(super) struct Speaker<'a> {
     pub(super) rights: Rights,
     pub(super) back: Back,
     pub(super) channel: ChannelId,
+    /// It is a direct message.
+    pub(super) direct: bool,
+    /// What the channel is called where an alias is bound to some.
+    pub(super) here: Vec<String>,
     /// How long ago the line was written, where that was not heard as it happened.
     pub(super) missed: Option<String>,
 }
@@ -72,18 +77,17 @@ impl Bot {
         let direct = post.channel_kind == ChannelKind::Direct;
         let found = addressed(&post.message, username, direct, &self.settings);
         let words = found.map_or(post.message.trim(), |(_, line)| line);
-        let chosen = self.chosen(post, words, found.is_some(), moment.at);
-        let (meant, line) = match (&chosen, found) {
-            (Some(_), _) => (Meant::Surely, words),
-            (None, Some(found)) => found,
-            (None, None) => return Ok(()),
+        let value_of = self.value_of(post, words, found.is_some(), moment.at);
+        let chosen = if value_of.is_some() { None } else { self.chosen(post, words, found.is_some(), moment.at) };
+        let (meant, line) = match found {
+            _ if chosen.is_some() || value_of.is_some() => (Meant::Surely, words),
+            Some(found) => found,
+            None => return Ok(()),
         };
         let line = line.to_owned();
         let called_by_name = post.message.trim_start().starts_with('@');
         let elsewhere = !direct && !self.hears(&post.channel);
-        if (elsewhere && !called_by_name)
-            || (meant == Meant::Perhaps && !self.understands(&line, post.identity.as_ref()))
-        {
+        if (elsewhere && !called_by_name) || (meant == Meant::Perhaps && !self.understands(&line, post, moment.at)) {
             return Ok(());
         }
 
@@ -97,7 +101,8 @@ impl Bot {
         } else if self.stopping {
             Some(Card::Stopping)
         } else if changed || self.is_late(post) {
-            Some(Card::Late { line: self.masked(&line), ago: ago.clone() })
+            let line = value_of.as_ref().map_or_else(|| self.masked(&line), |lack| self.completed(lack, &line).0);
+            Some(Card::Late { line, ago: ago.clone() })
         } else if line.is_empty() {
             Some(Card::Called)
         } else {
@@ -110,8 +115,13 @@ impl Bot {
             Passage::Open => {}
             passage => {
                 unreact(step, &post.channel, &post.id, "eyes");
+                let Passage::Closing(bound) = passage else {
+                    // It is all the answer that this line gets, so it is promised like one.
+                    let body = Body::Mark { post: post.id.clone(), emoji: "no_entry_sign".to_owned() };
+                    let id = answer_to(&post.id, "closed");
+                    return self.deliver(step, moment, Delivery { id, channel: post.channel.clone(), body });
+                };
                 react(step, &post.channel, &post.id, "no_entry_sign");
-                let Passage::Closing(bound) = passage else { return Ok(()) };
                 let limits = &self.settings.limits;
                 let card = match bound {
                     Bound::User => Card::TooFast { most: limits.lines_per_user, channel: false },
@@ -125,7 +135,18 @@ impl Bot {
         };
         let rights = self.rights(Asker::Chat(identity));
         let missed = post.missed.then_some(ago);
-        let speaker = Speaker { identity, rights, back, channel: post.channel.clone(), missed };
+        let speaker = Speaker {
+            identity,
+            rights,
+            back,
+            channel: post.channel.clone(),
+            direct,
+            here: self.names_of(post),
+            missed,
+        };
+        if let Some(lack) = value_of {
+            return self.value_given(step, moment, &speaker, post.root.as_ref(), &lack, &line);
+        }
         if let Some((number, choice)) = chosen {
             // What answers a question leaves an offer as it stands.
             if let Some(number) = number {
@@ -166,13 +187,17 @@ impl Bot {
     }
 
     /// Whether a bare line means something to the bot, said by this person.
-    fn understands(&self, line: &str, identity: Option<&Identity>) -> bool {
-        if let Some(command) = Command::read(line) {
-            return !matches!(command, Command::Choose(_));
+    pub(super) fn understands(&self, line: &str, post: &HeardPost, now: Timestamp) -> bool {
+        match Command::read(line) {
+            None => {}
+            Some(Command::Choose(_)) => return false,
+            Some(Command::Again(_)) => return line == "!!" && self.is_fresh(&post.author, &post.channel, now),
+            Some(_) => return true,
         }
-        let Some(identity) = identity else { return false };
+        let Some(identity) = &post.identity else { return false };
         let rights = self.rights(Asker::Chat(identity));
-        let may = |alias: &Alias| rights.may(Verb::Run, &alias.action);
+        let here = self.names_of(post);
+        let may = |alias: &Alias| rights.may(Verb::Run, &alias.action) && is_there(alias, &here);
         !matches!(self.catalog.matcher.select_among(line, &may), Selection::None)
     }
 
@@ -202,15 +227,6 @@ impl Bot {
     /// A post that was edited before anybody could read it: what it said first is not known, so it is answered and nothing more.
     fn changed_unread(&self, post: &HeardPost) -> bool {
         post.missed && post.marks.edited && self.memory.heard().is_some_and(|heard| post.created > heard)
-    }
-
-    /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
-    pub(super) fn masked(&self, line: &str) -> String {
-        match self.catalog.matcher.select(line) {
-            Selection::One(found) => hide(line, self.secrets_in(&found)),
-            Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
-            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &|_| true).0,
-        }
     }
 
     /// Whether a line that was missed is too old to be run, or so old that it may have been taken up and forgotten.
@@ -244,7 +260,7 @@ impl Bot {
     }
 
     /// Does what a line says.
-    fn obey(
+    pub(super) fn obey(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -321,11 +337,25 @@ impl Bot {
                 self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
+            Some(Command::Again(hosts)) => self.once_more(step, moment, speaker, hosts.as_deref()),
+            Some(Command::Alias(line)) => self.match_alias(step, moment, speaker, &line, meant),
             None => self.match_alias(step, moment, speaker, line, meant),
         }
     }
 
-    pub(super) fn match_alias(
+    /// Does what a line says by one alias, whatever else it could mean.
+    pub(super) fn obey_alias(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        alias: &AliasRef,
+    ) -> Result<(), Contradiction> {
+        self.match_alias(step, moment, speaker, line, Some(alias))
+    }
+
+    fn match_alias(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -334,10 +364,11 @@ impl Bot {
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
         let catalog = Arc::clone(&self.catalog);
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let allowed = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let may = |alias: &Alias| allowed(alias) && is_there(alias, &speaker.here);
         let wanted = |alias: &Alias| may(alias) && meant.is_none_or(|meant| alias.reference == *meant);
         match catalog.matcher.select_among(line, &wanted) {
-            Selection::One(found) => self.run_alias(step, moment, speaker, line, &found),
+            Selection::One(found) => self.run_alias(step, moment, speaker, (line, true), &found),
             Selection::Undecided(formats) => {
                 let names =
                     formats.iter().map(|format| format!("`{}` of {}", format.representation, format.alias.reference));
@@ -348,6 +379,16 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Selection::None => {
+                if let Some(card) = self.elsewhere(line, &allowed) {
+                    self.not_done(step, speaker, "question");
+                    return self.say(step, moment, &speaker.back, &card);
+                }
+                let lacking = catalog.matcher.lacking(line, &wanted);
+                if let [lacking] = lacking.as_slice()
+                    && self.ask_for_the_only(step, moment, speaker, line, lacking)?
+                {
+                    return Ok(());
+                }
                 let (hidden, offered) = self.without_secrets(line, self.suggest(line, &may), &may);
                 let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
                 let card = Card::NotUnderstood { line: hidden, suggestions: numbered(&offered), alike };
@@ -378,125 +419,151 @@ impl Bot {
         }
     }
 
-    fn run_alias(
+    /// Starts what a line means. `line` comes with whether it means the same when it is said again.
+    pub(super) fn run_alias(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
         speaker: &Speaker<'_>,
-        line: &str,
+        (line, repeatable): (&str, bool),
         found: &Match,
     ) -> Result<(), Contradiction> {
         let alias = &found.alias;
-        let wish = match self.wish(speaker, line, found) {
-            Ok(wish) => wish,
-            Err(card) => return self.say(step, moment, &speaker.back, &card),
+        let hidden = hide(line, self.secrets_in(found));
+        let repeatable = repeatable && hidden == line;
+        let wishes = match self.wishes(speaker, (line, repeatable), found) {
+            Ok(wishes) => wishes,
+            Err(card) => {
+                if matches!(*card, Card::TooManyMatches { .. }) {
+                    self.not_done(step, speaker, "question");
+                }
+                return self.say(step, moment, &speaker.back, &card);
+            }
         };
-        if let Some(ago) = speaker.missed.clone().filter(|_| wish.action.effect == EffectClass::Destructive)
-            && self.prepare(&wish).is_ok()
+        let harmful = wishes.iter().any(|wish| wish.action.effect == EffectClass::Destructive);
+        if let [wish] = wishes.as_slice()
+            && repeatable
+            && let Some(parameter) = only_lack(wish)
+        {
+            return self.ask_for(step, moment, speaker, (line, None), alias, &parameter);
+        }
+        if let Some(ago) = speaker.missed.clone().filter(|_| harmful)
+            && wishes.iter().all(|wish| self.prepare(wish).is_ok())
         {
             // A line with a secret in it cannot be remembered.
-            if !wish.correctable {
+            if !repeatable {
                 self.not_done(step, speaker, "question");
-                return self.say(step, moment, &speaker.back, &Card::Late { line: wish.line, ago });
+                return self.say(step, moment, &speaker.back, &Card::Late { line: hidden, ago });
             }
             let choice = Choice { line: line.to_owned(), alias: Some(alias.reference.clone()), again: true };
             return self.ask_again(step, moment, speaker, choice, ago);
         }
-        if let Err(declined) = self.start(step, moment, wish)? {
+        self.start_all(step, moment, speaker, wishes, repeatable.then(|| line.to_owned()))
+    }
+
+    /// Starts all of these, or none where one of them cannot be.
+    fn start_all(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        wishes: Vec<Wish>,
+        line: Option<String>,
+    ) -> Result<(), Contradiction> {
+        let alias = wishes.first().and_then(|wish| wish.alias.clone());
+        let refused = if wishes.len() > 1 { self.refused_among(&wishes) } else { None };
+        let mut declined = refused;
+        for wish in wishes {
+            if declined.is_none() {
+                declined = self.start(step, moment, wish)?.err();
+            }
+        }
+        if let Some(declined) = declined {
             let Declined { card, offered } = *declined;
             let choices = offered.into_iter().map(|line| Choice { line, alias: None, again: false }).collect();
             self.offer(step, moment, speaker, choices)?;
             self.not_done(step, speaker, "question");
-            self.say(step, moment, &speaker.back, &card)?;
+            return self.say(step, moment, &speaker.back, &card);
         }
-        Ok(())
+        let (user, channel) = (speaker.identity.id.clone(), speaker.channel.clone());
+        match alias.map(|alias| alias.reference.clone()) {
+            Some(alias) => self.note(step, moment, Fact::LineKept { user, channel, line, alias }),
+            None => Ok(()),
+        }
     }
 
-    /// What a line asks for that was read so; or why that cannot be asked for.
-    pub(super) fn wish(&self, speaker: &Speaker<'_>, line: &str, found: &Match) -> Result<Wish, Box<Card>> {
+    /// What a line asks for that was read so; or why that cannot be asked for. The line comes with whether it may be said again.
+    pub(super) fn wishes(
+        &self,
+        speaker: &Speaker<'_>,
+        (line, repeatable): (&str, bool),
+        found: &Match,
+    ) -> Result<Vec<Wish>, Box<Card>> {
         let alias = &found.alias;
         let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
             return Err(Box::new(Card::Disabled { action: alias.action.to_string() }));
         };
-        let mut given: BTreeMap<String, Value> =
-            found.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
         let hidden = hide(line, self.secrets_in(found));
-        let fixed: Vec<&String> = alias.immutable_parameters.keys().filter(|name| given.contains_key(*name)).collect();
-        if !fixed.is_empty() {
-            let problems = fixed
-                .iter()
-                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
-                .map(|said| markdown::prose(&said))
-                .collect();
-            return Err(Box::new(Card::BadParameters { line: hidden, problems }));
+        if found.all().count() > MOST_MATCHES {
+            return Err(Box::new(Card::TooManyMatches { line: hidden, most: MOST_MATCHES }));
         }
-        let trusted = found.defaulted.iter().chain(alias.immutable_parameters.keys()).cloned().collect();
-        given.extend(alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Ok(Wish {
-            action,
-            given,
-            by: speaker.principal(),
-            back: speaker.back.clone(),
-            correctable: hidden == line,
-            line: hidden,
-            alias: Some(alias.reference.clone()),
-            trusted,
-            rerun_of: None,
-        })
-    }
-
-    /// The secrets that a format has read out of a line.
-    pub(super) fn secrets_in(&self, found: &Match) -> Vec<String> {
-        let Some(action) = self.catalog.actions.get(&found.alias.action) else { return Vec::new() };
-        let written = found.parameters.iter().filter(|(name, _)| !found.defaulted.contains(*name));
-        let given = written.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
-        let overridden = found.overridden.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
-        [secrets(action, &given), secrets(action, &overridden.collect())].concat()
-    }
-
-    /// A line that no format has read, and its corrections, as far as they may be repeated and remembered: a secret of a correction is one of
-    /// the line.
-    fn without_secrets(
-        &self,
-        line: &str,
-        mut corrected: Vec<String>,
-        may: &dyn Fn(&Alias) -> bool,
-    ) -> (String, Vec<String>) {
-        let mut found = Vec::new();
-        corrected.retain(|corrected| match self.catalog.matcher.select_among(corrected, may) {
-            Selection::One(read) => {
-                let secrets = self.secrets_in(&read);
-                let harmless = secrets.is_empty();
-                found.extend(secrets);
-                harmless
+        let refused = |problems: Vec<String>| {
+            let problems = problems.iter().map(|said| markdown::prose(said)).collect();
+            Box::new(Card::BadParameters { line: hidden.clone(), problems })
+        };
+        let fixed =
+            self.fixed(alias, &speaker.principal(), &speaker.channel).map_err(|problem| refused(vec![problem]))?;
+        let mut wishes = Vec::new();
+        for each in found.all() {
+            let overridden: Vec<String> = fixed
+                .keys()
+                .filter(|name| each.parameters.contains_key(*name))
+                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
+                .collect();
+            if !overridden.is_empty() {
+                return Err(refused(overridden));
             }
-            Selection::None | Selection::Ambiguous(_) | Selection::Undecided(_) => true,
-        });
-        // Another correction may take the same word for something harmless.
-        corrected.retain(|corrected| !found.iter().any(|secret| corrected.contains(secret.as_str())));
-        let secret = |name: &str| {
-            let parameters = self.catalog.actions.values().filter_map(|action| action.parameters.get(name));
-            parameters.into_iter().any(|parameter| parameter.secret)
-        };
-        let shown = if found.is_empty() { self.without_arguments(line) } else { None };
-        (shown.unwrap_or_else(|| hide_pairs(&hide(line, found), &secret)), corrected)
+            let given = each.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+            let piece = each.piece.as_ref().map(|piece| hide(piece, self.secrets_in(found)));
+            wishes.push(Wish {
+                action: action.clone(),
+                given: given.chain(fixed.iter().map(|(name, value)| (name.clone(), value.clone()))).collect(),
+                by: speaker.principal(),
+                back: speaker.back.clone(),
+                correctable: repeatable && found.further.is_empty(),
+                line: piece.unwrap_or_else(|| hidden.clone()),
+                alias: Some(alias.clone()),
+                trusted: each.defaulted.iter().chain(fixed.keys()).cloned().collect(),
+                rerun_of: None,
+            });
+        }
+        Ok(wishes)
     }
 
-    /// The first word of a line that begins like a command which takes a secret: where in the line that stands is not known.
-    fn without_arguments(&self, line: &str) -> Option<String> {
-        let first = line.split_whitespace().next()?;
-        let takes_secret = |alias: &Alias| {
-            let action = self.catalog.actions.get(&alias.action);
-            action.is_some_and(|action| action.parameters.values().any(|parameter| parameter.secret))
+    /// The names by which an alias can be bound to the channel of a post.
+    fn names_of(&self, post: &HeardPost) -> Vec<String> {
+        self.names_in(&post.channel, post.channel_kind == ChannelKind::Direct)
+    }
+
+    /// The same for a channel.
+    pub(super) fn names_in(&self, channel: &ChannelId, direct: bool) -> Vec<String> {
+        let names = self.directory.channels.iter().filter(|(_, id)| *id == channel);
+        let direct = direct.then(|| DIRECT.to_owned());
+        names.map(|(name, _)| name.clone()).chain(direct).collect()
+    }
+
+    /// Where a line would mean something that its author may ask for.
+    fn elsewhere(&self, line: &str, allowed: &dyn Fn(&Alias) -> bool) -> Option<Card> {
+        let found = match self.catalog.matcher.select_among(line, allowed) {
+            Selection::One(found) => vec![*found],
+            Selection::Ambiguous(found) => found,
+            Selection::None | Selection::Undecided(_) => return None,
         };
-        let begins = |alias: &Alias| {
-            let texts = alias.formats.iter().flat_map(|format| &format.representations);
-            texts
-                .into_iter()
-                .any(|text| text.text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(first)))
-        };
-        let hidden = self.catalog.aliases.iter().any(|alias| takes_secret(alias) && begins(alias));
-        hidden.then(|| format!("{first} {MASK}"))
+        let names: BTreeSet<&str> = found.iter().filter_map(|found| found.alias.channels()).flatten().collect();
+        let direct = names.contains(DIRECT);
+        let channels = names.iter().filter(|name| **name != DIRECT).map(|name| (*name).to_owned()).collect();
+        let line = hide(line, found.iter().flat_map(|found| self.secrets_in(found)));
+        (!names.is_empty()).then_some(Card::OtherChannel { line, channels, direct })
     }
 
     /// Corrections of a line: of the bot's own commands, and of what the asker may run.
@@ -565,7 +632,7 @@ impl Bot {
 
     /// What this person may ask for and has to do with these words: aliases by pack, and the bot's own commands.
     fn help_about(&self, speaker: &Speaker<'_>, words: &str) -> (Vec<HelpPack>, Vec<HelpLine>) {
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
         let mut packs: Vec<HelpPack> = Vec::new();
         for entry in help::help(Some(words), &self.catalog.aliases, &may) {
             let pack = entry.pack().to_owned();
@@ -621,4 +688,9 @@ impl Bot {
         step.effects.push(Effect::Find { query, ticket });
         Ok(())
     }
+}
+
+/// Whether an alias is there at all in a channel of these names.
+pub(super) fn is_there(alias: &Alias, here: &[String]) -> bool {
+    alias.channels().is_none_or(|names| names.iter().any(|name| here.iter().any(|here| here == name)))
 }

@@ -113,7 +113,7 @@ impl Bot {
         self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root: None, text, files: Vec::new() } })
     }
 
-    fn channel_name(&self, channel: &ChannelId) -> String {
+    pub(super) fn channel_name(&self, channel: &ChannelId) -> String {
         let known = self.directory.channels.iter().find(|(_, id)| *id == channel);
         known.map_or_else(|| channel.to_string(), |(name, _)| name.clone())
     }

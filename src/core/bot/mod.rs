@@ -5,6 +5,10 @@
 //!
 //! This file routes; the work is in the files beside it, one for each way in:
 //! - [`mod@hear`]: a post was heard;
+//! - [`mod@clarify`]: a line that lacks one value is asked about;
+//! - [`mod@again`]: the last line once more;
+//! - [`mod@masking`]: what of a line may be repeated and remembered;
+//! - [`mod@telling`]: how an alias wants its executions to be told;
 //! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
@@ -22,18 +26,22 @@
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
+mod again;
 mod answer;
+mod clarify;
 mod farewell;
 mod freeze;
 mod health;
 mod hear;
 mod listen;
+mod masking;
 mod packs;
 mod recover;
 mod reload;
 mod schedule;
 mod settle;
 mod start;
+mod telling;
 mod watch;
 
 use crate::core::access::Rights;
@@ -261,7 +269,7 @@ impl Bot {
         let pauses = pauses.map(|at| (at, "a pause ends"));
         let refreshes = self.watches.iter().filter_map(|(id, watch)| {
             let execution = self.memory.executions.get(id)?;
-            matches!(execution.request.back, Back::Chat { .. })
+            (matches!(execution.request.back, Back::Chat { .. }) && !telling::is_quiet(&execution.request))
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));

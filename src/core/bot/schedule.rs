@@ -7,7 +7,7 @@
 //! **It is carried out once at most**: that it does not wait any more and what it started are one transaction. What was due while the bot
 //! was away is carried out if that is not long ago, and otherwise told; what can do harm is only offered again then.
 
-use super::hear::{HIGHEST, Speaker};
+use super::hear::{HIGHEST, Speaker, is_there};
 use super::{Bot, Moment, Step};
 use crate::core::access::Asker;
 use crate::core::action::execution::EffectClass;
@@ -90,6 +90,7 @@ impl Bot {
             action: found.alias.action.clone(),
             by: speaker.principal(),
             back: speaker.back.clone(),
+            direct: speaker.direct,
             due: at,
             zone: zone_name.clone(),
         };
@@ -112,7 +113,7 @@ impl Bot {
         if Command::read(line).is_some() {
             return unfit(self.masked(line), Unfit::OwnCommand);
         }
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
         let found = match self.catalog.matcher.select_among(line, &may) {
             Selection::One(found) => found,
             Selection::None | Selection::Undecided(_) => return unfit(self.masked(line), Unfit::Unknown),
@@ -125,13 +126,10 @@ impl Bot {
         if !self.secrets_in(&found).is_empty() {
             return unfit(self.masked(line), Unfit::Secret);
         }
-        match self.wish(speaker, line, &found) {
-            Ok(wish) => match self.prepare(&wish) {
-                Ok(_) => Ok(*found),
-                Err(declined) => Err(Box::new(declined.card)),
-            },
-            Err(card) => Err(card),
+        for wish in self.wishes(speaker, (line, true), &found)? {
+            self.prepare(&wish).map_err(|declined| Box::new(declined.card))?;
         }
+        Ok(*found)
     }
 
     /// `scheduled`
@@ -244,21 +242,30 @@ impl Bot {
         if harmful && moment.at.duration_since(line.due) > LATE {
             return self.ask_whether_still(step, moment, &speaker, &line, at);
         }
-        let wish = match self.wish(&speaker, &line.line, &found) {
-            Ok(wish) => wish,
-            Err(card) => {
-                let why = self.sentences.say(&card);
-                self.end_waiting(step, moment, id, ScheduleEnd::Refused)?;
-                return self.say(step, moment, &line.back, &refused(why));
+        let ready = self.wishes(&speaker, (&line.line, true), &found).and_then(|wishes| {
+            let hindered = |wish| self.held_back(wish).or_else(|| self.prepare(wish).err());
+            match wishes.iter().find_map(hindered) {
+                Some(declined) => Err(Box::new(declined.card)),
+                None => Ok(wishes),
             }
+        });
+        let (wishes, mut why) = match ready {
+            Ok(wishes) => (wishes, None),
+            Err(card) => (Vec::new(), Some(self.sentences.say(&card))),
         };
-        match self.start(step, moment, wish)? {
-            Ok(execution) => self.end_waiting(step, moment, id, ScheduleEnd::Begun { execution }),
-            Err(declined) => {
-                let why = self.sentences.say(&declined.card);
-                self.end_waiting(step, moment, id, ScheduleEnd::Refused)?;
-                self.say(step, moment, &line.back, &refused(why))
+        let mut executions = Vec::new();
+        for wish in wishes {
+            match self.start(step, moment, wish)? {
+                Ok(execution) => executions.push(execution),
+                // The bound on executions may be reached on the way.
+                Err(declined) => why = Some(self.sentences.say(&declined.card)),
             }
+        }
+        let end = if executions.is_empty() { ScheduleEnd::Refused } else { ScheduleEnd::Begun { executions } };
+        self.end_waiting(step, moment, id, end)?;
+        match why {
+            Some(why) => self.say(step, moment, &line.back, &refused(why)),
+            None => Ok(()),
         }
     }
 
@@ -268,7 +275,11 @@ impl Bot {
         if !speaker.rights.any() {
             return Err(Some(Box::new(Card::NoRole)));
         }
-        let wanted = |alias: &Alias| alias.reference == line.alias && speaker.rights.may(Verb::Run, &alias.action);
+        let wanted = |alias: &Alias| {
+            alias.reference == line.alias
+                && speaker.rights.may(Verb::Run, &alias.action)
+                && is_there(alias, &speaker.here)
+        };
         match self.catalog.matcher.select_among(&line.line, &wanted) {
             Selection::One(found) if found.alias.action == line.action => Ok(*found),
             _ => Err(None),

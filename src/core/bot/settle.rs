@@ -166,9 +166,7 @@ impl Bot {
             given.insert("hosts".to_owned(), Value::from(written.collect::<Vec<_>>().join(",")));
         }
         let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
-        let fixed = alias.into_iter().flat_map(|alias| &alias.immutable_parameters);
-        let fixed = fixed.filter(|(name, value)| request.parameters.get(*name) == Some(*value));
-        let trusted = fixed.map(|(name, _)| name.clone()).collect();
+        let trusted = alias.map(|alias| self.still_fixed(alias, &action, request)).unwrap_or_default();
         let wish = super::start::Wish {
             action,
             given,
@@ -176,7 +174,7 @@ impl Bot {
             back: ticket.back.clone(),
             line: request.line.clone(),
             correctable: false,
-            alias: request.alias.clone(),
+            alias: alias.cloned(),
             trusted,
             rerun_of: Some(request.id.clone()),
         };

@@ -2,16 +2,18 @@
 //!
 //! Whether somebody may is decided before this is called.
 
+use super::telling::is_quiet;
 use super::{Bot, Moment, Step, Watch, recover};
 use crate::core::action::execution::Requested;
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::run::{Run, Work};
 use crate::core::action::spec::Action;
+use crate::core::alias::spec::Alias;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::HostError;
-use crate::core::id::{AliasRef, ExecutionId, Host};
+use crate::core::id::{ExecutionId, Host};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
@@ -33,7 +35,7 @@ pub(super) struct Wish {
     pub(super) line: String,
     /// Nothing is hidden in the line, so it may be offered again with a correction: what is offered is remembered.
     pub(super) correctable: bool,
-    pub(super) alias: Option<AliasRef>,
+    pub(super) alias: Option<Arc<Alias>>,
     /// Names of given parameters whose values are the pack's own words, not the asker's.
     pub(super) trusted: Vec<String>,
     pub(super) rerun_of: Option<ExecutionId>,
@@ -76,7 +78,7 @@ impl Bot {
                 (Vec::new(), Some(moment.at.saturating_add(time).unwrap_or(moment.at)))
             }
         };
-        let request = Requested {
+        let mut request = Requested {
             id: id.clone(),
             action: wish.action.reference.clone(),
             runner: wish.action.runner.word().to_owned(),
@@ -88,17 +90,22 @@ impl Bot {
             line: wish.line,
             hosts: hosts.clone(),
             ends_at,
-            alias: wish.alias,
+            alias: wish.alias.as_ref().map(|alias| alias.reference.clone()),
             rerun_of: wish.rerun_of,
             content: wish.action.content.clone(),
             reach: match &plan {
                 Plan::Run(work) => Some(recover::reach(work)),
                 Plan::Noop | Plan::Pause { .. } => None,
             },
+            telling: None,
         };
+        if let Some(alias) = &wish.alias {
+            self.tell_as(&mut request, alias, moment.at);
+        }
+        let (back, quiet) = (request.back.clone(), is_quiet(&request));
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
-        if let Back::Chat { channel, root, .. } = &wish.back {
+        if let (Back::Chat { channel, root, .. }, false) = (&back, quiet) {
             let text = self.first_card(&id, moment.at);
             let root = root.clone().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
@@ -110,14 +117,24 @@ impl Bot {
         Ok(Ok(id))
     }
 
-    /// The bound on executions under way that one more would exceed, and whether it is that of this person.
-    fn bound_reached(&self, by: &Principal) -> Option<(usize, bool)> {
+    /// Why one of several wishes, which are to come true together, cannot.
+    pub(super) fn refused_among(&self, wishes: &[Wish]) -> Option<Box<Declined>> {
+        let first = wishes.first()?;
+        if let Some((most, yours)) = self.bound_reached(&first.by, wishes.len()) {
+            let card = Card::TooMany { line: first.line.clone(), most, yours };
+            return Some(Box::new(Declined { card, offered: Vec::new() }));
+        }
+        wishes.iter().find_map(|wish| self.prepare(wish).err())
+    }
+
+    /// The bound on executions under way that so many more would exceed, and whether it is that of this person.
+    fn bound_reached(&self, by: &Principal, more: usize) -> Option<(usize, bool)> {
         let limits = &self.settings.limits;
-        if self.memory.executions.len() >= limits.executions {
+        if self.memory.executions.len() + more > limits.executions {
             return Some((limits.executions, false));
         }
         let theirs = self.memory.executions.values().filter(|execution| same_person(&execution.request.by, by));
-        (theirs.count() >= limits.executions_per_user).then_some((limits.executions_per_user, true))
+        (theirs.count() + more > limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
     pub(super) fn prepare(&self, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
@@ -126,7 +143,7 @@ impl Bot {
         if !wish.action.enabled {
             return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
         }
-        if let Some((most, yours)) = self.bound_reached(&wish.by) {
+        if let Some((most, yours)) = self.bound_reached(&wish.by, 1) {
             return Err(declined(Card::TooMany { line, most, yours }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());

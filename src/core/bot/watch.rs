@@ -1,16 +1,18 @@
 //! A run tells how it goes: its post is brought up to date, its end is judged and told.
 
+use super::telling::is_quiet;
 use super::{Bot, Moment, Step, react, unreact};
-use crate::core::action::execution::{Execution, Status};
+use crate::core::action::execution::{Execution, Requested, Status};
 use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{DeliveryId, ExecutionId, Host};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
+use crate::core::message::attachment::Attachment;
 use crate::core::message::card::{Card, Ended, Running, Told};
 use crate::core::message::markdown;
-use crate::core::message::output;
+use crate::core::message::output::{self, Outputs};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
@@ -168,7 +170,7 @@ impl Bot {
         for (id, watch) in &mut self.watches {
             let Some(execution) = self.memory.executions.get(id) else { continue };
             let Back::Chat { channel, .. } = &execution.request.back else { continue };
-            if watch.due(execution.started) > moment.at {
+            if watch.due(execution.started) > moment.at || is_quiet(&execution.request) {
                 continue;
             }
             watch.refreshed = moment.at;
@@ -208,7 +210,11 @@ impl Bot {
         self.note(step, moment, fact)?;
         if let Back::Chat { channel, post, .. } = &execution.request.back {
             react(step, channel, post, mark(status));
-            unreact(step, channel, post, "eyes");
+            // One line may have started several.
+            let same = |other: &Execution| matches!(&other.request.back, Back::Chat { post: of, .. } if of == post);
+            if !self.memory.executions.values().any(same) {
+                unreact(step, channel, post, "eyes");
+            }
         }
         self.ask_admins(step, moment)
     }
@@ -233,18 +239,30 @@ impl Bot {
 
     fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
         let request = &execution.request;
-        let Back::Chat { channel, root, .. } = &request.back else { return Vec::new() };
+        let Back::Chat { channel, root, post } = &request.back else { return Vec::new() };
         let took = span(execution.elapsed(now));
-        let card = self.ended_card(execution, took.clone());
+        let ending = self.ending(execution);
+        let asks = execution.status == Status::Unknown;
+        // Neither announced nor told: the mark that the line gets is all, and it is promised.
+        if is_quiet(request) && ending.off && execution.status == Status::Succeeded {
+            let body = Body::Mark { post: post.clone(), emoji: mark(execution.status).to_owned() };
+            return vec![Delivery {
+                id: DeliveryId::new(format!("{}-end", request.id)),
+                channel: channel.clone(),
+                body,
+            }];
+        }
+        let mut card = self.ended_card(execution, took.clone());
+        card.remarks.extend(ending.problem);
+        card.attached &= !ending.off;
+        if ending.bare {
+            card.outputs = Outputs { rows: String::new(), groups: Vec::new(), more: 0, attach: false };
+        }
         let attach = card.attached;
         let (line, verdict, mark) = (card.line.clone(), card.verdict.clone(), card.mark);
         let card = Card::Ended(card);
-        let mut deliveries = vec![Delivery {
-            id: DeliveryId::new(format!("{}-end", request.id)),
-            channel: channel.clone(),
-            body: Body::Edit { of: card_of(&request.id), text: self.sentences.say(&card) },
-        }];
-        let asks = execution.status == Status::Unknown;
+        let end = Said { headline: self.sentences.say(&card), words: ending.text, attachments: ending.attachments };
+        let mut deliveries = end.deliveries(request, channel, root.as_ref());
         let call = execution.elapsed(now) > self.settings.mention_after;
         if call || attach || asks {
             let who = match &request.by {
@@ -272,6 +290,37 @@ impl Bot {
             });
         }
         deliveries
+    }
+}
+
+/// The last words of an execution.
+struct Said {
+    headline: String,
+    words: String,
+    attachments: Vec<Attachment>,
+}
+
+impl Said {
+    fn deliveries(self, request: &Requested, channel: &ChannelId, root: Option<&PostId>) -> Vec<Delivery> {
+        let Self { headline, words, attachments } = self;
+        let (card, end) = (card_of(&request.id), DeliveryId::new(format!("{}-end", request.id)));
+        let root = || root.cloned().map(|post| Thread::Post { post });
+        let together =
+            |words: String| if words.is_empty() { headline.clone() } else { format!("{headline}\n\n{words}") };
+        let bodies = match (is_quiet(request), attachments.is_empty()) {
+            (false, true) => vec![(end, Body::Edit { of: card, text: together(words) })],
+            (true, true) => vec![(card, Body::Post { root: root(), text: together(words), files: Vec::new() })],
+            (true, false) => vec![(card, Body::Attached { root: root(), text: together(words), attachments })],
+            // An edit brings no attachments, so they are a post of their own.
+            (false, false) => vec![
+                (end, Body::Edit { of: card, text: headline }),
+                (
+                    DeliveryId::new(format!("{}-result", request.id)),
+                    Body::Attached { root: root(), text: words, attachments },
+                ),
+            ],
+        };
+        bodies.into_iter().map(|(id, body)| Delivery { id, channel: channel.clone(), body }).collect()
     }
 }
 
@@ -324,5 +373,6 @@ fn running_card(execution: &Execution, watch: &Watch, now: Timestamp, sentences:
         canceling: execution.status == Status::Canceling,
         restarted: watch.attached,
         remarks: remarks(execution, sentences),
+        ack: execution.request.telling.as_ref().map(|telling| telling.ack.clone()).unwrap_or_default(),
     })
 }

@@ -31,6 +31,14 @@ pub fn addressed<'a>(message: &'a str, username: &str, direct: bool, settings: &
             return Some((Meant::Surely, line));
         }
     }
+    // The shells' way to say it once more: the prefix and a `!`. It is also an exclamation between people.
+    let repeated = settings.address.contains(&Address::Prefix)
+        && message
+            .strip_prefix(&*settings.prefix)
+            .is_some_and(|rest| matches!((rest, &*settings.prefix), ("!", "!") | ("!!", _)));
+    if repeated {
+        return Some((Meant::Perhaps, "!!"));
+    }
     let bare = settings.address.contains(&Address::Bare) && !message.is_empty();
     bare.then_some((Meant::Perhaps, message))
 }

@@ -34,6 +34,10 @@ pub enum Command {
     Later(When, String),
     /// `scheduled`, `list scheduled`
     Scheduled,
+    /// `!!`, `again`, `again wn002`: the last line of whoever says it in this channel, perhaps on other hosts.
+    Again(Option<String>),
+    /// `alias status`: the line of an alias that one of these commands would otherwise be taken for.
+    Alias(String),
     /// A number that answers an offered choice.
     Choose(usize),
 }
@@ -42,7 +46,7 @@ pub enum Command {
 pub const LONGEST_LIST: usize = 50;
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 15] = [
+pub const COMMANDS: [(&str, &str); 17] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -61,6 +65,8 @@ pub const COMMANDS: [(&str, &str); 15] = [
     ),
     ("freeze REASON", "let nothing start that does more than look"),
     ("unfreeze", "let everything start again"),
+    ("again", "your last command in this channel once more, as `!!` does; `again HOSTS` on other hosts"),
+    ("alias LINE", "take the line for an alias, where it would mean one of these commands"),
 ];
 
 impl Command {
@@ -92,6 +98,12 @@ impl Command {
                 Some(Command::Freeze(reason.to_owned()))
             }
             ("unfreeze", []) => Some(Command::Unfreeze),
+            ("!!" | "again", []) => Some(Command::Again(None)),
+            ("!!" | "again", [hosts] | ["on", hosts]) => Some(Command::Again(Some((*hosts).to_owned()))),
+            ("alias", [_, ..]) => {
+                let line = line.trim().split_once(char::is_whitespace).map_or("", |(_, line)| line.trim());
+                Some(Command::Alias(line.to_owned()))
+            }
             (number, []) if number.len() <= 2 => number.parse().ok().filter(|n| *n > 0).map(Command::Choose),
             _ => None,
         }

@@ -4,6 +4,8 @@ use super::fields::{Report, Table, check_name, check_pack, wrong_kind};
 use super::yaml::{Node, Value};
 use crate::core::alias::spec::{Alias, FormatSpec, Representation, Saying};
 use crate::core::id::{ActionRef, AliasRef};
+use crate::core::template::render::{holds_template, names_inside};
+use serde_json::Map;
 
 const KEYS: &[&str] = &[
     "name",
@@ -52,11 +54,13 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     let ack = saying(&table, "ack", &["enabled", "format", "append_url", "extra"], report);
     let result = saying(&table, "result", &["enabled", "format", "extra"], report);
     let immutable_parameters = table.free_map("immutable_parameters", report);
-    let immutable_lines = table
+    let immutable_lines: Vec<(String, usize)> = table
         .table("immutable_parameters", &mut Report::new(""))
         .map(|map| map.entries.iter().map(|entry| (entry.key.clone(), entry.line)).collect())
         .unwrap_or_default();
     let extra = table.free_map("extra", report);
+    own_extra(&table, report);
+    immutable_templates(&immutable_parameters, &immutable_lines, report);
     for key in ["metadata_file", "id", "ref", "uid"] {
         table.text(key, report);
     }
@@ -82,6 +86,59 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     })
 }
 
+/// What templates of `immutable_parameters` may look at.
+pub(crate) const IMMUTABLE_NAMES: [&str; 6] =
+    ["user", "api_user", "source_channel", "action_alias_ref", "st2kv", "system"];
+
+/// What of `extra` means something here: `halcyon`, which is ours, and what a pack would rely on in vain.
+fn own_extra(table: &Table<'_>, report: &mut Report<'_>) {
+    let Some(extra) = table.table("extra", &mut Report::new("")) else { return };
+    if let Some(own) = extra.entry("halcyon").and_then(|_| extra.table("halcyon", report)) {
+        own.only(&["channels"], report);
+        if own.entry("channels").is_some() {
+            let line = own.entry("channels").map(|entry| entry.line);
+            let channels = own.texts("channels", report);
+            if channels.is_empty() {
+                report.error(line, &own.path_of("channels"), "names no channel, so the alias would be heard nowhere");
+            }
+            for name in channels {
+                let plain = name.trim_start_matches('~');
+                if plain.is_empty() || plain != name {
+                    let problem = format!("`{name}` is no name of a channel");
+                    let told = report.error(line, &own.path_of("channels"), problem);
+                    told.suggestion = (!plain.is_empty()).then(|| format!("write \"{plain}\""));
+                }
+            }
+        }
+    }
+    let security = extra.entry("security").and_then(|_| extra.table("security", &mut Report::new("")));
+    if let Some(entry) = security.as_ref().and_then(|security| security.entry("twofactor")) {
+        let message = "nobody is asked for a second factor; this alias starts its action without it";
+        let told = report.warning(Some(entry.line), "extra.security.twofactor", message);
+        told.suggestion = Some("guard the action with an `action.approval` policy".to_owned());
+    }
+}
+
+/// Immutable parameters may be templates; what is wrong with them is told before somebody needs the alias.
+fn immutable_templates(given: &Map<String, serde_json::Value>, lines: &[(String, usize)], report: &mut Report<'_>) {
+    for (name, value) in given.iter().filter(|(_, value)| holds_template(value)) {
+        let line = lines.iter().find(|(key, _)| key == name).map(|(_, line)| *line);
+        let path = format!("immutable_parameters.{name}");
+        match names_inside(value) {
+            Err(error) => {
+                report.error(line, &path, format!("is no template: {error}"));
+            }
+            Ok(names) => {
+                for unknown in names.iter().filter(|name| !IMMUTABLE_NAMES.contains(&name.as_str())) {
+                    let there = IMMUTABLE_NAMES.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                    let message = format!("`{unknown}` has no value here; there are {there}");
+                    report.error(line, &path, message);
+                }
+            }
+        }
+    }
+}
+
 fn formats(table: &Table<'_>, report: &mut Report<'_>) -> Vec<FormatSpec> {
     if table.entry("formats").is_none() {
         report.warning(None, "", "the key `formats` is missing, so no line of chat ever starts this");
@@ -94,19 +151,25 @@ fn format(item: &Node, path: &str, report: &mut Report<'_>) -> Option<FormatSpec
     match &item.value {
         Value::Text(text) => {
             let matched = representation(text, item.line, path.to_owned(), report)?;
-            Some(FormatSpec { display: Some(text.clone()), representations: vec![matched], match_multiple: false })
+            Some(FormatSpec {
+                display: Some(text.clone()),
+                representations: vec![matched],
+                help: None,
+                match_multiple: false,
+            })
         }
         Value::Map(entries) => {
             let table = Table { entries, line: Some(item.line), path: path.to_owned() };
             // StackStorm lets other keys pass here; a misspelt one would turn the format into a line of help.
-            table.mostly(&["display", "representation", "match_multiple"], report);
+            table.mostly(&["display", "representation", "match_multiple", "help"], report);
             let display = table.text("display", report).map(str::to_owned);
             let representations = representations(&table, report);
+            let help = table.text("help", report).map(str::to_owned);
             let match_multiple = table.boolean("match_multiple", report).unwrap_or(false);
             if display.is_none() && representations.is_empty() && table.entry("representation").is_none() {
                 report.error(Some(item.line), path, "has neither `display` nor `representation`");
             }
-            Some(FormatSpec { display, representations, match_multiple })
+            Some(FormatSpec { display, representations, help, match_multiple })
         }
         _ => {
             wrong_kind(item, item.line, path, "text or a map with `display` and `representation`", report);

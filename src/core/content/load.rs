@@ -94,6 +94,7 @@ fn catalog(
     let names = |action: &ActionRef| Some(actions.get(action)?.parameters.keys().cloned().collect());
     let (matcher, problems) = Matcher::new(&aliases, &names);
     diagnostics.extend(problems.into_iter().map(|problem| problem.diagnostic));
+    diagnostics.extend(matcher.shadowed());
     // A line that nobody would write is asked about when somebody does.
     let likely = matcher.ambiguities();
     diagnostics.extend(likely.iter().filter(|found| !found.far_fetched).map(ambiguity));

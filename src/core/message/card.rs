@@ -86,6 +86,41 @@ pub enum Card {
         /// It is the bound of the one who asks.
         yours: bool,
     },
+    /// A line lacks a value, and its author is asked for it.
+    Lacks(Lacks),
+    /// The value is wanted no more.
+    ValueDropped {
+        /// The line that lacked it.
+        line: String,
+    },
+    /// There is no last line to repeat.
+    NothingToRepeat {
+        /// A secret stood in it.
+        secret: bool,
+    },
+    /// It is not certain what the last line is on other hosts.
+    CannotRepeatOn {
+        /// The last line.
+        line: String,
+        /// The hosts.
+        hosts: String,
+    },
+    /// One line would start more than one line may.
+    TooManyMatches {
+        /// The line.
+        line: String,
+        /// The bound.
+        most: usize,
+    },
+    /// What the line asks for is taken in other channels only.
+    OtherChannel {
+        /// The line.
+        line: String,
+        /// Names of those channels.
+        channels: Vec<String>,
+        /// Direct messages are among them.
+        direct: bool,
+    },
     /// A number came where no choice was open.
     NoChoice,
     /// Parameters are not as they must be.
@@ -496,6 +531,8 @@ pub struct Running {
     pub restarted: bool,
     /// What else is to be known, a sentence each.
     pub remarks: Vec<String>,
+    /// The pack's words for the start; empty when it has none.
+    pub ack: String,
 }
 
 /// See [`Card::Ended`].
@@ -523,6 +560,25 @@ pub struct Ended {
     pub remarks: Vec<String>,
     /// Nobody knows whether it ran to its end.
     pub unknown: bool,
+}
+
+/// See [`Card::Lacks`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lacks {
+    /// The line.
+    pub line: String,
+    /// The parameter without a value.
+    pub parameter: String,
+    /// What its action says of it; may be empty.
+    pub description: String,
+    /// What it has to be, `a whole number`; empty for any text.
+    pub kind: &'static str,
+    /// The values that it can have; empty where there are no such.
+    pub allowed: Vec<String>,
+    /// The answer is expected in the thread.
+    pub thread: bool,
+    /// For how long.
+    pub time: String,
 }
 
 /// See [`Card::Told`].
@@ -675,6 +731,12 @@ impl Card {
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
+            Card::Lacks(_) => "lacks",
+            Card::ValueDropped { .. } => "value_dropped",
+            Card::NothingToRepeat { .. } => "nothing_to_repeat",
+            Card::CannotRepeatOn { .. } => "cannot_repeat_on",
+            Card::TooManyMatches { .. } => "too_many_matches",
+            Card::OtherChannel { .. } => "other_channel",
             Card::NoChoice => "no_choice",
             Card::BadParameters { .. } => "bad_parameters",
             Card::BadHosts { .. } => "bad_hosts",

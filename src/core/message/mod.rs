@@ -2,6 +2,7 @@
 //!
 //! Every sentence that the bot says. Data goes in as a typed [`card::Card`], a Handlebars template of `templates/` turns it into the text of a post.
 //!
+//! - [`attachment`] is a part of a post with a colour and fields of its own, as packs want it;
 //! - [`card`] is what can be said, each with the data it needs;
 //! - [`sentences`] holds the templates and the words they may use;
 //! - [`output`] folds what many hosts wrote, so that a person grasps it;
@@ -12,6 +13,7 @@
 //! - **Nothing that came from outside can act**: `{{value}}` escapes Markdown and defuses mentions; output goes into a fence that it cannot leave.
 //! - **Nothing is silently cut**: what does not fit is counted in the text and attached as a file.
 
+pub mod attachment;
 pub mod card;
 pub mod markdown;
 pub mod output;

@@ -62,6 +62,15 @@ pub enum Phrase<'a> {
         /// Which.
         name: &'a str,
     },
+    /// What an alias says of the words for its executions cannot be rendered.
+    BrokenWords {
+        /// The alias.
+        alias: &'a str,
+        /// The key of its file.
+        key: &'a str,
+        /// What is wrong.
+        why: &'a str,
+    },
     /// A local user without a role.
     NoLocalRole {
         /// The user.
@@ -164,6 +173,7 @@ impl Phrase<'_> {
             Phrase::Again { .. } => "again",
             Phrase::Judged { .. } => "judged",
             Phrase::FixedParameter { .. } => "fixed_parameter",
+            Phrase::BrokenWords { .. } => "broken_words",
             Phrase::NoLocalRole { .. } => "no_local_role",
             Phrase::NoAction { .. } => "no_action",
             Phrase::HealthChat { .. } => "health_chat",

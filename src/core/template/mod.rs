@@ -8,10 +8,13 @@
 //!
 //! **Only what a pack's author wrote is ever a template.** What people type, what alerts say and what commands print are values.
 //!
+//! What a pack lets the bot say is rendered apart ([`said`]): there every value is kept from acting as Markdown.
+//!
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
 mod filters;
 mod literal;
 mod methods;
 pub mod render;
+pub mod said;
 pub mod value;

@@ -31,7 +31,10 @@ pub struct TemplateError {
     pub line: Option<usize>,
 }
 
-static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
+static JINJA: LazyLock<Environment<'static>> = LazyLock::new(environment);
+
+/// The dialect.
+pub(crate) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
@@ -46,7 +49,7 @@ static JINJA: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_unknown_method_callback(methods::call);
     filters::add_to(&mut environment);
     environment
-});
+}
 
 /// Whether text is a template: StackStorm's own test.
 pub fn is_template(text: &str) -> bool {
@@ -69,10 +72,10 @@ pub fn holds_template(value: &Value) -> bool {
 /// Bad syntax, a name that is not in the context, a filter that fails, or too much of anything.
 pub fn render(template: &str, context: &Map<String, Value>) -> Result<String, TemplateError> {
     let compiled = JINJA.template_from_str(template).map_err(|error| failure(template, &error))?;
-    let mut out = Bounded(Vec::new());
+    let mut out = Bounded::default();
     let context = minijinja::Value::from_pairs(context.iter().map(|(name, value)| (name.as_str(), into_jinja(value))));
     compiled.render_captured_to(context, &mut out).map_err(|error| failure(template, &error))?;
-    String::from_utf8(out.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
+    out.text()
 }
 
 /// Renders every template inside a value. Text that is exactly `{{name}}` inside a list or a map becomes the value of that name with its
@@ -150,7 +153,15 @@ pub fn names_inside(value: &Value) -> Result<BTreeSet<String>, TemplateError> {
     Ok(found)
 }
 
-struct Bounded(Vec<u8>);
+/// What a rendering writes, up to [`LARGEST_OUTPUT`].
+#[derive(Default)]
+pub(crate) struct Bounded(Vec<u8>);
+
+impl Bounded {
+    pub(crate) fn text(self) -> Result<String, TemplateError> {
+        String::from_utf8(self.0).map_err(|_| TemplateError { message: "the output is not text".into(), line: None })
+    }
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -166,7 +177,7 @@ impl io::Write for Bounded {
     }
 }
 
-fn failure(template: &str, error: &Error) -> TemplateError {
+pub(crate) fn failure(template: &str, error: &Error) -> TemplateError {
     let message = match error.kind() {
         ErrorKind::OutOfFuel => format!("the template takes more than {FUEL} steps"),
         ErrorKind::WriteFailure => format!("the template writes more than {LARGEST_OUTPUT} bytes"),
@@ -184,14 +195,18 @@ fn failure(template: &str, error: &Error) -> TemplateError {
 }
 
 fn write_value(out: &mut Output<'_>, _: &mut State<'_, '_>, shown: &minijinja::Value) -> Result<(), Error> {
+    out.write_str(&shown_text(shown)?).map_err(Error::from)
+}
+
+/// A value as it is written out.
+pub(crate) fn shown_text(shown: &minijinja::Value) -> Result<String, Error> {
     if shown.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    let text = match shown.as_str() {
+    Ok(match shown.as_str() {
         Some(text) => text.to_owned(),
         None => value::written(&from_jinja(shown)?),
-    };
-    out.write_str(&text).map_err(Error::from)
+    })
 }
 
 /// A value for a template.

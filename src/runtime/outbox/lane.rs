@@ -170,7 +170,7 @@ impl Lane {
         let mut state = lock(&self.state);
         let last = state.deliveries.iter().find_map(|queued| match &queued.delivery.body {
             Body::Edit { of: edited, text } if edited == of => Some(text.clone()),
-            Body::Edit { .. } | Body::Post { .. } => None,
+            Body::Edit { .. } | Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => None,
         });
         last.or_else(|| state.refreshes.get_mut(of)?.text.take())
     }
@@ -248,7 +248,7 @@ pub(crate) async fn speak(outbox: &Outbox, lane: &Lane) {
                     }
                 };
                 outbox.ledger.set(id.clone(), standing);
-                if matches!(queued.delivery.body, Body::Post { .. }) {
+                if matches!(queued.delivery.body, Body::Post { .. } | Body::Attached { .. }) {
                     lane.shown(&id, outbox.options.refresh_every, None);
                 }
                 // Nobody listens only when the process is about to end; the next one finds the post by its key.

@@ -299,8 +299,10 @@ enum Task {
 fn dependency(body: &Body) -> Option<&DeliveryId> {
     use crate::core::effect::Thread;
     match body {
-        Body::Edit { of, .. } | Body::Post { root: Some(Thread::Delivery { of }), .. } => Some(of),
-        Body::Post { .. } => None,
+        Body::Edit { of, .. }
+        | Body::Post { root: Some(Thread::Delivery { of }), .. }
+        | Body::Attached { root: Some(Thread::Delivery { of }), .. } => Some(of),
+        Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => None,
     }
 }
 

@@ -8,6 +8,7 @@ use super::{Delay, Outbox};
 use crate::core::effect::{Body, Thread, Upload, UploadPart};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
+use crate::core::message::attachment::Attachment;
 use crate::runtime::ports::{ChatError, NewPost};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ struct Making<'a> {
     channel: &'a ChannelId,
     root: Option<PostId>,
     text: &'a str,
+    attachments: Vec<Attachment>,
+    /// Attachments that the server did not take, as text.
+    spelt: String,
     files: Vec<File>,
     max: usize,
     promised: Promised,
@@ -70,6 +74,16 @@ impl Outbox {
                 }
                 outcome
             }
+            Body::Attached { root, text, attachments } => {
+                let root = match root {
+                    Some(Thread::Post { post }) => Some(post.clone()),
+                    Some(Thread::Delivery { of }) => self.post_of(channel, of).await,
+                    None => None,
+                };
+                let making = Making::new(id, channel, root, text, self.max_post(), promised, queued.look);
+                self.make(Making { attachments: attachments.clone(), ..making }).await
+            }
+            Body::Mark { post, emoji } => self.mark(post, emoji).await,
             Body::Edit { of, text } => {
                 let outcome = match self.post_of(channel, of).await {
                     Some(post) => self.finish(id, channel, &post, text, promised, queued.look).await,
@@ -80,6 +94,24 @@ impl Outbox {
                     self.ledger.set(of.clone(), Standing::Sent(post.clone()));
                 }
                 outcome
+            }
+        }
+    }
+
+    /// Puts an emoji on a post, for as long as that takes. Twice is as good as once.
+    async fn mark(&self, post: &PostId, emoji: &str) -> DeliveryOutcome {
+        let mut delay = Delay::new(&self.options);
+        loop {
+            self.bucket.take().await;
+            let marked = self.chat.react(post, emoji, false).await;
+            self.note(&marked);
+            match marked {
+                Ok(()) => return DeliveryOutcome::Sent { post: post.clone() },
+                Err(ChatError::Later { after, .. }) => delay.wait(after).await,
+                Err(ChatError::Token { .. }) => delay.wait(Some(self.options.slowest)).await,
+                Err(ChatError::Refused { why } | ChatError::Unknown { why }) => {
+                    return DeliveryOutcome::Refused { why };
+                }
             }
         }
     }
@@ -285,7 +317,18 @@ impl<'a> Making<'a> {
         promised: Promised,
         look: bool,
     ) -> Self {
-        Self { id, channel, root, text, files: Vec::new(), max, promised, look }
+        Self {
+            id,
+            channel,
+            root,
+            text,
+            attachments: Vec::new(),
+            spelt: String::new(),
+            files: Vec::new(),
+            max,
+            promised,
+            look,
+        }
     }
 
     fn with(mut self, files: &[Upload]) -> Self {
@@ -315,6 +358,7 @@ impl<'a> Making<'a> {
     /// The text with a word on every file that is missing; on those that may still be stored only if `now`.
     fn said(&self, now: bool) -> String {
         let mut said = self.text.to_owned();
+        said.push_str(&self.spelt);
         for file in &self.files {
             let why = match &file.state {
                 Attached::Stored(_) => continue,
@@ -344,6 +388,7 @@ impl<'a> Making<'a> {
             root: self.root.clone(),
             text: fit(&self.said(true), self.max, remark),
             files: self.files.iter().filter_map(stored).collect(),
+            attachments: self.attachments.clone(),
             instance,
         }
     }
@@ -355,6 +400,9 @@ impl<'a> Making<'a> {
         } else if self.root.is_some() && why.contains("root_id") {
             tracing::warn!(delivery = %self.id, why, "the thread is gone; the message goes into the channel");
             self.root = None;
+        } else if !self.attachments.is_empty() {
+            tracing::warn!(delivery = %self.id, why, "the server does not take the attachments; the message has them as text");
+            self.spelt = std::mem::take(&mut self.attachments).iter().map(Attachment::markdown).collect();
         } else if self.files.iter().any(|file| matches!(file.state, Attached::Stored(_))) && why.contains("file") {
             tracing::warn!(delivery = %self.id, why, "the message goes without its files");
             for file in &mut self.files {

@@ -145,6 +145,7 @@ fn new_post(world: &World, key: &str, text: &str) -> NewPost {
         root: None,
         text: text.into(),
         files: Vec::new(),
+        attachments: Vec::new(),
         instance: None,
     }
 }

@@ -75,6 +75,7 @@ async fn real_mattermost_is_spoken_to() {
         root: root.cloned(),
         text: format!("this is {key}"),
         files,
+        attachments: Vec::new(),
         instance: None,
     };
     let id = chat.create(&post("d1", None, Vec::new())).await.unwrap();

@@ -168,6 +168,7 @@ pub(crate) fn id_of(post: &Post) -> String {
 pub(crate) fn config_text(chat: &Chat, ssh_config: &Path, more: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let trial = root.join("tests/data/packs/trial");
+    let words = root.join("tests/data/packs/words");
     format!(
         r#"
 [mattermost]
@@ -178,7 +179,7 @@ admin_channel = "{CHANNEL}"
 [store]
 path = "store"
 [content]
-packs = [{root:?}, {trial:?}]
+packs = [{root:?}, {trial:?}, {words:?}]
 [ssh]
 config_file = {ssh_config:?}
 connect_timeout = 3
@@ -189,7 +190,7 @@ workers = ["wn[001-003]"]
 [[access.roles]]
 name = "operator"
 users = ["operator"]
-grants = ["view:*", "run:site.*", "run:trial.*"]
+grants = ["view:*", "run:site.*", "run:trial.*", "run:words.*"]
 [[access.roles]]
 name = "lead"
 users = ["lead"]

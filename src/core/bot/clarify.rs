@@ -1,0 +1,220 @@
+//! A line that lacks one value: its author is asked for it, once, and the next line there is taken for it.
+//!
+//! The question stands in the thread of the line; in a direct message, where nobody looks for threads, below it. It lapses after ten minutes, a
+//! restart does not make it forgotten, and what the value completes is judged like a line that was written whole: by the rights, the channel and
+//! the content of now, and with a second question where it was said while the bot was away and can do harm.
+//!
+//! **Nothing is asked for that holds a secret, and no line with a secret in it is kept for an answer.**
+
+use super::hear::{Speaker, is_there};
+use super::start::Wish;
+use super::{Bot, Moment, Step};
+use crate::core::action::params::{self, ParameterProblem, type_in_words};
+use crate::core::action::spec::ParameterType;
+use crate::core::alias::lacking::{Lacking, put_in};
+use crate::core::alias::matcher::{Match, Selection};
+use crate::core::alias::spec::Alias;
+use crate::core::effect::{Body, Delivery, Thread};
+use crate::core::fact::{Fact, Lack};
+use crate::core::id::PostId;
+use crate::core::input::{Back, HeardPost};
+use crate::core::memory::{Contradiction, answer_to};
+use crate::core::message::card::{Card, Lacks};
+use crate::core::message::span::span;
+use crate::core::settings::Verb;
+use crate::core::template::value::written;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// How long a question stands.
+const STANDS: Duration = Duration::from_mins(10);
+
+/// How the value that is asked for is refused.
+const DROPPED: [&str; 3] = ["never mind", "nevermind", "forget it"];
+
+/// The parameter that is all that is missing, where it may be asked for.
+pub(super) fn only_lack(wish: &Wish) -> Option<String> {
+    let lacks =
+        wish.action.parameters.iter().any(|(name, parameter)| {
+            parameter.required && parameter.default.is_none() && !wish.given.contains_key(name)
+        });
+    if !lacks || !wish.action.enabled {
+        return None;
+    }
+    let problems = params::resolve(&wish.action, &wish.given).err()?;
+    match problems.as_slice() {
+        [ParameterProblem::Required { name }] => {
+            let parameter = wish.action.parameters.get(name)?;
+            (!parameter.secret && !parameter.immutable).then(|| name.clone())
+        }
+        _ => None,
+    }
+}
+
+impl Bot {
+    /// Asks for the only value that a line lacks to be understood. False where that must not be.
+    pub(super) fn ask_for_the_only(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        lacking: &Lacking,
+    ) -> Result<bool, Contradiction> {
+        let Lacking { alias, parameter, place, .. } = lacking;
+        let found = self.catalog.matcher.completed(line, *place, alias, parameter, "");
+        let action = self.catalog.actions.get(&alias.action).filter(|action| action.enabled);
+        let declared = action.and_then(|action| action.parameters.get(parameter));
+        let open = declared.is_some_and(|declared| !declared.secret && !declared.immutable);
+        let fixed = alias.immutable_parameters.contains_key(parameter);
+        if !open || fixed || found.is_none_or(|found| !self.secrets_in(&found).is_empty()) {
+            return Ok(false);
+        }
+        self.ask_for(step, moment, speaker, (line, Some(*place)), alias, parameter)?;
+        Ok(true)
+    }
+
+    /// Asks for a value.
+    pub(super) fn ask_for(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        (line, place): (&str, Option<usize>),
+        alias: &Alias,
+        parameter: &str,
+    ) -> Result<(), Contradiction> {
+        let Back::Chat { channel, root, post } = &speaker.back else { return Ok(()) };
+        let thread = match (speaker.direct, root) {
+            (true, None) => None,
+            (_, root) => Some(root.clone().unwrap_or_else(|| post.clone())),
+        };
+        let stands = SignedDuration::try_from(STANDS).unwrap_or(SignedDuration::ZERO);
+        let lack = Lack {
+            post: post.clone(),
+            line: line.to_owned(),
+            place,
+            alias: alias.reference.clone(),
+            parameter: parameter.to_owned(),
+        };
+        let asked = Fact::ValueAsked {
+            user: speaker.identity.id.clone(),
+            channel: channel.clone(),
+            thread: thread.clone(),
+            lack,
+            until: moment.at.saturating_add(stands).unwrap_or(moment.at),
+        };
+        self.note(step, moment, asked)?;
+        self.not_done(step, speaker, "question");
+        let declared = self.catalog.actions.get(&alias.action).and_then(|action| action.parameters.get(parameter));
+        let kind = declared.and_then(|declared| declared.kind).filter(|kind| *kind != ParameterType::String);
+        let card = Card::Lacks(Lacks {
+            line: line.to_owned(),
+            parameter: parameter.to_owned(),
+            description: declared.map(|declared| declared.description.trim().to_owned()).unwrap_or_default(),
+            kind: kind.map(type_in_words).unwrap_or_default(),
+            allowed: declared
+                .and_then(|declared| declared.choices.as_ref())
+                .map(|choices| choices.iter().map(written).collect())
+                .unwrap_or_default(),
+            thread: thread.is_some(),
+            time: span(STANDS),
+        });
+        let body = Body::Post {
+            root: thread.map(|post| Thread::Post { post }),
+            text: self.sentences.say(&card),
+            files: Vec::new(),
+        };
+        self.deliver(step, moment, Delivery { id: answer_to(post, card.template()), channel: channel.clone(), body })
+    }
+
+    /// What the author of a post was asked for, where the post is the answer: it stands where the question does, is younger, and is no
+    /// command that was said to the bot.
+    pub(super) fn value_of(&self, post: &HeardPost, words: &str, called: bool, now: Timestamp) -> Option<Lack> {
+        if self.memory.asked.is_empty() {
+            return None;
+        }
+        let asked = self.memory.asked.get(&(post.author.clone(), post.channel.clone(), post.root.clone()))?;
+        let said = if post.missed { post.created } else { now };
+        let older = self.memory.written(&asked.lack.post).is_some_and(|asked| post.created <= asked);
+        let command = called && self.understands(words, post, now);
+        (said <= asked.until && !older && !command).then(|| asked.lack.clone())
+    }
+
+    /// A line with its value, and whether it means the same when it is said again.
+    pub(super) fn completed(&self, lack: &Lack, value: &str) -> (String, bool) {
+        let quoted = format!("\"{value}\"");
+        let ways = [value, &quoted].map(|written| match lack.place {
+            Some(place) => put_in(&lack.line, place, written),
+            None => format!("{} {}={written}", lack.line.trim(), lack.parameter),
+        });
+        let wanted = self.whole(lack, value);
+        let same = |line: &&String| {
+            let read = self.catalog.matcher.select_among(line, &|alias| alias.reference == lack.alias);
+            match (read, &wanted) {
+                (Selection::One(read), Some(wanted)) => read.further.is_empty() && read.parameters == wanted.parameters,
+                _ => false,
+            }
+        };
+        let sound = ways.iter().find(same).cloned();
+        let repeatable = sound.is_some();
+        let [plain, _] = ways;
+        (sound.unwrap_or(plain), repeatable)
+    }
+
+    /// What a line means with the value that it lacked.
+    fn whole(&self, lack: &Lack, value: &str) -> Option<Match> {
+        let is_meant = |alias: &Alias| alias.reference == lack.alias && alias.enabled;
+        let alias = self.catalog.aliases.iter().find(|alias| is_meant(alias))?;
+        if let Some(place) = lack.place {
+            return self.catalog.matcher.completed(&lack.line, place, alias, &lack.parameter, value);
+        }
+        match self.catalog.matcher.select_among(&lack.line, &is_meant) {
+            Selection::One(found) if found.further.is_empty() => {
+                let mut found = *found;
+                found.parameters.insert(lack.parameter.clone(), value.to_owned());
+                Some(found)
+            }
+            _ => None,
+        }
+    }
+
+    /// The value was given.
+    pub(super) fn value_given(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        thread: Option<&PostId>,
+        lack: &Lack,
+        value: &str,
+    ) -> Result<(), Contradiction> {
+        let closed = Fact::ValueClosed {
+            user: speaker.identity.id.clone(),
+            channel: speaker.channel.clone(),
+            thread: thread.cloned(),
+        };
+        self.note(step, moment, closed)?;
+        if DROPPED.contains(&value.to_lowercase().trim_end_matches(['.', '!'])) {
+            return self.say(step, moment, &speaker.back, &Card::ValueDropped { line: lack.line.clone() });
+        }
+        let value = unquoted(value);
+        let (line, repeatable) = self.completed(lack, value);
+        let found = self.whole(lack, value).filter(|found| {
+            speaker.rights.may(Verb::Run, &found.alias.action) && is_there(&found.alias, &speaker.here)
+        });
+        match found {
+            Some(found) => self.run_alias(step, moment, speaker, (&line, repeatable), &found),
+            // The packs are others by now, or the rights are.
+            None => self.obey(step, moment, speaker, &line, None),
+        }
+    }
+}
+
+/// A value without the quotes that somebody put around it, as in a line.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let pairs = [('"', '"'), ('\'', '\''), ('\u{201c}', '\u{201d}')];
+    let inside = |(opening, closing): (char, char)| value.strip_prefix(opening)?.strip_suffix(closing);
+    pairs.into_iter().find_map(inside).unwrap_or(value)
+}

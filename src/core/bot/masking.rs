@@ -1,0 +1,77 @@
+//! What of a line may be repeated and remembered: everything but the secrets in it, as far as anybody can tell where they stand.
+
+use super::Bot;
+use super::start::secrets;
+use crate::core::action::params::MASK;
+use crate::core::alias::matcher::{Match, Selection};
+use crate::core::alias::spec::Alias;
+use crate::core::chat::secret::{hide, hide_pairs};
+use serde_json::Value;
+
+impl Bot {
+    /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
+    pub(super) fn masked(&self, line: &str) -> String {
+        match self.catalog.matcher.select(line) {
+            Selection::One(found) => hide(line, self.secrets_in(&found)),
+            Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
+            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &|_| true).0,
+        }
+    }
+
+    /// The secrets that a format has read out of a line.
+    pub(super) fn secrets_in(&self, found: &Match) -> Vec<String> {
+        let Some(action) = self.catalog.actions.get(&found.alias.action) else { return Vec::new() };
+        let of = |found: &Match| {
+            let written = found.parameters.iter().filter(|(name, _)| !found.defaulted.contains(*name));
+            let given = written.map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+            let overridden = found.overridden.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+            [secrets(action, &given), secrets(action, &overridden.collect())].concat()
+        };
+        found.all().flat_map(of).collect()
+    }
+
+    /// A line that no format has read, and its corrections, as far as they may be repeated and remembered: a secret of a correction is one of
+    /// the line.
+    pub(super) fn without_secrets(
+        &self,
+        line: &str,
+        mut corrected: Vec<String>,
+        may: &dyn Fn(&Alias) -> bool,
+    ) -> (String, Vec<String>) {
+        let mut found = Vec::new();
+        corrected.retain(|corrected| match self.catalog.matcher.select_among(corrected, may) {
+            Selection::One(read) => {
+                let secrets = self.secrets_in(&read);
+                let harmless = secrets.is_empty();
+                found.extend(secrets);
+                harmless
+            }
+            Selection::None | Selection::Ambiguous(_) | Selection::Undecided(_) => true,
+        });
+        // Another correction may take the same word for something harmless.
+        corrected.retain(|corrected| !found.iter().any(|secret| corrected.contains(secret.as_str())));
+        let secret = |name: &str| {
+            let parameters = self.catalog.actions.values().filter_map(|action| action.parameters.get(name));
+            parameters.into_iter().any(|parameter| parameter.secret)
+        };
+        let shown = if found.is_empty() { self.without_arguments(line) } else { None };
+        (shown.unwrap_or_else(|| hide_pairs(&hide(line, found), &secret)), corrected)
+    }
+
+    /// The first word of a line that begins like a command which takes a secret: where in the line that stands is not known.
+    pub(super) fn without_arguments(&self, line: &str) -> Option<String> {
+        let first = line.split_whitespace().next()?;
+        let takes_secret = |alias: &Alias| {
+            let action = self.catalog.actions.get(&alias.action);
+            action.is_some_and(|action| action.parameters.values().any(|parameter| parameter.secret))
+        };
+        let begins = |alias: &Alias| {
+            let texts = alias.formats.iter().flat_map(|format| &format.representations);
+            texts
+                .into_iter()
+                .any(|text| text.text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(first)))
+        };
+        let hidden = self.catalog.aliases.iter().any(|alias| takes_secret(alias) && begins(alias));
+        hidden.then(|| format!("{first} {MASK}"))
+    }
+}
