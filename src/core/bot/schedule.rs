@@ -226,7 +226,15 @@ impl Bot {
             return Ok(());
         }
         let rights = self.rights(Asker::Chat(identity));
-        let speaker = Speaker { identity, rights, back: line.back.clone(), channel: channel.clone(), missed: None };
+        let speaker = Speaker {
+            identity,
+            rights,
+            back: line.back.clone(),
+            channel: channel.clone(),
+            direct: line.direct,
+            here: self.names_in(channel, line.direct),
+            missed: None,
+        };
         let at = zone::moment(line.due, moment.at, &zone(&line.zone));
         let refused = |why| Card::DueRefused { who: mention(&line.by), line: shown(&line.line), at: at.clone(), why };
         let found = match self.meant_then(&speaker, &line) {
