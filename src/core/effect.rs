@@ -2,6 +2,7 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::chat::filter::Filter;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Back, Ticket};
 use crate::core::message::attachment::Attachment;
@@ -172,6 +173,15 @@ pub enum Query {
         limit: usize,
         /// Globs over `pack.name`.
         actions: Vec<String>,
+    },
+    /// The same, of those alone that are like this. It is not looked beyond the newest thousand whose action is covered.
+    Filtered {
+        /// How many.
+        limit: usize,
+        /// Globs over `pack.name`.
+        actions: Vec<String>,
+        /// What they are like.
+        filter: Filter,
     },
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod alias;
 mod alias_lines;
+mod asking;
 mod bot;
 mod cli;
 mod config;

@@ -4,8 +4,8 @@ use crate::golden;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::id::{BlobId, Host};
 use halcyon::core::message::card::{
-    BrokenFile, Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, PackRow, Question, Running, ScheduledRow,
-    StatusPart, StillRunning, Told, Unfit, UnreadPart,
+    BrokenFile, Card, Ended, Help, HelpLine, HelpPack, ListRow, Numbered, PackRow, PlanCard, PlannedParameter,
+    Question, Running, ScheduledRow, StatusPart, StillRunning, Told, Unfit, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output;
@@ -339,6 +339,9 @@ fn cards() -> Vec<(&'static str, Card)> {
                     description: "how I know you and what you may do".into(),
                 }],
                 nothing: false,
+                page: 1,
+                pages: 1,
+                next: String::new(),
             }),
         ),
         (
@@ -349,6 +352,9 @@ fn cards() -> Vec<(&'static str, Card)> {
                 packs: vec![],
                 own: vec![],
                 nothing: true,
+                page: 1,
+                pages: 1,
+                next: String::new(),
             }),
         ),
         (
@@ -499,6 +505,70 @@ fn cards() -> Vec<(&'static str, Card)> {
                 problems: vec!["aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into()],
                 more: 10,
             },
+        ),
+        ("nothing to be listed", Card::NoneListed { words: "failed since 2h".into() }),
+        (
+            "what a line would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("login with ******** on wn[001-003]"),
+                action: "site.login".into(),
+                runner: "remote-shell-cmd".into(),
+                effect: "destructive",
+                parameters: vec![
+                    PlannedParameter { name: "pass".into(), value: "********".into() },
+                    PlannedParameter { name: "word".into(), value: "a | *b*".into() },
+                ],
+                count: 3,
+                hosts: markdown::code("wn[001-003]"),
+                user: "root".into(),
+                sudo: true,
+                timeout: "1 min".into(),
+                command: markdown::fence("login --password ********"),
+                further: 2,
+                off: true,
+                guards: vec!["policies/login.yaml".into()],
+                frozen: "storm on the way".into(),
+            }),
+        ),
+        (
+            "what a line without a command would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("rest"),
+                action: "core.pause".into(),
+                runner: "pause".into(),
+                effect: "read-only",
+                parameters: vec![],
+                count: 0,
+                hosts: String::new(),
+                user: String::new(),
+                sudo: false,
+                timeout: String::new(),
+                command: String::new(),
+                further: 0,
+                off: false,
+                guards: vec![],
+                frozen: String::new(),
+            }),
+        ),
+        ("a command of the bot that starts nothing", Card::NothingToPlan { line: "status".into() }),
+        (
+            "a page of help",
+            Card::Help(Help {
+                query: "kernel".into(),
+                address: "@halcyon".into(),
+                packs: vec![HelpPack {
+                    name: "site".into(),
+                    lines: vec![HelpLine {
+                        display: "upgrade kernel on {{hosts}}".into(),
+                        description: "installs the newest kernel".into(),
+                    }],
+                }],
+                own: vec![],
+                nothing: false,
+                page: 2,
+                pages: 7,
+                next: "help kernel 3".into(),
+            }),
         ),
         (
             "a line that waits for its time",

@@ -274,8 +274,8 @@ impl Bot {
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }
         match command {
-            Some(Command::Help(query)) => {
-                let card = self.help(speaker, query);
+            Some(Command::Help(query, page)) => {
+                let card = self.help(speaker, query, page);
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::WhoAmI) => {
@@ -301,9 +301,17 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
-            Some(Command::List(most)) => {
-                let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };
-                self.look_up(step, moment, speaker, line, (query, most.to_string(), Purpose::List))
+            Some(Command::List(words)) => {
+                let query = super::answer::listed(&words, &speaker.rights, &speaker.principal(), moment.at);
+                let asked = match words.narrows() {
+                    true => line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "),
+                    false => words.most.to_string(),
+                };
+                self.look_up(step, moment, speaker, line, (query, asked, Purpose::List))
+            }
+            Some(Command::Plan(line)) => {
+                let card = self.plan(speaker, &line);
+                self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
@@ -609,49 +617,6 @@ impl Bot {
             unreact(step, channel, post, "eyes");
             react(step, channel, post, emoji);
         }
-    }
-
-    /// Help for what was asked about; where all of its words together find nothing, for what the first of them find.
-    fn help(&self, speaker: &Speaker<'_>, query: Option<String>) -> Card {
-        let whole = query.unwrap_or_default();
-        let mut words: Vec<&str> = whole.split_whitespace().collect();
-        let (mut packs, mut own) = self.help_about(speaker, &words.join(" "));
-        while packs.is_empty() && own.is_empty() && words.len() > 1 {
-            words.pop();
-            (packs, own) = self.help_about(speaker, &words.join(" "));
-        }
-        let nothing = packs.is_empty() && own.is_empty();
-        Card::Help(Help {
-            nothing,
-            query: if nothing { whole.clone() } else { words.join(" ") },
-            address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
-            packs,
-            own,
-        })
-    }
-
-    /// What this person may ask for and has to do with these words: aliases by pack, and the bot's own commands.
-    fn help_about(&self, speaker: &Speaker<'_>, words: &str) -> (Vec<HelpPack>, Vec<HelpLine>) {
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let mut packs: Vec<HelpPack> = Vec::new();
-        for entry in help::help(Some(words), &self.catalog.aliases, &may) {
-            let pack = entry.pack().to_owned();
-            let line = HelpLine { display: entry.display, description: entry.description };
-            match packs.last_mut() {
-                Some(last) if last.name == pack => last.lines.push(line),
-                _ => packs.push(HelpPack { name: pack, lines: vec![line] }),
-            }
-        }
-        let words = words.to_lowercase();
-        let concerned = |name: &str, description: &str| {
-            words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
-        };
-        let own = COMMANDS.iter().filter(|(name, description)| concerned(name, description));
-        let line = |(name, description): &(&str, &str)| HelpLine {
-            display: (*name).to_owned(),
-            description: (*description).to_owned(),
-        };
-        (packs, own.map(line).collect())
     }
 
     /// Commands that begin with the first word of a line: their author may have left something out.

@@ -20,6 +20,7 @@
 //! - [`mod@farewell`]: the process is being stopped.
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
+//! - [`mod@help`]: what there is to ask for, and [`mod@plan`]: what it would do;
 //! - [`mod@schedule`]: lines that wait for their time;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
@@ -33,9 +34,11 @@ mod farewell;
 mod freeze;
 mod health;
 mod hear;
+mod help;
 mod listen;
 mod masking;
 mod packs;
+mod plan;
 mod recover;
 mod reload;
 mod schedule;

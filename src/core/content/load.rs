@@ -41,8 +41,8 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let (loading, aliases) = join(sources, parsed);
-    let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let catalog = catalog(packs, actions, aliases, &mut diagnostics);
+    let Loading { packs, actions, guards, mut diagnostics, order, .. } = loading;
+    let catalog = Catalog { guards, ..catalog(packs, actions, aliases, &mut diagnostics) };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -103,6 +103,7 @@ fn catalog(
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
         aliases,
         matcher: Arc::new(matcher),
+        guards: BTreeMap::new(),
     }
 }
 
@@ -172,6 +173,8 @@ struct Loading {
     actions: BTreeMap<ActionRef, Action>,
     absent: BTreeMap<ActionRef, Absent>,
     policies: Vec<FiledPolicy>,
+    /// The files of the policies that want an approval for an action.
+    guards: BTreeMap<ActionRef, Vec<String>>,
     aliases: Vec<AliasFile>,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
@@ -359,6 +362,7 @@ impl Loading {
                     if let Some(action) = self.actions.get_mut(reference) {
                         action.enabled = false;
                     }
+                    self.guards.entry(reference.clone()).or_default().push(filed.file.clone());
                 }
                 let list = enumerate(&covered);
                 let line = filed.policy.line;

@@ -47,6 +47,8 @@ pub struct Catalog {
     pub aliases: Vec<Arc<Alias>>,
     /// The formats of those aliases, ready to be matched.
     pub matcher: Arc<Matcher>,
+    /// For each action that policies want an approval for, the files of those.
+    pub guards: BTreeMap<ActionRef, Vec<String>>,
 }
 
 impl Catalog {

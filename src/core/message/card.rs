@@ -295,6 +295,18 @@ pub enum Card {
         /// How much more is wrong.
         more: usize,
     },
+    /// Nothing that the asker may see is like what they want to have listed.
+    NoneListed {
+        /// What was written after `list`.
+        words: String,
+    },
+    /// What a line would do.
+    Plan(PlanCard),
+    /// A line would start nothing.
+    NothingToPlan {
+        /// The line.
+        line: String,
+    },
     /// A line waits for its time.
     Scheduled {
         /// The line, as inline code.
@@ -442,6 +454,50 @@ pub struct BrokenFile {
     pub problems: Vec<String>,
     /// How many more there are.
     pub more: usize,
+}
+
+/// See [`Card::Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// The action that it starts.
+    pub action: String,
+    /// What carries that out.
+    pub runner: String,
+    /// What it can do to the world.
+    pub effect: &'static str,
+    /// Its parameters, secrets masked.
+    pub parameters: Vec<PlannedParameter>,
+    /// How many hosts; 0 for an action without hosts.
+    pub count: usize,
+    /// The hosts as inline code.
+    pub hosts: String,
+    /// The login name there; empty where ssh decides.
+    pub user: String,
+    /// As root, by sudo.
+    pub sudo: bool,
+    /// How long it may take on one host; empty where there is no command.
+    pub timeout: String,
+    /// The command in a fence, secrets masked; empty where there is none.
+    pub command: String,
+    /// How many more executions the line starts.
+    pub further: usize,
+    /// It is switched off.
+    pub off: bool,
+    /// Files of the policies that want an approval for it.
+    pub guards: Vec<String>,
+    /// Why it would not start now; empty when it would.
+    pub frozen: String,
+}
+
+/// One parameter of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedParameter {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it would be written.
+    pub value: String,
 }
 
 /// Why a line is not put off.
@@ -641,6 +697,12 @@ pub struct Help {
     pub packs: Vec<HelpPack>,
     /// The bot's own commands.
     pub own: Vec<HelpLine>,
+    /// The page.
+    pub page: usize,
+    /// How many there are.
+    pub pages: usize,
+    /// The line that shows the next one; empty on the last.
+    pub next: String,
     /// Nothing was found.
     pub nothing: bool,
 }
@@ -765,6 +827,9 @@ impl Card {
             Card::Reloaded { .. } => "reloaded",
             Card::PacksChanged { .. } => "packs_changed",
             Card::Packs { .. } => "packs",
+            Card::NoneListed { .. } => "none_listed",
+            Card::Plan(_) => "plan",
+            Card::NothingToPlan { .. } => "nothing_to_plan",
             Card::Scheduled { .. } => "scheduled",
             Card::NotScheduled { .. } => "not_scheduled",
             Card::ScheduledLines { .. } => "scheduled_lines",
