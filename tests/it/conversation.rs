@@ -115,7 +115,7 @@ async fn only_a_persons_own_words_start_anything() {
 async fn a_run_is_told_in_one_post_that_is_edited() {
     let world = World::start().await;
     world.nodes.fault("wn002", Fault::RefuseConnections).await;
-    let asked = world.write("operator", "!wait 1 on wn[001-003]");
+    let asked = world.write("operator", "!wait 4 on wn[001-003]");
     world.reaction(&asked, "eyes").await;
     let going = world.answer_that(&asked, |post| post.message.contains("waiting")).await;
     assert!(under_way(&going) && going.message.contains("**1 of 3 hosts done**"), "{}", going.message);
@@ -288,9 +288,9 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
 async fn what_may_be_repeated_is_run_once_more_and_what_was_judged_so_too() {
     let mut world = World::start().await;
     // A read-only command, taken by a reboot while nobody looked.
-    let asked = world.write("operator", "!wait 2 on wn001");
+    let asked = world.write("operator", "!wait 6 on wn001");
     let going = world.answer_that(&asked, |post| post.message.contains("waiting")).await;
-    let held = world.write("operator", "!hold 2 on wn[002-003]");
+    let held = world.write("operator", "!hold 6 on wn[002-003]");
     let holding = world.answer_that(&held, |post| post.message.contains("holding")).await;
     world.kill_bot();
     world.nodes.reboot("wn001").await;

@@ -353,7 +353,7 @@ impl Hearing<'_, '_> {
             Frame::Reply { failed: Some(why), .. } if self.since.is_none() => {
                 Err(Ended::doubting(format!("the server refused the first frame: {why}")))
             }
-            // A connection whose token was taken back stays open, and deaf; our pings are what tells.
+            // A connection whose token was taken back stays open; that our pings are refused is what tells.
             Frame::Reply { failed: Some(why), .. } => {
                 Err(Ended::doubting(format!("the server refuses to answer: {why}")))
             }

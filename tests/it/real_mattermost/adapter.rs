@@ -181,11 +181,17 @@ async fn real_mattermost_is_listened_to_whatever_the_line_does() {
 
     // The server does not know: it takes the bot for a new one. What was said meanwhile is for the catch-up.
     server.line.silence();
+    let unheard = say("three").await;
     let line = expect(&mut events, "down: ").await;
     assert!(line.contains("silent"), "{line}");
     expect(&mut events, "up as halcyon").await;
-    say("three").await;
-    expect(&mut events, "Public: three").await;
+    say("four").await;
+    assert_eq!(expect(&mut events, "Public: ").await, "Public: four []");
+    let since = Timestamp::from_millisecond(unheard["create_at"].as_i64().unwrap()).unwrap();
+    let joined = chat.channels().await.unwrap().into_iter().find(|joined| joined.channel.as_str() == cluster).unwrap();
+    let history = chat.history(&joined, since, 100).await.unwrap();
+    let missed: Vec<&str> = history.posts.iter().map(|post| post.message.as_str()).collect();
+    assert_eq!((missed, history.complete), (vec!["three", "four"], true));
 
     // A token that is taken back is noticed by the next ping.
     let tokens = format!("/users/{}/tokens?per_page=200", server.user("halcyon"));
