@@ -3,9 +3,11 @@
 //! Life cycle: [`Engine::start`] opens the store, reads the packs, prepares the adapters and turns the loop; [`Engine::stop`] asks it to end and
 //! waits; [`Engine::reload`] has configuration and packs read again. Dropping an engine ends it where it stands, as a power cut would.
 
-use super::reload::{self, LastGood, Read, Reloader};
+use super::last_good::LastGood;
+use super::reload::{self, Read, Reloader};
 use crate::adapters::api;
 use crate::adapters::clock::SystemClock;
+use crate::adapters::content::watch::PackWatch;
 use crate::adapters::control;
 use crate::adapters::http::HttpRunner;
 use crate::adapters::inventory::{self, InventoryOptions};
@@ -180,6 +182,7 @@ impl Engine {
             http: Arc::clone(&shared.http) as _,
             mail: Arc::clone(&shared.mail) as _,
             outbox: outbox.clone(),
+            chat: shared.chat.clone().map(|chat| chat as _),
             reloads: reloads.clone(),
         };
         let dispatch = Dispatch::new(&shared.inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
@@ -190,6 +193,7 @@ impl Engine {
         let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
 
         // The queue is empty and its reader is not turning yet, so these neither wait nor fail.
+        let watch = PackWatch::new(config.content.packs.clone(), config.content.poll).await;
         let mut good = LastGood::default();
         take_in_content(config, &mut good, &shared.inputs).await;
         let inventory = stop.child_token();
@@ -206,7 +210,7 @@ impl Engine {
         answer_calls(config, &view, callers, &urgent, &mut tasks).await?;
         let weak = shared.inputs.downgrade();
         tasks.spawn(pulse::pulse(move || view.vitals(), weak, stop.clone()));
-        let reloader = Reloader { read, current: config.clone(), good, shared: shared.clone(), inventory };
+        let reloader = Reloader { read, current: config.clone(), good, watch, shared: shared.clone(), inventory };
         tasks.spawn(reloader.serve(reload_calls, stop.clone()));
         if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
             let longest_post = move |characters| outbox.set_max_post(characters);
@@ -402,7 +406,7 @@ pub(super) fn master_key(config: &Config) -> Input {
 }
 
 async fn take_in_content(config: &Config, good: &mut LastGood, inputs: &mpsc::Sender<Input>) {
-    let (loaded, _) = good.load(&config.content.packs);
+    let loaded = good.read(&config.content.packs).loaded;
     for problem in &loaded.diagnostics {
         tracing::warn!("{problem}");
     }

@@ -7,6 +7,7 @@
 mod demo;
 pub mod doctor;
 pub mod engine;
+mod last_good;
 pub mod reload;
 mod serve;
 

@@ -1,11 +1,13 @@
-//! Configuration and packs read again while the bot runs.
+//! Configuration and packs read again while the bot runs: both when somebody asks for it, the packs also when their files have changed.
 //!
-//! **A configuration with mistakes changes nothing.** **Of a file of a pack that has got mistakes the last version without stays in force**, for as
-//! long as this process lives. **Work that runs goes on with what it was started with.** What cannot change in a running process is told by its
+//! **A configuration with mistakes changes nothing.** **Of a file of a pack that has got mistakes the last version without stays in force**
+//! ([`super::last_good`]). **What is sound is in force at once; mistakes are told when the files have been left alone for a while**, so that
+//! nobody is alarmed by a file that is being written. **Work that runs goes on with what it was started with.** What cannot change in a running process is told by its
 //! key, and keeps its value until the restart.
 
 use super::engine::{self, Shared};
-use crate::adapters::content::read_packs;
+use super::last_good::{LastGood, Reading};
+use crate::adapters::content::watch::PackWatch;
 use crate::adapters::http::HttpRunner;
 use crate::adapters::inventory;
 use crate::adapters::local::LocalRunner;
@@ -13,16 +15,15 @@ use crate::adapters::mail::MailRunner;
 use crate::adapters::ssh::SshRunner;
 use crate::config::Config;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
-use crate::core::content::load::{Loaded, load};
 use crate::core::host::Inventory;
 use crate::core::input::{Back, Input};
-use crate::core::vitals::Reload;
+use crate::core::vitals::{PackChange, Reload};
 use crate::runtime::ports::ReloadCall;
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Where the configuration is read again from.
@@ -31,51 +32,15 @@ pub type Read = Arc<dyn Fn() -> Result<Config, Vec<Diagnostic>> + Send + Sync>;
 /// How often it is looked whether the old runner for nodes is still needed.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The texts of the packs' files as they last were without mistakes, by the names that messages use.
-#[derive(Debug, Default)]
-pub(super) struct LastGood(BTreeMap<String, String>);
+/// For how long files are left alone before it is told what is wrong with them.
+const LEFT_ALONE: Duration = Duration::from_secs(2);
 
-impl LastGood {
-    /// Loads the packs; gives what is in force with all that is wrong, and how many files differ from the last time.
-    pub(super) fn load(&mut self, packs: &[PathBuf]) -> (Loaded, usize) {
-        let mut sources = read_packs(packs);
-        let mut loaded = load(&sources);
-        let spoilt = spoilt(&loaded.diagnostics);
-        let mut replaced = false;
-        for file in sources.iter_mut().flat_map(|source| &mut source.files) {
-            if spoilt.contains(&file.shown)
-                && let Some(good) = self.0.get(&file.shown)
-            {
-                file.text = Ok(good.clone());
-                replaced = true;
-            }
-        }
-        if replaced {
-            loaded.catalog = load(&sources).catalog;
-        }
-        let good: BTreeMap<String, String> = sources
-            .into_iter()
-            .flat_map(|source| source.files)
-            .filter(|file| !spoilt.contains(&file.shown) || self.0.contains_key(&file.shown))
-            .filter_map(|file| Some((file.shown, file.text.ok()?)))
-            .collect();
-        let names: BTreeSet<&String> = good.keys().chain(self.0.keys()).collect();
-        let differing = names.into_iter().filter(|name| good.get(*name) != self.0.get(*name)).count();
-        self.0 = good;
-        (loaded, differing)
-    }
-}
-
-fn spoilt(diagnostics: &[Diagnostic]) -> BTreeSet<String> {
-    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-    errors.map(|diagnostic| diagnostic.file.clone()).collect()
-}
-
-/// Reads again whenever it is asked for.
+/// Reads again whenever it is asked for, and the packs whenever their files have changed.
 pub(super) struct Reloader {
     pub(super) read: Read,
     pub(super) current: Config,
     pub(super) good: LastGood,
+    pub(super) watch: PackWatch,
     pub(super) shared: Shared,
     /// Ends the task that keeps the inventory.
     pub(super) inventory: CancellationToken,
@@ -85,11 +50,32 @@ impl Reloader {
     /// Until nobody can ask any more, or `stop`.
     pub(super) async fn serve(mut self, mut calls: mpsc::UnboundedReceiver<ReloadCall>, stop: CancellationToken) {
         let serving = async {
-            while let Some(ReloadCall { back, done }) = calls.recv().await {
-                let reload = self.reload().await;
-                self.tell(back, reload).await;
-                // Whoever wanted to know may have gone.
-                let _ = done.map(|done| done.send(()));
+            let mut untold: Option<(Instant, PackChange)> = None;
+            loop {
+                let due = untold.as_ref().map(|(due, _)| *due);
+                tokio::select! {
+                    call = calls.recv() => {
+                        let Some(ReloadCall { back, done }) = call else { break };
+                        let reload = self.reload().await;
+                        // It names everything that is wrong.
+                        untold = None;
+                        self.tell(back, reload).await;
+                        // Whoever wanted to know may have gone.
+                        let _ = done.map(|done| done.send(()));
+                    }
+                    () = self.watch.changed() => {
+                        let gone = untold.take().map(|(_, change)| change.gone).unwrap_or_default();
+                        let mut change = self.take_changed().await;
+                        change.gone.extend(gone);
+                        untold = Some((Instant::now() + LEFT_ALONE, change));
+                    }
+                    () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                        if let Some((_, change)) = untold.take() {
+                            // A loop that has ended tells nobody anything.
+                            let _ = self.shared.inputs.send(Input::PacksChanged(change)).await;
+                        }
+                    }
+                }
             }
         };
         stop.run_until_cancelled(serving).await;
@@ -139,28 +125,54 @@ impl Reloader {
         let _ = self.shared.inputs.send(engine::master_key(next)).await;
     }
 
+    /// The packs as they are now, in a configuration that may have changed.
     async fn take_content(&mut self, next: &Config, reload: &mut Reload) {
-        let mut good = std::mem::take(&mut self.good);
-        let packs = next.content.packs.clone();
-        // Many files are read, and nobody waits for this thread meanwhile.
-        let Ok((good, loaded, differing)) = tokio::task::spawn_blocking(move || {
-            let (loaded, differing) = good.load(&packs);
-            (good, loaded, differing)
-        })
-        .await
-        else {
+        if next.content != self.current.content {
+            self.watch = PackWatch::new(next.content.packs.clone(), next.content.poll).await;
+        }
+        let Some(reading) = self.read_packs(&next.content.packs).await else {
             reload.problems.push("reading the packs failed, which is a bug of mine; the old ones stay in force".into());
             return;
         };
-        self.good = good;
-        let errors = loaded.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
+        let errors = reading.loaded.diagnostics.iter().filter(|problem| problem.severity == Severity::Error);
         reload.problems.extend(errors.map(ToString::to_string));
-        if differing > 0 {
-            let files = if differing == 1 { "file" } else { "files" };
-            reload.changed.push(format!("packs ({differing} {files})"));
+        if reading.differing > 0 {
+            let files = if reading.differing == 1 { "file" } else { "files" };
+            reload.changed.push(format!("packs ({} {files})", reading.differing));
         }
+        self.put_in_force(reading).await;
+    }
+
+    /// The packs as they are now, since their files have changed.
+    async fn take_changed(&mut self) -> PackChange {
+        let packs = self.current.content.packs.clone();
+        let Some(reading) = self.read_packs(&packs).await else {
+            tracing::error!("reading the packs failed, which is a bug of mine; the old ones stay in force");
+            return PackChange::default();
+        };
+        if reading.differing > 0 {
+            tracing::info!(files = reading.differing, "files of packs have changed and are in force");
+        }
+        self.put_in_force(reading).await
+    }
+
+    async fn read_packs(&mut self, packs: &[PathBuf]) -> Option<Reading> {
+        let (mut good, packs) = (std::mem::take(&mut self.good), packs.to_vec());
+        // Many files are read, and nobody waits for this thread meanwhile.
+        let read = tokio::task::spawn_blocking(move || {
+            let reading = good.read(&packs);
+            (good, reading)
+        });
+        let (good, reading) = read.await.ok()?;
+        self.good = good;
+        Some(reading)
+    }
+
+    async fn put_in_force(&self, reading: Reading) -> PackChange {
+        let Reading { loaded, kept, gone, .. } = reading;
         let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
         let _ = self.shared.inputs.send(input).await;
+        PackChange { kept, gone }
     }
 
     async fn take_inventory(&mut self, next: &Config) {
@@ -270,6 +282,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.content.packs != new.content.packs, "content.packs");
     live(old.content.configs != new.content.configs, "content.configs");
     live(old.datastore != new.datastore, "datastore.key");
+    live(old.content.poll != new.content.poll, "content.poll");
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
     live(old.mail != new.mail, "mail");

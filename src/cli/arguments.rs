@@ -66,6 +66,12 @@ pub enum Command {
         #[command(subcommand)]
         command: AliasCommand,
     },
+    /// Work with packs
+    Pack {
+        /// What to do.
+        #[command(subcommand)]
+        command: PackCommand,
+    },
     /// Look at executions, stop and repeat them
     Execution {
         /// What to do.
@@ -177,6 +183,17 @@ pub enum AliasCommand {
         /// The line
         #[arg(required = true)]
         text: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `pack …`
+#[derive(Debug, Subcommand)]
+pub enum PackCommand {
+    /// The packs with their versions, what they hold, and how much of it is wrong
+    List {
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -53,10 +53,11 @@ pub fn execution_list(executions: &[Value], now: Timestamp) -> String {
             other => other.to_string(),
         })
     };
-    table(&COLUMNS, &executions.iter().map(row).collect::<Vec<_>>())
+    let rows: Vec<_> = executions.iter().map(row).collect();
+    table(&COLUMNS, &rows)
 }
 
-/// A table as StackStorm's client draws it.
+/// Rows in a frame, as StackStorm's client draws it.
 pub(crate) fn table<const N: usize>(columns: &[&str; N], rows: &[[String; N]]) -> String {
     let widths: Vec<_> = columns
         .iter()

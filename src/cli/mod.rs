@@ -4,7 +4,7 @@
 //! 2 the asking was wrong.
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
-//! `execution get` read the store themselves when no bot runs. `check` and `alias match` need nothing but the files. `export` reads the
+//! `execution get` read the store themselves when no bot runs. `check`, `pack list` and `alias match` need nothing but the files. `export` reads the
 //! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
@@ -21,6 +21,7 @@ mod failure;
 mod freeze;
 mod key;
 mod look;
+mod pack;
 mod serve;
 mod status;
 mod tail;
@@ -31,7 +32,7 @@ pub use look::{execution_list, execution_text};
 
 use crate::config::{Config, Environment};
 use crate::core::content::diagnostic::Diagnostic;
-use arguments::{AliasCommand, ExecutionCommand};
+use arguments::{AliasCommand, ExecutionCommand, PackCommand};
 use clap::Parser;
 use failure::Failure;
 use jiff::Timestamp;
@@ -96,6 +97,9 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
             // Without a configuration the pack is tried by itself.
             let config = if file.is_file() { Some(load(file, surroundings)?) } else { None };
             alias::test(&path, config.as_ref(), json, surroundings)
+        }
+        Command::Pack { command: PackCommand::List { json } } => {
+            pack::list(&load(file, surroundings)?, json, surroundings)
         }
         Command::Execution { command } => {
             let config = load(file, surroundings)?;

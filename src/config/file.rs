@@ -9,6 +9,8 @@ type Texts = Option<Spot<Vec<Spot<String>>>>;
 type Seconds = Option<Spot<Duration>>;
 type Number = Option<Spot<u64>>;
 
+/// In seconds.
+const WEEK: u64 = 7 * 24 * 3600;
 /// The longest time that can be written: a year.
 const YEAR: u64 = 366 * 24 * 3600 + 1;
 
@@ -25,6 +27,7 @@ pub(super) struct File {
     pub(super) configs: Text,
     pub(super) datastore: Option<Spot<()>>,
     pub(super) key_file: Text,
+    pub(super) poll: Seconds,
     pub(super) ssh: Ssh,
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
@@ -81,6 +84,8 @@ pub(super) struct Limits {
     pub(super) executions_per_user: Number,
     pub(super) lines_per_user: Number,
     pub(super) lines_per_channel: Number,
+    pub(super) scheduled_per_user: Number,
+    pub(super) scheduled_late: Seconds,
 }
 
 #[derive(Debug)]
@@ -125,6 +130,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     if let Some(content) = root.section("content") {
         file.packs = content.strings("packs");
         file.configs = content.string("configs");
+        file.poll = content.seconds("poll", 0..3601);
         content.close();
     }
     if let Some(datastore) = root.section("datastore") {
@@ -226,6 +232,8 @@ fn limits(section: Section<'_, '_>) -> Limits {
         executions_per_user: section.number("executions_per_user", 1..1_000_001),
         lines_per_user: section.number("lines_per_user", 1..1_000_001),
         lines_per_channel: section.number("lines_per_channel", 1..1_000_001),
+        scheduled_per_user: section.number("scheduled_per_user", 0..1_000_001),
+        scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
     };
     section.close();
     limits

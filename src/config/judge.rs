@@ -45,6 +45,9 @@ impl Judge<'_, '_, '_> {
         if let Some(packs) = file.packs {
             config.content.packs = self.packs(&packs);
         }
+        if let Some(poll) = file.poll {
+            config.content.poll = poll.value;
+        }
         if let Some(configs) = self.path(file.configs.as_ref()) {
             if let Some(spot) = file.configs.as_ref().filter(|_| !configs.is_dir()) {
                 let hint = Some("name the directory that holds a file PACK.yaml for each pack".to_owned());
@@ -477,10 +480,14 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.executions_per_user, &written.executions_per_user),
         (&mut limits.lines_per_user, &written.lines_per_user),
         (&mut limits.lines_per_channel, &written.lines_per_channel),
+        (&mut limits.scheduled_per_user, &written.scheduled_per_user),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {
             *limit = usize::try_from(spot.value).unwrap_or(usize::MAX);
         }
+    }
+    if let Some(late) = &written.scheduled_late {
+        limits.scheduled_late = late.value;
     }
 }

@@ -124,6 +124,8 @@ pub struct Content {
     pub packs: Vec<PathBuf>,
     /// The directory of the packs' configurations.
     pub configs: PathBuf,
+    /// How often it is looked whether their files have changed, beside the system's events; never when this is no time.
+    pub poll: Duration,
 }
 
 impl Content {
@@ -266,7 +268,7 @@ impl Config {
 
     /// The configuration of somebody who has only a pack.
     pub fn of_pack(pack: &Path) -> Config {
-        let mut content = Content { packs: vec![pack.to_owned()], configs: pack.join("configs") };
+        let mut content = Content { packs: vec![pack.to_owned()], configs: pack.join("configs"), poll: POLL };
         content.take_configs();
         Config {
             file: PathBuf::new(),
@@ -327,6 +329,9 @@ fn no_master_key() -> Diagnostic {
 
 /// How long running executions may go on after a stop, unless said otherwise. The time that systemd gives a service is longer.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// How often packs on a file system without events are looked at.
+const POLL: Duration = Duration::from_secs(10);
 
 /// What a Mattermost server that limits calls lets through, with its usual settings.
 pub(super) const CALLS_PER_SECOND: u32 = 10;

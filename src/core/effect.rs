@@ -2,8 +2,9 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
-use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
+use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Back, Ticket};
 use crate::core::message::attachment::Attachment;
 use jiff::Timestamp;
@@ -46,6 +47,15 @@ pub enum Effect {
         query: Query,
         /// Comes back with the answer.
         ticket: Ticket,
+    },
+    /// Find out who somebody is now whose line is due.
+    Identify {
+        /// The line.
+        schedule: ExecutionId,
+        /// Who.
+        user: UserId,
+        /// Channels of which it matters whether they are a member.
+        channels: Vec<ChannelId>,
     },
     /// Read the configuration and the packs again.
     Reload {
@@ -164,6 +174,15 @@ pub enum Query {
         limit: usize,
         /// Globs over `pack.name`.
         actions: Vec<String>,
+    },
+    /// The same, of those alone that are like this. It is not looked beyond the newest thousand whose action is covered.
+    Filtered {
+        /// How many.
+        limit: usize,
+        /// Globs over `pack.name`.
+        actions: Vec<String>,
+        /// What they are like.
+        filter: Filter,
     },
 }
 

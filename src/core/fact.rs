@@ -10,6 +10,7 @@ use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::schedule::{ScheduleEnd, Scheduled};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -225,6 +226,15 @@ pub enum Fact {
         /// Who.
         by: Principal,
     },
+    /// A line is to be carried out later.
+    Scheduled(Box<Scheduled>),
+    /// A line does not wait for its time any more.
+    ScheduleEnded {
+        /// Which.
+        id: ExecutionId,
+        /// What became of it.
+        end: ScheduleEnd,
+    },
 }
 
 impl Fact {
@@ -255,7 +265,9 @@ impl Fact {
             | Fact::Unfrozen { .. }
             | Fact::ValueSet { .. }
             | Fact::ValueDeleted { .. }
-            | Fact::ValuesOpened { .. } => None,
+            | Fact::ValuesOpened { .. }
+            | Fact::Scheduled(_)
+            | Fact::ScheduleEnded { .. } => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::core::datastore::seal::MasterKey;
 use crate::core::host::Inventory;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
-use crate::core::vitals::{Reload, Vitals};
+use crate::core::vitals::{PackChange, Reload, Vitals};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +94,15 @@ pub enum Input {
         back: Option<Back>,
         /// What came of it.
         reload: Reload,
+    },
+    /// Files of packs have changed and have been left alone for a while; what is in force of them has come before this.
+    PacksChanged(PackChange),
+    /// The answer to a [`crate::core::effect::Effect::Identify`].
+    Identified {
+        /// The line that is due.
+        schedule: ExecutionId,
+        /// Who its author is now; absent when the server does not say so.
+        identity: Option<Identity>,
     },
     /// The store could not answer a [`crate::core::effect::Effect::Find`].
     LookUpFailed {

@@ -18,6 +18,7 @@ use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,9 @@ pub enum Contradiction {
     /// There is no such execution under way.
     #[error("execution {0} is not under way, and a fact says what happened to it")]
     NotLive(ExecutionId),
+    /// No such line waits.
+    #[error("line {0} does not wait for its time, and a fact ends its waiting")]
+    NotScheduled(ExecutionId),
     /// Nobody was asked about it.
     #[error("execution {0} does not wait for a judgement, and a fact gives one")]
     NoQuestion(ExecutionId),
@@ -88,6 +92,8 @@ pub struct Memory {
     /// The values that packs and people keep; shared with whoever reads it while it changes.
     #[serde(skip_serializing_if = "nothing_in")]
     pub datastore: Arc<Datastore>,
+    /// Lines that wait for their time.
+    pub scheduled: BTreeMap<ExecutionId, Scheduled>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -303,6 +309,12 @@ impl Memory {
             Fact::ValueDeleted { key, .. } => Arc::make_mut(&mut self.datastore).delete(key, at),
             // Who saw a secret stands in the log; nothing hangs on it.
             Fact::ValuesOpened { .. } => {}
+            Fact::Scheduled(scheduled) => {
+                self.scheduled.insert(scheduled.id.clone(), (**scheduled).clone());
+            }
+            Fact::ScheduleEnded { id, .. } => {
+                self.scheduled.remove(id).ok_or_else(|| Contradiction::NotScheduled(id.clone()))?;
+            }
         }
         Ok(())
     }

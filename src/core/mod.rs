@@ -31,6 +31,7 @@ pub mod id;
 pub mod input;
 pub mod memory;
 pub mod message;
+pub mod schedule;
 pub mod settings;
 pub mod template;
 pub mod vitals;

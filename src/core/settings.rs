@@ -38,11 +38,22 @@ pub struct Limits {
     pub lines_per_user: usize,
     /// Lines in one channel within a minute; more look like programs that answer each other.
     pub lines_per_channel: usize,
+    /// Lines of one person that wait for their time.
+    pub scheduled_per_user: usize,
+    /// A line whose time came while the bot was away is carried out when that is not longer ago.
+    pub scheduled_late: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { executions: 500, executions_per_user: 50, lines_per_user: 60, lines_per_channel: 300 }
+        Self {
+            executions: 500,
+            executions_per_user: 50,
+            lines_per_user: 60,
+            lines_per_channel: 300,
+            scheduled_per_user: 20,
+            scheduled_late: Duration::from_secs(600),
+        }
     }
 }
 

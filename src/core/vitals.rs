@@ -1,5 +1,6 @@
 //! What the runtime measures of the parts around the core, told every few seconds so that `status` can speak of them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The parts that the core cannot see by itself, as they were a moment ago.
@@ -31,4 +32,13 @@ pub struct Reload {
     pub restart: Vec<String>,
     /// What is wrong, each with its file, line and key path.
     pub problems: Vec<String>,
+}
+
+/// What became of files of packs that have changed while the bot runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackChange {
+    /// Those with mistakes in whose place the version before is in force.
+    pub kept: BTreeSet<String>,
+    /// Those that had mistakes and are not there any more.
+    pub gone: BTreeSet<String>,
 }

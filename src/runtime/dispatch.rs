@@ -3,12 +3,12 @@
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{DeliveryId, ExecutionId, RequestId};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RequestId, UserId};
 use crate::core::input::{Ask, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{ReloadCall, Runner, Store};
+use crate::runtime::ports::{Chat, ReloadCall, Runner, Store};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,9 @@ use tracing::Instrument;
 /// How many pieces of news of one run may wait for the loop before its runner has to.
 const NEWS: usize = 64;
 
+/// How long it may take to find out who somebody is.
+const IDENTIFYING: Duration = Duration::from_secs(10);
+
 /// The hands of the loop.
 pub struct Dispatch {
     inputs: mpsc::WeakSender<Input>,
@@ -31,6 +34,7 @@ pub struct Dispatch {
     http: Arc<dyn Runner>,
     mail: Arc<dyn Runner>,
     outbox: Option<OutboxHandle>,
+    chat: Option<Arc<dyn Chat>>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
     reloads: mpsc::UnboundedSender<ReloadCall>,
@@ -78,6 +82,8 @@ pub struct Hands {
     pub mail: Arc<dyn Runner>,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
+    /// Knows who people are; absent where there is no chat.
+    pub chat: Option<Arc<dyn Chat>>,
     /// The way to whoever reads configuration and packs again.
     pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
@@ -92,7 +98,7 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, http, mail, outbox, reloads } = hands;
+        let Hands { local, remote, http, mail, outbox, chat, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
@@ -101,6 +107,7 @@ impl Dispatch {
             http,
             mail,
             outbox,
+            chat,
             running: Arc::default(),
             callers,
             reloads,
@@ -161,6 +168,7 @@ impl Dispatch {
                 }
             }
             Effect::Find { query, ticket } => self.find(query, ticket),
+            Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
         }
     }
@@ -214,6 +222,25 @@ impl Dispatch {
             tracing::debug!("run ended");
         };
         tokio::spawn(work.in_current_span());
+    }
+
+    fn identify(&self, schedule: ExecutionId, user: UserId, channels: Vec<ChannelId>) {
+        let (Some(inputs), Some(chat)) = (self.inputs.upgrade(), self.chat.clone()) else { return };
+        tokio::spawn(async move {
+            let identity = match tokio::time::timeout(IDENTIFYING, chat.identify(&user, &channels)).await {
+                Ok(Ok(identity)) => Some(identity),
+                Ok(Err(problem)) => {
+                    tracing::warn!(%problem, "whose line is due could not be looked up");
+                    None
+                }
+                Err(_) => {
+                    tracing::warn!("whose line is due could not be looked up in time");
+                    None
+                }
+            };
+            // Without a loop nothing is due.
+            let _ = inputs.send(Input::Identified { schedule, identity }).await;
+        });
     }
 
     fn find(&self, query: Query, ticket: Ticket) {

@@ -353,6 +353,7 @@ impl EventLoop {
             | Effect::Attach(_)
             | Effect::Cancel(_)
             | Effect::Reload { .. }
+            | Effect::Identify { .. }
             | Effect::Find { .. } => true,
         };
         held.facts.extend(facts);

@@ -184,7 +184,8 @@ impl Metrics {
             Fact::DeliverySent { delivery, .. } => {
                 self.add(DELIVERIES_SENT, "");
                 let (_, kind) = delivery.as_str().rsplit_once('-').unwrap_or_default();
-                let later = ["end", "told", "question", "judged"].contains(&kind);
+                let later =
+                    ["end", "told", "question", "judged", "due_asked", "due_missed", "due_refused"].contains(&kind);
                 // What the bot says of itself ends in a number, what it answers in the kind of the answer.
                 let own = kind.len() == 16 && kind.bytes().all(|digit| digit.is_ascii_hexdigit());
                 if !later && !own {

@@ -348,9 +348,9 @@ impl World {
                         Query::ById(end) => {
                             newest.filter(|one| one.request.id.as_str().ends_with(end)).cloned().collect()
                         }
-                        Query::Newest(most) | Query::Visible { limit: most, .. } => {
-                            newest.take(*most).cloned().collect()
-                        }
+                        Query::Newest(most)
+                        | Query::Visible { limit: most, .. }
+                        | Query::Filtered { limit: most, .. } => newest.take(*most).cloned().collect(),
                     };
                     self.others.push(Input::Found { ticket: ticket.clone(), executions });
                 }
@@ -365,6 +365,7 @@ impl World {
                 Effect::Refresh { .. }
                 | Effect::React { .. }
                 | Effect::Cancel(_)
+                | Effect::Identify { .. }
                 | Effect::Reload { .. }
                 | Effect::Answer { .. } => {}
             }

@@ -462,3 +462,31 @@ fn a_line_is_matched_as_stackstorms_endpoint_does_it() {
     let (_, _, err) = matched("status");
     assert!(err.contains("`alias status` is not"), "{err}");
 }
+
+#[test]
+fn packs_are_listed_with_what_is_wrong_in_them() {
+    let place = tempfile::tempdir().unwrap();
+    for (name, manifest) in
+        [("good", "ref: good\nname: good\ndescription: ours\nversion: 1.2.0\nauthor: us\n"), ("bad", "[")]
+    {
+        std::fs::create_dir_all(place.path().join(name).join("aliases")).unwrap();
+        std::fs::write(place.path().join(name).join("pack.yaml"), manifest).unwrap();
+    }
+    let alias = "name: date\naction_ref: core.local\nformats: [\"date\"]\n";
+    std::fs::write(place.path().join("good/aliases/date.yaml"), alias).unwrap();
+    std::fs::write(place.path().join("good/aliases/broken.yaml"), "name: broken\n").unwrap();
+    let file = place.path().join("config.toml");
+    let list = |packs: &str, more: &[&str]| {
+        std::fs::write(&file, format!("[content]\npacks = {packs}\n")).unwrap();
+        halcyon(&[&["--config", file.to_str().unwrap(), "pack", "list"], more].concat())
+    };
+    let said = list("[\"good\"]", &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(said.out.contains("| good | 1.2.0   | 0       | 1       | 0        | 1        |"), "{}", said.out);
+    let said = list("[\"good\", \"bad\"]", &["--json"]);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("bad/pack.yaml"), "{}", said.err);
+    let value: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(value[1]["ref"], "good");
+    assert_eq!((&value[1]["version"], &value[1]["problems"]), (&json!("1.2.0"), &json!(1)));
+}

@@ -12,8 +12,9 @@ use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
 use halcyon::core::host::{HostError, Inventory, expand};
 use halcyon::core::id::{ActionRef, BlobId, Host};
 use halcyon::core::message::card::{
-    Announced, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines, ListRow, Numbered,
-    Question, Running, StatusPart, StillRunning, Told, UnreadPart,
+    Announced, BrokenFile, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines, ListRow,
+    Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart, StillRunning, Told,
+    Unfit, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output::{self, Detail};
@@ -576,6 +577,9 @@ fn cards() -> Vec<(&'static str, Card)> {
                     description: "how I know you and what you may do".into(),
                 }],
                 nothing: false,
+                page: 1,
+                pages: 1,
+                next: String::new(),
             }),
         ),
         (
@@ -586,6 +590,9 @@ fn cards() -> Vec<(&'static str, Card)> {
                 packs: vec![],
                 own: vec![],
                 nothing: true,
+                page: 1,
+                pages: 1,
+                next: String::new(),
             }),
         ),
         (
@@ -693,6 +700,256 @@ fn cards() -> Vec<(&'static str, Card)> {
                 running: 0,
                 waiting: 0,
                 frozen: "a storm is on the way".into(),
+            },
+        ),
+        (
+            "files of packs with mistakes, and without them again",
+            Card::PacksChanged {
+                broken: vec![
+                    BrokenFile {
+                        file: "aliases/uptime.yaml".into(),
+                        kept: true,
+                        problems: vec![
+                            "aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into(),
+                            "aliases/uptime.yaml:4: enabled: must be true or false, not `*perhaps*`".into(),
+                        ],
+                        more: 3,
+                    },
+                    BrokenFile {
+                        file: "actions/new.yaml".into(),
+                        kept: false,
+                        problems: vec!["actions/new.yaml: the file is empty".into()],
+                        more: 0,
+                    },
+                ],
+                more: 2,
+                mended: vec!["aliases/reboot.yaml".into(), "actions/odd`name.yaml".into()],
+                gone: vec!["policies/old.yaml".into()],
+            },
+        ),
+        (
+            "a file without mistakes again",
+            Card::PacksChanged { broken: vec![], more: 0, mended: vec!["aliases/x.yaml".into()], gone: vec![] },
+        ),
+        (
+            "the packs, for an administrator",
+            Card::Packs {
+                packs: vec![
+                    PackRow {
+                        name: "core".into(),
+                        version: "1.0.0".into(),
+                        actions: 12,
+                        aliases: 0,
+                        policies: 0,
+                        problems: 0,
+                    },
+                    PackRow {
+                        name: "site".into(),
+                        version: "2.1|*x*".into(),
+                        actions: 30,
+                        aliases: 28,
+                        policies: 2,
+                        problems: 11,
+                    },
+                ],
+                problems: vec!["aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into()],
+                more: 10,
+            },
+        ),
+        ("nothing to be listed", Card::NoneListed { words: "failed since 2h".into() }),
+        (
+            "what a line would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("login with ******** on wn[001-003]"),
+                action: "site.login".into(),
+                runner: "remote-shell-cmd".into(),
+                effect: "destructive",
+                parameters: vec![
+                    PlannedParameter { name: "pass".into(), value: "********".into() },
+                    PlannedParameter { name: "word".into(), value: "a | *b*".into() },
+                ],
+                count: 3,
+                hosts: markdown::code("wn[001-003]"),
+                user: "root".into(),
+                sudo: true,
+                timeout: "1 min".into(),
+                command: markdown::fence("login --password ********"),
+                further: 2,
+                off: true,
+                guards: vec!["policies/login.yaml".into()],
+                frozen: "storm on the way".into(),
+            }),
+        ),
+        (
+            "what a line without a command would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("rest"),
+                action: "core.pause".into(),
+                runner: "pause".into(),
+                effect: "read-only",
+                parameters: vec![],
+                count: 0,
+                hosts: String::new(),
+                user: String::new(),
+                sudo: false,
+                timeout: String::new(),
+                command: String::new(),
+                further: 0,
+                off: false,
+                guards: vec![],
+                frozen: String::new(),
+            }),
+        ),
+        ("a command of the bot that starts nothing", Card::NothingToPlan { line: "status".into() }),
+        (
+            "a page of help",
+            Card::Help(Help {
+                query: "kernel".into(),
+                address: "@halcyon".into(),
+                packs: vec![HelpPack {
+                    name: "site".into(),
+                    lines: vec![HelpLine {
+                        display: "upgrade kernel on {{hosts}}".into(),
+                        description: "installs the newest kernel".into(),
+                    }],
+                }],
+                own: vec![],
+                nothing: false,
+                page: 2,
+                pages: 7,
+                next: "help kernel 3".into(),
+            }),
+        ),
+        (
+            "a line that waits for its time",
+            Card::Scheduled {
+                line: markdown::code("upgrade kernel on wn0189"),
+                id: "5c61ab".into(),
+                at: "22:00 CET".into(),
+                wait: "2 h 10 min".into(),
+                left_out: false,
+                twice: false,
+                zone_known: true,
+            },
+        ),
+        (
+            "one at a time that the clocks leave out",
+            Card::Scheduled {
+                line: markdown::code("uptime on wn001"),
+                id: "5c61ab".into(),
+                at: "28 Mar 03:30 CEST".into(),
+                wait: "10 h".into(),
+                left_out: true,
+                twice: false,
+                zone_known: true,
+            },
+        ),
+        (
+            "one at a time that the clocks show twice, of somebody whose zone is not known",
+            Card::Scheduled {
+                line: markdown::code("uptime on wn001"),
+                id: "5c61ab".into(),
+                at: "31 Oct 02:30 UTC".into(),
+                wait: "10 h".into(),
+                left_out: false,
+                twice: true,
+                zone_known: false,
+            },
+        ),
+        ("a time that is over", Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::Over }),
+        ("a time too far away", Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::TooFar }),
+        (
+            "more lines that wait than may be",
+            Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::TooMany { most: 20 } },
+        ),
+        (
+            "a site where nothing can be put off",
+            Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::TooMany { most: 0 } },
+        ),
+        ("a command of the bot put off", Card::NotScheduled { line: "list".into(), unfit: Unfit::OwnCommand }),
+        ("nonsense put off", Card::NotScheduled { line: "make coffee".into(), unfit: Unfit::Unknown }),
+        (
+            "a line with several meanings put off",
+            Card::NotScheduled {
+                line: "sign in".into(),
+                unfit: Unfit::Ambiguous { formats: vec!["sign {{name}}".into(), "sign in {{where}}".into()] },
+            },
+        ),
+        ("a secret put off", Card::NotScheduled { line: "login with ********".into(), unfit: Unfit::Secret }),
+        (
+            "the lines that wait",
+            Card::ScheduledLines {
+                rows: vec![
+                    ScheduledRow {
+                        id: "5c61ab".into(),
+                        line: markdown::code("uptime on wn001"),
+                        who: "operator".into(),
+                        at: "22:00 CET".into(),
+                        wait: String::new(),
+                    },
+                    ScheduledRow {
+                        id: "5c61ac".into(),
+                        line: markdown::code("upgrade kernel on wn0189"),
+                        who: "lead".into(),
+                        at: "1 Dec 22:00 CET".into(),
+                        wait: "8 d 2 h".into(),
+                    },
+                ],
+                more: 1,
+            },
+        ),
+        ("no lines that wait", Card::ScheduledLines { rows: vec![], more: 0 }),
+        (
+            "a line taken off",
+            Card::Unscheduled {
+                line: markdown::code("uptime on wn001"),
+                at: "22:00 CET".into(),
+                who: markdown::mention("operator"),
+            },
+        ),
+        (
+            "a line that was due while the bot was away",
+            Card::DueMissed {
+                who: markdown::mention("operator"),
+                line: markdown::code("uptime on wn001"),
+                at: "22:00 CET".into(),
+                away: true,
+            },
+        ),
+        (
+            "a line whose author could not be looked up when it was due",
+            Card::DueMissed {
+                who: markdown::mention("operator"),
+                line: markdown::code("uptime on wn001"),
+                at: "22:00 CET".into(),
+                away: false,
+            },
+        ),
+        (
+            "a line that can do harm and was due while the bot was away",
+            Card::DueAsked {
+                who: markdown::mention("operator"),
+                line: markdown::code("reboot wn001"),
+                at: "22:00 CET".into(),
+                number: 2,
+            },
+        ),
+        (
+            "a line that is due and may not be run",
+            Card::DueRefused {
+                who: markdown::mention("operator"),
+                line: markdown::code("reboot wn001"),
+                at: "22:00 CET".into(),
+                why: "`reboot` is switched off.".into(),
+            },
+        ),
+        (
+            "a line that is due and means something else",
+            Card::DueRefused {
+                who: markdown::mention("operator"),
+                line: markdown::code("reboot wn001"),
+                at: "22:00 CET".into(),
+                why: String::new(),
             },
         ),
         ("a look-up that failed", Card::LookUpFailed { why: "cannot read log/1.facts: I/O error".into() }),
@@ -901,7 +1158,12 @@ fn refusals() -> Vec<String> {
         ParameterProblem::Type { name: name(), expected: ParameterType::Boolean, value: None },
         ParameterProblem::NotAllowed { name: name(), allowed: vec!["few".into(), "all".into()], value: value() },
         ParameterProblem::Limit { name: name(), limit: "be at least 1".into(), value: Some("0".into()) },
-        ParameterProblem::Default { name: name(), action: action(), file: "actions/upgrade.yaml".into(), why: "`when` is not known".into() },
+        ParameterProblem::Default {
+            name: name(),
+            action: action(),
+            file: "actions/upgrade.yaml".into(),
+            why: "`when` is not known".into(),
+        },
     ];
     let hosts = [
         HostError::UnknownHost { name: "wn0001".into(), similar: vec![] },

@@ -146,6 +146,7 @@ impl World {
                 | Effect::Refresh { .. }
                 | Effect::React { .. }
                 | Effect::Answer { .. }
+                | Effect::Identify { .. }
                 | Effect::Reload { .. } => {}
             }
         }
@@ -172,7 +173,9 @@ impl World {
         let newest = all.into_values().rev();
         match query {
             Query::ById(end) => newest.filter(|one| one.request.id.as_str().ends_with(end)).collect(),
-            Query::Newest(most) | Query::Visible { limit: most, .. } => newest.take(*most).collect(),
+            Query::Newest(most) | Query::Visible { limit: most, .. } | Query::Filtered { limit: most, .. } => {
+                newest.take(*most).collect()
+            }
         }
     }
 

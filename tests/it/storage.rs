@@ -130,7 +130,7 @@ impl Turning {
         let runner = Arc::new(Counting::default());
         let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
-        let hands = Hands { local, remote, http, mail, outbox: None, reloads: mpsc::unbounded_channel().0 };
+        let hands = Hands { local, remote, http, mail, outbox: None, chat: None, reloads: mpsc::unbounded_channel().0 };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());

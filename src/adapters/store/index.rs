@@ -44,6 +44,8 @@ const REMOVED: usize = 100;
 const AT_ONCE: u64 = 20_000;
 /// How many executions [`Query::ById`] gives at most.
 const MOST_BY_ID: usize = 100;
+/// How many executions are put together to find those that a filter takes.
+const MOST_FILTERED: usize = 1000;
 /// How long sled may take to let go of its files.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -176,7 +178,20 @@ impl Index {
             self.fail(why.clone());
             StoreError::Index(why)
         })?;
-        found.into_iter().filter_map(|found| self.put_together(found).transpose()).collect()
+        let mut executions = found.into_iter().filter_map(|found| self.put_together(found).transpose());
+        let Query::Filtered { limit, filter, .. } = query else { return executions.collect() };
+        let mut taken = Vec::new();
+        while taken.len() < *limit
+            && let Some(execution) = executions.next().transpose()?
+        {
+            if filter.since.is_some_and(|since| execution.started < since) {
+                break;
+            }
+            if filter.takes(&execution) {
+                taken.push(execution);
+            }
+        }
+        Ok(taken)
     }
 
     /// The ids that a question is about, in the order of the answer, with what is known of each.
@@ -200,6 +215,13 @@ impl Index {
                     }
                 }
                 Query::Newest(limit) => found = newest_of(db, *limit, |_| true)?,
+                Query::Filtered { actions, filter, .. } => {
+                    let wanted = |action: &str| {
+                        actions.iter().any(|glob| covers(glob, action))
+                            && filter.action.as_ref().is_none_or(|glob| covers(glob, action))
+                    };
+                    found = newest_of(db, MOST_FILTERED, wanted)?;
+                }
                 Query::Visible { limit, actions } => {
                     found = newest_of(db, *limit, |action| actions.iter().any(|glob| covers(glob, action)))?;
                 }

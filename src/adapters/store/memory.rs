@@ -62,6 +62,11 @@ impl Store for MemoryStore {
                 found.retain(|found| !digits.is_empty() && found.request.id.as_str().ends_with(&digits));
             }
             Query::Newest(limit) => found.truncate(*limit),
+            Query::Filtered { limit, actions, filter } => {
+                found.retain(|found| actions.iter().any(|glob| covers(glob, found.request.action.as_str())));
+                found.retain(|found| filter.takes(found));
+                found.truncate(*limit);
+            }
             Query::Visible { limit, actions } => {
                 found.retain(|found| actions.iter().any(|glob| covers(glob, found.request.action.as_str())));
                 found.truncate(*limit);

@@ -332,7 +332,9 @@ impl Execution {
                 | Fact::Unfrozen { .. }
                 | Fact::ValueSet { .. }
                 | Fact::ValueDeleted { .. }
-                | Fact::ValuesOpened { .. },
+                | Fact::ValuesOpened { .. }
+                | Fact::Scheduled(_)
+                | Fact::ScheduleEnded { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -5,7 +5,7 @@ use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
 use crate::core::alias::suggest::nearest;
-use crate::core::chat::command::LONGEST_LIST;
+use crate::core::chat::filter::ListWords;
 use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::{Inventory, expand, fold};
@@ -160,7 +160,8 @@ impl Bot {
         };
         if executions.iter().any(overtaken) {
             if !ticket.again {
-                step.effects.push(Effect::Find { query: query(&ticket), ticket: Ticket { again: true, ..ticket } });
+                step.effects
+                    .push(Effect::Find { query: query(&ticket, moment.at), ticket: Ticket { again: true, ..ticket } });
                 return Ok(());
             }
             executions.retain(|found| !overtaken(found));
@@ -175,6 +176,13 @@ impl Bot {
             .filter(|execution| ticket.rights.may(wanted, &execution.request.action))
             .map(|execution| self.memory.executions.get(&execution.request.id).cloned().unwrap_or(execution))
             .collect();
+        if ticket.purpose == Purpose::List
+            && visible.is_empty()
+            && words(&ticket.asked).narrows()
+            && matches!(ticket.back, Back::Chat { .. })
+        {
+            return self.say(step, moment, &ticket.back, &Card::NoneListed { words: ticket.asked });
+        }
         if ticket.purpose == Purpose::List {
             return self.list(step, moment, &ticket, visible);
         }
@@ -382,11 +390,11 @@ impl Bot {
 }
 
 /// The question that a ticket went with.
-fn query(ticket: &Ticket) -> Query {
+fn query(ticket: &Ticket, now: Timestamp) -> Query {
     match ticket.purpose {
-        Purpose::List => Query::Visible {
-            limit: ticket.asked.parse().unwrap_or(LONGEST_LIST),
-            actions: ticket.rights.globs(Verb::View),
+        Purpose::List => match ticket.asked.parse() {
+            Ok(limit) => Query::Visible { limit, actions: ticket.rights.globs(Verb::View) },
+            Err(_) => listed(&words(&ticket.asked), &ticket.rights, &ticket.from, now),
         },
         Purpose::Show
         | Purpose::ShowPart(_)
@@ -394,6 +402,22 @@ fn query(ticket: &Ticket) -> Query {
         | Purpose::Cancel
         | Purpose::Rerun
         | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
+    }
+}
+
+/// What was written after `list`, which has been read before.
+fn words(asked: &str) -> ListWords {
+    let all = || ListWords::read(&[]).expect("nothing is something to list by");
+    ListWords::read(&asked.split_whitespace().collect::<Vec<_>>()).unwrap_or_else(all)
+}
+
+/// What is asked of the store for a list.
+pub(super) fn listed(words: &ListWords, rights: &Rights, by: &Principal, now: Timestamp) -> Query {
+    let (limit, actions) = (words.most, rights.globs(Verb::View));
+    if words.narrows() {
+        Query::Filtered { limit, actions, filter: words.filter(by, now) }
+    } else {
+        Query::Visible { limit, actions }
     }
 }
 

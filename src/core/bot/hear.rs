@@ -6,13 +6,12 @@ use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::EffectClass;
 use crate::core::alias::grammar::MOST_MATCHES;
-use crate::core::alias::help;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::{Alias, DIRECT};
 use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
-use crate::core::chat::command::{self, COMMANDS, Command};
+use crate::core::chat::command::{self, Command};
 use crate::core::chat::pace::{Bound, Passage};
 use crate::core::chat::secret::hide;
 use crate::core::effect::{Body, Delivery, Effect, Query};
@@ -21,7 +20,7 @@ use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
 use crate::core::memory::{Contradiction, answer_to};
-use crate::core::message::card::{Card, Help, HelpLine, HelpPack, Numbered};
+use crate::core::message::card::{Card, HelpLine, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
@@ -37,7 +36,7 @@ const MOST_ALIKE: usize = 5;
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
 /// The highest number that can be chosen.
-const HIGHEST: usize = 99;
+pub(super) const HIGHEST: usize = 99;
 
 /// Who wrote a line that is being taken up, and where its answer goes.
 #[derive(Debug)]
@@ -274,8 +273,8 @@ impl Bot {
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }
         match command {
-            Some(Command::Help(query)) => {
-                let card = self.help(speaker, query);
+            Some(Command::Help(query, page)) => {
+                let card = self.help(speaker, query, page);
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::WhoAmI) => {
@@ -296,10 +295,22 @@ impl Bot {
                 let card = self.status_card(moment.at);
                 self.say(step, moment, &speaker.back, &card)
             }
+            Some(Command::Packs) => {
+                let card = self.packs(&speaker.rights);
+                self.say(step, moment, &speaker.back, &card)
+            }
             Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
-            Some(Command::List(most)) => {
-                let query = Query::Visible { limit: most, actions: speaker.rights.globs(Verb::View) };
-                self.look_up(step, moment, speaker, line, (query, most.to_string(), Purpose::List))
+            Some(Command::List(words)) => {
+                let query = super::answer::listed(&words, &speaker.rights, &speaker.principal(), moment.at);
+                let asked = match words.narrows() {
+                    true => line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "),
+                    false => words.most.to_string(),
+                };
+                self.look_up(step, moment, speaker, line, (query, asked, Purpose::List))
+            }
+            Some(Command::Plan(line)) => {
+                let card = self.plan(moment.at, speaker, &line);
+                self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
@@ -309,6 +320,14 @@ impl Bot {
             }
             Some(Command::Tail(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Tail))
+            }
+            Some(Command::Later(when, line)) => self.schedule(step, moment, speaker, when, &line),
+            Some(Command::Scheduled) => {
+                let card = self.scheduled(speaker, moment.at);
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::Cancel(id)) if self.waits(speaker, &id).is_some() => {
+                self.unschedule(step, moment, speaker, &id)
             }
             Some(Command::Cancel(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
@@ -424,53 +443,25 @@ impl Bot {
         found: &Match,
     ) -> Result<(), Contradiction> {
         let alias = &found.alias;
-        let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
-            let card = Card::Disabled { action: alias.action.to_string() };
-            return self.say(step, moment, &speaker.back, &card);
-        };
         let hidden = hide(line, self.secrets_in(found));
         let repeatable = repeatable && hidden == line;
-        if found.all().count() > MOST_MATCHES {
-            self.not_done(step, speaker, "question");
-            let card = Card::TooManyMatches { line: hidden, most: MOST_MATCHES };
-            return self.say(step, moment, &speaker.back, &card);
-        }
-        let fixed = match self.fixed(alias, &speaker.principal(), &speaker.channel) {
-            Ok(fixed) => fixed,
-            Err(problem) => return self.refuse(step, moment, speaker, hidden, vec![problem]),
-        };
-        let mut wishes = Vec::new();
-        for each in found.all() {
-            let overridden: Vec<String> = fixed
-                .keys()
-                .filter(|name| each.parameters.contains_key(*name))
-                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
-                .collect();
-            if !overridden.is_empty() {
-                return self.refuse(step, moment, speaker, hidden, overridden);
+        let wishes = match self.wishes(speaker, (line, repeatable), found) {
+            Ok(wishes) => wishes,
+            Err(card) => {
+                if matches!(*card, Card::TooManyMatches { .. }) {
+                    self.not_done(step, speaker, "question");
+                }
+                return self.say(step, moment, &speaker.back, &card);
             }
-            let given = each.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
-            let piece = each.piece.as_ref().map(|piece| hide(piece, self.secrets_in(found)));
-            wishes.push(Wish {
-                action: action.clone(),
-                given: given.chain(fixed.iter().map(|(name, value)| (name.clone(), value.clone()))).collect(),
-                by: speaker.principal(),
-                back: speaker.back.clone(),
-                correctable: repeatable && found.further.is_empty(),
-                line: piece.unwrap_or_else(|| hidden.clone()),
-                alias: Some(alias.clone()),
-                trusted: each.defaulted.iter().chain(fixed.keys()).cloned().collect(),
-                rerun_of: None,
-                trace_tag: None,
-            });
-        }
+        };
+        let harmful = wishes.iter().any(|wish| wish.action.effect == EffectClass::Destructive);
         if let [wish] = wishes.as_slice()
             && repeatable
             && let Some(parameter) = only_lack(wish)
         {
             return self.ask_for(step, moment, speaker, (line, None), alias, &parameter);
         }
-        if let Some(ago) = speaker.missed.clone().filter(|_| action.effect == EffectClass::Destructive)
+        if let Some(ago) = speaker.missed.clone().filter(|_| harmful)
             && wishes.iter().all(|wish| self.prepare(moment.at, wish).is_ok())
         {
             // A line with a secret in it cannot be remembered.
@@ -515,22 +506,64 @@ impl Bot {
         }
     }
 
-    fn refuse(
-        &mut self,
-        step: &mut Step,
-        moment: &Moment,
+    /// What a line asks for that was read so; or why that cannot be asked for. The line comes with whether it may be said again.
+    pub(super) fn wishes(
+        &self,
         speaker: &Speaker<'_>,
-        line: String,
-        problems: Vec<String>,
-    ) -> Result<(), Contradiction> {
-        let problems = problems.iter().map(|said| markdown::prose(said)).collect();
-        self.say(step, moment, &speaker.back, &Card::BadParameters { line, problems })
+        (line, repeatable): (&str, bool),
+        found: &Match,
+    ) -> Result<Vec<Wish>, Box<Card>> {
+        let alias = &found.alias;
+        let Some(action) = self.catalog.actions.get(&alias.action).cloned() else {
+            return Err(Box::new(Card::Disabled { action: alias.action.to_string() }));
+        };
+        let hidden = hide(line, self.secrets_in(found));
+        if found.all().count() > MOST_MATCHES {
+            return Err(Box::new(Card::TooManyMatches { line: hidden, most: MOST_MATCHES }));
+        }
+        let refused = |problems: Vec<String>| {
+            let problems = problems.iter().map(|said| markdown::prose(said)).collect();
+            Box::new(Card::BadParameters { line: hidden.clone(), problems })
+        };
+        let fixed =
+            self.fixed(alias, &speaker.principal(), &speaker.channel).map_err(|problem| refused(vec![problem]))?;
+        let mut wishes = Vec::new();
+        for each in found.all() {
+            let overridden: Vec<String> = fixed
+                .keys()
+                .filter(|name| each.parameters.contains_key(*name))
+                .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
+                .collect();
+            if !overridden.is_empty() {
+                return Err(refused(overridden));
+            }
+            let given = each.parameters.iter().map(|(name, value)| (name.clone(), Value::String(value.clone())));
+            let piece = each.piece.as_ref().map(|piece| hide(piece, self.secrets_in(found)));
+            wishes.push(Wish {
+                action: action.clone(),
+                given: given.chain(fixed.iter().map(|(name, value)| (name.clone(), value.clone()))).collect(),
+                by: speaker.principal(),
+                back: speaker.back.clone(),
+                correctable: repeatable && found.further.is_empty(),
+                line: piece.unwrap_or_else(|| hidden.clone()),
+                alias: Some(alias.clone()),
+                trusted: each.defaulted.iter().chain(fixed.keys()).cloned().collect(),
+                rerun_of: None,
+                trace_tag: None,
+            });
+        }
+        Ok(wishes)
     }
 
     /// The names by which an alias can be bound to the channel of a post.
     fn names_of(&self, post: &HeardPost) -> Vec<String> {
-        let names = self.directory.channels.iter().filter(|(_, id)| **id == post.channel);
-        let direct = (post.channel_kind == ChannelKind::Direct).then(|| DIRECT.to_owned());
+        self.names_in(&post.channel, post.channel_kind == ChannelKind::Direct)
+    }
+
+    /// The same for a channel.
+    pub(super) fn names_in(&self, channel: &ChannelId, direct: bool) -> Vec<String> {
+        let names = self.directory.channels.iter().filter(|(_, id)| *id == channel);
+        let direct = direct.then(|| DIRECT.to_owned());
         names.map(|(name, _)| name.clone()).chain(direct).collect()
     }
 
@@ -591,49 +624,6 @@ impl Bot {
             unreact(step, channel, post, "eyes");
             react(step, channel, post, emoji);
         }
-    }
-
-    /// Help for what was asked about; where all of its words together find nothing, for what the first of them find.
-    fn help(&self, speaker: &Speaker<'_>, query: Option<String>) -> Card {
-        let whole = query.unwrap_or_default();
-        let mut words: Vec<&str> = whole.split_whitespace().collect();
-        let (mut packs, mut own) = self.help_about(speaker, &words.join(" "));
-        while packs.is_empty() && own.is_empty() && words.len() > 1 {
-            words.pop();
-            (packs, own) = self.help_about(speaker, &words.join(" "));
-        }
-        let nothing = packs.is_empty() && own.is_empty();
-        Card::Help(Help {
-            nothing,
-            query: if nothing { whole.clone() } else { words.join(" ") },
-            address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
-            packs,
-            own,
-        })
-    }
-
-    /// What this person may ask for and has to do with these words: aliases by pack, and the bot's own commands.
-    fn help_about(&self, speaker: &Speaker<'_>, words: &str) -> (Vec<HelpPack>, Vec<HelpLine>) {
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let mut packs: Vec<HelpPack> = Vec::new();
-        for entry in help::help(Some(words), &self.catalog.aliases, &may) {
-            let pack = entry.pack().to_owned();
-            let line = HelpLine { display: entry.display, description: entry.description };
-            match packs.last_mut() {
-                Some(last) if last.name == pack => last.lines.push(line),
-                _ => packs.push(HelpPack { name: pack, lines: vec![line] }),
-            }
-        }
-        let words = words.to_lowercase();
-        let concerned = |name: &str, description: &str| {
-            words.split_whitespace().all(|word| name.to_lowercase().contains(word) || description.contains(word))
-        };
-        let own = COMMANDS.iter().filter(|(name, description)| concerned(name, description));
-        let line = |(name, description): &(&str, &str)| HelpLine {
-            display: (*name).to_owned(),
-            description: (*description).to_owned(),
-        };
-        (packs, own.map(line).collect())
     }
 
     /// Commands that begin with the first word of a line: their author may have left something out.

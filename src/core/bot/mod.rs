@@ -18,9 +18,12 @@
 //! - [`mod@values`]: somebody asked for values of the datastore;
 //! - [`mod@health`]: which part of the path does not work, since when, and what to do;
 //! - [`mod@reload`]: configuration and packs were read again;
+//! - [`mod@packs`]: what is wrong with the packs' files is told, once;
 //! - [`mod@farewell`]: the process is being stopped.
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
+//! - [`mod@help`]: what there is to ask for, and [`mod@plan`]: what it would do;
+//! - [`mod@schedule`]: lines that wait for their time;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
@@ -34,10 +37,14 @@ mod farewell;
 mod freeze;
 mod health;
 mod hear;
+mod help;
 mod listen;
 mod masking;
+mod packs;
+mod plan;
 mod recover;
 mod reload;
+mod schedule;
 mod settle;
 mod start;
 mod telling;
@@ -81,6 +88,8 @@ pub struct Bot {
     settings: Arc<Settings>,
     catalog: Arc<Catalog>,
     problems: Arc<Vec<Diagnostic>>,
+    /// What the admin channel knows of it.
+    told: packs::Told,
     inventory: Arc<Inventory>,
     directory: Directory,
     connection: Connection,
@@ -98,6 +107,8 @@ pub struct Bot {
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
     pace: Pace,
+    /// When it is looked again after lines that are due.
+    looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -155,6 +166,7 @@ impl Bot {
             settings,
             catalog: Arc::default(),
             problems: Arc::default(),
+            told: packs::Told::default(),
             inventory: Arc::default(),
             directory: Directory::default(),
             connection: Connection::Down { why: "not connected yet".to_owned() },
@@ -166,6 +178,7 @@ impl Bot {
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
+            looked_after: BTreeMap::new(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -246,7 +259,11 @@ impl Bot {
             Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
+            Input::Identified { schedule, identity } => {
+                self.identified(&mut step, &mut moment, &schedule, identity.as_ref())?;
+            }
             Input::Vitals(vitals) => self.vitals = vitals,
+            Input::PacksChanged(change) => self.packs_changed(&mut step, &mut moment, &change)?,
             Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
             Input::Stop => self.stop(&mut step, &mut moment)?,
             Input::GraceOver => self.leave(&mut step, &mut moment)?,
@@ -254,6 +271,7 @@ impl Bot {
         if concerns_health {
             self.watch_health(event.at);
         }
+        self.look_after_due(&mut step, &moment)?;
         self.refresh(&mut step, &moment)?;
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
@@ -269,7 +287,8 @@ impl Bot {
             (told || self.memory.tails.contains_key(id))
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
-        pauses.chain(refreshes).min_by_key(|(at, _)| *at)
+        let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
+        pauses.chain(refreshes).chain(lines).min_by_key(|(at, _)| *at)
     }
 
     fn promised(&self, delivery: &DeliveryId) -> bool {
@@ -346,6 +365,7 @@ impl Bot {
             return Ok(());
         }
         let Some(interrupted) = self.announcement.take() else { return Ok(()) };
+        self.told = packs::Told::of(&self.problems);
         let wrong: Vec<String> = self.errors().map(ToString::to_string).collect();
         let card = Card::Started {
             version: VERSION.to_owned(),

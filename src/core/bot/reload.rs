@@ -37,6 +37,9 @@ impl Bot {
         back: Option<Back>,
         reload: Reload,
     ) -> Result<(), Contradiction> {
+        if reload.in_force {
+            self.told = super::packs::Told::of(&self.problems);
+        }
         let admin = self.admin_channel();
         let there = matches!(&back, Some(Back::Chat { channel, .. }) if Some(channel) == admin.as_ref());
         let card = Card::Reloaded {

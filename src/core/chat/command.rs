@@ -2,19 +2,23 @@
 
 use super::key;
 use crate::core::action::execution::Judgement;
+use crate::core::chat::filter::ListWords;
+use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// `help`, `help kernel`
-    Help(Option<String>),
+    /// `help`, `help kernel`, `help 2`, `help kernel 2`: what is searched for, and which page of it
+    Help(Option<String>, usize),
     /// `whoami`
     WhoAmI,
     /// `status`
     Status,
-    /// `list`, `list 20`
-    List(usize),
+    /// `list`, `list 20`, `list failed since 2h`
+    List(ListWords),
+    /// `plan reboot wn001`
+    Plan(String),
     /// `show 5c61ab`
     Show(String),
     /// `show 5c61ab wn003`, `show 5c61ab failed`
@@ -27,6 +31,8 @@ pub enum Command {
     Rerun(String),
     /// `reload`, for administrators
     Reload,
+    /// `pack list`
+    Packs,
     /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
     Settle(String, Judgement),
     /// `freeze storm on the way`
@@ -35,6 +41,10 @@ pub enum Command {
     Unfreeze,
     /// `key get NAME`, `key list`, `key set NAME VALUE`, `key delete NAME`
     Values(ValueAsk),
+    /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
+    Later(When, String),
+    /// `scheduled`, `list scheduled`
+    Scheduled,
     /// `!!`, `again`, `again wn002`: the last line of whoever says it in this channel, perhaps on other hosts.
     Again(Option<String>),
     /// `alias status`: the line of an alias that one of these commands would otherwise be taken for.
@@ -43,19 +53,21 @@ pub enum Command {
     Choose(usize),
 }
 
-/// The most executions that one list shows in chat.
-pub const LONGEST_LIST: usize = 50;
-
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 18] = [
+pub const COMMANDS: [(&str, &str); 23] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
-    ("list", "the newest executions; `list 20` for more"),
+    ("list", "the newest executions; `list failed`, `list mine since 2h`, `list site.* on wn003`, `list 20`"),
     ("show ID", "one execution with its output; `show ID wn003` for one host, `show ID failed` for what failed"),
     ("tail ID", "the newest output of an execution, as it comes"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
+    ("plan LINE", "what a line would do, without doing it"),
+    ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
+    ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
+    ("scheduled", "what waits for its time; `cancel ID` takes it off"),
+    ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
@@ -78,13 +90,24 @@ impl Command {
         let first = words.next()?.to_lowercase();
         let rest: Vec<&str> = words.collect();
         match (first.as_str(), rest.as_slice()) {
-            ("help" | "?", []) => Some(Command::Help(None)),
-            ("help", _) => Some(Command::Help(Some(rest.join(" ")))),
+            ("help" | "?", []) => Some(Command::Help(None, 1)),
+            ("help", [words @ .., last]) => Some(match last.parse() {
+                Ok(page @ 1..) => Command::Help((!words.is_empty()).then(|| words.join(" ")), page),
+                _ => Command::Help(Some(rest.join(" ")), 1),
+            }),
             ("whoami", []) => Some(Command::WhoAmI),
             ("status", []) => Some(Command::Status),
             ("reload", []) => Some(Command::Reload),
-            ("list", []) => Some(Command::List(10)),
-            ("list", [count]) => count.parse().ok().map(|count: usize| Command::List(count.clamp(1, LONGEST_LIST))),
+            ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
+            ("packs", []) => Some(Command::Packs),
+            ("scheduled", []) => Some(Command::Scheduled),
+            ("list", [scheduled]) if scheduled.eq_ignore_ascii_case("scheduled") => Some(Command::Scheduled),
+            ("at" | "in", [_, ..]) => when::read(line).map(|(when, line)| Command::Later(when, line.to_owned())),
+            ("list", words) => ListWords::read(words).map(Command::List),
+            ("plan", [_, ..]) => {
+                let rest = line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+                Some(Command::Plan(rest.to_owned()))
+            }
             ("show", [id]) => execution(id).map(Command::Show),
             ("show", [id, part @ ..]) => Some(Command::ShowPart(execution(id)?, part.join(" "))),
             ("tail", [id]) => execution(id).map(Command::Tail),

@@ -37,6 +37,7 @@ pub(crate) const EFFECTS: &[(&str, EffectClass)] = &[
 ];
 
 /// What a file of `actions/` says.
+#[derive(Debug, Clone)]
 pub(crate) struct ActionFile {
     /// The ref, where the file says a name.
     pub(crate) reference: Option<ActionRef>,

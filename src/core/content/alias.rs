@@ -25,6 +25,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// What a file of `aliases/` says, with the lines of what can only be checked when everything is read.
+#[derive(Debug, Clone)]
 pub(crate) struct AliasFile {
     pub(crate) alias: Alias,
     pub(crate) name_line: Option<usize>,

@@ -9,6 +9,7 @@ use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
 use super::fields::Report;
 use super::glob::covers;
+pub use super::parsed::Parsed;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
@@ -37,6 +38,34 @@ pub struct Loaded {
 
 /// Reads the built-in pack and then these, in this order. Never fails: what cannot be read is told in the diagnostics.
 pub fn load(sources: &[PackSource]) -> Loaded {
+    load_again(sources, &mut Parsed::default())
+}
+
+/// The same, where files that have been read before are not parsed again.
+pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
+    let Joined { loading, aliases, configs, sentences } = join(sources, parsed);
+    let Loading { packs, actions, guards, mut diagnostics, order, .. } = loading;
+    let catalog = Catalog { guards, sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
+    sort(&mut diagnostics, &order);
+    Loaded { catalog, diagnostics }
+}
+
+/// What is wrong with the files, as far as that shows without compiling any format.
+pub fn examine(sources: &[PackSource], parsed: &mut Parsed) -> Vec<Diagnostic> {
+    let Loading { mut diagnostics, order, .. } = join(sources, parsed).loading;
+    sort(&mut diagnostics, &order);
+    diagnostics
+}
+
+/// All files, brought together.
+struct Joined {
+    loading: Loading,
+    aliases: Vec<Arc<Alias>>,
+    configs: BTreeMap<String, Arc<PackConfig>>,
+    sentences: Sentences,
+}
+
+fn join(sources: &[PackSource], parsed: &mut Parsed) -> Joined {
     let builtin = builtin::packs();
     let not_built = builtin::NOT_BUILT.iter().map(|reference| (ActionRef::new(*reference), Absent::NotBuilt));
     let mut loading = Loading { absent: not_built.collect(), ..Loading::default() };
@@ -54,19 +83,21 @@ pub fn load(sources: &[PackSource]) -> Loaded {
     }
     for (reference, source) in &opened {
         for file in &source.files {
-            loading.file(reference, source, file);
+            loading.file(reference, source, file, parsed);
         }
     }
     let configs = loading.configs(&opened, &configs);
     loading.apply_policies();
     let aliases = loading.join_aliases();
     let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
-    let Loading { packs, actions, mut diagnostics, order, .. } = loading;
-    let catalog = Catalog { sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
+    Joined { loading, aliases, configs, sentences }
+}
+
+/// In the order of the files and of the lines in each.
+fn sort(diagnostics: &mut [Diagnostic], order: &BTreeMap<String, usize>) {
     diagnostics.sort_by_key(|diagnostic| {
         (order.get(&diagnostic.file).copied().unwrap_or(usize::MAX), diagnostic.line.unwrap_or(0))
     });
-    Loaded { catalog, diagnostics }
 }
 
 /// The one place where a catalog is made. Formats are compiled here, and what they say about each other is told.
@@ -90,6 +121,7 @@ fn catalog(
         configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
         sentences: Sentences::new(),
+        guards: BTreeMap::new(),
     }
 }
 
@@ -159,6 +191,8 @@ struct Loading {
     actions: BTreeMap<ActionRef, Action>,
     absent: BTreeMap<ActionRef, Absent>,
     policies: Vec<FiledPolicy>,
+    /// The files of the policies that want an approval for an action.
+    guards: BTreeMap<ActionRef, Vec<String>>,
     aliases: Vec<AliasFile>,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
@@ -223,6 +257,7 @@ impl Loading {
                 }
                 None => {
                     let reference = pack.reference.clone();
+                    let pack = Pack { directory: source.shown.clone(), ..pack };
                     self.packs.insert(reference.clone(), Opened { pack, shown: source.shown.clone() });
                     Opening::As(reference)
                 }
@@ -249,7 +284,7 @@ impl Loading {
         }
     }
 
-    fn file(&mut self, pack: &str, source: &PackSource, file: &SourceFile) {
+    fn file(&mut self, pack: &str, source: &PackSource, file: &SourceFile, parsed: &mut Parsed) {
         let Some((folder, name)) = file.inside.split_once('/') else { return };
         if !is_content(&file.inside, folder) {
             return;
@@ -257,12 +292,11 @@ impl Loading {
         let mut report = Report::new(&file.shown);
         match folder {
             "actions" if matches!(name, "config.yaml" | "config.yml") => {}
-            "actions" => self.action(pack, source, file, &mut report),
+            "actions" => self.action(pack, source, file, &mut report, parsed),
             "policies" => self.policy(pack, file, &mut report),
             "aliases" => {
-                if let Some(root) = document(file, &mut report) {
-                    self.aliases.extend(alias::read(&root, pack, &mut report));
-                }
+                let read = |report: &mut Report<'_>| alias::read(&document(file, report)?, pack, report);
+                self.aliases.extend(parsed.aliases.read(pack, file, &mut report, read));
             }
             "rules" | "sensors" | "triggers" => {
                 report.not_supported(None, "", format!("{folder} are not built yet; this file does nothing"));
@@ -341,10 +375,17 @@ impl Loading {
         self.keep(report);
     }
 
-    fn action(&mut self, pack: &str, source: &PackSource, file: &SourceFile, report: &mut Report<'_>) {
+    fn action(
+        &mut self,
+        pack: &str,
+        source: &PackSource,
+        file: &SourceFile,
+        report: &mut Report<'_>,
+        parsed: &mut Parsed,
+    ) {
         let (reference, line, action) = match builtin_action(source, file) {
             Some(action) => (action.reference.clone(), None, Some(action.clone())),
-            None => match read_action(pack, source, file, report) {
+            None => match read_action(pack, source, file, report, parsed) {
                 Some(read) => read,
                 None => return,
             },
@@ -380,6 +421,9 @@ impl Loading {
     fn policy(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>) {
         let found = policies_of(file, pack, report);
         let standing = if report.has_errors() { Standing::Spoilt } else { Standing::Sound };
+        if let Some(opened) = self.packs.get_mut(pack) {
+            opened.pack.policies += found.len();
+        }
         for policy in found {
             self.policies.push(FiledPolicy { policy, file: file.shown.clone(), pack: pack.to_owned(), standing });
         }
@@ -432,6 +476,7 @@ impl Loading {
                     if let Some(action) = self.actions.get_mut(reference) {
                         action.enabled = false;
                     }
+                    self.guards.entry(reference.clone()).or_default().push(filed.file.clone());
                 }
                 let list = enumerate(&covered);
                 let line = filed.policy.line;
@@ -569,7 +614,9 @@ fn builtin_action(source: &PackSource, file: &SourceFile) -> Option<&'static Act
         for source in &builtin::packs() {
             for file in source.files.iter().filter(|file| is_content(&file.inside, "actions")) {
                 let mut report = Report::new(&file.shown);
-                if let Some((_, _, Some(action))) = read_action(&source.directory, source, file, &mut report) {
+                if let Some((_, _, Some(action))) =
+                    read_action(&source.directory, source, file, &mut report, &mut Parsed::default())
+                {
                     actions.insert(file.shown.clone(), action);
                 }
             }
@@ -585,11 +632,13 @@ fn read_action(
     source: &PackSource,
     file: &SourceFile,
     report: &mut Report<'_>,
+    parsed: &mut Parsed,
 ) -> Option<(ActionRef, Option<usize>, Option<Action>)> {
-    let root = document(file, report)?;
     let text = || file.text.as_deref().into_iter();
-    let ActionFile { reference, line, mut action, entry_point } =
-        action::read(&root, pack, fingerprint(text()), report);
+    // The script is looked at each time: it may have changed where the file has not.
+    let read =
+        |report: &mut Report<'_>| Some(action::read(&document(file, report)?, pack, fingerprint(text()), report));
+    let ActionFile { reference, line, mut action, entry_point } = parsed.actions.read(pack, file, report, read)?;
     if let (Some(wanted), Some((entry_point, line))) = (&mut action, entry_point)
         && wanted.runner.runs_script()
     {
@@ -637,7 +686,7 @@ fn script(source: &PackSource, entry_point: &str) -> Result<Script, String> {
 }
 
 /// One text's digest; of several each with its length before it, so that they cannot be cut another way.
-fn fingerprint<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+pub(super) fn fingerprint<'t>(texts: impl Iterator<Item = &'t str>) -> String {
     let mut digest = Sha256::new();
     for (number, text) in texts.enumerate() {
         if number > 0 {

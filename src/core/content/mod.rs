@@ -25,6 +25,7 @@ pub mod glob;
 pub mod load;
 mod pack;
 mod parameter;
+mod parsed;
 mod policy;
 mod runner;
 pub(crate) mod scalar;
@@ -55,6 +56,19 @@ pub struct Catalog {
     pub matcher: Arc<Matcher>,
     /// What the bot says, the site's own texts among it.
     pub sentences: Sentences,
+    /// For each action that policies want an approval for, the files of those.
+    pub guards: BTreeMap<ActionRef, Vec<String>>,
+}
+
+impl Catalog {
+    /// The pack that a file lies in, by the name that messages use.
+    pub fn pack_of(&self, file: &str) -> Option<&Pack> {
+        let holds = |pack: &&Pack| {
+            file.strip_prefix(&pack.directory).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                || (pack.directory == "." && !file.starts_with('/'))
+        };
+        self.packs.values().filter(holds).max_by_key(|pack| pack.directory.len())
+    }
 }
 
 /// A pack as its `pack.yaml` says it.
@@ -68,6 +82,10 @@ pub struct Pack {
     pub description: String,
     /// Its version.
     pub version: String,
+    /// Its directory as the user would name it, for messages; `built in` for the pack `core`.
+    pub directory: String,
+    /// How many policies its files hold.
+    pub policies: usize,
 }
 
 /// One pack as it was read from disk.

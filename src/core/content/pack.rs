@@ -42,6 +42,8 @@ pub(crate) fn read(document: &Node, directory: &str, report: &mut Report<'_>) ->
         name: name.unwrap_or(directory).to_owned(),
         description: description.unwrap_or_default().trim().to_owned(),
         version: version.unwrap_or_default(),
+        directory: String::new(),
+        policies: 0,
     })
 }
 

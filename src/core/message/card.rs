@@ -298,6 +298,111 @@ pub enum Card {
         /// How much more is wrong.
         more: usize,
     },
+    /// Files of packs have got mistakes, or are without mistakes again; said in the admin channel.
+    PacksChanged {
+        /// Files with mistakes that were not told of before.
+        broken: Vec<BrokenFile>,
+        /// How many more there are.
+        more: usize,
+        /// Files that are without mistakes again.
+        mended: Vec<String>,
+        /// Files that had mistakes and are gone.
+        gone: Vec<String>,
+    },
+    /// The packs that there are.
+    Packs {
+        /// A row each.
+        packs: Vec<PackRow>,
+        /// What is wrong with files, the first of it; for administrators only.
+        problems: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
+    },
+    /// Nothing that the asker may see is like what they want to have listed.
+    NoneListed {
+        /// What was written after `list`.
+        words: String,
+    },
+    /// What a line would do.
+    Plan(PlanCard),
+    /// A line would start nothing.
+    NothingToPlan {
+        /// The line.
+        line: String,
+    },
+    /// A line waits for its time.
+    Scheduled {
+        /// The line, as inline code.
+        line: String,
+        /// Its short id.
+        id: String,
+        /// When it is due, by its author's clock.
+        at: String,
+        /// How long that is from now.
+        wait: String,
+        /// Clocks leave out the time that was written, so it is as much later.
+        left_out: bool,
+        /// Clocks show the time that was written twice, and the first is taken.
+        twice: bool,
+        /// The author's time zone is known; otherwise it is UTC.
+        zone_known: bool,
+    },
+    /// A line is not put off.
+    NotScheduled {
+        /// The line.
+        line: String,
+        /// Why not.
+        unfit: Unfit,
+    },
+    /// The lines that wait for their time.
+    ScheduledLines {
+        /// A row each, the next one first.
+        rows: Vec<ScheduledRow>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A line does not wait any more.
+    Unscheduled {
+        /// The line, as inline code.
+        line: String,
+        /// When it would have been due.
+        at: String,
+        /// Mention of its author, where that is somebody else.
+        who: String,
+    },
+    /// A line was due while the bot was away, too long ago.
+    DueMissed {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// The bot was away; otherwise it could not find out who its author is.
+        away: bool,
+    },
+    /// A line that can do harm was due while the bot was away.
+    DueAsked {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// The number that runs it.
+        number: usize,
+    },
+    /// A line is due and cannot be carried out.
+    DueRefused {
+        /// Mention of its author.
+        who: String,
+        /// The line, as inline code.
+        line: String,
+        /// When it was due.
+        at: String,
+        /// Why not, as Markdown; empty when it means nothing any more that its author may run.
+        why: String,
+    },
     /// The store could not be asked.
     LookUpFailed {
         /// What it said.
@@ -382,6 +487,121 @@ pub enum Card {
         /// Why nothing but looking is allowed; empty when everything is.
         frozen: String,
     },
+}
+
+/// A file of a pack with mistakes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BrokenFile {
+    /// Its name.
+    pub file: String,
+    /// The version before is in force in its place.
+    pub kept: bool,
+    /// The mistakes, each with its line.
+    pub problems: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// See [`Card::Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// The action that it starts.
+    pub action: String,
+    /// What carries that out.
+    pub runner: String,
+    /// What it can do to the world.
+    pub effect: &'static str,
+    /// Its parameters, secrets masked.
+    pub parameters: Vec<PlannedParameter>,
+    /// How many hosts; 0 for an action without hosts.
+    pub count: usize,
+    /// The hosts as inline code.
+    pub hosts: String,
+    /// The login name there; empty where ssh decides.
+    pub user: String,
+    /// As root, by sudo.
+    pub sudo: bool,
+    /// How long it may take on one host; empty where there is no command.
+    pub timeout: String,
+    /// The command in a fence, secrets masked; empty where there is none.
+    pub command: String,
+    /// How many more executions the line starts.
+    pub further: usize,
+    /// It is switched off.
+    pub off: bool,
+    /// Files of the policies that want an approval for it.
+    pub guards: Vec<String>,
+    /// Why it would not start now; empty when it would.
+    pub frozen: String,
+}
+
+/// One parameter of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedParameter {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it would be written.
+    pub value: String,
+}
+
+/// Why a line is not put off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Unfit {
+    /// The time is over.
+    Over,
+    /// The time is more than a year away.
+    TooFar,
+    /// Its author has put off as many as one may.
+    TooMany {
+        /// How many.
+        most: usize,
+    },
+    /// It is a command of the bot itself.
+    OwnCommand,
+    /// Nothing matches it that its author may run.
+    Unknown,
+    /// Several things match it.
+    Ambiguous {
+        /// Their formats.
+        formats: Vec<String>,
+    },
+    /// There is a secret in it, and what waits is remembered.
+    Secret,
+}
+
+/// A line that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduledRow {
+    /// Its short id.
+    pub id: String,
+    /// The line, as inline code.
+    pub line: String,
+    /// Whose it is.
+    pub who: String,
+    /// When it is due, by the clock of the one who asks.
+    pub at: String,
+    /// How long that is from now; empty when it is due.
+    pub wait: String,
+}
+
+/// A pack in a list of packs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackRow {
+    /// Its ref.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// How many actions it has.
+    pub actions: usize,
+    /// How many aliases.
+    pub aliases: usize,
+    /// How many policies.
+    pub policies: usize,
+    /// How many mistakes its files have; 0 also where the asker is not told.
+    pub problems: usize,
 }
 
 /// See [`Card::Running`].
@@ -595,6 +815,12 @@ pub struct Help {
     pub packs: Vec<HelpPack>,
     /// The bot's own commands.
     pub own: Vec<HelpLine>,
+    /// The page.
+    pub page: usize,
+    /// How many there are.
+    pub pages: usize,
+    /// The line that shows the next one; empty on the last.
+    pub next: String,
     /// Nothing was found.
     pub nothing: bool,
 }
@@ -723,6 +949,18 @@ impl Card {
             Card::GoingAway { .. } => "going_away",
             Card::LeftRunning { .. } => "left_running",
             Card::Reloaded { .. } => "reloaded",
+            Card::PacksChanged { .. } => "packs_changed",
+            Card::Packs { .. } => "packs",
+            Card::NoneListed { .. } => "none_listed",
+            Card::Plan(_) => "plan",
+            Card::NothingToPlan { .. } => "nothing_to_plan",
+            Card::Scheduled { .. } => "scheduled",
+            Card::NotScheduled { .. } => "not_scheduled",
+            Card::ScheduledLines { .. } => "scheduled_lines",
+            Card::Unscheduled { .. } => "unscheduled",
+            Card::DueMissed { .. } => "due_missed",
+            Card::DueAsked { .. } => "due_asked",
+            Card::DueRefused { .. } => "due_refused",
             Card::LookUpFailed { .. } => "look_up_failed",
             Card::LittleRoom { .. } => "little_room",
             Card::StoreRefuses { .. } => "store_refuses",

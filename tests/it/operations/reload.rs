@@ -32,7 +32,8 @@ async fn check(world: &World, line: &str, expected: &str) {
 async fn what_can_change_changes_and_the_rest_is_named() {
     let world = world("").await;
     own_pack(&world);
-    rewrite(&world, "packs = [", "packs = [\"own\", ");
+    // Read when they are asked to be, and not before.
+    rewrite(&world, "packs = [", "poll = 0\npacks = [\"own\", ");
     let _service = Service::start(&world, false);
     heard(&world, "I am here").await;
     check(&world, "!ping once", "done").await;
@@ -66,7 +67,8 @@ async fn what_can_change_changes_and_the_rest_is_named() {
 async fn the_last_good_version_stays_in_force() {
     let world = world("").await;
     let pack = own_pack(&world);
-    rewrite(&world, "packs = [", "packs = [\"own\", ");
+    // Read when they are asked to be, and not before.
+    rewrite(&world, "packs = [", "poll = 0\npacks = [\"own\", ");
     let _service = Service::start(&world, false);
     heard(&world, "I am here").await;
 

@@ -1,10 +1,15 @@
-//! Packs on disk: directories in, [`PackSource`]s out. What the files say is not looked at here.
+//! # Packs on disk
+//!
+//! Directories in, [`PackSource`]s out. What the files say is not looked at here; `watch` notices that they have changed.
 //!
 //! **A file is read only when it really is one and really lies in its pack**: a link that leads out of the pack, a device or a pipe is
 //! reported and not opened, so that a pack cannot show what the bot's account can read elsewhere, nor make it wait.
 //!
 //! With the files that say something come those in `actions`, at any depth, that actions may run: whoever runs a script runs what was read
 //! together with the file that names it.
+
+mod stamp;
+pub(crate) mod watch;
 
 use crate::core::content::yaml::MAX_BYTES;
 use crate::core::content::{PackSource, SourceFile};

@@ -1,0 +1,117 @@
+//! What a line would do, without doing it.
+
+use super::Bot;
+use super::hear::{Speaker, is_there};
+use super::start::Wish;
+use crate::core::action::execution::EffectClass;
+use crate::core::action::params::Resolved;
+use crate::core::action::plan::Plan;
+use crate::core::action::run::{ShellCommand, Work};
+use crate::core::action::spec::Action;
+use crate::core::alias::matcher::Selection;
+use crate::core::alias::spec::Alias;
+use crate::core::chat::command::Command;
+use crate::core::chat::secret::hide;
+use crate::core::id::Host;
+use crate::core::message::card::{Card, Numbered, PlanCard, PlannedParameter};
+use crate::core::message::markdown;
+use crate::core::message::span::span;
+use crate::core::message::verdict::{SHOWN_LINE, shown_hosts};
+use crate::core::settings::Verb;
+use crate::core::template::value::written;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// The longest command, and the longest value, that is shown.
+const LONGEST: usize = 2_000;
+
+impl Bot {
+    /// `plan LINE`
+    pub(super) fn plan(&self, at: Timestamp, speaker: &Speaker<'_>, line: &str) -> Card {
+        if Command::read(line).is_some() {
+            return Card::NothingToPlan { line: self.masked(line) };
+        }
+        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
+        let found = match self.catalog.matcher.select_among(line, &may) {
+            Selection::One(found) => found,
+            Selection::None | Selection::Undecided(_) => {
+                return Card::NotUnderstood { line: self.masked(line), suggestions: Vec::new(), alike: Vec::new() };
+            }
+            Selection::Ambiguous(found) => {
+                let choices = found.iter().enumerate().map(|(place, found)| Numbered {
+                    number: place + 1,
+                    line: found.display.to_string(),
+                    description: found.alias.description.clone(),
+                });
+                return Card::Ambiguous { line: self.masked(line), choices: choices.collect(), pick: false };
+            }
+        };
+        let mut wishes = match self.wishes(speaker, (line, true), &found) {
+            Ok(wishes) => wishes,
+            Err(card) => return *card,
+        };
+        let further = wishes.len().saturating_sub(1);
+        if wishes.is_empty() {
+            return Card::NothingToPlan { line: self.masked(line) };
+        }
+        let wish = wishes.swap_remove(0);
+        let action = Arc::clone(&wish.action);
+        // What is switched off would still do something if it were not.
+        let on = Wish { action: Arc::new(Action { enabled: true, ..(*action).clone() }), ..wish };
+        match self.prepare(at, &on) {
+            Ok((resolved, plan)) => Card::Plan(self.planned(&on, &action, &resolved, &plan, further)),
+            Err(declined) => declined.card,
+        }
+    }
+
+    fn planned(&self, wish: &Wish, action: &Action, resolved: &Resolved, plan: &Plan, further: usize) -> PlanCard {
+        let secrets = || {
+            let values = resolved.secrets.iter().filter_map(|name| resolved.values.get(name));
+            let taken =
+                resolved.taken.values().flatten().filter(|taken| taken.entry.secret).map(|taken| &taken.entry.value);
+            values.chain(taken).filter(|value| !value.is_null()).map(written).collect::<Vec<_>>()
+        };
+        let (command, hosts, user): (Option<&ShellCommand>, Vec<Host>, Option<String>) = match plan {
+            Plan::Run(Work::Remote(remote)) => {
+                let hosts = remote.hosts.iter().map(|machine| machine.host.clone()).collect();
+                (Some(&remote.command), hosts, remote.username.clone())
+            }
+            Plan::Run(Work::Local(command)) => (Some(command), Vec::new(), None),
+            _ => (None, Vec::new(), None),
+        };
+        let script = command.map(|command| hide(&command.script, secrets())).unwrap_or_default();
+        let own = |name: &&String| !action.runner_parameters.contains(name) || resolved.given.contains(*name);
+        let masked = resolved.masked();
+        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null());
+        PlanCard {
+            line: markdown::code(&markdown::shorten(&wish.line, SHOWN_LINE)),
+            action: action.reference.to_string(),
+            runner: action.runner.word().to_owned(),
+            effect: match action.effect {
+                EffectClass::ReadOnly => "read-only",
+                EffectClass::Idempotent => "idempotent",
+                EffectClass::Destructive => "destructive",
+            },
+            parameters: parameters
+                .map(|name| PlannedParameter {
+                    name: name.clone(),
+                    value: markdown::shorten(&hide(&written(&masked[name]), secrets()), SHOWN_LINE),
+                })
+                .collect(),
+            count: hosts.len(),
+            hosts: if hosts.is_empty() { String::new() } else { shown_hosts(&hosts) },
+            user: user.unwrap_or_default(),
+            sudo: command.is_some_and(|command| command.sudo),
+            timeout: command.map(|command| span(command.timeout)).unwrap_or_default(),
+            command: if script.is_empty() {
+                String::new()
+            } else {
+                markdown::fence(&markdown::shorten(&script, LONGEST))
+            },
+            further,
+            off: !action.enabled,
+            guards: self.catalog.guards.get(&action.reference).cloned().unwrap_or_default(),
+            frozen: if action.effect == EffectClass::ReadOnly { String::new() } else { self.frozen_why() },
+        }
+    }
+}
