@@ -71,10 +71,10 @@ pub struct Memory {
     #[serde(with = "pairs")]
     pub choices: BTreeMap<(UserId, ChannelId), Offer>,
     /// Values that somebody was asked for, by who was, in which channel and thread.
-    #[serde(with = "pairs")]
+    #[serde(with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<(UserId, ChannelId, Option<PostId>), Asked>,
     /// The last line of each user in each channel for which something was started.
-    #[serde(with = "pairs")]
+    #[serde(with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
     pub lines: BTreeMap<(UserId, ChannelId), KeptLine>,
     /// Why nothing but looking is allowed; absent when everything is.
     pub frozen: Option<Frozen>,

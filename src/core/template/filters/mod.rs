@@ -1,3 +1,5 @@
+//! # Filters
+//!
 //! The filters: all that Jinja2 brings along and all that StackStorm adds, with their arguments by place or by name.
 //!
 //! Absent on purpose: `random` (a template means one thing), and what the engine knows beyond Jinja2.

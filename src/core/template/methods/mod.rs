@@ -1,3 +1,5 @@
+//! # Methods
+//!
 //! Python's methods on text, maps, lists and numbers.
 //!
 //! **A template changes no value**: methods that would (`append`, `update`, `pop`) are refused and told what to do instead.
