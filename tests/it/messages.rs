@@ -901,7 +901,12 @@ fn refusals() -> Vec<String> {
         ParameterProblem::Type { name: name(), expected: ParameterType::Boolean, value: None },
         ParameterProblem::NotAllowed { name: name(), allowed: vec!["few".into(), "all".into()], value: value() },
         ParameterProblem::Limit { name: name(), limit: "be at least 1".into(), value: Some("0".into()) },
-        ParameterProblem::Default { name: name(), action: action(), file: "actions/upgrade.yaml".into(), why: "`when` is not known".into() },
+        ParameterProblem::Default {
+            name: name(),
+            action: action(),
+            file: "actions/upgrade.yaml".into(),
+            why: "`when` is not known".into(),
+        },
     ];
     let hosts = [
         HostError::UnknownHost { name: "wn0001".into(), similar: vec![] },
