@@ -55,6 +55,7 @@ fn life(number: u64) -> Vec<Dated> {
         trace_tag: None,
         notify: None,
         reach: None,
+        telling: None,
     };
     let promised = Delivery {
         id: delivery.clone(),

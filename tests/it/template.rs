@@ -6,6 +6,7 @@ use halcyon::core::template::surroundings::{Entry, Fixed, Found, Lookup, Surroun
 use halcyon::core::template::value::cast;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::sync::Arc;
 
 fn table(json: &str) -> Vec<Value> {
@@ -47,7 +48,8 @@ fn check_filters(cases: &[Value]) {
             wrong.push(format!("{template}: {found:?} and not {case}"));
         }
     }
-    println!("StackStorm's filters: {agreeing} cases agree, {differing} differ on purpose");
+    // Past the harness, which keeps the output of tests that pass to itself.
+    let _ = writeln!(std::io::stderr(), "StackStorm's filters: {agreeing} cases agree, {differing} differ on purpose");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(agreeing >= 57, "only {agreeing} cases agree");
 }

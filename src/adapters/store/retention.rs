@@ -34,8 +34,8 @@ const SLICE: usize = 1024;
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// An index is built again when it takes more than this part of what the log takes; see [`SMALL_INDEX`].
 const LARGE_INDEX: u64 = 4;
-/// An index of so many bytes is not worth it.
-const SMALL_INDEX: u64 = 1 << 20;
+/// An index of so many bytes is not worth it: building it takes memory that the process does not give back.
+const SMALL_INDEX: u64 = 8 << 20;
 /// How long the name of an output has.
 const NAME: usize = 64;
 

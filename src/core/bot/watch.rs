@@ -176,7 +176,7 @@ impl Bot {
             let Some(execution) = self.memory.executions.get(id) else { continue };
             let tails = self.memory.tails.get(id).map(Vec::as_slice).unwrap_or_default();
             let told = matches!(execution.request.back, Back::Chat { .. }) && !is_quiet(&execution.request);
-            if !(told || !tails.is_empty()) || watch.due(execution.started) > moment.at {
+            if (!told && tails.is_empty()) || watch.due(execution.started) > moment.at {
                 continue;
             }
             watch.refreshed = moment.at;

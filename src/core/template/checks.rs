@@ -26,7 +26,9 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     for name in ["ne", "!="] {
         environment.add_test(name, |one: &Value, other: &Value| same(one, other).map(|same| !same));
     }
-    let ordered: [(&[&str], fn(Ordering) -> bool); 4] = [
+    /// Names of a test, and what it asks of an order.
+    type Ordered = (&'static [&'static str], fn(Ordering) -> bool);
+    let ordered: [Ordered; 4] = [
         (&["lt", "lessthan", "<"], Ordering::is_lt),
         (&["le", "<="], Ordering::is_le),
         (&["gt", "greaterthan", ">"], Ordering::is_gt),

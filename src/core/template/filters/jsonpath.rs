@@ -8,6 +8,9 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 use std::rc::Rc;
 
+/// Makes one path of two.
+type Join = fn(Box<Path>, Box<Path>) -> Path;
+
 /// Bytes of a query.
 const LONGEST: usize = 2_000;
 
@@ -273,7 +276,7 @@ impl Reader {
         }
         let mut left = self.first()?;
         loop {
-            let (strength, make): (u8, fn(Box<Path>, Box<Path>) -> Path) = match self.tokens.get(self.at) {
+            let (strength, make): (u8, Join) = match self.tokens.get(self.at) {
                 Some(Token::Sign('[')) if weakest == 0 => {
                     let index = self.bracket()?;
                     left = Path::Child(Box::new(left), Box::new(index));
