@@ -93,6 +93,7 @@ pub struct Memory {
     #[serde(skip_serializing_if = "nothing_in")]
     pub datastore: Arc<Datastore>,
     /// Lines that wait for their time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scheduled: BTreeMap<ExecutionId, Scheduled>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
