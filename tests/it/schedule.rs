@@ -193,8 +193,8 @@ fn a_line_is_carried_out_when_it_is_due_and_once() {
 fn what_was_due_while_nobody_was_there() {
     // (the line, how long after it was due the bot comes back, what happens)
     for (line, later, runs, answer) in [
-        ("!in 10m wait 5 on wn001", 300, true, ""),
-        ("!in 10m wait 5 on wn001", 601, false, "was due at"),
+        ("!in 10m uptime on wn001", 300, true, ""),
+        ("!in 10m uptime on wn001", 601, false, "was due at"),
         ("!in 10m hold 5 on wn001", 10, true, ""),
         ("!in 10m hold 5 on wn001", 300, false, "answer `1` if you still want it"),
         ("!in 10m hold 5 on wn001", 100_000, false, "I was away, so nothing was run"),
