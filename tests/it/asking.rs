@@ -96,19 +96,19 @@ fn help_on_very_many_comes_in_pages() {
     check("!help 3", &["`thing 080`", "`thing 099`", "`whoami`"], &["page", "thing 079"]);
     check("!help 9", &["`thing 099`"], &["page"]);
     check("!help thing 2", &["`thing 040`", "`help thing 3`"], &["thing 039"]);
-    check("!help 007th", &["`thing 007`"], &["thing 008", "page"]);
+    check("!help 99th", &["`thing 099`"], &["thing 008", "page"]);
     check("!help 7th", &["`thing 007`", "`thing 017`"], &["page"]);
 }
 
 #[test]
 fn a_plan_starts_nothing_and_shows_no_secret() {
     for (line, expected) in [
-        ("!plan wait 5 on wn[001-003]", "`trial.wait` (`remote-shell-cmd`, read-only) on 3 hosts: `wn[001-003]`"),
-        ("!plan wait 5 on wn001", "echo waiting; sleep 5; echo waited"),
+        ("!plan hold 5 on wn[001-003]", "`trial.hold` (`remote-shell-cmd`, destructive) on 3 hosts: `wn[001-003]`"),
+        ("!plan hold 5 on wn001", "echo holding; sleep 5"),
         ("!plan hold 5 on wn001", "destructive"),
         ("!plan login with s3cr3t on wn001", "********"),
-        ("!plan wait 5 on wn009", "there is no host `wn009`"),
-        ("!plan wait soon on wn001", "I cannot run"),
+        ("!plan hold 5 on wn009", "there is no host `wn009`"),
+        ("!plan hold soon on wn001", "I cannot run"),
         ("!plan make coffee", "I do not know what `make coffee` means"),
         ("!plan status", "starts nothing"),
         ("!plan plan hold 5 on wn001", "starts nothing"),

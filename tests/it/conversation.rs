@@ -37,7 +37,8 @@ async fn lines_are_answered() {
     .await;
     check(&world, "operator", "!uptime on @workers", &["done on all 3 hosts"]).await;
     check(&world, "operator", "@halcyon", &["Yes?"]).await;
-    check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "whoami"]).await;
+    check(&world, "operator", "!help", &["**site**", "uptime on {{hosts}}", "page 1 of"]).await;
+    check(&world, "operator", "!help whoami", &["whoami"]).await;
     check(&world, "operator", "!help reboot", &["reboot"]).await;
     check(&world, "operator", "!help uptime on wn001", &["uptime on {{hosts}}"]).await;
     check(&world, "operator", "!run", &["Is something missing?", "`run {{"]).await;
