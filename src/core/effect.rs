@@ -46,7 +46,7 @@ pub enum Effect {
         /// Which ones.
         query: Query,
         /// Comes back with the answer.
-        ticket: Ticket,
+        ticket: Box<Ticket>,
     },
     /// Find out who somebody is now whose line is due.
     Identify {

@@ -167,7 +167,7 @@ impl Dispatch {
                     tracing::warn!("nobody reads the configuration again: the bot is ending");
                 }
             }
-            Effect::Find { query, ticket } => self.find(query, ticket),
+            Effect::Find { query, ticket } => self.find(query, *ticket),
             Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
         }

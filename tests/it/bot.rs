@@ -186,15 +186,15 @@ fn an_end_that_overtakes_a_look_up_is_noticed() {
         for dated in machine.facts.iter().filter(|dated| dated.fact.execution() == Some(&id)).skip(1) {
             ended.apply(dated.at, &dated.fact).unwrap();
         }
-        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going.clone()] });
+        let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![going.clone()] });
         let Some(Effect::Find { query, ticket }) = step.effects.last() else { panic!("{line}: {:?}", step.effects) };
         let listed = Query::Visible { limit: 10, actions: vec!["*".to_owned()] };
         let expected = if line == "list" { listed } else { Query::ById(id.short().to_owned()) };
         assert_eq!(query, &expected);
-        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![ended] });
+        let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![ended] });
         assert!(said(&step).contains(answered), "{line}: {}", said(&step));
         // A store that never learns it is no reason to fall over either.
-        let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going] });
+        let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![going] });
         assert!(!said(&step).is_empty(), "{line}");
     }
 }
@@ -267,7 +267,7 @@ fn a_rerun_runs_what_ran() {
     let going = machine.bot.memory().executions[&id].clone();
     let step = machine.hear(&format!("!rerun {}", id.short()), None);
     let Some(Effect::Find { ticket, .. }) = step.effects.last() else { panic!("{:?}", step.effects) };
-    let step = machine.take(Input::Found { ticket: ticket.clone(), executions: vec![going] });
+    let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![going] });
     assert_eq!(script(&step).as_ref(), Some(&first), "{}", said(&step));
 }
 
@@ -352,7 +352,7 @@ impl World {
                         | Query::Visible { limit: most, .. }
                         | Query::Filtered { limit: most, .. } => newest.take(*most).cloned().collect(),
                     };
-                    self.others.push(Input::Found { ticket: ticket.clone(), executions });
+                    self.others.push(Input::Found { ticket: (**ticket).clone(), executions });
                 }
                 Effect::Deliver(delivery) => {
                     let outcome = if chance.below(10) == 0 {
@@ -578,7 +578,7 @@ fn look_up(machine: &mut Machine, step: &Step) -> Step {
         }
     }
     let executions = found.into_values().filter(|one| one.request.id.as_str().ends_with(end)).collect();
-    machine.take(Input::Found { ticket: ticket.clone(), executions })
+    machine.take(Input::Found { ticket: (**ticket).clone(), executions })
 }
 
 /// An execution of `line` of which nobody knows how it ended, its card standing as `card`; and what was said of that.
@@ -737,7 +737,7 @@ fn a_line_that_waited_for_the_store_is_answered_after_a_restart() {
         // Once is enough, whoever starts next.
         assert_eq!(told(&Machine::over(again.facts, machine.now).facts), 1, "{line}");
         let Some(Effect::Find { ticket, .. }) = step.effects.last() else { unreachable!() };
-        machine.take(Input::Found { ticket: ticket.clone(), executions: Vec::new() });
+        machine.take(Input::Found { ticket: (**ticket).clone(), executions: Vec::new() });
         assert_eq!(told(&Machine::over(machine.facts, machine.now).facts), 0, "{line}: it was answered");
     }
 }

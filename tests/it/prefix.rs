@@ -140,7 +140,7 @@ impl World {
                 }
                 Effect::Find { query, ticket } => {
                     let executions = self.find(&query);
-                    self.take(Input::Found { ticket, executions });
+                    self.take(Input::Found { ticket: *ticket, executions });
                 }
                 Effect::Cancel(_)
                 | Effect::Refresh { .. }

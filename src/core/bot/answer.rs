@@ -69,7 +69,7 @@ impl Bot {
         let mut look_up = |query, asked, purpose| {
             let (from, rights, back) = (from.clone(), rights.clone(), back.clone());
             let ticket = Ticket { from, rights, back, zone: String::new(), asked, purpose, again: false };
-            step.effects.push(Effect::Find { query, ticket });
+            step.effects.push(Effect::Find { query, ticket: Box::new(ticket) });
             Ok(())
         };
         match ask {
@@ -160,8 +160,10 @@ impl Bot {
         };
         if executions.iter().any(overtaken) {
             if !ticket.again {
-                step.effects
-                    .push(Effect::Find { query: query(&ticket, moment.at), ticket: Ticket { again: true, ..ticket } });
+                step.effects.push(Effect::Find {
+                    query: query(&ticket, moment.at),
+                    ticket: Box::new(Ticket { again: true, ..ticket }),
+                });
                 return Ok(());
             }
             executions.retain(|found| !overtaken(found));

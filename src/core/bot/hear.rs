@@ -658,7 +658,7 @@ impl Bot {
             purpose,
             again: false,
         };
-        step.effects.push(Effect::Find { query, ticket });
+        step.effects.push(Effect::Find { query, ticket: Box::new(ticket) });
         Ok(())
     }
 }

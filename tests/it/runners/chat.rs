@@ -211,7 +211,7 @@ fn an_execution_is_found_by_its_tag_and_keeps_it_when_it_is_repeated() {
         Effect::Find { query: Query::ById(_), ticket } => Some(ticket.clone()),
         _ => None,
     });
-    let step = machine.take(Input::Found { ticket: ticket.unwrap(), executions: vec![execution] });
+    let step = machine.take(Input::Found { ticket: *ticket.unwrap(), executions: vec![execution] });
     let again = folded(&machine, &started(&step).unwrap());
     assert_eq!(again.request.trace_tag.as_deref(), Some("storm-7"));
     let untagged = ask(&mut machine, "core.noop", json!({}), None);
