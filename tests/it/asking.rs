@@ -40,7 +40,7 @@ fn what_is_listed_is_read_from_words_in_any_order() {
     check("on", None);
     check("everything", None);
     check("site.a site.b", None);
-    assert!(matches!(Command::read("list the nodes"), None));
+    assert!(Command::read("list the nodes").is_none());
 }
 
 #[test]
