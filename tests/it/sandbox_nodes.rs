@@ -703,7 +703,9 @@ async fn a_cluster_is_private_and_goes_whole() {
     let ran = tokio::spawn(finish_owned(cluster.ssh("wn001", &[]), "sleep 60"));
     cluster.ledger_until("wn001", |ledger| ledger.len() == 1).await;
     drop(cluster);
-    assert_eq!(ran.await.unwrap().code, 255);
+    // Its end may still be told before the connection is gone.
+    let code = ran.await.unwrap().code;
+    assert!([137, 255].contains(&code), "{code}");
     let until = Instant::now() + PATIENCE;
     while tokio::net::TcpStream::connect(address).await.is_ok() {
         assert!(Instant::now() < until, "the port stayed open");
