@@ -5,6 +5,7 @@ mod lab;
 
 use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
 use halcyon::adapters::ssh::{HostKeys, SshError, SshRunner};
+use halcyon::core::action::capture::TAIL_LINES;
 use halcyon::core::action::run::{
     Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, Secret, ShellCommand, Work,
 };
@@ -195,7 +196,7 @@ async fn output_of_any_length_arrives_and_is_shown_live() {
     assert!((2..=5).contains(&times.len()), "{times:?}");
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] > Duration::from_millis(400)), "{times:?}");
     let last = &watched.progress.last().unwrap().1;
-    assert!(last.tail.len() == 10 && last.lines > 20, "{last:?}");
+    assert!(last.tail.len() == TAIL_LINES && last.lines > 20, "{last:?}");
 
     // What a command leaves in the background does not hold the run.
     let watched = run(&runner, remote("n01", shell("sleep 20 & echo done"))).await;

@@ -10,12 +10,14 @@ use crate::core::settings::Verb;
 
 /// How many lines of aliases one page shows.
 const PAGE: usize = 40;
+/// How many words help is asked about; a line may have hundreds, and each that is left out costs a search.
+const MOST_WORDS: usize = 8;
 
 impl Bot {
     /// Help for what was asked about; where all of its words together find nothing, for what the first of them find.
     pub(super) fn help(&self, speaker: &Speaker<'_>, query: Option<String>, page: usize) -> Card {
         let whole = query.unwrap_or_default();
-        let mut words: Vec<&str> = whole.split_whitespace().collect();
+        let mut words: Vec<&str> = whole.split_whitespace().take(MOST_WORDS).collect();
         let (mut packs, mut own) = self.help_about(speaker, &words.join(" "));
         while packs.is_empty() && own.is_empty() && words.len() > 1 {
             words.pop();
