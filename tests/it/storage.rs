@@ -460,8 +460,8 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     if std::env::var_os("HALCYON_PEERS").is_none_or(|value| value != "1") {
         return;
     }
-    // The flood may not use up what the channel may say; what its author may say it may, for a refused line is a fact as well.
-    let mut world = World::without_bot("[limits]\nlines_per_channel = 1000000\n").await;
+    // The flood may not use up what the channel and its author may say: the answer to a refused line is small.
+    let mut world = World::without_bot("[limits]\nlines_per_channel = 1000000\nlines_per_user = 1000000\n").await;
     let disk = match Small::mount(&world.directory.path().join("disk"), 24) {
         Ok(disk) => disk,
         Err(why) if std::env::var_os("HALCYON_WITHOUT_POWER_CUTS").is_some_and(|value| value == "1") => {
@@ -487,10 +487,12 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     disk.fill(0);
     std::fs::remove_file(world.config.store.path.join("reserve")).unwrap();
     let started = world.started();
+    // In a direct message, so that nobody else's answer waits behind the flood's.
+    let aside = world.chat.direct_channel("lead", "halcyon").unwrap();
     let refuses = async {
         loop {
             for _ in 0..10 {
-                world.write("lead", &format!("!help {}", "words ".repeat(400)));
+                world.chat.post_as("lead", &aside, &format!("help {}", "xyzzy ".repeat(400)), None).unwrap();
             }
             let posts = world.chat.posts(CHANNEL);
             if let Some(post) = posts.into_iter().find(|post| post.message.contains("My store takes nothing")) {
