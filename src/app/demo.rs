@@ -127,7 +127,7 @@ impl Stage {
         let some = last.min(6);
         let mut scenes = vec![
             Scene {
-                what: "Every node answers at once; equal answers are told once.",
+                what: "Every node answers at once, and one post holds it all.",
                 who: "operator",
                 line: format!("@halcyon uptime on {all}"),
                 expect: format!("done on all {last} hosts"),
