@@ -95,6 +95,7 @@ async fn live(store: &DiskStore, facts: usize) {
 
 fn settings() -> Arc<Settings> {
     Arc::new(Settings {
+        buttons: false,
         channels: Vec::new(),
         admin_channel: None,
         address: Vec::new(),

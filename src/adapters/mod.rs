@@ -7,6 +7,7 @@
 //! - **Wire types never leave their folder.**
 
 pub mod api;
+pub mod callback_key;
 pub mod clock;
 pub mod content;
 pub mod control;

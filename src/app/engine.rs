@@ -6,6 +6,7 @@
 use super::last_good::LastGood;
 use super::reload::{self, Read, Reloader};
 use crate::adapters::api;
+use crate::adapters::callback_key;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::watch::PackWatch;
 use crate::adapters::control;
@@ -13,10 +14,12 @@ use crate::adapters::http::HttpRunner;
 use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mail::{Encryption, MailOptions, MailRunner};
-use crate::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
+use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
+use crate::core::callback::Reply;
+use crate::core::callback::signature::CallbackKey;
 use crate::core::effect::HealthPart;
 use crate::core::input::{Ask, Input};
 use crate::core::settings::Settings;
@@ -27,7 +30,7 @@ use crate::runtime::event_loop::EventLoop;
 use crate::runtime::intake::{self, Beginning};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
-use crate::runtime::ports::{Blobs, Chat, Clock, ControlCall, ReloadCall, Runner, Store};
+use crate::runtime::ports::{Blobs, CallbackCall, Chat, Clock, ControlCall, ReloadCall, Runner, Store};
 use crate::runtime::pulse::{self, WatchedStore};
 use crate::runtime::storage;
 use crate::runtime::swap::Swap;
@@ -46,6 +49,8 @@ use tokio_util::sync::CancellationToken;
 const INPUTS: usize = 4096;
 /// How much longer than the grace a stop may take before it is given up: last words, and closing connections.
 pub(crate) const ENDING: Duration = Duration::from_secs(15);
+/// How many callbacks of the chat server may wait to be looked at.
+const CALLBACKS: usize = 256;
 /// How long the bot may take to say how it is.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest directory in which the sockets of ssh's masters still have names that fit.
@@ -86,6 +91,8 @@ pub(super) struct Shared {
     pub(super) pace: Pace,
     pub(super) own_uid: u32,
     pub(super) metrics: Arc<Metrics>,
+    /// The key of the callbacks; absent where the chat server cannot call us.
+    pub(super) callback_key: Option<CallbackKey>,
     pub(super) stop: CancellationToken,
     remote: Arc<Swap<dyn Runner>>,
     /// The same runner by its own type, for what only it can do.
@@ -156,7 +163,8 @@ impl Engine {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (inputs, queue) = mpsc::channel(INPUTS);
-        let chat = chat(config, options.pace)?.map(|chat| Arc::new(Swap::new(chat)));
+        let callback_key = callback_key(config)?;
+        let chat = chat(config, options.pace, callback_key.as_ref())?.map(|chat| Arc::new(Swap::new(chat)));
         let pace = options.outbox.unwrap_or_else(|| outbox_options(config));
         let outbox = chat.as_ref().map(|chat| outbox(&(Arc::clone(chat) as _), &blobs, pace, &inputs, &mut tasks));
         let shared = Shared {
@@ -170,11 +178,14 @@ impl Engine {
             pace: options.pace,
             own_uid,
             metrics: Arc::clone(&metrics),
+            callback_key,
             stop: stop.clone(),
             remote: Arc::new(Swap::new(Arc::clone(&remote) as _)),
             connections: Arc::new(Mutex::new(remote)),
         };
         let callers = Callers::default();
+        let pressers = Callers::<Reply>::default();
+        let (callback_calls, callbacks) = mpsc::channel(CALLBACKS);
         let (reloads, reload_calls) = mpsc::unbounded_channel();
         let hands = Hands {
             local: Arc::clone(&shared.local) as _,
@@ -183,6 +194,7 @@ impl Engine {
             mail: Arc::clone(&shared.mail) as _,
             outbox: outbox.clone(),
             chat: shared.chat.clone().map(|chat| chat as _),
+            pressers: pressers.clone(),
             reloads: reloads.clone(),
         };
         let dispatch = Dispatch::new(&shared.inputs, Arc::clone(&store), hands, callers.clone(), stop.clone());
@@ -207,7 +219,7 @@ impl Engine {
         let turning = tokio::spawn(async move { events.run().await.context("the bot had to stop") });
 
         let view = View { disk, watched, outbox: outbox.clone(), shared: shared.clone(), started: super::now() };
-        answer_calls(config, &view, callers, &urgent, &mut tasks).await?;
+        answer_calls(config, &view, callers, callback_calls, &urgent, &mut tasks).await?;
         let weak = shared.inputs.downgrade();
         tasks.spawn(pulse::pulse(move || view.vitals(), weak, stop.clone()));
         let reloader = Reloader { read, current: config.clone(), good, watch, shared: shared.clone(), inventory };
@@ -215,7 +227,9 @@ impl Engine {
         if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
             let longest_post = move |characters| outbox.set_max_post(characters);
             let (chat, settings) = (Arc::clone(chat), shared.settings.subscribe());
-            tasks.spawn(intake::listen(chat, settings, longest_post, beginning, shared.inputs.clone(), stop));
+            let callbacks = intake::Callbacks { calls: callbacks, pressers };
+            let inputs = shared.inputs.clone();
+            tasks.spawn(intake::listen(chat, settings, longest_post, beginning, inputs, callbacks, stop));
         }
         Ok(Self { urgent, turning, tasks, reloads, outbox, shared })
     }
@@ -354,9 +368,18 @@ fn resident_bytes() -> Option<f64> {
     Some(kilobytes * 1024.0)
 }
 
-pub(super) fn chat(config: &Config, pace: Pace) -> anyhow::Result<Option<Arc<dyn Chat>>> {
+pub(super) fn chat(config: &Config, pace: Pace, key: Option<&CallbackKey>) -> anyhow::Result<Option<Arc<dyn Chat>>> {
     let Some(section) = &config.mattermost else { return Ok(None) };
-    Ok(Some(Arc::new(Mattermost::new(mattermost_options(section, pace)?)?)))
+    let url = section.callback_url.clone();
+    let callbacks = url.zip(key.cloned()).map(|(url, key)| Callbacks { url, key });
+    let options = MattermostOptions { callbacks, ..mattermost_options(section, pace)? };
+    Ok(Some(Arc::new(Mattermost::new(options)?)))
+}
+
+/// The key by which callbacks are known to be ours, where the chat server can call us.
+fn callback_key(config: &Config) -> anyhow::Result<Option<CallbackKey>> {
+    let called = config.http.is_some() && config.mattermost.as_ref().is_some_and(|chat| chat.callback_url.is_some());
+    Ok(if called { Some(callback_key::keep(&config.store.path)?) } else { None })
 }
 
 pub(super) fn mattermost_options(section: &crate::config::Mattermost, pace: Pace) -> anyhow::Result<MattermostOptions> {
@@ -368,6 +391,7 @@ pub(super) fn mattermost_options(section: &crate::config::Mattermost, pace: Pace
         ca_file: section.ca_file.clone(),
         now: super::now,
         pace,
+        callbacks: None,
     })
 }
 
@@ -441,6 +465,7 @@ async fn answer_calls(
     config: &Config,
     view: &View,
     callers: Callers,
+    callbacks: mpsc::Sender<CallbackCall>,
     urgent: &mpsc::Sender<Input>,
     tasks: &mut JoinSet<()>,
 ) -> anyhow::Result<()> {
@@ -451,12 +476,19 @@ async fn answer_calls(
     if let Some(http) = &config.http {
         let listener = api::bind(http).await?;
         let (metrics, outside) = (view.clone(), view.clone());
+        let counting = Arc::clone(&view.shared.metrics);
+        let door = view.shared.callback_key.clone().map(|key| api::Door {
+            key,
+            calls: callbacks,
+            refused: Arc::new(move |why| counting.callback_refused(why)),
+        });
         let sources = api::Sources {
             calls,
             uid: own_uid,
             metrics: Arc::new(move || metrics.metrics()),
             outside: Arc::new(move || outside.outside()),
             patience: PATIENCE,
+            door,
         };
         tasks.spawn(api::serve(listener, http.clone(), sources, stop));
     }

@@ -200,7 +200,7 @@ impl Reloader {
         if let (Some(chat), Some(new), Some(old)) = (&shared.chat, &next.mattermost, &old.mattermost)
             && (new.token != old.token || new.ca_file != old.ca_file)
         {
-            match engine::chat(next, shared.pace) {
+            match engine::chat(next, shared.pace, shared.callback_key.as_ref()) {
                 Ok(Some(next)) => chat.set(next),
                 Ok(None) => {}
                 Err(problem) => fail(reload, "mattermost", &format!("{problem:#}")),

@@ -310,6 +310,7 @@ impl Config {
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             grace: self.serve.grace,
             limits: self.limits.clone(),
+            buttons: self.http.is_some() && chat.is_some_and(|chat| chat.callback_url.is_some()),
             own_uid,
         }
     }

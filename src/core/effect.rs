@@ -2,6 +2,7 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
@@ -23,6 +24,8 @@ pub enum Effect {
         of: DeliveryId,
         /// The whole new text.
         text: String,
+        /// What stands below it from now on; what stood there before when absent.
+        attachments: Option<Vec<Attachment>>,
     },
     /// Put an emoji on a post; doing it twice changes nothing.
     React {
@@ -61,6 +64,33 @@ pub enum Effect {
     Reload {
         /// Who is told what came of it.
         back: Back,
+    },
+    /// Read all the emojis that people have put on a post of ours.
+    ReadReactions {
+        /// The channel of the post.
+        channel: ChannelId,
+        /// The post.
+        post: PostId,
+        /// Channels of which it matters whether those people are members.
+        channels: Vec<ChannelId>,
+    },
+    /// Tell whoever pressed a button or submitted a dialog what came of it.
+    Reply {
+        /// Which press.
+        request: RequestId,
+        /// What they are told.
+        reply: Reply,
+    },
+    /// Open a dialog for whoever pressed a button, and tell them how that went.
+    OpenDialog {
+        /// Which press.
+        request: RequestId,
+        /// What the chat server takes as the proof of it, for a few seconds.
+        trigger: String,
+        /// The dialog.
+        dialog: Box<Dialog>,
+        /// What they are told when it cannot be opened.
+        otherwise: String,
     },
     /// Answer a caller of the control socket.
     Answer {
@@ -111,13 +141,27 @@ pub enum Body {
         /// The emoji's name without colons.
         emoji: String,
     },
-    /// Change a post to its final text.
+    /// Change a post to its final text, or to one that has to be seen.
     Edit {
         /// The delivery that made the post.
         of: DeliveryId,
         /// The whole new text.
         text: String,
+        /// What stands below it from now on, buttons and all; what stood there before when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attachments: Option<Vec<Attachment>>,
     },
+}
+
+impl Body {
+    /// What stands below the text of the post, where this says it.
+    pub fn attachments(&self) -> Option<&[Attachment]> {
+        match self {
+            Body::Attached { attachments, .. } => Some(attachments),
+            Body::Edit { attachments, .. } => attachments.as_deref(),
+            Body::Post { .. } | Body::Mark { .. } => None,
+        }
+    }
 }
 
 /// A thread is named by its first post, or by the delivery that makes that post.

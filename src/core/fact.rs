@@ -5,6 +5,7 @@
 
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
+use crate::core::callback::Refusal;
 use crate::core::datastore::Kept;
 use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
@@ -226,6 +227,35 @@ pub enum Fact {
         /// Who.
         by: Principal,
     },
+    /// Somebody pressed a button of a card, or submitted the dialog behind it, with effect. Nothing on this revision is open to them any more.
+    PressTaken {
+        /// The delivery that made the card.
+        card: DeliveryId,
+        /// Who.
+        user: UserId,
+        /// Which drawing of the card.
+        revision: u32,
+    },
+    /// A callback was refused as one that should not have come. Nothing hangs on it; not every one of many is noted.
+    CallbackRefused {
+        /// Why.
+        why: Refusal,
+        /// The user that it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<UserId>,
+        /// The post that it named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        post: Option<PostId>,
+        /// Where it came from, where that was not the chat server's proper way.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        from: String,
+        /// What it wanted, where it was rightly signed.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        action: String,
+        /// How many were refused before this one and not noted, since they were too many.
+        #[serde(default, skip_serializing_if = "is_none")]
+        unnoted: u64,
+    },
     /// A line is to be carried out later.
     Scheduled(Box<Scheduled>),
     /// A line does not wait for its time any more.
@@ -266,10 +296,17 @@ impl Fact {
             | Fact::ValueSet { .. }
             | Fact::ValueDeleted { .. }
             | Fact::ValuesOpened { .. }
+            | Fact::PressTaken { .. }
+            | Fact::CallbackRefused { .. }
             | Fact::Scheduled(_)
             | Fact::ScheduleEnded { .. } => None,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A line that lacks a value.

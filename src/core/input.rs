@@ -3,6 +3,7 @@
 use crate::core::access::Rights;
 use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
+use crate::core::callback::{Meaning, Refusal};
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::datastore::request::ValueAsk;
@@ -49,6 +50,23 @@ pub enum Input {
     Directory(Directory),
     /// A post was heard.
     Post(HeardPost),
+    /// Somebody pressed a button of ours; its signature is good.
+    Pressed(Box<Press>),
+    /// Somebody submitted a dialog of ours; its signature is good, and it is the one for whom it was opened.
+    Submitted(Box<Submission>),
+    /// A callback came that is none of ours. Nobody waits for an answer.
+    Forged(Forgery),
+    /// Somebody put an emoji on a post or took it away; never the bot itself.
+    Reacted(HeardReaction),
+    /// The answer to a [`crate::core::effect::Effect::ReadReactions`]: every emoji that stands on the post, oldest first, but our own.
+    ReactionsRead {
+        /// The channel of the post.
+        channel: ChannelId,
+        /// The post.
+        post: PostId,
+        /// They.
+        reactions: Vec<HeardReaction>,
+    },
     /// What was written while nobody listened has been read, and every post of it was handed on before this.
     CaughtUp {
         /// The server's clock when the reading began.
@@ -223,6 +241,76 @@ pub struct HeardPost {
     pub instance: Option<String>,
     /// What speaks against its being a person's own words.
     pub marks: PostMarks,
+}
+
+/// A button was pressed. That the meaning is one of ours is proven, and nothing else: whether it belongs to this post, and whether this user may.
+#[derive(Debug, Clone)]
+pub struct Press {
+    /// Where the answer goes; it is waited for, for a few seconds.
+    pub request: RequestId,
+    /// Who pressed, as the chat server says.
+    pub user: UserId,
+    /// Who that is, looked up by id; absent when the server could not say.
+    pub identity: Option<Identity>,
+    /// The post.
+    pub post: PostId,
+    /// Its channel.
+    pub channel: ChannelId,
+    /// What it means.
+    pub meaning: Meaning,
+    /// What a dialog can be opened with, for a few seconds.
+    pub trigger: String,
+}
+
+/// A dialog was submitted, by the one for whom it was opened.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Where the answer goes; it is waited for, for a few seconds.
+    pub request: RequestId,
+    /// Who submitted it, as the chat server says.
+    pub user: UserId,
+    /// Who that is, looked up by id; absent when the server could not say.
+    pub identity: Option<Identity>,
+    /// The channel in which it was opened.
+    pub channel: ChannelId,
+    /// The delivery that made the card whose button opened it.
+    pub card: DeliveryId,
+    /// What it means.
+    pub meaning: Meaning,
+    /// What was put in, by the names of the fields. Nothing of it is checked.
+    pub values: BTreeMap<String, serde_json::Value>,
+}
+
+/// A callback that was refused at the door. Everything in it is what somebody claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgery {
+    /// Why.
+    pub why: Refusal,
+    /// The user that it names, where that can be an id.
+    pub user: Option<UserId>,
+    /// The post that it names, where that can be an id.
+    pub post: Option<PostId>,
+    /// The address that it came from.
+    pub from: String,
+}
+
+/// An emoji on a post.
+#[derive(Debug, Clone)]
+pub struct HeardReaction {
+    /// The post.
+    pub post: PostId,
+    /// Its channel; absent where the server does not say it.
+    pub channel: Option<ChannelId>,
+    /// Who.
+    pub user: UserId,
+    /// Who that is, looked up by id; absent when the server could not say.
+    pub identity: Option<Identity>,
+    /// The emoji's name without colons, and without the tone of the skin.
+    pub emoji: String,
+    /// It was taken away.
+    pub removed: bool,
+    /// When it was put there, by the server's clock.
+    pub created: Timestamp,
 }
 
 /// A part of what was written while nobody listened that was not read.

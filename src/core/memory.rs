@@ -12,12 +12,14 @@
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::action::execution::{Execution, IllegalFact, Status};
+use crate::core::callback::Meaning;
 use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::message::attachment::meanings;
 use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -33,6 +35,11 @@ const REMEMBERED: SignedDuration = SignedDuration::from_mins(10);
 const OTHERS: usize = 16;
 /// How many last lines are kept, all together: people who are at work, each in a few channels.
 const KEPT_LINES: usize = 1_000;
+
+/// How long after its time a button is still known, so that whoever presses it is told what became of its matter.
+const LINGER: SignedDuration = SignedDuration::from_hours(24);
+/// How many revisions of one card are known.
+const REVISIONS: usize = 16;
 
 /// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
 /// new kinds of facts fill needs no new version.
@@ -95,6 +102,9 @@ pub struct Memory {
     /// Lines that wait for their time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scheduled: BTreeMap<ExecutionId, Scheduled>,
+    /// The cards with buttons, by the delivery that makes each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub buttons: BTreeMap<DeliveryId, Buttons>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -103,6 +113,35 @@ pub struct Memory {
 /// What was written down before there were values says nothing of them.
 fn nothing_in(datastore: &Arc<Datastore>) -> bool {
     datastore.is_empty()
+}
+
+/// What the buttons of one card mean.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Buttons {
+    /// Its meanings, those of its newest revisions; what the card does not show any more may still be on its way.
+    pub meanings: Vec<Meaning>,
+    /// Who has pressed with effect, and on which revision.
+    pub used: BTreeSet<(UserId, u32)>,
+}
+
+impl Buttons {
+    fn add<'a>(&mut self, shown: impl Iterator<Item = &'a Meaning>) {
+        for meaning in shown {
+            if !self.meanings.contains(meaning) {
+                self.meanings.push(meaning.clone());
+            }
+        }
+        let newest = self.meanings.iter().map(|meaning| meaning.revision).max().unwrap_or_default();
+        let oldest = newest.saturating_sub(u32::try_from(REVISIONS).unwrap_or(u32::MAX));
+        self.meanings.retain(|meaning| meaning.revision >= oldest);
+        self.used.retain(|(_, revision)| *revision >= oldest);
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        let until = self.meanings.iter().map(|meaning| meaning.until).max();
+        until.is_none_or(|until| until.saturating_add(LINGER).is_ok_and(|until| until < now))
+    }
 }
 
 /// A post that follows the output of an execution.
@@ -231,10 +270,12 @@ impl Memory {
                     }
                 }
                 self.owed.retain(|post, _| !answers(post, &delivery.id));
+                self.draw_buttons(delivery, at);
                 self.promised.insert(delivery.id.clone(), at);
                 self.unsent.push(delivery.clone());
             }
             Fact::DeliverySent { delivery, post } => {
+                self.follow_redrawn(delivery, post);
                 self.unsent.retain(|known| known.id != *delivery);
                 for (id, question) in &mut self.questions {
                     if question.thread.is_none() && (*delivery == card_of(id) || *delivery == question_of(id)) {
@@ -310,6 +351,10 @@ impl Memory {
             Fact::ValueDeleted { key, .. } => Arc::make_mut(&mut self.datastore).delete(key, at),
             // Who saw a secret stands in the log; nothing hangs on it.
             Fact::ValuesOpened { .. } => {}
+            Fact::PressTaken { card, user, revision } => {
+                self.buttons.entry(card.clone()).or_default().used.insert((user.clone(), *revision));
+            }
+            Fact::CallbackRefused { .. } => {}
             Fact::Scheduled(scheduled) => {
                 self.scheduled.insert(scheduled.id.clone(), (**scheduled).clone());
             }
@@ -387,6 +432,33 @@ impl Memory {
         }
     }
 
+    /// Notes what can be pressed from now on.
+    fn draw_buttons(&mut self, delivery: &Delivery, now: Timestamp) {
+        let Some(attachments) = delivery.body.attachments() else { return };
+        if meanings(attachments).next().is_none() {
+            return;
+        }
+        self.buttons.retain(|_, buttons| !buttons.is_over(now));
+        let card = match &delivery.body {
+            Body::Edit { of, .. } => of,
+            Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => &delivery.id,
+        };
+        self.buttons.entry(card.clone()).or_default().add(meanings(attachments));
+    }
+
+    /// A card that could not be edited stands as a new post: its buttons are there from now on.
+    fn follow_redrawn(&mut self, delivery: &DeliveryId, post: &PostId) {
+        let body = self.unsent.iter().find(|known| known.id == *delivery).map(|known| &known.body);
+        if let Some(Body::Edit { of, attachments: Some(_), .. }) = body {
+            self.posts.insert(of.clone(), post.clone());
+        }
+    }
+
+    /// The card that a post is, where it has or had buttons.
+    pub fn card_at(&self, post: &PostId) -> Option<(&DeliveryId, &Buttons)> {
+        self.buttons.iter().find(|(card, _)| self.posts.get(*card) == Some(post))
+    }
+
     fn live(&mut self, id: &ExecutionId) -> Result<&mut Execution, Contradiction> {
         self.executions.get_mut(id).ok_or_else(|| Contradiction::NotLive(id.clone()))
     }
@@ -397,6 +469,7 @@ impl Memory {
         let mut wanted: BTreeSet<DeliveryId> =
             self.executions.keys().chain(self.questions.keys()).map(card_of).collect();
         wanted.extend(self.tails.values().flatten().map(|tail| tail.delivery.clone()));
+        wanted.extend(self.buttons.keys().cloned());
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {

@@ -8,6 +8,7 @@
 //! - [`memory`]: the fold of the facts;
 //! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
+//! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -21,6 +22,7 @@ pub mod access;
 pub mod action;
 pub mod alias;
 pub mod bot;
+pub mod callback;
 pub mod chat;
 pub mod content;
 pub mod datastore;

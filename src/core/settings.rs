@@ -23,6 +23,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How much of what may be asked and done at once.
     pub limits: Limits,
+    /// The chat server reaches us, so that buttons can be pressed.
+    pub buttons: bool,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.
     pub own_uid: u32,
 }

@@ -2,13 +2,14 @@
 
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
+use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RequestId, UserId};
-use crate::core::input::{Ask, Input, Principal, Ticket};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::input::{Ask, HeardReaction, Identity, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{Chat, ReloadCall, Runner, Store};
+use crate::runtime::ports::{Chat, ChatError, ReloadCall, Runner, Store};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,12 @@ const NEWS: usize = 64;
 /// How long it may take to find out who somebody is.
 const IDENTIFYING: Duration = Duration::from_secs(10);
 
+/// How long it may take to open a dialog: what opens it is good for three seconds in 5.37, and the one who pressed is waiting.
+const OPENING: Duration = Duration::from_millis(2_500);
+/// How often it is tried to read the emojis on a post, and how long the first wait between is; it doubles.
+const READINGS: u32 = 10;
+const READING_PAUSE: Duration = Duration::from_millis(500);
+
 /// The hands of the loop.
 pub struct Dispatch {
     inputs: mpsc::WeakSender<Input>,
@@ -37,6 +44,7 @@ pub struct Dispatch {
     chat: Option<Arc<dyn Chat>>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
+    pressers: Callers<Reply>,
     reloads: mpsc::UnboundedSender<ReloadCall>,
     stop: CancellationToken,
 }
@@ -84,6 +92,8 @@ pub struct Hands {
     pub outbox: Option<OutboxHandle>,
     /// Knows who people are; absent where there is no chat.
     pub chat: Option<Arc<dyn Chat>>,
+    /// Those who pressed a button and wait for the answer.
+    pub pressers: Callers<Reply>,
     /// The way to whoever reads configuration and packs again.
     pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
@@ -98,7 +108,7 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, http, mail, outbox, chat, reloads } = hands;
+        let Hands { local, remote, http, mail, outbox, chat, pressers, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
@@ -110,6 +120,7 @@ impl Dispatch {
             chat,
             running: Arc::default(),
             callers,
+            pressers,
             reloads,
             stop,
         }
@@ -145,9 +156,9 @@ impl Dispatch {
                     outbox.deliver(delivery);
                 }
             }
-            Effect::Refresh { channel, of, text } => {
+            Effect::Refresh { channel, of, text, attachments } => {
                 if let Some(outbox) = &self.outbox {
-                    outbox.refresh(&channel, &of, text);
+                    outbox.refresh(&channel, &of, text, attachments);
                 }
             }
             Effect::React { channel, post, emoji, remove } => {
@@ -170,6 +181,11 @@ impl Dispatch {
             Effect::Find { query, ticket } => self.find(query, *ticket),
             Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
+            Effect::Reply { request, reply } => self.pressers.answer(request, reply),
+            Effect::OpenDialog { request, trigger, dialog, otherwise } => {
+                self.open_dialog(request, trigger, *dialog, otherwise);
+            }
+            Effect::ReadReactions { channel, post, channels } => self.read_reactions(channel, post, channels),
         }
     }
 
@@ -243,6 +259,47 @@ impl Dispatch {
         });
     }
 
+    fn open_dialog(&self, request: RequestId, trigger: String, dialog: Dialog, otherwise: String) {
+        let Some(chat) = self.chat.clone() else { return };
+        let pressers = self.pressers.clone();
+        tokio::spawn(async move {
+            let why = match tokio::time::timeout(OPENING, chat.open_dialog(&trigger, &dialog)).await {
+                Ok(Ok(())) => return pressers.answer(request, Reply::default()),
+                Ok(Err(problem)) => problem.to_string(),
+                Err(_) => "the chat server did not answer in time".to_owned(),
+            };
+            tracing::warn!(why, "a dialog could not be opened");
+            pressers.answer(request, Reply::text(otherwise));
+        });
+    }
+
+    fn read_reactions(&self, channel: ChannelId, post: PostId, channels: Vec<ChannelId>) {
+        let (Some(inputs), Some(chat)) = (self.inputs.upgrade(), self.chat.clone()) else { return };
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let mut pause = READING_PAUSE;
+            for _ in 0..READINGS {
+                match reactions_with_people(chat.as_ref(), &channel, &post, &channels).await {
+                    Ok(reactions) => {
+                        // Without a loop nothing waits for them.
+                        let _ = inputs.send(Input::ReactionsRead { channel, post, reactions }).await;
+                        return;
+                    }
+                    Err(problem @ (ChatError::Refused { .. } | ChatError::Unknown { .. })) => {
+                        return tracing::warn!(%post, %problem, "the emojis on a post cannot be read");
+                    }
+                    Err(ChatError::Later { after, .. }) => pause = pause.max(after.unwrap_or_default()),
+                    Err(ChatError::Token { .. }) => {}
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => pause *= 2,
+                    () = stop.cancelled() => return,
+                }
+            }
+            tracing::error!(%post, "the emojis on a post could not be read; who has put one there has to do it again");
+        });
+    }
+
     fn find(&self, query: Query, ticket: Ticket) {
         let Some(inputs) = self.inputs.upgrade() else { return };
         let store = Arc::clone(&self.store);
@@ -289,24 +346,67 @@ async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, 
     }
 }
 
-/// Callers of the control socket that wait for their answers.
-#[derive(Debug, Clone, Default)]
-pub struct Callers {
-    waiting: Arc<Mutex<BTreeMap<RequestId, oneshot::Sender<Answer>>>>,
+/// The emojis on a post with who put them there. Somebody who is not known any more has put none.
+async fn reactions_with_people(
+    chat: &dyn Chat,
+    channel: &ChannelId,
+    post: &PostId,
+    channels: &[ChannelId],
+) -> Result<Vec<HeardReaction>, ChatError> {
+    let mut reactions = chat.reactions(channel, post).await?;
+    let mut known: BTreeMap<UserId, Option<Identity>> = BTreeMap::new();
+    for reaction in &mut reactions {
+        let user = &reaction.user;
+        if !known.contains_key(user) {
+            let identity = match chat.identify(user, channels).await {
+                Ok(identity) => Some(identity),
+                Err(ChatError::Refused { .. } | ChatError::Unknown { .. }) => None,
+                Err(problem) => return Err(problem),
+            };
+            known.insert(user.clone(), identity);
+        }
+        reaction.identity = known.get(user).cloned().flatten();
+    }
+    Ok(reactions)
+}
+
+/// Those who have asked for something and wait for their answers: callers of the control socket, people who pressed a button.
+#[derive(Debug)]
+pub struct Callers<A = Answer> {
+    waiting: Arc<Mutex<BTreeMap<RequestId, oneshot::Sender<A>>>>,
     next: Arc<AtomicU64>,
+}
+
+impl<A> Clone for Callers<A> {
+    fn clone(&self) -> Self {
+        Self { waiting: Arc::clone(&self.waiting), next: Arc::clone(&self.next) }
+    }
+}
+
+impl<A> Default for Callers<A> {
+    fn default() -> Self {
+        Self { waiting: Arc::default(), next: Arc::default() }
+    }
 }
 
 impl Callers {
     /// Makes an input of a question; its answer goes to `reply`.
     pub fn ask(&self, from: Principal, ask: Ask, reply: oneshot::Sender<Answer>) -> Input {
+        Input::Request { request: self.expect(reply), from, ask }
+    }
+}
+
+impl<A> Callers<A> {
+    /// Gives somebody a number; what is answered to it goes to `reply`.
+    pub fn expect(&self, reply: oneshot::Sender<A>) -> RequestId {
         let request = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|_, reply| !reply.is_closed());
         waiting.insert(request, reply);
-        Input::Request { request, from, ask }
+        request
     }
 
-    fn answer(&self, request: RequestId, answer: Answer) {
+    fn answer(&self, request: RequestId, answer: A) {
         if let Some(reply) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&request) {
             // A caller who has gone does not want the answer any more.
             let _ = reply.send(answer);

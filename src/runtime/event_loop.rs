@@ -267,6 +267,7 @@ impl EventLoop {
 
     fn act(&self, effects: Vec<Effect>) {
         for effect in effects {
+            self.metrics.effect(&effect);
             self.story.span(&effect).in_scope(|| self.dispatch.perform(effect));
         }
     }
@@ -354,6 +355,10 @@ impl EventLoop {
             | Effect::Cancel(_)
             | Effect::Reload { .. }
             | Effect::Identify { .. }
+            | Effect::ReadReactions { .. }
+            | Effect::OpenDialog { .. }
+            // Whoever pressed is told what was decided once it is stored.
+            | Effect::Reply { .. }
             | Effect::Find { .. } => true,
         };
         held.facts.extend(facts);

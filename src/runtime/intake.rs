@@ -1,15 +1,19 @@
-//! From what the chat server tells to inputs: posts get to know who wrote them, names get their ids, gaps are filled.
+//! From what the chat server tells to inputs: posts and emojis get to know whose they are, presses who pressed, names get their ids, gaps
+//! are filled.
 //!
 //! **Posts keep their order.** One task takes them one by one; a look-up that takes long holds up the posts behind it, and a bound on its
 //! time bounds that too. **After a gap, what was missed comes first**: posts that are heard meanwhile wait until it has been read and handed
 //! on. **No post is handed on twice**, neither one that is heard and read nor one that the server repeats. What was missed is read once more
-//! a little later, because servers read from replicas that lag.
+//! a little later, because servers read from replicas that lag. **A press waits for nothing but its own look-up**, since somebody is looking at
+//! the button.
 
+use crate::core::callback::Reply;
 use crate::core::id::{ChannelId, PostId, UserId};
-use crate::core::input::{Connection, Directory, HeardPost, Identity, Input};
+use crate::core::input::{Connection, Directory, HeardPost, HeardReaction, Identity, Input, Press, Submission};
 use crate::core::settings::Settings;
 use crate::runtime::catch_up::{CatchUpOptions, Gathered, gather};
-use crate::runtime::ports::{Chat, ChatError, ChatEvent};
+use crate::runtime::dispatch::Callers;
+use crate::runtime::ports::{CallbackCall, Chat, ChatError, ChatEvent};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -47,6 +51,15 @@ pub struct Beginning {
     pub catch_up: CatchUpOptions,
 }
 
+/// What the chat server calls us back with.
+#[derive(Debug)]
+pub struct Callbacks {
+    /// The calls, from the HTTP interface.
+    pub calls: mpsc::Receiver<CallbackCall>,
+    /// Those who wait for an answer.
+    pub pressers: Callers<Reply>,
+}
+
 /// Listens until `stop`, or until nobody takes inputs any more. `longest_post` hears how many characters a post may have, each time that the
 /// server tells.
 pub async fn listen(
@@ -55,6 +68,7 @@ pub async fn listen(
     longest_post: impl Fn(usize) + Send,
     beginning: Beginning,
     inputs: mpsc::Sender<Input>,
+    mut callbacks: Callbacks,
     stop: CancellationToken,
 ) {
     let (events, mut heard) = mpsc::channel(QUEUE);
@@ -78,6 +92,7 @@ pub async fn listen(
         waiting: VecDeque::new(),
         seen: Seen::default(),
         patient: true,
+        resolved: false,
     };
     loop {
         let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
@@ -96,6 +111,7 @@ pub async fn listen(
                 Some(event) => intake.take(event, &longest_post).await,
                 None => break,
             },
+            Some(call) = callbacks.calls.recv(), if intake.resolved => intake.call_back(call, &callbacks.pressers),
             gathered = intake.gap.gathered() => intake.hand_on_missed(gathered).await,
             () = due(intake.again.map(|again| again.at)) => intake.read_again(),
         };
@@ -164,6 +180,8 @@ struct Intake {
     seen: Seen,
     /// The last author could be looked up. Otherwise the next is tried once, so that a server in trouble does not hold up every post.
     patient: bool,
+    /// Names have had their ids once, so that it can be told what roles somebody has.
+    resolved: bool,
 }
 
 /// None: nobody takes inputs any more.
@@ -182,6 +200,7 @@ impl Intake {
             Ok(Ok(directory)) => {
                 self.resolve_at = Some(Instant::now() + DIRECTORY_AGE);
                 self.tries_left = 0;
+                self.resolved = true;
                 self.role_channels = self.names.role_channels(&directory);
                 self.send(Input::Directory(directory)).await?;
             }
@@ -218,6 +237,7 @@ impl Intake {
                 self.send(Input::Connection(connection)).await?;
             }
             ChatEvent::UserChanged(user) => self.chat.forget(&user),
+            ChatEvent::Reaction(reaction) => self.hand_on_reaction(*reaction).await?,
             ChatEvent::Post(post) if self.gap.holds() => self.waiting.push_back(post),
             ChatEvent::Post(post) => self.hand_on(*post).await?,
         }
@@ -293,13 +313,57 @@ impl Intake {
         Some(())
     }
 
+    /// Somebody pressed or submitted: who that is, is looked up beside all else.
+    #[expect(clippy::unnecessary_wraps, reason = "one of several things that go on or end")]
+    fn call_back(&self, call: CallbackCall, pressers: &Callers<Reply>) -> WentOn {
+        let (chat, channels, inputs) = (Arc::clone(&self.chat), self.role_channels.clone(), self.inputs.clone());
+        let pressers = pressers.clone();
+        tokio::spawn(async move {
+            let input = match call {
+                CallbackCall::Press { user, post, channel, meaning, trigger, reply } => {
+                    let identity = identify(chat.as_ref(), &user, &channels, false).await;
+                    let request = pressers.expect(reply);
+                    Input::Pressed(Box::new(Press {
+                        request,
+                        user,
+                        identity,
+                        post,
+                        channel,
+                        meaning: *meaning,
+                        trigger,
+                    }))
+                }
+                CallbackCall::Submission { user, channel, card, meaning, values, reply } => {
+                    let identity = identify(chat.as_ref(), &user, &channels, false).await;
+                    let request = pressers.expect(reply);
+                    let meaning = *meaning;
+                    Input::Submitted(Box::new(Submission { request, user, identity, channel, card, meaning, values }))
+                }
+                CallbackCall::Forged(forgery) => Input::Forged(forgery),
+            };
+            // Without a loop nobody decides; whoever waits is told by the door.
+            let _ = inputs.send(input).await;
+        });
+        Some(())
+    }
+
+    async fn hand_on_reaction(&mut self, mut reaction: HeardReaction) -> WentOn {
+        // What the bot does itself, and what comes before it knows who it is, is read afterwards where it matters.
+        if self.me.as_ref().is_none_or(|me| *me == reaction.user) {
+            return Some(());
+        }
+        reaction.identity = identify(self.chat.as_ref(), &reaction.user, &self.role_channels, self.patient).await;
+        self.patient = reaction.identity.is_some();
+        self.send(Input::Reacted(reaction)).await
+    }
+
     async fn hand_on(&mut self, mut post: HeardPost) -> WentOn {
         // An edit is news of a post that was handed on.
         if !post.marks.edited && !self.seen.insert(&post.id) {
             return Some(());
         }
         if self.me.as_ref() != Some(&post.author) {
-            post.identity = identify(self.chat.as_ref(), &post, &self.role_channels, self.patient).await;
+            post.identity = identify(self.chat.as_ref(), &post.author, &self.role_channels, self.patient).await;
             self.patient = post.identity.is_some();
         }
         let now = self.chat.clock();
@@ -340,21 +404,21 @@ impl Seen {
     }
 }
 
-/// Who wrote it; None when the server does not say so in time. Trouble that passes is waited out when `patient`.
-async fn identify(chat: &dyn Chat, post: &HeardPost, channels: &[ChannelId], patient: bool) -> Option<Identity> {
+/// Who somebody is; None when the server does not say so in time. Trouble that passes is waited out when `patient`.
+async fn identify(chat: &dyn Chat, user: &UserId, channels: &[ChannelId], patient: bool) -> Option<Identity> {
     let end = Instant::now() + PATIENCE;
     loop {
-        match tokio::time::timeout_at(end, chat.identify(&post.author, channels)).await {
+        match tokio::time::timeout_at(end, chat.identify(user, channels)).await {
             Ok(Ok(identity)) => return Some(identity),
             Ok(Err(ChatError::Later { after, .. })) if patient && Instant::now() + IDENTITY_RETRY < end => {
                 tokio::time::sleep(IDENTITY_RETRY.max(after.unwrap_or_default())).await;
             }
             Ok(Err(problem)) => {
-                tracing::warn!(%problem, post = %post.id, "the author could not be looked up");
+                tracing::warn!(%problem, %user, "a user could not be looked up");
                 return None;
             }
             Err(_) => {
-                tracing::warn!(post = %post.id, "the author could not be looked up in time");
+                tracing::warn!(%user, "a user could not be looked up in time");
                 return None;
             }
         }

@@ -7,6 +7,8 @@
 
 use crate::core::action::execution::Status;
 use crate::core::action::run::Exit;
+use crate::core::callback::Refusal;
+use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::input::{Connection, Input};
 use std::collections::BTreeMap;
@@ -61,6 +63,8 @@ const COMMANDS_ENDED: &str = "halcyon_commands_ended_total";
 const DELIVERIES_INTENDED: &str = "halcyon_deliveries_intended_total";
 const DELIVERIES_SENT: &str = "halcyon_deliveries_sent_total";
 const DELIVERIES_REFUSED: &str = "halcyon_deliveries_refused_total";
+const CALLBACKS: &str = "halcyon_callbacks_total";
+const CALLBACKS_REFUSED: &str = "halcyon_callbacks_refused_total";
 const CONNECTIONS: &str = "halcyon_chat_connections_total";
 const DISCONNECTIONS: &str = "halcyon_chat_disconnections_total";
 const RELOADS: &str = "halcyon_reloads_total";
@@ -98,6 +102,13 @@ pub const FAMILIES: &[Family] = &[
         "halcyon_chat_pauses_total",
         Kind::Counter,
         "Times that the chat server asked the outbox to wait (Retry-After).",
+    ),
+    plain(CALLBACKS, Kind::Counter, "Presses of buttons and dialogs submitted, rightly signed."),
+    labelled(
+        CALLBACKS_REFUSED,
+        "Presses and dialogs that were refused as such that should not have come, by why.",
+        "why",
+        &["forged", "foreign_post", "late", "replayed", "other_user", "not_identified", "unreadable"],
     ),
     plain("halcyon_chat_connected", Kind::Gauge, "1 while the websocket stands."),
     plain(CONNECTIONS, Kind::Counter, "Times that the websocket came up."),
@@ -161,11 +172,26 @@ impl Metrics {
     pub(crate) fn input(&self, input: &Input) {
         match input {
             Input::Post(_) => self.add(POSTS_HEARD, ""),
+            Input::Pressed(_) | Input::Submitted(_) => self.add(CALLBACKS, ""),
             Input::Connection(Connection::Up { .. }) => self.add(CONNECTIONS, ""),
             Input::Connection(Connection::Down { .. }) => self.add(DISCONNECTIONS, ""),
             Input::Reloaded { reload, .. } => self.add(RELOADS, if reload.in_force { "in_force" } else { "refused" }),
             _ => {}
         }
+    }
+
+    /// Counts what an effect tells.
+    pub(crate) fn effect(&self, effect: &Effect) {
+        if let Effect::Reply { reply, .. } = effect
+            && let Some(why) = reply.refused
+        {
+            self.callback_refused(why);
+        }
+    }
+
+    /// A callback was refused.
+    pub(crate) fn callback_refused(&self, why: Refusal) {
+        self.add(CALLBACKS_REFUSED, why.word());
     }
 
     /// Counts a fact that is on disk.
@@ -315,7 +341,8 @@ fn lines(
 }
 
 /// Counters that are counted here; the others are looked at where they are kept.
-const COUNTED: [&str; 9] = [
+const COUNTED: [&str; 10] = [
+    CALLBACKS,
     POSTS_HEARD,
     LINES_TAKEN,
     LINES_ANSWERED,

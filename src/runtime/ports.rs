@@ -2,14 +2,18 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Run, RunNews};
+use crate::core::callback::{Dialog, Meaning, Reply};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Ask, Back, ChannelKind, Connection, Directory, HeardPost, Identity, Principal};
+use crate::core::input::{
+    Ask, Back, ChannelKind, Connection, Directory, Forgery, HeardPost, HeardReaction, Identity, Principal,
+};
 use crate::core::memory::Memory;
 use crate::core::message::attachment::Attachment;
 use async_trait::async_trait;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +29,8 @@ pub enum ChatEvent {
     Gap,
     /// A post was heard. Its `identity` is still empty; the runtime asks [`Chat::identify`].
     Post(Box<HeardPost>),
+    /// An emoji was put on a post or taken away. Its `identity` is still empty; the runtime asks [`Chat::identify`].
+    Reaction(Box<HeardReaction>),
     /// A user's name, standing or memberships may have changed: forget what was cached.
     UserChanged(UserId),
 }
@@ -51,7 +57,13 @@ pub trait Chat: Send + Sync {
     async fn channels(&self) -> Result<Vec<Joined>, ChatError>;
     /// What was written in a channel since then and not deleted, by the server's clock, oldest first: the newest `most` of it.
     async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError>;
-    /// Replaces the text of a post of ours.
+    /// Replaces a post of ours as a whole: its text, what stands below it, its buttons. `with.key` is the key that the post was made with.
+    async fn redraw(&self, post: &PostId, with: &NewPost) -> Result<(), ChatError>;
+    /// Opens a dialog for whoever pressed a button; `trigger` came with the press.
+    async fn open_dialog(&self, trigger: &str, dialog: &Dialog) -> Result<(), ChatError>;
+    /// Every emoji that stands on a post, oldest first, but our own. Their identities are still empty.
+    async fn reactions(&self, channel: &ChannelId, post: &PostId) -> Result<Vec<HeardReaction>, ChatError>;
+    /// Replaces the text of a post of ours; what stands below it stays.
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError>;
     /// Puts an emoji on a post or takes it away.
     async fn react(&self, post: &PostId, emoji: &str, remove: bool) -> Result<(), ChatError>;
@@ -277,6 +289,43 @@ pub struct ControlCall {
     pub ask: Ask,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Answer>,
+}
+
+/// What the chat server called us back with, as far as the door can judge it.
+#[derive(Debug)]
+pub enum CallbackCall {
+    /// A button of ours was pressed.
+    Press {
+        /// Who, as the server says.
+        user: UserId,
+        /// The post.
+        post: PostId,
+        /// Its channel.
+        channel: ChannelId,
+        /// What it means; the signature was good.
+        meaning: Box<Meaning>,
+        /// What a dialog can be opened with.
+        trigger: String,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// A dialog of ours was submitted by the one for whom it was opened.
+    Submission {
+        /// Who, as the server says.
+        user: UserId,
+        /// The channel.
+        channel: ChannelId,
+        /// The delivery that made the card whose button opened it.
+        card: DeliveryId,
+        /// What it means; the signature was good.
+        meaning: Box<Meaning>,
+        /// What was put in.
+        values: BTreeMap<String, serde_json::Value>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Reply>,
+    },
+    /// It is none of ours.
+    Forged(Forgery),
 }
 
 /// A wish that configuration and packs are read again.

@@ -1,8 +1,9 @@
 //! Parts that can be exchanged while the bot runs: whoever works with the old one goes on with it, whoever comes later gets the new one.
 
 use crate::core::action::run::{Attach, Run, RunNews};
+use crate::core::callback::Dialog;
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Directory, Identity};
+use crate::core::input::{Directory, HeardReaction, Identity};
 use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost, Runner};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -90,6 +91,18 @@ impl Chat for Swap<dyn Chat> {
 
     async fn history(&self, channel: &Joined, since: Timestamp, most: usize) -> Result<History, ChatError> {
         self.now().history(channel, since, most).await
+    }
+
+    async fn redraw(&self, post: &PostId, with: &NewPost) -> Result<(), ChatError> {
+        self.now().redraw(post, with).await
+    }
+
+    async fn open_dialog(&self, trigger: &str, dialog: &Dialog) -> Result<(), ChatError> {
+        self.now().open_dialog(trigger, dialog).await
+    }
+
+    async fn reactions(&self, channel: &ChannelId, post: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
+        self.now().reactions(channel, post).await
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {

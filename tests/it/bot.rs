@@ -44,6 +44,7 @@ pub(crate) struct Machine {
 fn settings() -> Arc<Settings> {
     let grant = |verb| Grant { verb, on: "*".into() };
     Arc::new(Settings {
+        buttons: false,
         channels: vec!["cluster".into()],
         admin_channel: Some("cluster".into()),
         address: vec![Address::Mention, Address::Prefix],
@@ -366,6 +367,9 @@ impl World {
                 | Effect::React { .. }
                 | Effect::Cancel(_)
                 | Effect::Identify { .. }
+                | Effect::ReadReactions { .. }
+                | Effect::OpenDialog { .. }
+                | Effect::Reply { .. }
                 | Effect::Reload { .. }
                 | Effect::Answer { .. } => {}
             }

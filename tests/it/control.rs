@@ -167,7 +167,7 @@ fn sources(calls: mpsc::Sender<ControlCall>) -> api::Sources {
     };
     let patience = Duration::from_millis(200);
     let metrics = Arc::new(|| "halcyon_things_total 3\n".to_owned());
-    api::Sources { calls, uid: 77, metrics, outside: Arc::new(outside), patience }
+    api::Sources { calls, uid: 77, metrics, outside: Arc::new(outside), patience, door: None }
 }
 
 /// Asks `/healthz` of a bot that gives this answer, or none.

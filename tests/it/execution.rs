@@ -149,7 +149,7 @@ fn facts() -> Vec<(String, Fact)> {
             Fact::DeliveryIntended(Delivery {
                 id: delivery.clone(),
                 channel: ChannelId::new("c"),
-                body: Body::Edit { of: delivery.clone(), text: String::new() },
+                body: Body::Edit { of: delivery.clone(), text: String::new(), attachments: None },
             }),
         ),
         ("delivery-sent".to_owned(), Fact::DeliverySent { delivery: delivery.clone(), post: PostId::new("p") }),

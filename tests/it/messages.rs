@@ -1372,6 +1372,18 @@ fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     );
     check(Phrase::WholeText, "The whole text:");
     for (why, said) in [
+        ("foreign_post", "This button does not belong to this post, so nothing was done."),
+        ("late", "The time of this button is over, so nothing was done."),
+        (
+            "replayed",
+            "You have pressed a button here already, so nothing was done again. The post shows how it stands.",
+        ),
+        ("not_identified", "I could not find out who you are, so nothing was done. Please try again."),
+        ("early", "I am still writing this post down, so nothing was done yet. Please press again in a moment."),
+    ] {
+        check(Phrase::PressRefused { why }, said);
+    }
+    for (why, said) in [
         ("unreadable", "it could not be read from my store."),
         ("refused", "the chat server does not take it."),
         ("many", "a post takes no more files."),

@@ -1,9 +1,11 @@
 //! The outbox against a chat server of a few lines that misbehaves by script. Time is Tokio's and stands still while nothing waits for it.
 
 use async_trait::async_trait;
+use halcyon::core::callback::Dialog;
 use halcyon::core::effect::{Body, Delivery, Thread, Upload, UploadPart};
 use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use halcyon::core::input::{DeliveryOutcome, Directory, Identity};
+use halcyon::core::input::{DeliveryOutcome, Directory, HeardReaction, Identity};
+use halcyon::core::message::attachment::Attachment;
 use halcyon::core::message::span::size;
 use halcyon::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, ChatError, ChatEvent, History, Joined, NewPost, StoreError};
@@ -36,6 +38,7 @@ struct Standing {
     key: String,
     text: String,
     files: Vec<String>,
+    attachments: Vec<Attachment>,
 }
 
 #[derive(Default)]
@@ -102,6 +105,7 @@ impl Chat for Scripted {
                 key: post.key.to_string(),
                 text: post.text.clone(),
                 files: post.files.clone(),
+                attachments: post.attachments.clone(),
             });
             Ok(PostId::new(id))
         })
@@ -136,6 +140,24 @@ impl Chat for Scripted {
 
     async fn history(&self, _: &Joined, _: Timestamp, _: usize) -> Result<History, ChatError> {
         Ok(History { posts: Vec::new(), complete: true })
+    }
+
+    async fn redraw(&self, post: &PostId, with: &NewPost) -> Result<(), ChatError> {
+        self.edit(post, &with.text).await?;
+        self.call("redraw", format!("{post} {}", with.key), |server| {
+            let post = server.posts.iter_mut().find(|standing| standing.id == post.as_str()).unwrap();
+            post.attachments = with.attachments.clone();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn open_dialog(&self, _: &str, _: &Dialog) -> Result<(), ChatError> {
+        Err(ChatError::Refused { why: "no dialogs here".into() })
+    }
+
+    async fn reactions(&self, _: &ChannelId, _: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
+        Ok(Vec::new())
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {
@@ -252,7 +274,7 @@ fn full(id: &str, channel: &str, text: &str, root: Option<Thread>, files: Vec<Up
 }
 
 fn edit(id: &str, channel: &str, of: &str, text: &str) -> Delivery {
-    let body = Body::Edit { of: DeliveryId::new(of), text: text.into() };
+    let body = Body::Edit { of: DeliveryId::new(of), text: text.into(), attachments: None };
     Delivery { id: DeliveryId::new(id), channel: ChannelId::new(channel), body }
 }
 
@@ -336,6 +358,7 @@ async fn what_an_earlier_process_intended_is_looked_for_first() {
         key: "d0".into(),
         text: "running".into(),
         files: Vec::new(),
+        attachments: Vec::new(),
     });
     let intended = intended.into_iter().map(|delivery| (delivery, Duration::ZERO)).collect();
     later.restore(intended, [(DeliveryId::new("d0"), PostId::new("p9"))]);
@@ -383,7 +406,7 @@ async fn a_post_that_waited_is_made_with_its_newest_text() {
     tokio::task::yield_now().await;
     for id in ["d2", "d3"] {
         world.outbox.deliver(post(id, "c1", "running"));
-        world.outbox.refresh(&channel, &DeliveryId::new(id), format!("{id} goes on"));
+        world.outbox.refresh(&channel, &DeliveryId::new(id), format!("{id} goes on"), None);
     }
     world.outbox.deliver(edit("e3", "c1", "d3", "d3 ended"));
     assert_eq!(world.outcomes(4).await, ["d1=p1", "d2=p2", "d3=p3", "e3=p3"]);
@@ -419,10 +442,10 @@ async fn an_edit_that_cannot_be_made_is_said_as_a_post() {
 async fn refreshes_are_rare_and_show_the_newest() {
     let mut world = World::new([]);
     let (channel, of) = (ChannelId::new("c1"), DeliveryId::new("d1"));
-    world.outbox.refresh(&channel, &of, "of a post that nobody promised".into());
+    world.outbox.refresh(&channel, &of, "of a post that nobody promised".into(), None);
     world.outbox.deliver(post("d1", "c1", "0"));
     for step in 1..=40 {
-        world.outbox.refresh(&channel, &of, step.to_string());
+        world.outbox.refresh(&channel, &of, step.to_string(), None);
         sleep(Duration::from_millis(100)).await;
     }
     world.outcomes(1).await;
@@ -440,11 +463,11 @@ async fn a_refresh_never_comes_after_the_final_text() {
     let (channel, of) = (ChannelId::new("c1"), DeliveryId::new("d1"));
     world.outbox.deliver(post("d1", "c1", "start"));
     world.outcomes(1).await;
-    world.outbox.refresh(&channel, &of, "half".into());
+    world.outbox.refresh(&channel, &of, "half".into(), None);
     sleep(Duration::from_secs(2)).await;
-    world.outbox.refresh(&channel, &of, "nearly".into());
+    world.outbox.refresh(&channel, &of, "nearly".into(), None);
     world.outbox.deliver(edit("e1", "c1", "d1", "ended"));
-    world.outbox.refresh(&channel, &of, "too late".into());
+    world.outbox.refresh(&channel, &of, "too late".into(), None);
     assert_eq!(world.outcomes(1).await, ["e1=p1"]);
     sleep(Duration::from_secs(20)).await;
     let edits: Vec<String> = world.calls().into_iter().filter(|call| call.starts_with("edit")).collect();
@@ -458,11 +481,11 @@ async fn a_refresh_that_failed_is_tried_again_with_the_newest_text() {
     let (channel, of) = (ChannelId::new("c1"), DeliveryId::new("d1"));
     world.outbox.deliver(post("d1", "c1", "start"));
     world.outcomes(1).await;
-    world.outbox.refresh(&channel, &of, "one".into());
+    world.outbox.refresh(&channel, &of, "one".into(), None);
     sleep(Duration::from_secs(5)).await;
-    world.outbox.refresh(&channel, &of, "two".into());
+    world.outbox.refresh(&channel, &of, "two".into(), None);
     sleep(Duration::from_secs(60)).await;
-    world.outbox.refresh(&channel, &of, "three".into());
+    world.outbox.refresh(&channel, &of, "three".into(), None);
     sleep(Duration::from_secs(5)).await;
     assert_eq!(world.calls()[1..], ["edit p1 one", "edit p1 two", "edit p1 three"]);
     assert!(world.times("edit p1 two")[0] >= Duration::from_secs(30), "the server asked for thirty seconds");
@@ -475,7 +498,7 @@ async fn refreshes_give_a_server_in_trouble_time() {
     world.outbox.deliver(post("d1", "c1", "start"));
     world.outcomes(1).await;
     for step in 0..100 {
-        world.outbox.refresh(&channel, &of, step.to_string());
+        world.outbox.refresh(&channel, &of, step.to_string(), None);
         sleep(Duration::from_secs(1)).await;
     }
     let edits = world.times("edit");
@@ -618,7 +641,7 @@ async fn what_is_too_long_is_cut_with_a_remark_and_attached_whole() {
         world.outbox.deliver(edit("e1", "c1", "d1", &long));
         world.outbox.deliver(post("d2", "c1", "short"));
         assert_eq!(world.outcomes(2).await, ["e1=p1", "d2=p3"]);
-        world.outbox.refresh(&ChannelId::new("c1"), &DeliveryId::new("d2"), long.clone());
+        world.outbox.refresh(&ChannelId::new("c1"), &DeliveryId::new("d2"), long.clone(), None);
         let posts = world.posts();
         let whole = |name: &str| {
             let server = world.chat.server.lock().unwrap();

@@ -147,6 +147,9 @@ impl World {
                 | Effect::React { .. }
                 | Effect::Answer { .. }
                 | Effect::Identify { .. }
+                | Effect::ReadReactions { .. }
+                | Effect::OpenDialog { .. }
+                | Effect::Reply { .. }
                 | Effect::Reload { .. } => {}
             }
         }

@@ -114,6 +114,7 @@ const OWN: u32 = 1000;
 impl Turning {
     async fn over(store: Arc<Moody>) -> Self {
         let settings = Arc::new(Settings {
+            buttons: false,
             channels: Vec::new(),
             admin_channel: None,
             address: Vec::new(),
@@ -130,7 +131,8 @@ impl Turning {
         let runner = Arc::new(Counting::default());
         let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
-        let hands = Hands { local, remote, http, mail, outbox: None, chat: None, reloads: mpsc::unbounded_channel().0 };
+        let (reloads, pressers) = (mpsc::unbounded_channel().0, Callers::default());
+        let hands = Hands { local, remote, http, mail, outbox: None, chat: None, pressers, reloads };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());

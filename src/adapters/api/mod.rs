@@ -1,22 +1,27 @@
 //! # HTTP interface
 //!
-//! `GET /healthz` tells whether the whole path from chat to nodes works: 200 or 503, with `{"healthy", "parts": [{"name", "works",
+//! `POST /mattermost/action` and `/mattermost/dialog` are where the chat server calls us back ([`mod@callback`]). `GET /healthz` tells whether the whole path from chat to nodes works: 200 or 503, with `{"healthy", "parts": [{"name", "works",
 //! "says", "since", "advice"}]}`. `GET /metrics` gives numbers in Prometheus' text format. `POST /mattermost/probe` gives a number back, for
 //! `halcyon doctor`. Life cycle: [`bind`], then [`serve`] until it is
 //! stopped.
+//!
+//! **Only a signature of ours makes a callback count**; where the server comes from, `allow` can say in addition.
 //!
 //! **It decides nothing**: it puts the question to the bot and writes down the answer. **A bot that does not answer is not healthy**; what is
 //! known of it from outside is told then. **Whoever is outside `allow` gets no answer to anything.** **Neither answer names a user, a line of
 //! chat or a secret**; health may name a node that could not be reached.
 
+mod callback;
 mod health;
 mod probe;
+
+pub use callback::Door;
 
 use crate::config::Http;
 use crate::core::effect::HealthPart;
 use crate::runtime::ports::ControlCall;
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{self, Next};
@@ -52,6 +57,8 @@ pub struct Sources {
     pub outside: Arc<dyn Fn() -> Vec<HealthPart> + Send + Sync>,
     /// How long the bot may take before it counts as stuck.
     pub patience: Duration,
+    /// The way in for callbacks; absent where there are no buttons.
+    pub door: Option<Door>,
 }
 
 /// How long a request that is under way may hold up the end.
@@ -68,8 +75,12 @@ pub async fn bind(http: &Http) -> Result<TcpListener, ApiError> {
 
 /// Answers until `stop`.
 pub async fn serve(listener: TcpListener, http: Http, sources: Sources, stop: CancellationToken) {
-    let router =
-        Router::new().route("/healthz", get(health::health)).route("/metrics", get(metrics)).with_state(sources);
+    let router = Router::new()
+        .route("/healthz", get(health::health))
+        .route("/metrics", get(metrics))
+        .route("/mattermost/action", post(callback::action))
+        .route("/mattermost/dialog", post(callback::dialog))
+        .with_state(sources);
     answer(listener, http, router, stop).await;
 }
 
@@ -81,6 +92,7 @@ pub async fn serve_probe(listener: TcpListener, http: Http, stop: CancellationTo
 async fn answer(listener: TcpListener, http: Http, router: Router, stop: CancellationToken) {
     let router = router
         .route("/mattermost/probe", post(probe::probe))
+        .layer(DefaultBodyLimit::max(callback::LONGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::new(http), admit))
         .into_make_service_with_connect_info::<SocketAddr>();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());

@@ -8,6 +8,7 @@
 //! | `socket.rs` | the websocket: greeting, numbering, resuming, liveness, back-off |
 //! | `rest.rs` | calls: which client, which limit, what a failure asks for |
 //! | `history.rs` | what stands in a channel, read backwards |
+//! | `interactive.rs` | buttons and dialogs as the server wants them |
 //! | `identity.rs` | who a user is, kept for a minute |
 //! | `examine.rs` | what `halcyon doctor` wants to know |
 //!
@@ -31,23 +32,27 @@
 //!   a second) and counted on from there without looking at our own.
 //! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
 //! - **Nothing is filtered.** Own posts, edits and webhooks are handed on with their marks; the core decides.
-//! - **Props are never sent back**: an edit carries the message alone, since the server strips what it returns.
+//! - **Props are never sent back**: an edit carries the message alone, or all props made anew, since the server strips what it returns.
+//! - **A button is signed here and nowhere else**; without the address of the callback none is drawn.
 //! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
 
 mod examine;
 mod history;
 mod identity;
+mod interactive;
 mod rest;
 mod socket;
 mod wire;
 
 pub use examine::{Account, Place, RoundTrip};
+pub use interactive::Callbacks;
 pub use socket::Pace;
 pub use wire::{Event, Frame, decode};
 
 use crate::core::action::run::Secret;
+use crate::core::callback::Dialog;
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
-use crate::core::input::{Directory, HeardPost, Identity};
+use crate::core::input::{Directory, HeardPost, HeardReaction, Identity};
 use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost};
 use async_trait::async_trait;
 use identity::{Identities, channel_by_name};
@@ -93,6 +98,8 @@ pub struct MattermostOptions {
     pub now: fn() -> Timestamp,
     /// The connection's timers.
     pub pace: Pace,
+    /// How the server calls us back; without it no button is drawn.
+    pub callbacks: Option<Callbacks>,
 }
 
 /// Why the adapter cannot be made.
@@ -132,6 +139,7 @@ pub struct Mattermost {
     /// What the server's clock showed, and when.
     clock: Mutex<Option<(Instant, Timestamp)>>,
     pace: Pace,
+    callbacks: Option<Callbacks>,
 }
 
 impl Mattermost {
@@ -162,8 +170,9 @@ impl Mattermost {
             None => (None, None),
         };
         let rest = Rest::new(&options, authorities.as_deref())?;
-        let MattermostOptions { team, now, pace, .. } = options;
-        Ok(Self { rest, identities: Identities::default(), tls, team, now, clock: Mutex::new(None), pace })
+        let MattermostOptions { team, now, pace, callbacks, .. } = options;
+        let identities = Identities::default();
+        Ok(Self { rest, identities, tls, team, now, clock: Mutex::new(None), pace, callbacks })
     }
 }
 
@@ -189,20 +198,13 @@ impl Chat for Mattermost {
 
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError> {
         let me = self.rest.me().await?.id;
-        let key = post.key.as_str();
         // The server itself recognises a repeat by `pending_post_id`, for half a minute; the prop lasts.
         let mut body = json!({
             "channel_id": post.channel,
             "message": post.text,
-            "props": {KEY_PROP: key},
-            "pending_post_id": format!("{me}:{key}"),
+            "props": self.props(post),
+            "pending_post_id": format!("{me}:{}", post.key),
         });
-        if let Some(instance) = &post.instance {
-            body["props"][INSTANCE_PROP] = json!(instance);
-        }
-        if !post.attachments.is_empty() {
-            body["props"]["attachments"] = json!(post.attachments);
-        }
         if let Some(root) = &post.root {
             body["root_id"] = json!(root);
         }
@@ -276,6 +278,35 @@ impl Chat for Mattermost {
             }
         }
         Ok(History { posts, complete: stretch.complete })
+    }
+
+    async fn redraw(&self, post: &PostId, with: &NewPost) -> Result<(), ChatError> {
+        let path = format!("posts/{}/patch", segment(post.as_str())?);
+        let body = json!({"message": with.text, "props": self.props(with)});
+        self.rest.write::<Value>(Method::PUT, &path, Some(&body)).await.map(drop)
+    }
+
+    async fn open_dialog(&self, trigger: &str, dialog: &Dialog) -> Result<(), ChatError> {
+        let Some(callbacks) = &self.callbacks else {
+            return Err(ChatError::Refused { why: "there is no callback_url".to_owned() });
+        };
+        let body = callbacks.dialog(trigger, dialog);
+        self.rest.write::<Value>(Method::POST, "actions/dialogs/open", Some(&body)).await.map(drop)
+    }
+
+    async fn reactions(&self, channel: &ChannelId, post: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
+        let me = self.rest.me().await?.id;
+        let path = format!("posts/{}/reactions", segment(post.as_str())?);
+        // A post without any answers `null` in some versions.
+        let found: Option<Vec<wire::Reaction>> = self.rest.look_up(&path, &[]).await?;
+        let mut found: Vec<HeardReaction> = found
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|reaction| reaction.heard(Some(channel), false).ok())
+            .collect();
+        found.retain(|reaction| reaction.user.as_str() != me);
+        found.sort_by_key(|reaction| reaction.created);
+        Ok(found)
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {

@@ -436,6 +436,7 @@ impl Hearing<'_, '_> {
                 post.missed = self.replayed_until.is_some_and(|until| Instant::now() < until);
                 self.enqueue(ChatEvent::Post(post))
             }
+            Event::Reaction(reaction) => self.enqueue(ChatEvent::Reaction(reaction)),
             Event::UserChanged(user) => {
                 chat.identities.forget(&user);
                 if user.as_str() == self.me.id {

@@ -4,7 +4,7 @@
 //! since people may write any word that also is a key.
 
 use crate::core::id::{ChannelId, PostId, UserId};
-use crate::core::input::{ChannelKind, HeardPost, PostMarks};
+use crate::core::input::{ChannelKind, HeardPost, HeardReaction, PostMarks};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -57,6 +57,8 @@ pub enum Event {
     },
     /// A post was written or edited.
     Post(Box<HeardPost>),
+    /// An emoji was put on a post or taken away.
+    Reaction(Box<HeardReaction>),
     /// A user's name, standing or memberships may have changed.
     UserChanged(UserId),
     /// The same, the server does not say whose.
@@ -104,6 +106,15 @@ fn event(name: &str, data: Option<&Value>, broadcast: Option<&Value>) -> Result<
             let post: Post =
                 serde_json::from_str(post).map_err(|problem| format!("the post is not readable: {problem}"))?;
             heard(post, text("channel_type"), name == "post_edited").map(|post| Event::Post(Box::new(post)))
+        }
+        "reaction_added" | "reaction_removed" => {
+            let reaction = text("reaction").ok_or("no reaction in it")?;
+            let reaction: Reaction =
+                serde_json::from_str(reaction).map_err(|problem| format!("the reaction is not readable: {problem}"))?;
+            let channel = broadcast.and_then(|broadcast| broadcast.get("channel_id")).and_then(Value::as_str);
+            let channel = channel.filter(|channel| !channel.is_empty()).map(ChannelId::new);
+            let heard = reaction.heard(channel.as_ref(), name == "reaction_removed")?;
+            Ok(Event::Reaction(Box::new(heard)))
         }
         "user_updated" => {
             // An object in the versions that were read; a string holding one would follow the custom of the other events.
@@ -183,6 +194,43 @@ pub(crate) struct Post {
     pub(crate) kind: String,
     pub(crate) props: Option<Map<String, Value>>,
     pub(crate) remote_id: Option<String>,
+}
+
+/// An emoji on a post as the server writes it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Reaction {
+    user_id: String,
+    post_id: String,
+    emoji_name: String,
+    create_at: i64,
+}
+
+impl Reaction {
+    /// As the runtime takes it. The tone of a hand says nothing of what it means.
+    pub(crate) fn heard(self, channel: Option<&ChannelId>, removed: bool) -> Result<HeardReaction, String> {
+        for (value, name) in [(&self.user_id, "user_id"), (&self.post_id, "post_id"), (&self.emoji_name, "emoji_name")]
+        {
+            if value.is_empty() {
+                return Err(format!("the reaction has no {name}"));
+            }
+        }
+        let tones = ["_light", "_medium_light", "_medium", "_medium_dark", "_dark"];
+        let bare = self.emoji_name.strip_suffix("_skin_tone");
+        // The shortest of what is left, since `_medium_light` ends in `_light`.
+        let bare =
+            bare.and_then(|name| tones.iter().filter_map(|tone| name.strip_suffix(tone)).min_by_key(|name| name.len()));
+        let emoji = bare.unwrap_or(&self.emoji_name).to_owned();
+        Ok(HeardReaction {
+            post: PostId::new(self.post_id),
+            channel: channel.cloned(),
+            user: UserId::new(self.user_id),
+            identity: None,
+            emoji,
+            removed,
+            created: Timestamp::from_millisecond(self.create_at).map_err(|_| "create_at is not a time".to_owned())?,
+        })
+    }
 }
 
 /// A page of posts.

@@ -334,7 +334,9 @@ impl Execution {
                 | Fact::ValueDeleted { .. }
                 | Fact::ValuesOpened { .. }
                 | Fact::Scheduled(_)
-                | Fact::ScheduleEnded { .. },
+                | Fact::ScheduleEnded { .. }
+                | Fact::PressTaken { .. }
+                | Fact::CallbackRefused { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -24,6 +24,7 @@
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
 //! - [`mod@help`]: what there is to ask for, and [`mod@plan`]: what it would do;
 //! - [`mod@schedule`]: lines that wait for their time;
+//! - [`mod@press`]: somebody pressed a button, submitted a dialog or put an emoji on a post;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
@@ -42,6 +43,7 @@ mod listen;
 mod masking;
 mod packs;
 mod plan;
+mod press;
 mod recover;
 mod reload;
 mod schedule;
@@ -107,6 +109,7 @@ pub struct Bot {
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
     pace: Pace,
+    refusals: press::Refusals,
     /// When it is looked again after lines that are due.
     looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
     stopping: bool,
@@ -178,6 +181,7 @@ impl Bot {
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
+            refusals: press::Refusals::default(),
             looked_after: BTreeMap::new(),
             stopping: false,
             vitals: Vitals::default(),
@@ -240,15 +244,28 @@ impl Bot {
                 self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
-            Input::CaughtUp { until, unread } => self.caught_up(&mut step, &mut moment, until, &unread)?,
+            Input::Pressed(press) => self.pressed(&mut step, &mut moment, &press)?,
+            Input::Submitted(submission) => self.submitted(&mut step, &mut moment, &submission)?,
+            Input::Forged(forgery) => self.forged(&mut step, &moment, forgery)?,
+            Input::Reacted(reaction) => self.reacted(&mut step, &mut moment, &reaction)?,
+            Input::ReactionsRead { post, reactions, .. } => {
+                self.reactions_read(&mut step, &mut moment, &post, &reactions)?;
+            }
+            Input::CaughtUp { until, unread } => {
+                self.caught_up(&mut step, &mut moment, until, &unread)?;
+                self.read_all_reactions(&mut step);
+            }
             // What was said without a promise, since the store took none, is not noted either.
             Input::Delivered { delivery, .. } if !self.promised(&delivery) => {}
             Input::Delivered { delivery, outcome } => {
-                let fact = match outcome {
-                    DeliveryOutcome::Sent { post } => Fact::DeliverySent { delivery, post },
-                    DeliveryOutcome::Refused { why } => Fact::DeliveryRefused { delivery, why },
+                let (fact, stands) = match outcome {
+                    DeliveryOutcome::Sent { post } => (Fact::DeliverySent { delivery, post: post.clone() }, Some(post)),
+                    DeliveryOutcome::Refused { why } => (Fact::DeliveryRefused { delivery, why }, None),
                 };
                 self.note(&mut step, &moment, fact)?;
+                if let Some(post) = stands {
+                    self.card_stands(&mut step, &post);
+                }
             }
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
@@ -336,6 +353,12 @@ impl Bot {
     /// What a chat user or a local user may do now.
     fn rights(&self, asker: crate::core::access::Asker<'_>) -> Rights {
         Rights::of(asker, &self.settings, &self.directory)
+    }
+
+    /// The channels whose members have roles, as far as they are known.
+    fn role_channels(&self) -> Vec<ChannelId> {
+        let names = self.settings.roles.iter().flat_map(|role| &role.channels);
+        names.filter_map(|name| self.directory.channels.get(name).cloned()).collect()
     }
 
     /// The bot's own user, known from the first connection on: what was missed is still being decided about when a connection has gone again.

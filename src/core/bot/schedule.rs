@@ -203,8 +203,7 @@ impl Bot {
             let again = moment.at.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
             self.looked_after.insert(line.id.clone(), LookedAfter { again, asked: asked || ready });
             if let (true, Principal::ChatUser { id: user, .. }) = (ready, &line.by) {
-                let names = self.settings.roles.iter().flat_map(|role| &role.channels);
-                let channels = names.filter_map(|name| self.directory.channels.get(name).cloned()).collect();
+                let channels = self.role_channels();
                 let effect = Effect::Identify { schedule: line.id.clone(), user: user.clone(), channels };
                 step.effects.push(effect);
             }

@@ -111,7 +111,7 @@ impl Bot {
         if let Back::Chat { channel, .. } = &execution.request.back {
             let took = span(execution.elapsed(moment.at));
             let text = self.sentences.say(&Card::Ended(self.ended_card(&execution, took)));
-            let body = Body::Edit { of: card_of(&id), text };
+            let body = Body::Edit { of: card_of(&id), text, attachments: None };
             let delivery = Delivery { id: DeliveryId::new(format!("{id}-judged")), channel: channel.clone(), body };
             self.deliver(step, moment, delivery)?;
         }

@@ -264,6 +264,7 @@ fn attachment_of(described: &Value, context: &Map<String, Value>) -> Result<Atta
         fields.push(Field { title: part("title")?, value: part("value")?, short });
     }
     Ok(Attachment {
+        buttons: Vec::new(),
         fallback: text(keys, "fallback", context)?.map(|said| said.plain()).unwrap_or_default(),
         color: color(&text(keys, "color", context)?),
         pretext: shown("pretext")?,

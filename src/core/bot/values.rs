@@ -127,7 +127,7 @@ impl Bot {
         self.say(step, moment, &speaker.back, &Card::Value(ValueLine::new(&stars, moment.at)))?;
         if let Back::Chat { channel, post, .. } = &speaker.back {
             let (channel, of) = (channel.clone(), answer_to(post, card.template()));
-            step.effects.push(Effect::Refresh { channel, of, text: self.sentences.say(&card) });
+            step.effects.push(Effect::Refresh { channel, of, text: self.sentences.say(&card), attachments: None });
         }
         Ok(())
     }

@@ -183,7 +183,12 @@ impl Bot {
             watch.changed = false;
             if let (true, Back::Chat { channel, .. }) = (told, &execution.request.back) {
                 let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
-                step.effects.push(Effect::Refresh { channel: channel.clone(), of: card_of(id), text });
+                step.effects.push(Effect::Refresh {
+                    channel: channel.clone(),
+                    of: card_of(id),
+                    text,
+                    attachments: None,
+                });
             }
             if !tails.is_empty() {
                 let text = self.sentences.say(&following_card(execution, watch, moment.at, true));
@@ -191,6 +196,7 @@ impl Bot {
                     channel: tail.channel.clone(),
                     of: tail.delivery.clone(),
                     text: text.clone(),
+                    attachments: None,
                 };
                 step.effects.extend(tails.iter().map(refresh));
             }
@@ -227,7 +233,7 @@ impl Bot {
         let last = |tail: &Tail| Delivery {
             id: DeliveryId::new(format!("{}-end", tail.delivery)),
             channel: tail.channel.clone(),
-            body: Body::Edit { of: tail.delivery.clone(), text: text.clone() },
+            body: Body::Edit { of: tail.delivery.clone(), text: text.clone(), attachments: None },
         };
         tails.iter().map(last).collect()
     }
@@ -365,12 +371,12 @@ impl Said {
         let together =
             |words: String| if words.is_empty() { headline.clone() } else { format!("{headline}\n\n{words}") };
         let bodies = match (is_quiet(request), attachments.is_empty()) {
-            (false, true) => vec![(end, Body::Edit { of: card, text: together(words) })],
+            (false, true) => vec![(end, Body::Edit { of: card, text: together(words), attachments: None })],
             (true, true) => vec![(card, Body::Post { root: root(), text: together(words), files: Vec::new() })],
             (true, false) => vec![(card, Body::Attached { root: root(), text: together(words), attachments })],
             // An edit brings no attachments, so they are a post of their own.
             (false, false) => vec![
-                (end, Body::Edit { of: card, text: headline }),
+                (end, Body::Edit { of: card, text: headline, attachments: None }),
                 (
                     DeliveryId::new(format!("{}-result", request.id)),
                     Body::Attached { root: root(), text: words, attachments },

@@ -1,5 +1,6 @@
 //! A part of a post with a colour, a title and fields of its own, in the words that Slack and Mattermost have for it.
 
+use crate::core::callback::{Button, Meaning};
 use serde::{Deserialize, Serialize};
 
 /// The most characters of attachments, all together, that are shown as such; with more they become text, which goes into a file when it is long.
@@ -51,6 +52,14 @@ pub struct Attachment {
     /// A picture beside that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub footer_icon: String,
+    /// What can be pressed below it. Drawn where the server can reach us.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+}
+
+/// What the buttons of these attachments mean.
+pub fn meanings(attachments: &[Attachment]) -> impl Iterator<Item = &Meaning> {
+    attachments.iter().flat_map(|attachment| &attachment.buttons).map(|button| &button.meaning)
 }
 
 /// One field of its table.

@@ -86,6 +86,11 @@ pub enum Phrase<'a> {
         /// `unreadable` in the store, `refused` by the chat server, `many` on one post, or `late`: not taken in time.
         why: &'static str,
     },
+    /// Why a press of a button has no effect.
+    PressRefused {
+        /// `foreign_post`, `late`, `replayed`, `not_identified`, or `early`: the post is not known to stand yet.
+        why: &'static str,
+    },
     /// Why the hosts of an execution cannot be asked after a restart.
     NoWay {
         /// Names of parameters that would be needed and were not kept.
@@ -232,6 +237,7 @@ impl Phrase<'_> {
             Phrase::Cut { .. } => "cut",
             Phrase::WholeText => "whole_text",
             Phrase::FileMissing { .. } => "file_missing",
+            Phrase::PressRefused { .. } => "press_refused",
             Phrase::NoWay { .. } => "no_way",
             Phrase::LostTwice { .. } => "lost_twice",
             Phrase::Again { .. } => "again",

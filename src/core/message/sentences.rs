@@ -141,6 +141,7 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("cut", include_str!("../../../templates/phrases/cut.hbs")),
     ("whole_text", include_str!("../../../templates/phrases/whole_text.hbs")),
     ("file_missing", include_str!("../../../templates/phrases/file_missing.hbs")),
+    ("press_refused", include_str!("../../../templates/phrases/press_refused.hbs")),
     ("no_way", include_str!("../../../templates/phrases/no_way.hbs")),
     ("lost_twice", include_str!("../../../templates/phrases/lost_twice.hbs")),
     ("again", include_str!("../../../templates/phrases/again.hbs")),

@@ -2,7 +2,7 @@
 
 use super::ledger::Standing;
 use super::text::{fit, remark};
-use super::{Delay, Outbox, dependency, lock};
+use super::{Delay, Outbox, Shown, dependency, lock};
 use crate::core::effect::{Body, Delivery};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
@@ -72,23 +72,23 @@ pub(crate) struct Reaction {
 }
 
 struct Refresh {
-    text: Option<String>,
+    newest: Option<Shown>,
     not_before: Instant,
     failures: u32,
-    /// A text is on its way to the server.
+    /// Something is on its way to the server.
     showing: bool,
 }
 
 impl Refresh {
     fn new(not_before: Instant) -> Self {
-        Self { text: None, not_before, failures: 0, showing: false }
+        Self { newest: None, not_before, failures: 0, showing: false }
     }
 }
 
 impl State {
     /// Forgets posts that may be refreshed again and have nothing to show.
     fn forget_shown(&mut self, now: Instant) {
-        self.refreshes.retain(|_, refresh| refresh.text.is_some() || refresh.showing || refresh.not_before > now);
+        self.refreshes.retain(|_, refresh| refresh.newest.is_some() || refresh.showing || refresh.not_before > now);
     }
 }
 
@@ -113,7 +113,7 @@ impl Lane {
         self.said.notify_one();
     }
 
-    pub(crate) fn refresh(&self, of: &DeliveryId, text: String) {
+    pub(crate) fn refresh(&self, of: &DeliveryId, shown: Shown) {
         let mut state = lock(&self.state);
         let edits = |queued: &Queued| matches!(&queued.delivery.body, Body::Edit { of: edited, .. } if edited == of);
         if state.deliveries.iter().any(edits) {
@@ -127,7 +127,7 @@ impl Lane {
             oldest.and_then(|delivery| state.refreshes.remove(&delivery));
         }
         let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(now));
-        refresh.text = Some(text);
+        refresh.newest = Some(shown);
         self.said.notify_one();
     }
 
@@ -158,7 +158,7 @@ impl Lane {
             }
             return state.deliveries.front().map_or(Next::Nothing, |first| Next::Delivery(Box::new(first.clone())));
         }
-        let due = state.refreshes.iter().filter(|(_, refresh)| refresh.text.is_some());
+        let due = state.refreshes.iter().filter(|(_, refresh)| refresh.newest.is_some());
         match due.min_by_key(|(_, refresh)| refresh.not_before) {
             None => Next::Nothing,
             Some((of, refresh)) if refresh.not_before <= Instant::now() => Next::Refresh(of.clone()),
@@ -166,20 +166,24 @@ impl Lane {
         }
     }
 
-    /// The newest text for a post that is about to be made: its final one where that is promised already, or what a refresh would show.
-    pub(crate) fn newest_text(&self, of: &DeliveryId) -> Option<String> {
+    /// The newest for a post that is about to be made: its final state where that is promised already, or what a refresh would show.
+    pub(crate) fn newest(&self, of: &DeliveryId) -> Option<Shown> {
         let mut state = lock(&self.state);
         let last = state.deliveries.iter().find_map(|queued| match &queued.delivery.body {
-            Body::Edit { of: edited, text } if edited == of => Some(text.clone()),
+            Body::Edit { of: edited, text, attachments } if edited == of => {
+                Some(Shown { text: text.clone(), attachments: attachments.clone() })
+            }
             Body::Edit { .. } | Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => None,
         });
-        last.or_else(|| state.refreshes.get_mut(of)?.text.take())
+        last.or_else(|| state.refreshes.get_mut(of)?.newest.take())
     }
 
-    /// A post was made with this text: the promise of an edit to the same text is kept with it.
-    pub(crate) fn made_with(&self, of: &DeliveryId, text: &str, post: &PostId) {
+    /// A post was made like this: the promise of an edit to the same is kept with it.
+    pub(crate) fn made_with(&self, of: &DeliveryId, shown: &Shown, post: &PostId) {
         for queued in &mut lock(&self.state).deliveries {
-            if matches!(&queued.delivery.body, Body::Edit { of: edited, text: last } if edited == of && last == text) {
+            let Body::Edit { of: edited, text, attachments } = &queued.delivery.body else { continue };
+            let same = attachments.is_none() || *attachments == shown.attachments;
+            if edited == of && *text == shown.text && same {
                 queued.stands = Some(post.clone());
             }
         }
@@ -189,19 +193,19 @@ impl Lane {
         lock(&self.state).deliveries.pop_front();
     }
 
-    /// Takes the newest text to show, unless something was promised meanwhile.
-    fn take_refresh(&self, of: &DeliveryId) -> Option<String> {
+    /// Takes the newest to show, unless something was promised meanwhile.
+    fn take_refresh(&self, of: &DeliveryId) -> Option<Shown> {
         let mut state = lock(&self.state);
         if !state.deliveries.is_empty() {
             return None;
         }
         let refresh = state.refreshes.get_mut(of)?;
-        refresh.showing = refresh.text.is_some();
-        refresh.text.take()
+        refresh.showing = refresh.newest.is_some();
+        refresh.newest.take()
     }
 
-    /// The post may be refreshed again after `pause`; with `text`, unless there is a newer one.
-    fn shown(&self, of: &DeliveryId, pause: Duration, failed: Option<String>) {
+    /// The post may be refreshed again after `pause`; with what `failed`, unless there is something newer.
+    fn shown(&self, of: &DeliveryId, pause: Duration, failed: Option<Shown>) {
         let mut state = lock(&self.state);
         let now = Instant::now();
         let not_before = now + pause;
@@ -214,8 +218,8 @@ impl Lane {
         refresh.showing = false;
         refresh.not_before = not_before;
         refresh.failures = if failed.is_some() { refresh.failures + 1 } else { 0 };
-        if refresh.text.is_none() {
-            refresh.text = failed;
+        if refresh.newest.is_none() {
+            refresh.newest = failed;
         }
     }
 
@@ -265,7 +269,7 @@ pub(crate) async fn speak(outbox: &Outbox, lane: &Lane) {
 async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
     outbox.bucket.take().await;
     // The wait for a turn may have been long: what is shown is what is newest now.
-    let Some(text) = lane.take_refresh(of) else {
+    let Some(shown) = lane.take_refresh(of) else {
         outbox.bucket.put_back();
         return;
     };
@@ -274,18 +278,16 @@ async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
         lane.shown(of, outbox.options.refresh_every, None);
         return;
     };
-    let result = outbox
-        .chat
-        .edit(&post, &fit(&text, outbox.max_post(), &remark(&outbox.sentences(), Phrase::Cut { rest: "end" })))
-        .await;
+    let text = fit(&shown.text, outbox.max_post(), &remark(&outbox.sentences(), Phrase::Cut { rest: "end" }));
+    let result = outbox.change(&lane.channel, of, &post, text, shown.attachments.as_deref()).await;
     outbox.note(&result);
     match result {
         Ok(()) => lane.shown(of, outbox.options.refresh_every, None),
         Err(ChatError::Later { after, .. }) => {
             let pause = outbox.options.soonest * 2u32.saturating_pow(lane.failures(of).min(10));
-            lane.shown(of, pause.min(outbox.options.slowest).max(after.unwrap_or_default()), Some(text));
+            lane.shown(of, pause.min(outbox.options.slowest).max(after.unwrap_or_default()), Some(shown));
         }
-        Err(ChatError::Token { .. }) => lane.shown(of, outbox.options.slowest, Some(text)),
+        Err(ChatError::Token { .. }) => lane.shown(of, outbox.options.slowest, Some(shown)),
         Err(problem @ (ChatError::Refused { .. } | ChatError::Unknown { .. })) => {
             tracing::debug!(%of, %problem, "a refresh was refused");
             lane.shown(of, outbox.options.refresh_every, None);

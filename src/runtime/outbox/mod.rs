@@ -35,6 +35,7 @@ mod text;
 use crate::core::effect::{Body, Delivery};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
+use crate::core::message::attachment::Attachment;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::ports::{Blobs, Chat, ChatError};
 use bucket::Bucket;
@@ -214,10 +215,10 @@ impl OutboxHandle {
         }
     }
 
-    /// Shows how a post's matter stands now; the newest text wins. Dropped when the post is not one of ours or gets its final text.
-    pub fn refresh(&self, channel: &ChannelId, of: &DeliveryId, text: String) {
+    /// Shows how a post's matter stands now; the newest wins. Without `attachments` those that stand there stay. Dropped when the post is not one of ours or gets its final text.
+    pub fn refresh(&self, channel: &ChannelId, of: &DeliveryId, text: String, attachments: Option<Vec<Attachment>>) {
         match self.0.ledger.look(of) {
-            Some(Standing::Sent(_) | Standing::Waiting) => self.lane(channel).refresh(of, text),
+            Some(Standing::Sent(_) | Standing::Waiting) => self.lane(channel).refresh(of, Shown { text, attachments }),
             Some(Standing::Refused) | None => tracing::debug!(%of, "a refresh of a post that does not stand"),
         }
     }
@@ -305,6 +306,14 @@ impl OutboxHandle {
 enum Task {
     Posts,
     Reactions,
+}
+
+/// What a post is to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) text: String,
+    /// What stood there before when absent.
+    pub(crate) attachments: Option<Vec<Attachment>>,
 }
 
 /// The delivery whose post this one needs.

@@ -4,7 +4,7 @@ use super::file::assemble;
 use super::lane::{Lane, Promised, Queued};
 use super::ledger::Standing;
 use super::text::{fit, is_longer, remark};
-use super::{Delay, Outbox};
+use super::{Delay, Outbox, Shown};
 use crate::core::effect::{Body, Thread, Upload, UploadPart};
 use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
@@ -64,17 +64,8 @@ impl Outbox {
                     Some(Thread::Delivery { of }) => self.post_of(channel, of).await,
                     None => None,
                 };
-                // The post may have waited long: what it is made with is what is newest now.
-                let newest = lane.newest_text(id);
-                let text = newest.as_ref().unwrap_or(text);
-                let making = Making::new(id, channel, root, text, self.max_post(), promised, queued.look);
-                let making = making.with(files);
-                let outcome = self.make(making).await;
-                // One that may have stood already may stand with another text.
-                if let (DeliveryOutcome::Sent { post }, false) = (&outcome, queued.look) {
-                    lane.made_with(id, text, post);
-                }
-                outcome
+                let first = Shown { text: text.clone(), attachments: None };
+                self.make_newest(lane, queued, root, first, files).await
             }
             Body::Attached { root, text, attachments } => {
                 let root = match root {
@@ -82,15 +73,17 @@ impl Outbox {
                     Some(Thread::Delivery { of }) => self.post_of(channel, of).await,
                     None => None,
                 };
-                let making = Making::new(id, channel, root, text, self.max_post(), promised, queued.look);
-                self.make(Making { attachments: attachments.clone(), ..making }).await
+                let first = Shown { text: text.clone(), attachments: Some(attachments.clone()) };
+                self.make_newest(lane, queued, root, first, &[]).await
             }
             Body::Mark { post, emoji } => self.mark(post, emoji).await,
-            Body::Edit { of, text } => {
+            Body::Edit { of, text, attachments } => {
+                let making = Making::new(id, channel, None, text, self.max_post(), promised, true);
+                let making = Making { attachments: attachments.clone().unwrap_or_default(), ..making };
                 let outcome = match self.post_of(channel, of).await {
-                    Some(post) => self.finish(id, channel, &post, text, promised, queued.look).await,
+                    Some(post) => self.finish(of, &post, attachments.as_deref(), queued.look, making).await,
                     // What it would have changed does not stand; what it says is said all the same.
-                    None => self.make(Making::new(id, channel, None, text, self.max_post(), promised, true)).await,
+                    None => self.make(making).await,
                 };
                 if let DeliveryOutcome::Sent { post } = &outcome {
                     self.ledger.set(of.clone(), Standing::Sent(post.clone()));
@@ -98,6 +91,52 @@ impl Outbox {
                 outcome
             }
         }
+    }
+
+    /// Makes a post. It may have waited long: what it is made with is what is newest now.
+    async fn make_newest(
+        &self,
+        lane: &Lane,
+        queued: &Queued,
+        root: Option<PostId>,
+        first: Shown,
+        files: &[Upload],
+    ) -> DeliveryOutcome {
+        let id = &queued.delivery.id;
+        let shown = match lane.newest(id) {
+            Some(newest) => Shown { attachments: newest.attachments.or(first.attachments), text: newest.text },
+            None => first,
+        };
+        let making = Making::new(id, &lane.channel, root, &shown.text, self.max_post(), queued.promised, queued.look);
+        let making = Making { attachments: shown.attachments.clone().unwrap_or_default(), ..making };
+        let outcome = self.make(making.with(files)).await;
+        // One that may have stood already may stand as it was before.
+        if let (DeliveryOutcome::Sent { post }, false) = (&outcome, queued.look) {
+            lane.made_with(id, &shown, post);
+        }
+        outcome
+    }
+
+    /// Changes a post: its text, and what stands below it where that is given.
+    pub(crate) async fn change(
+        &self,
+        channel: &ChannelId,
+        of: &DeliveryId,
+        post: &PostId,
+        text: String,
+        attachments: Option<&[Attachment]>,
+    ) -> Result<(), ChatError> {
+        let Some(attachments) = attachments else { return self.chat.edit(post, &text).await };
+        let card = NewPost {
+            key: of.clone(),
+            channel: channel.clone(),
+            root: None,
+            text,
+            files: Vec::new(),
+            attachments: attachments.to_vec(),
+            instance: self.instance(),
+        };
+        self.chat.redraw(post, &card).await
     }
 
     /// Puts an emoji on a post, for as long as that takes. Twice is as good as once.
@@ -168,30 +207,34 @@ impl Outbox {
         }
     }
 
-    /// Gives a post its final text.
+    /// Gives the post of a delivery its final text; `instead` is what is made where it cannot be changed.
     async fn finish(
         &self,
-        id: &DeliveryId,
-        channel: &ChannelId,
+        of: &DeliveryId,
         post: &PostId,
-        text: &str,
-        promised: Promised,
+        attachments: Option<&[Attachment]>,
         look: bool,
+        instead: Making<'_>,
     ) -> DeliveryOutcome {
+        let Making { id, channel, text, promised, .. } = &instead;
+        let (id, channel, text, promised) = (*id, *channel, *text, *promised);
         let mut delay = Delay::new(&self.options);
         let mut max = self.max_post();
+        let mut below = attachments.map(<[Attachment]>::to_vec);
+        let mut spelt = String::new();
         loop {
             self.bucket.take().await;
-            let result =
-                self.chat.edit(post, &fit(text, max, &remark(&self.sentences(), Phrase::Cut { rest: "thread" }))).await;
+            let whole = format!("{text}{spelt}");
+            let said = fit(&whole, max, &remark(&self.sentences(), Phrase::Cut { rest: "thread" }));
+            let result = self.change(channel, of, post, said, below.as_deref()).await;
             self.note(&result);
             let (thread, why) = match result {
-                Ok(()) if is_longer(text, max) => {
+                Ok(()) if is_longer(&whole, max) => {
                     // An edit cannot bring a file.
                     let id = DeliveryId::new(format!("{id}.rest"));
                     let said = self.sentences().phrase(&Phrase::WholeText);
-                    let whole = Making::new(&id, channel, Some(post.clone()), &said, max, promised, look);
-                    if let DeliveryOutcome::Refused { why } = self.make(whole.with(&[whole_text(text)])).await {
+                    let rest = Making::new(&id, channel, Some(post.clone()), &said, max, promised, look);
+                    if let DeliveryOutcome::Refused { why } = self.make(rest.with(&[whole_text(&whole)])).await {
                         tracing::error!(delivery = %id, why, "the whole of a text that was cut could not be said");
                     }
                     return DeliveryOutcome::Sent { post: post.clone() };
@@ -210,13 +253,20 @@ impl Outbox {
                         max = shorter;
                         continue;
                     }
-                    None => (Some(post.clone()), why),
+                    None => match below.as_mut().filter(|below| !below.is_empty()) {
+                        Some(below) => {
+                            tracing::warn!(delivery = %id, why, "the server does not take the attachments; the post has them as text");
+                            spelt = std::mem::take(below).iter().map(Attachment::markdown).collect();
+                            continue;
+                        }
+                        None => (Some(post.clone()), why),
+                    },
                 },
                 Err(ChatError::Unknown { why }) => (None, why),
             };
             // Edits can be forbidden, or late, and posts be deleted; what was promised is said anew then.
             tracing::warn!(delivery = %id, %post, why, "a post cannot be edited; its text goes into a new one");
-            return self.make(Making::new(id, channel, thread, text, max, promised, true)).await;
+            return self.make(Making { root: thread, max, ..instead }).await;
         }
     }
 

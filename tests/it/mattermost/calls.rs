@@ -254,9 +254,9 @@ async fn the_outbox_says_everything_once_whatever_the_server_does() {
     let file = Upload { name: "out.txt".into(), parts: vec![UploadPart::Text { text: "all of it".into() }] };
     outbox.deliver(post("d5", None, vec![file]));
     outbox.deliver(post("d6", Some(Thread::Delivery { of: DeliveryId::new("d5") }), Vec::new()));
-    let body = Body::Edit { of: DeliveryId::new("d5"), text: "d5 has ended".into() };
+    let body = Body::Edit { of: DeliveryId::new("d5"), text: "d5 has ended".into(), attachments: None };
     for step in 0..20 {
-        outbox.refresh(&channel, &DeliveryId::new("d5"), format!("step {step}"));
+        outbox.refresh(&channel, &DeliveryId::new("d5"), format!("step {step}"), None);
     }
     outbox.deliver(Delivery { id: DeliveryId::new("e5"), channel: channel.clone(), body });
     let mut posts = Vec::new();
@@ -276,7 +276,7 @@ async fn the_outbox_says_everything_once_whatever_the_server_does() {
 
     // A post that is gone cannot be edited; its end is said anew. The sandbox forbids it as a real server does.
     world.server.delete_as("halcyon", posts[0].as_str()).unwrap();
-    let body = Body::Edit { of: DeliveryId::new("d5"), text: "d5 has ended again".into() };
+    let body = Body::Edit { of: DeliveryId::new("d5"), text: "d5 has ended again".into(), attachments: None };
     outbox.deliver(Delivery { id: DeliveryId::new("e6"), channel: channel.clone(), body });
     let (_, outcome) = tokio::time::timeout(PATIENCE, done.recv()).await.unwrap().unwrap();
     let DeliveryOutcome::Sent { post } = outcome else { panic!("{outcome:?}") };

@@ -316,6 +316,7 @@ async fn a_subpath_and_an_unusual_server_are_no_trouble() {
                 ChatEvent::Connection(Connection::Down { why }) => why,
                 ChatEvent::Post(post) => post.message,
                 ChatEvent::UserChanged(user) => user.to_string(),
+                ChatEvent::Reaction(reaction) => reaction.emoji,
             });
         }
         stop.cancel();

@@ -52,6 +52,11 @@ fn tell_event(event: &Event) -> String {
             }
             line
         }
+        Event::Reaction(reaction) => {
+            let sign = if reaction.removed { '-' } else { '+' };
+            let (user, post, at) = (&reaction.user, &reaction.post, reaction.created);
+            format!("reaction {sign}{} on {post} in {:?} by {user} at {at}", reaction.emoji, reaction.channel)
+        }
         Event::UserChanged(user) => format!("user {user} changed"),
         Event::UsersChanged => "users changed".into(),
         Event::ConfigChanged => "configuration changed".into(),

@@ -10,7 +10,7 @@ mod tls;
 use halcyon::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use halcyon::core::action::run::Secret;
 use halcyon::core::id::{ChannelId, DeliveryId};
-use halcyon::core::input::Connection;
+use halcyon::core::input::{Connection, HeardReaction};
 use halcyon::runtime::ports::{Chat, ChatError, ChatEvent, NewPost};
 use halcyon::sandbox::mattermost::{Faults, Options, Server};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ fn brisk() -> Pace {
 
 fn options(url: String, token: &str, pace: Pace) -> MattermostOptions {
     let now = || Timestamp::from_second(1_700_000_000).unwrap();
-    MattermostOptions { url, token: Secret::new(token), team: "ops".into(), ca_file: None, now, pace }
+    MattermostOptions { url, token: Secret::new(token), team: "ops".into(), ca_file: None, now, pace, callbacks: None }
 }
 
 /// The server, the bot's adapter, and what it hears.
@@ -99,6 +99,15 @@ impl World {
             }
             ChatEvent::Connection(Connection::Down { why }) => format!("down: {why}"),
             ChatEvent::Gap => "gap".to_owned(),
+            ChatEvent::Reaction(reaction) => {
+                let HeardReaction { user, emoji, removed, channel, .. } = *reaction;
+                let who = ["operator", "lead", "guest", "halcyon"]
+                    .into_iter()
+                    .find(|name| self.server.user_id(name).unwrap() == user.as_str());
+                let (who, sign) = (who.unwrap_or("nobody"), if removed { '-' } else { '+' });
+                assert!(channel.is_some(), "the server says where");
+                format!("{who}: {sign}{emoji}")
+            }
             ChatEvent::Post(post) => {
                 let author = ["operator", "lead", "guest", "halcyon"]
                     .into_iter()

@@ -94,6 +94,7 @@ async fn an_authority_of_the_site_is_trusted_and_no_other() {
             ca_file,
             now: || Timestamp::UNIX_EPOCH,
             pace: Pace::default(),
+            callbacks: None,
         };
         let chat = Mattermost::new(options).unwrap();
         let (sender, mut events) = mpsc::channel(4);

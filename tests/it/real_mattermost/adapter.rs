@@ -31,6 +31,7 @@ fn adapter(server: &RealServer, token: &str) -> Arc<Mattermost> {
         ca_file: None,
         now: || Timestamp::UNIX_EPOCH,
         pace,
+        callbacks: None,
     };
     Arc::new(Mattermost::new(options).unwrap())
 }
