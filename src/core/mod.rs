@@ -9,6 +9,7 @@
 //! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
+//! - [`yaql`]: the expressions of workflows;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -37,3 +38,4 @@ pub mod schedule;
 pub mod settings;
 pub mod template;
 pub mod vitals;
+pub mod yaql;

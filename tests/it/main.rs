@@ -42,6 +42,7 @@ mod store;
 mod template;
 mod tidy;
 mod world;
+mod yaql;
 
 /// A file under `tests/data`.
 fn data(name: &str) -> PathBuf {

@@ -11,12 +11,13 @@ mod markdown;
 mod record;
 mod template;
 mod yaml;
+mod yaql;
 
 /// Feeds one input to a target and asserts what it promises.
 pub(crate) type Check = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its corpus.
-pub(crate) const TARGETS: [(&str, Check); 10] = [
+pub(crate) const TARGETS: [(&str, Check); 11] = [
     ("alias", alias::check),
     ("config", config::check),
     ("content", content::check),
@@ -27,6 +28,7 @@ pub(crate) const TARGETS: [(&str, Check); 10] = [
     ("record", record::check),
     ("template", template::check),
     ("yaml", yaml::check),
+    ("yaql", yaql::check),
 ];
 
 /// The input as text.

@@ -25,6 +25,7 @@ pub(crate) mod literal;
 mod methods;
 mod percent;
 mod python;
+pub(crate) mod python_regex;
 pub mod render;
 pub mod said;
 mod scan;
