@@ -16,6 +16,7 @@ use halcyon::core::message::card::{
     Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart, StillRunning, Told,
     Unfit, UnreadPart,
 };
+use halcyon::core::message::inquiry::{InquiryCard, InquiryEmoji, InquiryEnd, InquiryField, InquiryRow, InquiryValue};
 use halcyon::core::message::markdown;
 use halcyon::core::message::output::{self, Detail};
 use halcyon::core::message::overrides::{examine, samples};
@@ -29,6 +30,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::LazyLock;
 use std::time::Duration;
+
+fn yes_or_no() -> InquiryCard {
+    InquiryCard {
+        line: "`upgrade kernel on wn003`".into(),
+        code: "K3QZ".into(),
+        fields: vec![InquiryField {
+            name: "continue".into(),
+            description: "Shall I go on?".into(),
+            kind: "true or false",
+            required: true,
+            ..InquiryField::default()
+        }],
+        question: "Shall I go on?".into(),
+        example: "answer K3QZ yes".into(),
+        wait: "24 h".into(),
+        until: "22 Nov 14:02 UTC".into(),
+        ..InquiryCard::default()
+    }
+}
+
+fn question_end(how: &'static str, by: &str) -> InquiryEnd {
+    let values = vec![InquiryValue { name: "continue".into(), value: "true".into() }];
+    InquiryEnd {
+        line: "`upgrade kernel on wn003`".into(),
+        code: "K3QZ".into(),
+        question: "Shall I go on?".into(),
+        how,
+        by: by.into(),
+        values: if how == "answered" { values } else { Vec::new() },
+        took: "24 h".into(),
+    }
+}
 
 fn numbered(lines: &[&str]) -> Vec<Numbered> {
     let lines = lines.iter().enumerate();
@@ -488,6 +521,99 @@ fn cards() -> Vec<(&'static str, Card)> {
             "an execution with the pack's words",
             Card::Running(Running { ack: "*On it*, operator: `wn003`".into(), ..with_words }),
         ),
+        ("a question that buttons answer", Card::Inquiry(InquiryCard { buttons: true, ..yes_or_no() })),
+        (
+            "a question that emojis and lines answer",
+            Card::Inquiry(InquiryCard {
+                emojis: vec![
+                    InquiryEmoji { emoji: "white_check_mark".into(), value: "yes".into() },
+                    InquiryEmoji { emoji: "x".into(), value: "no".into() },
+                ],
+                wait: String::new(),
+                until: String::new(),
+                ..yes_or_no()
+            }),
+        ),
+        (
+            "a question for several things",
+            Card::Inquiry(InquiryCard {
+                question: String::new(),
+                buttons: true,
+                form: true,
+                fields: vec![
+                    InquiryField {
+                        name: "reason".into(),
+                        description: "Why".into(),
+                        required: true,
+                        ..InquiryField::default()
+                    },
+                    InquiryField {
+                        name: "rack".into(),
+                        allowed: vec!["north".into(), "south".into()],
+                        default: "north".into(),
+                        ..InquiryField::default()
+                    },
+                    InquiryField { name: "count".into(), kind: "a whole number", ..InquiryField::default() },
+                ],
+                example: "answer K3QZ reason=\"…\"".into(),
+                who: "the role lead".into(),
+                ..yes_or_no()
+            }),
+        ),
+        ("a question that was answered", Card::InquiryEnd(question_end("answered", "lead"))),
+        (
+            "a question for several things that was answered",
+            Card::InquiryEnd(InquiryEnd {
+                question: String::new(),
+                values: vec![
+                    InquiryValue { name: "reason".into(), value: "a dead disk".into() },
+                    InquiryValue { name: "count".into(), value: "2".into() },
+                ],
+                ..question_end("answered", "lead")
+            }),
+        ),
+        ("a question that nobody answered", Card::InquiryEnd(question_end("expired", ""))),
+        ("a question that was stopped", Card::InquiryEnd(question_end("canceled", "operator"))),
+        (
+            "a question that is asked in another channel",
+            Card::InquiryElsewhere {
+                line: "`upgrade kernel on wn003`".into(),
+                channel: "leads".into(),
+                code: "K3QZ".into(),
+            },
+        ),
+        (
+            "the questions that wait",
+            Card::Inquiries {
+                rows: vec![
+                    InquiryRow {
+                        code: "K3QZ".into(),
+                        line: "`upgrade kernel on wn003`".into(),
+                        question: "Shall I go on?".into(),
+                        who: "the role lead".into(),
+                        wait: "2 h".into(),
+                    },
+                    InquiryRow {
+                        code: "P7RW".into(),
+                        line: "`tell me more`".into(),
+                        question: "reason, count".into(),
+                        ..InquiryRow::default()
+                    },
+                ],
+            },
+        ),
+        ("no question that waits", Card::Inquiries { rows: Vec::new() }),
+        (
+            "an answer that does not fit",
+            Card::AnswerUnfit {
+                code: "K3QZ".into(),
+                problems: vec!["`reason` is missing".into(), "`count` must be at least 1, not `0`".into()],
+                example: "answer K3QZ reason=\"…\"".into(),
+            },
+        ),
+        ("an answer to nothing", Card::NoInquiry { code: "K3QZ".into() }),
+        ("an answer by somebody else", Card::NotYourInquiry { code: "K3QZ".into(), who: "the role lead".into() }),
+        ("an answer by somebody without rights", Card::NotYourInquiry { code: "K3QZ".into(), who: String::new() }),
         ("a value that is missing", Card::Lacks(lacks.clone())),
         (
             "a value of few, missing in a direct message",
@@ -1371,6 +1497,21 @@ fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         "Cut here: the message is longer than the chat server takes, and the rest could not be attached.",
     );
     check(Phrase::WholeText, "The whole text:");
+    for (what, said) in [
+        ("heading", "An answer"),
+        ("submit", "Answer"),
+        ("button", "Answer …"),
+        ("yes", "Yes"),
+        ("no", "No"),
+        ("closed", "The form could not be opened. Write `answer K3QZ yes` instead."),
+    ] {
+        check(Phrase::Form { what, example: if what == "closed" { "`answer K3QZ yes`" } else { "" } }, said);
+    }
+    let (roles, users) = (vec!["lead".to_owned(), "owner".to_owned()], vec!["operator".to_owned()]);
+    check(Phrase::Answerers { roles: &roles, users: &[], both: false }, "the role lead or the role owner");
+    check(Phrase::Answerers { roles: &[], users: &users, both: false }, "operator");
+    check(Phrase::Answerers { roles: &roles[..1], users: &users, both: true }, "the role lead, as one of operator");
+    check(Phrase::Answerers { roles: &[], users: &[], both: false }, "");
     for (why, said) in [
         ("foreign_post", "This button does not belong to this post, so nothing was done."),
         ("late", "The time of this button is over, so nothing was done."),

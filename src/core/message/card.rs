@@ -1,5 +1,6 @@
 //! What can be said. A card is data; its template, named like its variant, makes the text.
 
+use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
 use crate::core::message::output::Outputs;
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
@@ -108,6 +109,45 @@ pub enum Card {
         most: usize,
         /// It is the bound of the one who asks.
         yours: bool,
+    },
+    /// An execution asks people.
+    Inquiry(InquiryCard),
+    /// How that ended.
+    InquiryEnd(InquiryEnd),
+    /// An execution that was asked for here asks people in another channel.
+    InquiryElsewhere {
+        /// The line, as inline code.
+        line: String,
+        /// The channel.
+        channel: String,
+        /// The code of the question.
+        code: String,
+    },
+    /// What is asked and not answered.
+    Inquiries {
+        /// It.
+        rows: Vec<InquiryRow>,
+    },
+    /// An answer that does not fit.
+    AnswerUnfit {
+        /// The code of the question.
+        code: String,
+        /// What is wrong with it, as Markdown.
+        problems: Vec<String>,
+        /// A line that would fit.
+        example: String,
+    },
+    /// Nothing waits under a code.
+    NoInquiry {
+        /// The code, or what was written for one.
+        code: String,
+    },
+    /// Somebody may not answer a question.
+    NotYourInquiry {
+        /// Its code.
+        code: String,
+        /// Who may, in words; empty when that is nobody in particular.
+        who: String,
     },
     /// A line lacks a value, and its author is asked for it.
     Lacks(Lacks),
@@ -917,6 +957,13 @@ impl Card {
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
+            Card::Inquiry(_) => "inquiry",
+            Card::InquiryEnd(_) => "inquiry_end",
+            Card::InquiryElsewhere { .. } => "inquiry_elsewhere",
+            Card::Inquiries { .. } => "inquiries",
+            Card::AnswerUnfit { .. } => "answer_unfit",
+            Card::NoInquiry { .. } => "no_inquiry",
+            Card::NotYourInquiry { .. } => "not_your_inquiry",
             Card::Lacks(_) => "lacks",
             Card::ValueDropped { .. } => "value_dropped",
             Card::NothingToRepeat { .. } => "nothing_to_repeat",
