@@ -225,7 +225,9 @@ async fn what_is_made_up_has_no_effect_and_is_noted() {
     let (store, _) = DiskStore::open(&world.config.store.path).await.unwrap();
     let facts = store.replay().await.unwrap();
     let noted = |why: Refusal| {
-        facts.iter().filter(move |dated| matches!(&dated.fact, Fact::CallbackRefused { why: noted, .. } if *noted == why))
+        facts
+            .iter()
+            .filter(move |dated| matches!(&dated.fact, Fact::CallbackRefused { why: noted, .. } if *noted == why))
     };
     assert_eq!(noted(Refusal::Forged).count(), 5);
     assert_eq!(noted(Refusal::ForeignPost).count(), 2);
@@ -608,4 +610,37 @@ fn a_key_is_read_as_it_was_written_and_signs_for_one_purpose() {
         changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
         assert_eq!(key.verify_button(std::str::from_utf8(&changed).unwrap()), None, "changed at {place}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_takes_the_value_that_a_line_lacks() {
+    let world = world(true).await;
+    let line = world.write("operator", "!wipe it times");
+    let asked = world.reply(&line, |post| post.message.contains("needs one thing more")).await;
+    let told = whispered(&world, "lead", &asked.id, "form").await;
+    assert!(told.contains("for the one who wrote the line"), "{told}");
+    let mut happenings = world.chat.subscribe();
+    world.chat.click("operator", &asked.id, "form").await.unwrap();
+    let opened = |happening: &Happening| matches!(happening, Happening::Dialog { .. });
+    let Some(Happening::Dialog { dialog, .. }) = Server::wait_for_happening(&mut happenings, opened, PATIENCE).await
+    else {
+        panic!("no dialog")
+    };
+    let field = dialog["dialog"]["elements"][0]["name"].as_str().unwrap().to_owned();
+    let submit = |value: &str| {
+        json!({"url": dialog["url"], "callback_id": dialog["dialog"]["callback_id"], "state": dialog["dialog"]["state"],
+            "channel_id": world.chat.channel_id(CHANNEL).unwrap(), "submission": {&field: value}})
+    };
+    let answer = world.chat.submit_dialog("operator", &submit(" ")).await.unwrap();
+    assert!(answer["errors"][&field].as_str().unwrap().contains("is missing"), "{answer}");
+    assert_eq!(world.chat.submit_dialog("operator", &submit("2")).await.unwrap(), json!({}));
+    let channel = world.chat.post(&line).unwrap().channel_id;
+    let ran =
+        |post: &Post| post.message.contains("`wipe it 2 times`") && post.message.starts_with(":white_check_mark:");
+    world.chat.wait_for(&channel, ran, PATIENCE).await.unwrap();
+    let settled = world.chat.post(&asked.id).unwrap();
+    assert!(settled.message.contains("that is settled"), "{}", settled.message);
+    assert_eq!(actions(&settled), Vec::<Value>::new());
+    let answer = world.chat.submit_dialog("operator", &submit("3")).await.unwrap();
+    assert!(answer["error"].is_string(), "{answer}");
 }

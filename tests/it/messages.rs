@@ -627,6 +627,10 @@ fn cards() -> Vec<(&'static str, Card)> {
                 ..lacks
             }),
         ),
+        (
+            "what is left of the question once its button is gone",
+            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into() },
+        ),
         ("a value that is wanted no more", Card::ValueDropped { line: "wipe it times".into() }),
         ("nothing to repeat", Card::NothingToRepeat { secret: false }),
         ("nothing to repeat, for a secret", Card::NothingToRepeat { secret: true }),
@@ -1503,6 +1507,9 @@ fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         ("button", "Answer …"),
         ("yes", "Yes"),
         ("no", "No"),
+        ("in words", "the answer"),
+        ("over", "This question is not open any more."),
+        ("theirs", "This question is for the one who wrote the line."),
         ("closed", "The form could not be opened. Write `answer K3QZ yes` instead."),
     ] {
         check(Phrase::Form { what, example: if what == "closed" { "`answer K3QZ yes`" } else { "" } }, said);

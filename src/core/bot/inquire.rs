@@ -251,7 +251,7 @@ impl Bot {
 
     /// The question that a press is about, where it is open and this person may answer it; otherwise they are told.
     fn open_to(&self, step: &mut Step, presser: &Presser) -> Option<(Execution, Inquiry, Form)> {
-        let Subject::Inquiry { execution: id } = &presser.meaning.subject;
+        let Subject::Inquiry { execution: id } = &presser.meaning.subject else { return None };
         let reply = |step: &mut Step, card: Card| {
             let reply = Reply { stays: true, ..Reply::text(self.sentences.say(&card)) };
             step.effects.push(Effect::Reply { request: presser.request, reply });

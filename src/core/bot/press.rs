@@ -65,6 +65,10 @@ impl Bot {
     pub(super) fn pressed(&mut self, step: &mut Step, moment: &mut Moment, press: &Press) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_press(step, moment, press)? else { return Ok(()) };
         match &presser.meaning.subject {
+            Subject::Lack { post } => {
+                self.lack_pressed(step, moment, &presser, post, &press.trigger);
+                Ok(())
+            }
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
         }
     }
@@ -106,6 +110,7 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_submission(step, moment, submission)? else { return Ok(()) };
         match &presser.meaning.subject {
+            Subject::Lack { post } => self.lack_submitted(step, moment, &presser, post, &submission.values),
             Subject::Inquiry { .. } => self.inquiry_submitted(step, moment, &presser, &submission.values),
         }
     }

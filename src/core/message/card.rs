@@ -151,6 +151,13 @@ pub enum Card {
     },
     /// A line lacks a value, and its author is asked for it.
     Lacks(Lacks),
+    /// A value that a line lacked was given, or is wanted no more: what is left of the question when its button is taken away.
+    LackFilled {
+        /// The line.
+        line: String,
+        /// The parameter that had no value.
+        parameter: String,
+    },
     /// The value is wanted no more.
     ValueDropped {
         /// The line that lacked it.
@@ -965,6 +972,7 @@ impl Card {
             Card::NoInquiry { .. } => "no_inquiry",
             Card::NotYourInquiry { .. } => "not_your_inquiry",
             Card::Lacks(_) => "lacks",
+            Card::LackFilled { .. } => "lack_filled",
             Card::ValueDropped { .. } => "value_dropped",
             Card::NothingToRepeat { .. } => "nothing_to_repeat",
             Card::CannotRepeatOn { .. } => "cannot_repeat_on",

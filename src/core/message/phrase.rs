@@ -88,7 +88,8 @@ pub enum Phrase<'a> {
     },
     /// What stands on buttons and forms.
     Form {
-        /// `heading` and `submit` of a form, `button` that opens one, `yes`, `no`; `closed`: it could not be opened.
+        /// `heading` and `submit` of a form, `button` that opens one, `yes`, `no`; `closed`: it could not be opened; `in words`: what to write then;
+        /// `over`: nothing is asked any more; `theirs`: somebody else was asked.
         what: &'static str,
         /// A line that says the same, as inline code; for `closed` only.
         example: &'a str,

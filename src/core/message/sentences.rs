@@ -129,6 +129,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("answer_unfit", include_str!("../../../templates/answer_unfit.hbs")),
     ("no_inquiry", include_str!("../../../templates/no_inquiry.hbs")),
     ("not_your_inquiry", include_str!("../../../templates/not_your_inquiry.hbs")),
+    ("lack_filled", include_str!("../../../templates/lack_filled.hbs")),
     ("announced", include_str!("../../../templates/announced.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
