@@ -37,7 +37,8 @@ impl Matcher {
         for (at, entry) in self.entries.iter().enumerate() {
             let rows = entry.format.outlines().iter();
             let mut samples: Vec<String> = rows.flat_map(samples).collect();
-            samples.extend(likely.iter().filter(|(_, places)| places.contains(&at)).map(|(line, _)| (*line).to_owned()));
+            samples
+                .extend(likely.iter().filter(|(_, places)| places.contains(&at)).map(|(line, _)| (*line).to_owned()));
             let known = entry.known.as_deref();
             let hidden = samples
                 .into_iter()

@@ -20,6 +20,7 @@ macro_rules! files {
 const CORE: &[File] = files!("core":
     "pack.yaml",
     "actions/announcement.yaml",
+    "actions/ask.yaml",
     "actions/echo.yaml",
     "actions/error.yaml",
     "actions/http.yaml",

@@ -97,6 +97,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 ..lacks
             }),
         ),
+        (
+            "what is left of the question once its button is gone",
+            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into() },
+        ),
         ("a value that is wanted no more", Card::ValueDropped { line: "wipe it times".into() }),
         ("nothing to repeat", Card::NothingToRepeat { secret: false }),
         ("nothing to repeat, for a secret", Card::NothingToRepeat { secret: true }),
