@@ -2,6 +2,8 @@
 
 use crate::{data, golden};
 use halcyon::adapters::ssh::reason::meanings;
+use halcyon::core::access::explain::{self as access, Outcome};
+use halcyon::core::access::names::Named;
 use halcyon::core::action::params::ParameterProblem;
 use halcyon::core::action::plan::PlanProblem;
 use halcyon::core::action::reason::Reason;
@@ -13,8 +15,8 @@ use halcyon::core::host::{HostError, Inventory, expand};
 use halcyon::core::id::{ActionRef, BlobId, Host};
 use halcyon::core::message::card::{
     Announced, BrokenFile, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines, ListRow,
-    Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart, StillRunning, Told,
-    Unfit, UnreadPart,
+    MayCard, MovedName, Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart,
+    StillRunning, Told, Unfit, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output::{self, Detail};
@@ -83,6 +85,32 @@ fn ended(verdict: &str, mark: &'static str, outcomes: &[(&str, HostOutcome)]) ->
         outputs,
         remarks: vec![],
         unknown: false,
+    }
+}
+
+fn reason(outcome: Outcome, argument: &str, value: &str, wanted: &str) -> access::Reason {
+    access::Reason {
+        role: "operator".into(),
+        grant: "run:site.*".into(),
+        written: "config.toml:131".into(),
+        outcome,
+        argument: argument.into(),
+        value: value.into(),
+        wanted: wanted.into(),
+    }
+}
+
+fn may(allowed: bool, reasons: Vec<access::Reason>) -> MayCard {
+    MayCard {
+        line: markdown::code("upgrade kernel on wn001"),
+        who: String::new(),
+        allowed,
+        action: "site.kernel_upgrade".into(),
+        roles: vec!["operator".into()],
+        problem: String::new(),
+        reasons,
+        channels: vec![],
+        guards: vec![],
     }
 }
 
@@ -550,6 +578,46 @@ fn cards() -> Vec<(&'static str, Card)> {
         ("asked again", Card::AskAgain { line: "reboot wn001".into(), ago: span(Duration::from_secs(70)), number: 2 }),
         ("restarted", Card::Restarted { line: "show 5c61ab".into() }),
         ("another instance", Card::OtherInstance { other: "0123456789abcdef".into(), own: "fedcba9876543210".into() }),
+        (
+            "names that mean somebody else",
+            Card::NamesMoved {
+                names: vec![MovedName::new(Named::User, "lead"), MovedName::new(Named::Channel, "leads")],
+            },
+        ),
+        ("nobody of that name", Card::NoUser { name: "nobody".into() }),
+        (
+            "may, once approved",
+            Card::May(MayCard {
+                guards: vec!["policies/approval.yaml".into()],
+                ..may(true, vec![reason(Outcome::Holds, "", "", "")])
+            }),
+        ),
+        (
+            "may not, and why",
+            Card::May(may(
+                false,
+                vec![
+                    reason(Outcome::Argument, "hosts", "se01", "wn[001-050]"),
+                    reason(Outcome::Argument, "service", "", "slurm*"),
+                    reason(Outcome::Elsewhere, "", "", "cluster"),
+                    reason(Outcome::AtOtherTimes, "", "", "mon-fri 08:00-20:00 Europe/Berlin"),
+                    reason(Outcome::OtherVerb, "", "", ""),
+                ],
+            )),
+        ),
+        (
+            "somebody else may not, without a grant",
+            Card::May(MayCard { who: markdown::code("operator"), ..may(false, vec![]) }),
+        ),
+        (
+            "may not, for what nobody could",
+            Card::May(MayCard {
+                problem: markdown::prose("there is no host `wn999`"),
+                channels: vec!["storage".into(), "@direct".into()],
+                roles: vec![],
+                ..may(false, vec![])
+            }),
+        ),
         (
             "not all was read",
             Card::Unread {

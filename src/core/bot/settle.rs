@@ -176,6 +176,7 @@ impl Bot {
             correctable: false,
             alias: alias.cloned(),
             trusted,
+            rights: ticket.rights.clone(),
             rerun_of: Some(request.id.clone()),
             trace_tag: request.trace_tag.clone(),
         };

@@ -1,5 +1,7 @@
 //! What can be said. A card is data; its template, named like its variant, makes the text.
 
+use crate::core::access::explain::Reason;
+use crate::core::access::names::Named;
 use crate::core::message::output::Outputs;
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
@@ -262,6 +264,11 @@ pub enum Card {
         /// Our own.
         own: String,
     },
+    /// Names in roles mean somebody else by now; said in the admin channel.
+    NamesMoved {
+        /// They.
+        names: Vec<MovedName>,
+    },
     /// Not all that was written while the bot was away was read; said in the admin channel.
     Unread {
         /// What was left out.
@@ -317,6 +324,13 @@ pub enum Card {
         problems: Vec<String>,
         /// How much more is wrong.
         more: usize,
+    },
+    /// Whether somebody may do something.
+    May(MayCard),
+    /// The chat server has no such user.
+    NoUser {
+        /// The name.
+        name: String,
     },
     /// Nothing that the asker may see is like what they want to have listed.
     NoneListed {
@@ -869,6 +883,52 @@ pub struct StillRunning {
     pub hosts: String,
 }
 
+/// Whether somebody may do something, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MayCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// Whom it is about, as inline code; empty when it is the one who asks.
+    pub who: String,
+    /// They may.
+    pub allowed: bool,
+    /// The action that the line means.
+    pub action: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// What keeps anybody from it: machines that are not there, values that are not sound; Markdown, empty for nothing.
+    pub problem: String,
+    /// The grants that speak of the action, those that hold first.
+    pub reasons: Vec<Reason>,
+    /// The channels where the alias is there, where this is none of them.
+    pub channels: Vec<String>,
+    /// The files of the policies that want it approved.
+    pub guards: Vec<String>,
+}
+
+/// A name in a role that means somebody else than it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedName {
+    /// `user`, `channel` or `group`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// It is a user, whose rights stay theirs.
+    pub kept: bool,
+}
+
+impl MovedName {
+    /// Of this kind.
+    pub fn new(kind: Named, name: &str) -> Self {
+        let kind_word = match kind {
+            Named::User => "user",
+            Named::Channel => "channel",
+            Named::Group => "group",
+        };
+        Self { kind: kind_word, name: name.to_owned(), kept: kind == Named::User }
+    }
+}
+
 /// What was not read of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct UnreadPart {
@@ -934,6 +994,9 @@ impl Card {
             Card::AskAgain { .. } => "ask_again",
             Card::Restarted { .. } => "restarted",
             Card::OtherInstance { .. } => "other_instance",
+            Card::NamesMoved { .. } => "names_moved",
+            Card::May(_) => "may",
+            Card::NoUser { .. } => "no_user",
             Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",
