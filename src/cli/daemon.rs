@@ -153,7 +153,8 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Health { .. }
         | Answer::Reloaded { .. }
         | Answer::Inquiries { .. }
-        | Answer::Values { .. } => Ok(answer),
+        | Answer::Values { .. }
+        | Answer::May { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
 }
@@ -169,6 +170,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Reloaded { .. } => "reloaded",
         Answer::Values { .. } => "values",
         Answer::Inquiries { .. } => "inquiries",
+        Answer::May { .. } => "may",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",
     };

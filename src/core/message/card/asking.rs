@@ -1,5 +1,6 @@
 //! What is said of lines: what can be asked for, what is missing, what one would do.
 
+use crate::core::access::explain::Reason;
 use serde::Serialize;
 
 /// A numbered line that can be chosen.
@@ -154,4 +155,27 @@ pub struct ScheduledRow {
     pub at: String,
     /// How long that is from now; empty when it is due.
     pub wait: String,
+}
+
+/// Whether somebody may do something, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MayCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// Whom it is about, as inline code; empty when it is the one who asks.
+    pub who: String,
+    /// They may.
+    pub allowed: bool,
+    /// The action that the line means.
+    pub action: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// What keeps anybody from it: machines that are not there, values that are not sound; Markdown, empty for nothing.
+    pub problem: String,
+    /// The grants that speak of the action, those that hold first.
+    pub reasons: Vec<Reason>,
+    /// The channels where the alias is there, where this is none of them.
+    pub channels: Vec<String>,
+    /// The files of the policies that want it approved.
+    pub guards: Vec<String>,
 }

@@ -1,5 +1,6 @@
 //! What the bot says of itself: its health, its files, its coming and going.
 
+use crate::core::access::names::Named;
 use serde::Serialize;
 
 /// One part of the path from chat to nodes.
@@ -65,4 +66,27 @@ pub struct PackRow {
     pub policies: usize,
     /// How many mistakes its files have; 0 also where the asker is not told.
     pub problems: usize,
+}
+
+/// A name in a role that means somebody else than it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedName {
+    /// `user`, `channel` or `group`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// It is a user, whose rights stay theirs.
+    pub kept: bool,
+}
+
+impl MovedName {
+    /// Of this kind.
+    pub fn new(kind: Named, name: &str) -> Self {
+        let kind_word = match kind {
+            Named::User => "user",
+            Named::Channel => "channel",
+            Named::Group => "group",
+        };
+        Self { kind: kind_word, name: name.to_owned(), kept: kind == Named::User }
+    }
 }

@@ -7,9 +7,9 @@ pub mod asking;
 pub mod execution;
 pub mod itself;
 
-pub use asking::{Help, HelpLine, HelpPack, Lacks, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
+pub use asking::{Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
-pub use itself::{BrokenFile, PackRow, StatusPart, StillRunning, UnreadPart};
+pub use itself::{BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
 use crate::core::message::value::{ValueLine, ValueList};
@@ -319,6 +319,11 @@ pub enum Card {
         /// Our own.
         own: String,
     },
+    /// Names in roles mean somebody else by now; said in the admin channel.
+    NamesMoved {
+        /// They.
+        names: Vec<MovedName>,
+    },
     /// Not all that was written while the bot was away was read; said in the admin channel.
     Unread {
         /// What was left out.
@@ -374,6 +379,13 @@ pub enum Card {
         problems: Vec<String>,
         /// How much more is wrong.
         more: usize,
+    },
+    /// Whether somebody may do something.
+    May(MayCard),
+    /// The chat server has no such user.
+    NoUser {
+        /// The name.
+        name: String,
     },
     /// Nothing that the asker may see is like what they want to have listed.
     NoneListed {
@@ -591,6 +603,9 @@ impl Card {
             Card::AskAgain { .. } => "ask_again",
             Card::Restarted { .. } => "restarted",
             Card::OtherInstance { .. } => "other_instance",
+            Card::NamesMoved { .. } => "names_moved",
+            Card::May(_) => "may",
+            Card::NoUser { .. } => "no_user",
             Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",

@@ -2,6 +2,7 @@
 
 use halcyon::core::message::card::Card;
 
+mod access;
 mod executions;
 mod inquiries;
 mod itself;
