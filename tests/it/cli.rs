@@ -320,7 +320,7 @@ fn wrong_asking_ends_with_two() {
     check(&["run"], "required arguments were not provided");
     check(&["alias", "match"], "required arguments were not provided");
     check(&["execution", "list", "--config", "absent.toml"], "absent.toml: cannot read the configuration");
-    check(&["check", "absent"], "there is no file or directory absent");
+    check(&["check", "absent"], "there is no file or directory `absent`");
     check(&["--config", "tests/data/config/tls.toml", "execution", "list"], "TLS is not built");
     let ended = halcyon(&["--help"]);
     assert_eq!(ended.code, 0);

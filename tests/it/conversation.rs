@@ -60,7 +60,7 @@ async fn lines_are_answered() {
     check(&world, "operator", "!greet x;reboot on wn001", &["I cannot run", "`word`"]).await;
     check(&world, "operator", "!greet $(id) on wn001", &["I cannot run", "`word`"]).await;
     check(&world, "operator", "!greet {{hosts}} on wn001", &["I cannot run", "`word`"]).await;
-    check(&world, "operator", "!show abcdef", &["I know no execution"]).await;
+    check(&world, "operator", "!show abcdef", &["I know of no execution"]).await;
     check(&world, "operator", "!rest max_pause=0", &["done"]).await;
     check(&world, "operator", "!run false on wn001", &["failed on wn001", "exit code 1"]).await;
 }
@@ -246,7 +246,7 @@ async fn after_a_restart_the_nodes_are_asked_and_nothing_runs_twice() {
     world.start_bot().await;
     let answer = world.answer_that(&ends, |post| post.id == ends_at.id && !under_way(post)).await;
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
-    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine reported afterwards"), "{}", answer.message);
     // What still runs is watched, and can be stopped.
     let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted meanwhile");
     world.answer_that(&goes_on, seen).await;
@@ -285,7 +285,7 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
     assert!(noted.message.contains("operator says that it did not run"), "{}", noted.message);
     let judged = world.answer_that(&asked, |post| post.id == going.id && post.message.contains("says")).await;
     assert!(judged.message.contains("outcome unknown on all 2 hosts, operator says"), "{}", judged.message);
-    check(&world, "lead", &format!("!settle {id} again"), &["was settled before", "operator says"]).await;
+    check(&world, "lead", &format!("!settle {id} again"), &["is already settled", "operator says"]).await;
     check(&world, "operator", "!list", &["operator says that it did not run"]).await;
     assert_eq!(world.started(), started);
 }
@@ -321,7 +321,7 @@ async fn a_connection_that_is_lost_is_made_again_and_the_node_asked() {
     world.nodes.heal("wn001").await;
     let answer = world.answer(&asked).await;
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
-    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine reported afterwards"), "{}", answer.message);
     assert_eq!(world.started(), 2);
 }
 

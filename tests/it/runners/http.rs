@@ -257,7 +257,7 @@ async fn what_is_not_answered_says_why() {
             json!({"url": "http://x", "body": "{", "headers": {"content-type": "application/json"}}),
             "`body` is not JSON, and its content type says so",
         ),
-        (json!({"url": "http://x", "headers": {"a": "b\r\nc: d"}}), "`headers` may not hold line breaks"),
+        (json!({"url": "http://x", "headers": {"a": "b\r\nc: d"}}), "`headers` must not contain line breaks"),
         (json!({"url": "http://x", "timeout": 0}), "`timeout` must be a number of seconds above 0, at most a day"),
         (
             json!({"url": "http://x", "url_hosts_blacklist": ["a"], "url_hosts_whitelist": ["b"]}),

@@ -252,7 +252,7 @@ fn what_cannot_be_a_mail_is_refused_at_once() {
     let action = action(&[], "core.sendmail");
     for (given, why) in [
         (json!({"attachments": "/etc/passwd"}), "`attachments` cannot be sent: the bot reads no files for a mail"),
-        (json!({"subject": "a\nBcc: b@example.org"}), "`subject` may not hold line breaks"),
+        (json!({"subject": "a\nBcc: b@example.org"}), "`subject` must not contain line breaks"),
         (json!({"to": " "}), "`to` names nobody"),
         (json!({"body": " ", "send_empty_body": false}), "`body` is empty, and `send_empty_body` is off"),
         (
