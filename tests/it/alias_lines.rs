@@ -227,7 +227,7 @@ fn a_question_for_a_value_has_its_bounds() {
 
     let (mut machine, thread) = asked();
     let step = machine.hear("never mind", Some(&thread));
-    assert!(lines(&step).is_empty() && said(&step).contains("I ran nothing"), "{}", said(&step));
+    assert!(lines(&step).is_empty() && said(&step).contains("I will not run"), "{}", said(&step));
     assert!(ignored(&machine.hear("2", Some(&thread))));
 
     // What is said to the bot and means something is what it means.

@@ -248,7 +248,7 @@ async fn after_a_restart_the_nodes_are_asked_and_nothing_runs_twice() {
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
     assert!(answer.message.contains("as the machine reported afterwards"), "{}", answer.message);
     // What still runs is watched, and can be stopped.
-    let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted meanwhile");
+    let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted in the meantime");
     world.answer_that(&goes_on, seen).await;
     check(&world, "operator", &format!("!cancel {}", id_of(&going)), &["Stopping"]).await;
     let answer = world.answer_that(&goes_on, |post| post.id == going.id && !under_way(post)).await;

@@ -250,7 +250,7 @@ fn who_its_author_is_then_counts() {
 #[test]
 fn lines_that_wait_are_listed_and_taken_off() {
     let mut machine = Machine::new();
-    assert!(said(&machine.hear("!scheduled", None)).contains("Nothing waits"));
+    assert!(said(&machine.hear("!scheduled", None)).contains("Nothing is scheduled"));
     machine.hear("!in 2h greet you on wn002", None);
     machine.hear("!in 10m greet you on wn001", None);
     let step = machine.hear("!list scheduled", None);
@@ -283,5 +283,5 @@ async fn a_line_is_put_off_and_carried_out_in_the_world() {
     assert!(ended.message.contains("uptime on wn001"));
     world.settle().await;
     assert_eq!(world.started(), 1);
-    assert!(world.say("operator", "!scheduled").await.message.contains("Nothing waits"));
+    assert!(world.say("operator", "!scheduled").await.message.contains("Nothing is scheduled"));
 }

@@ -198,7 +198,7 @@ fn moody() -> Arc<Moody> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_leaves_the_loop_hearing() {
     let turning = Turning::over(moody()).await;
-    turning.store_says("1.0 GiB of room").await;
+    turning.store_says("1.0 GiB free").await;
     turning.store.refusing.store(true, Ordering::SeqCst);
     let mut first = turning.asking(local()).await;
     let mut second = turning.asking(Ask::Freeze { reason: "a storm".into() }).await;
@@ -212,7 +212,7 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
     let second = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
     assert!(matches!(first, Answer::Started { .. }), "{first:?}");
     assert!(matches!(second, Answer::Done { .. }), "{second:?}");
-    turning.store_says("of room").await;
+    turning.store_says("GiB free").await;
     let facts = turning.store.stored.facts();
     let started = facts.iter().position(|dated| matches!(dated.fact, Fact::ExecutionStarted(_))).unwrap();
     let frozen = facts.iter().position(|dated| matches!(dated.fact, Fact::Frozen { .. })).unwrap();
@@ -230,7 +230,7 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_loses_no_reload_and_hides_no_pulse() {
     let turning = Turning::over(moody()).await;
-    turning.store_says("of room").await;
+    turning.store_says("GiB free").await;
     turning.store.refusing.store(true, Ordering::SeqCst);
     let held = turning.asking(local()).await;
     turning.refused().await;
@@ -333,13 +333,13 @@ async fn with_little_room_nothing_new_is_begun() {
     let turning = Turning::over(moody()).await;
     assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
     turning.store.free.store(7 << 20, Ordering::SeqCst);
-    turning.store_says("only 7 MiB of room is left").await;
+    turning.store_says("only 7 MiB free").await;
     let Answer::Refused { text } = turning.ask(local()).await else { panic!("it was begun") };
     for part in ["core.local", "7 MiB", "100 MiB", "administrator"] {
         assert!(text.contains(part), "{text}");
     }
     turning.store.free.store(1 << 30, Ordering::SeqCst);
-    turning.store_says("1.0 GiB of room").await;
+    turning.store_says("1.0 GiB free").await;
     assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
 }
 

@@ -27,10 +27,11 @@ const MUTE: [&str; 12] = [
     "src/runtime/watch.rs",
 ];
 /// Texts there that are said to nobody, and those that StackStorm's own action writes.
-const NOT_SAID: [&str; 5] = [
+const NOT_SAID: [&str; 6] = [
     "a line is due",
     "a post is to be brought up to date",
     "none has been read yet",
+    "the chat server did not answer in time",
     "Failed to send mail to {}",
     "Successfully sent mail to {}",
 ];

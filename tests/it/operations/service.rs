@@ -60,7 +60,7 @@ async fn a_stop_waits_for_its_grace_and_says_what_goes_on() {
     assert!(told.contains("wait 600 on") && told.contains(&id_of(&card)) && told.contains("wn[001-002]"), "{told}");
     let refused = world.answer(&world.write("operator", "!uptime on wn001")).await;
     assert!(refused.message.contains("I am being stopped"), "{}", refused.message);
-    let left = heard(&world, "I end now").await;
+    let left = heard(&world, "I am stopping now").await;
     assert!(left.contains(&id_of(&card)) && left.contains("is not interrupted"), "{left}");
     assert_eq!(service.ended().code(), Some(0), "{}", service.log());
     assert!(began.elapsed().as_secs() >= 2, "the grace is given");

@@ -231,11 +231,11 @@ async fn what_is_not_answered_says_why() {
         (
             "/away",
             json!({"allow_redirects": true, "url_hosts_whitelist": ["127.0.0.1"]}),
-            "sent on to localhost, which may not be asked",
+            "redirected to localhost, which may not be asked",
         ),
-        ("/round", json!({"allow_redirects": true}), "it was sent on more than 10 times"),
-        ("/", json!({"url_hosts_blacklist": ["127.0.0.1"]}), "the host 127.0.0.1 may not be asked"),
-        ("/", json!({"url_hosts_whitelist": ["example.org"]}), "the host 127.0.0.1 may not be asked"),
+        ("/round", json!({"allow_redirects": true}), "it was redirected more than 10 times"),
+        ("/", json!({"url_hosts_blacklist": ["127.0.0.1"]}), "127.0.0.1 may not be asked"),
+        ("/", json!({"url_hosts_whitelist": ["example.org"]}), "127.0.0.1 may not be asked"),
     ] {
         let (status, said) = answered(path, more).await;
         assert_eq!(status, Status::Failed);
