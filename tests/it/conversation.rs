@@ -291,6 +291,39 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reboot_is_done_when_the_machine_is_back() {
+    let mut world = World::without_bot("").await;
+    let pack = world.directory.path().join("own");
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(pack.join(name).parent().unwrap()).unwrap();
+        std::fs::write(pack.join(name), text).unwrap();
+    };
+    write("pack.yaml", "ref: own\nname: own\ndescription: ours\nversion: 1.0.0\nauthor: us\n");
+    for (name, connection, command) in
+        [("restart", "reboots", "sudo reboot"), ("halt", "leaves", "sudo poweroff"), ("idle", "reboots", "true")]
+    {
+        let tags = format!("tags: [{{name: connection, value: {connection}}}]");
+        let file = format!(
+            "name: {name}\nrunner_type: remote-shell-cmd\n{tags}\nparameters: {{cmd: {{default: {command}}}}}\n"
+        );
+        write(&format!("actions/{name}.yaml"), &file);
+        let alias = format!("name: {name}\naction_ref: own.{name}\nformats: [\"{name} {{{{hosts}}}}\"]\n");
+        write(&format!("aliases/{name}.yaml"), &alias);
+    }
+    world.config.content.packs.push(pack.clone());
+    world.start_bot().await;
+    check(&world, "operator", "!restart wn001", &["done on wn001", "has rebooted"]).await;
+    check(&world, "operator", "!halt wn002", &["done on wn002", "disconnected, as it should"]).await;
+    // It ends well, and the machine is waited for until it has been started anew by somebody.
+    let asked = world.write("operator", "!idle wn003");
+    world.answer_that(&asked, |post| under_way(post) && post.message.contains("running: `wn003`")).await;
+    world.nodes.reboot("wn003").await;
+    let answer = world.answer_that(&asked, |post| !under_way(post)).await;
+    assert!(answer.message.contains("has rebooted"), "{}", answer.message);
+    check(&world, "operator", "!status", &["Nothing is running"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_be_repeated_is_run_once_more_and_what_was_judged_so_too() {
     let mut world = World::start().await;
     // A read-only command, taken by a reboot while nobody looked.
