@@ -312,15 +312,15 @@ async fn a_reboot_is_done_when_the_machine_is_back() {
     }
     world.config.content.packs.push(pack.clone());
     world.start_bot().await;
-    check(&world, "operator", "!restart wn001", &["done on wn001", "has rebooted"]).await;
-    check(&world, "operator", "!halt wn002", &["done on wn002", "disconnected, as it should"]).await;
+    check(&world, "lead", "!restart wn001", &["done on wn001", "has rebooted"]).await;
+    check(&world, "lead", "!halt wn002", &["done on wn002", "disconnected, as it should"]).await;
     // It ends well, and the machine is waited for until it has been started anew by somebody.
-    let asked = world.write("operator", "!idle wn003");
+    let asked = world.write("lead", "!idle wn003");
     world.answer_that(&asked, |post| under_way(post) && post.message.contains("running: `wn003`")).await;
     world.nodes.reboot("wn003").await;
     let answer = world.answer_that(&asked, |post| !under_way(post)).await;
     assert!(answer.message.contains("has rebooted"), "{}", answer.message);
-    check(&world, "operator", "!status", &["Nothing is running"]).await;
+    check(&world, "lead", "!status", &["Nothing is running"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -267,7 +267,7 @@ fn lines_that_wait_are_listed_and_taken_off() {
         assert!(said(&machine.hear("!in 1h greet you on wn001", None)).contains("is due"), "{number}");
     }
     let step = machine.hear("!in 1h greet you on wn001", None);
-    assert!(said(&step).contains("You have 20 lines that wait"), "{}", said(&step));
+    assert!(said(&step).contains("You already have 20 scheduled lines"), "{}", said(&step));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -244,7 +244,7 @@ async fn what_is_not_answered_says_why() {
     let http = action(&[], "core.http");
     for (url, why) in [
         ("http://127.0.0.1:1/?key=s3cret", "onnection refused"),
-        ("ftp://127.0.0.1/", "has to begin with http:// or https://"),
+        ("ftp://127.0.0.1/", "must begin with http:// or https://"),
         ("nonsense", "the address is none"),
     ] {
         let ended = outcome(&runner(1 << 20).0, work(&http, &json!({"url": url}))).await.unwrap();
