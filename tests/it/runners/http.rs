@@ -245,7 +245,7 @@ async fn what_is_not_answered_says_why() {
     for (url, why) in [
         ("http://127.0.0.1:1/?key=s3cret", "onnection refused"),
         ("ftp://127.0.0.1/", "must begin with http:// or https://"),
-        ("nonsense", "the address is none"),
+        ("nonsense", "that is not an address"),
     ] {
         let ended = outcome(&runner(1 << 20).0, work(&http, &json!({"url": url}))).await.unwrap();
         let Exit::Unreachable { why: said } = &ended.exit else { panic!("{ended:?}") };
