@@ -32,13 +32,15 @@ impl Matcher {
     /// Every format that an own command shadows, wholly or in part, as a warning with a line for example.
     pub fn shadowed(&self) -> Vec<Diagnostic> {
         let mut warnings = Vec::new();
-        // A format that is read is compiled, so that only those are which could match.
-        let likely = LINES.map(|line| (line, self.worth_trying(line)));
-        for (at, entry) in self.entries.iter().enumerate() {
+        for entry in &self.entries {
             let rows = entry.format.outlines().iter();
             let mut samples: Vec<String> = rows.flat_map(samples).collect();
+<<<<<<< ours
             samples
                 .extend(likely.iter().filter(|(_, places)| places.contains(&at)).map(|(line, _)| (*line).to_owned()));
+=======
+            samples.extend(LINES.map(str::to_owned));
+>>>>>>> theirs
             let known = entry.known.as_deref();
             let hidden = samples
                 .into_iter()
