@@ -12,9 +12,9 @@ use halcyon::core::datastore::request::{Confidential, ShownValue, ValueProblem};
 use halcyon::core::host::{HostError, Inventory, expand};
 use halcyon::core::id::{ActionRef, BlobId, Host};
 use halcyon::core::message::card::{
-    Announced, BrokenFile, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines, ListRow,
-    Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart, StillRunning, Told,
-    Unfit, UnreadPart,
+    Announced, AuditRow, BrokenFile, Card, Ended, FailedPart, Following, Help, HelpLine, HelpPack, Lacks, LastLines,
+    ListRow, Numbered, PackRow, PlanCard, PlannedParameter, Question, Running, ScheduledRow, StatusPart, StillRunning,
+    Told, Unfit, UnreadPart,
 };
 use halcyon::core::message::markdown;
 use halcyon::core::message::output::{self, Detail};
@@ -56,6 +56,37 @@ fn value(name: &str, text: &str, secret: bool, left: Option<i64>) -> ShownValue 
         secret,
         hidden: secret,
         expires: left.map(|left| now() + jiff::SignedDuration::from_secs(left)),
+    }
+}
+
+fn audit_row(number: u64, event: &'static str, about: &str) -> AuditRow {
+    AuditRow {
+        number,
+        at: "14:02 CET".into(),
+        event,
+        mark: "",
+        who: "operator".into(),
+        about: about.into(),
+        id: "5c61ab".into(),
+        count: 24,
+        hosts: markdown::code("wn[001-024]"),
+        status: "",
+        failed: String::new(),
+        reason: String::new(),
+        took: String::new(),
+    }
+}
+
+fn audit_verified(flaws: &[&str], entries: u64, checkpoints: usize) -> Card {
+    Card::AuditVerified {
+        sound: flaws.is_empty(),
+        entries,
+        first: entries.min(1),
+        number: entries,
+        hash: "3f0c".repeat(16),
+        checkpoints,
+        flaws: flaws.iter().map(|flaw| (*flaw).to_owned()).collect(),
+        more: flaws.len() / 2,
     }
 }
 
@@ -1037,6 +1068,63 @@ fn cards() -> Vec<(&'static str, Card)> {
                 problem: markdown::prose(&ValueProblem::Denied { needed: "admin:key.system.a*b".into() }.to_string()),
             },
         ),
+        (
+            "entries of the audit",
+            Card::Audit {
+                rows: vec![
+                    audit_row(17, "started", "`reboot wn[001-024]`"),
+                    AuditRow {
+                        mark: "x",
+                        count: 0,
+                        status: "failed",
+                        failed: markdown::code("wn007"),
+                        took: "12 s".into(),
+                        who: String::new(),
+                        ..audit_row(18, "ended", "`reboot wn[001-024]`")
+                    },
+                    AuditRow {
+                        mark: "no_entry",
+                        id: String::new(),
+                        count: 0,
+                        reason: "needs run:site.reboot".into(),
+                        ..audit_row(19, "refused", "`reboot wn001`")
+                    },
+                    AuditRow {
+                        mark: "ice_cube",
+                        id: String::new(),
+                        count: 0,
+                        reason: "a *storm*".into(),
+                        ..audit_row(20, "frozen", "")
+                    },
+                ],
+                words: "last 4".into(),
+                since: 0,
+            },
+        ),
+        (
+            "entries of the audit that were looked for in a part of it",
+            Card::Audit {
+                rows: vec![AuditRow {
+                    count: 1,
+                    hosts: "`wn001`".into(),
+                    ..audit_row(17, "started", "`reboot wn001`")
+                }],
+                words: "operator".into(),
+                since: 12,
+            },
+        ),
+        ("no entries of the audit", Card::Audit { rows: vec![], words: String::new(), since: 0 }),
+        ("none that is like that", Card::Audit { rows: vec![], words: "nobody".into(), since: 0 }),
+        ("a sound audit", audit_verified(&[], 4711, 2)),
+        ("a sound audit without checkpoints", audit_verified(&[], 1, 0)),
+        ("an audit without entries", audit_verified(&[], 0, 0)),
+        (
+            "an audit that was tampered with",
+            audit_verified(&["entry 12 was changed: its hash is another", "entries 20 to 31 are missing"], 4711, 2),
+        ),
+        ("a checkpoint", Card::Checkpoint { number: 4711, hash: "3f0c".repeat(16), daily: false }),
+        ("a checkpoint by itself", Card::Checkpoint { number: 4711, hash: "3f0c".repeat(16), daily: true }),
+        ("no checkpoint", Card::Checkpoint { number: 0, hash: "0".repeat(64), daily: false }),
         ("not for everybody", Card::NotAdmin { command: "freeze".into(), who: vec!["lead".into()] }),
         (
             "said by an action",
@@ -1509,6 +1597,14 @@ fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     check(
         Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
         "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one lies in store/damaged-1",
+    );
+    check(
+        Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "" },
+        "my audit was damaged; the old one lies in store/audit.damaged-1, and I have made it again from the facts that I still have",
+    );
+    check(
+        Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "audit/1.entries is damaged at byte 9" },
+        "my audit was damaged (audit/1.entries is damaged at byte 9); the old one lies in store/audit.damaged-1, and I have made it again from the facts that I still have",
     );
 }
 

@@ -444,6 +444,43 @@ pub enum Card {
         /// Why it is.
         why: String,
     },
+    /// Entries of the audit, oldest first.
+    Audit {
+        /// A row each.
+        rows: Vec<AuditRow>,
+        /// What was written after `audit`.
+        words: String,
+        /// The number of the oldest entry that was looked at; 0 when all were.
+        since: u64,
+    },
+    /// The audit was checked.
+    AuditVerified {
+        /// Nothing is wrong.
+        sound: bool,
+        /// How many entries it has.
+        entries: u64,
+        /// The number of the first one; 0 when there is none.
+        first: u64,
+        /// The number of the newest one.
+        number: u64,
+        /// Its hash.
+        hash: String,
+        /// How many checkpoints were compared.
+        checkpoints: usize,
+        /// What is wrong, a sentence each without the full stop.
+        flaws: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
+    },
+    /// The newest hash of the audit.
+    Checkpoint {
+        /// The number of the entry; 0 when there is none yet.
+        number: u64,
+        /// Its hash.
+        hash: String,
+        /// Nobody has asked for it.
+        daily: bool,
+    },
     /// The asker may not tell the bot itself what to do.
     NotAdmin {
         /// The command.
@@ -570,6 +607,37 @@ pub enum Unfit {
     },
     /// There is a secret in it, and what waits is remembered.
     Secret,
+}
+
+/// See [`Card::Audit`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// The entry's number.
+    pub number: u64,
+    /// When it happened, by the clock of the one who asks.
+    pub at: String,
+    /// The word for what happened.
+    pub event: &'static str,
+    /// An emoji for it; empty where there is none.
+    pub mark: &'static str,
+    /// Who did it; empty when the bot did it by itself.
+    pub who: String,
+    /// The line, the action or the values that it is about, as inline code; empty where it is about none.
+    pub about: String,
+    /// The short id of the execution, or of the line that waits; empty where it is about none.
+    pub id: String,
+    /// On how many hosts; 0 where it is about none.
+    pub count: usize,
+    /// Those, as inline code.
+    pub hosts: String,
+    /// StackStorm's word for how it ended; empty where nothing ended.
+    pub status: &'static str,
+    /// Where it failed, as inline code.
+    pub failed: String,
+    /// The reason; may be empty.
+    pub reason: String,
+    /// How long it took; empty where nothing ended.
+    pub took: String,
 }
 
 /// A line that waits.
@@ -967,6 +1035,9 @@ impl Card {
             Card::StoreRecovered => "store_recovered",
             Card::Frozen { .. } => "frozen",
             Card::FreezeChanged { .. } => "freeze_changed",
+            Card::Audit { .. } => "audit",
+            Card::AuditVerified { .. } => "audit_verified",
+            Card::Checkpoint { .. } => "checkpoint",
             Card::NotAdmin { .. } => "not_admin",
             Card::Value(_) => "value",
             Card::Values(_) => "values",
