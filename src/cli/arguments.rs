@@ -106,6 +106,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look into the audit: who did what, and what came of it
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Start nothing but read-only actions until `unfreeze`
     Freeze {
         /// Why, for those who are told
@@ -285,6 +291,207 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// The newest entries, oldest first
+    Last {
+        /// How many
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = entries)]
+        last: usize,
+        /// Only what this user did: a name, or a chat user's id
+        #[arg(long, value_name = "NAME")]
+        who: Option<String>,
+        /// Only what was done with actions like this: site.reboot, site.*
+        #[arg(long, value_name = "GLOB")]
+        action: Option<String>,
+        /// Only what is about this execution: its id or the last digits of it
+        #[arg(long, value_name = "ID")]
+        execution: Option<String>,
+        /// Only what happened in this way: started, ended, refused, frozen, …
+        #[arg(long, value_name = "WORD")]
+        event: Option<String>,
+        /// Print JSON, a line for each entry as `export` does
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that nothing was changed, taken out, put elsewhere or cut off; the bot may be running
+    Verify {
+        /// A file that `audit export` wrote, or - for the standard input [default: the store]
+        file: Option<PathBuf>,
+        /// What a checkpoint knows
+        #[arg(long, value_name = "NUMBER:HASH")]
+        checkpoint: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print all entries with their hashes, a line of JSON for each; the bot may be running
+    Export {
+        /// Begin with the entry of this number
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        from: u64,
+        /// Print JSON, as is always done
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell the newest hash, to be kept elsewhere; it is told in the admin channel too
+    Checkpoint {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove entries that were exported, up to a checkpoint; the bot must not be running
+    Cut {
+        /// What `audit export` wrote, beginning with the first entry that is kept
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `key …`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// One value
+    Get {
+        /// Its name
+        name: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Show a secret in clear
+        #[arg(short, long)]
+        decrypt: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// All values, or those whose names begin with a text
+    List {
+        /// The beginning of the names
+        #[arg(short, long)]
+        prefix: Option<String>,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Show secrets in clear
+        #[arg(short, long)]
+        decrypt: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set a value
+    Set {
+        /// Its name
+        name: String,
+        /// The value [default: what the standard input has]
+        #[arg(allow_negative_numbers = true)]
+        value: Option<String>,
+        /// It is a secret: seal it with the master key
+        #[arg(short, long)]
+        encrypt: bool,
+        /// The value is a ciphertext of StackStorm
+        #[arg(long, conflicts_with = "encrypt", requires = "decrypt_with")]
+        encrypted: bool,
+        /// StackStorm's key file, for a value that StackStorm has encrypted
+        #[arg(long, value_name = "KEYFILE")]
+        decrypt_with: Option<PathBuf>,
+        /// How many seconds it stands
+        #[arg(short = 'l', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        ttl: Option<u64>,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete a value
+    Delete {
+        /// Its name
+        name: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Delete all values whose names begin with a text
+    #[command(alias = "delete_by_prefix")]
+    DeleteByPrefix {
+        /// The beginning of the names
+        #[arg(short, long)]
+        prefix: String,
+        /// Where.
+        #[command(flatten)]
+        place: KeyWhere,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the values of a file as `st2 key list -j` writes it and `st2 key load` takes it, JSON or YAML
+    Load {
+        /// The file
+        file: PathBuf,
+        /// Make JSON of values that are not text
+        #[arg(short, long)]
+        convert: bool,
+        /// All of them are secrets
+        #[arg(short, long)]
+        encrypt: bool,
+        /// StackStorm's key file, for values that StackStorm has encrypted
+        #[arg(long, value_name = "KEYFILE")]
+        decrypt_with: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the key that seals secrets, in a file of its own
+    CreateMasterKey {
+        /// The file, which must not be there yet [default: `key_file` of the configuration]
+        file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Where a value belongs.
+#[derive(Debug, Args)]
+pub struct KeyWhere {
+    /// Everybody's values or those of a user
+    #[arg(short, long)]
+    pub scope: Option<KeyScope>,
+    /// Whose values: a name that stands in a role, or a chat user's id
+    #[arg(short, long)]
+    pub user: Option<String>,
+}
+
+/// The scopes by StackStorm's words.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum KeyScope {
+    /// Everybody's
+    #[value(alias = "st2kv.system")]
+    System,
+    /// A user's
+    #[value(alias = "st2kv.user")]
+    User,
+    /// All that may be seen; for lists
+    All,
+}
+
+/// How many entries of the audit can be given at once.
+fn entries(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        _ => Err("must be a whole number from 1 to 10000".to_owned()),
+    }
 }
 
 /// `inquiry`

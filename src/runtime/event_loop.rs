@@ -360,6 +360,7 @@ impl EventLoop {
             | Effect::OpenDialog { .. }
             // Whoever pressed is told what was decided once it is stored.
             | Effect::Reply { .. }
+            | Effect::Audit { .. }
             | Effect::Find { .. } => true,
         };
         held.facts.extend(facts);

@@ -370,6 +370,7 @@ impl World {
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
                 | Effect::Reload { .. }
+                | Effect::Audit { .. }
                 | Effect::Answer { .. } => {}
             }
         }

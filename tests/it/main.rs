@@ -7,6 +7,8 @@ mod access;
 mod alias;
 mod alias_lines;
 mod asking;
+mod audit;
+mod auditing;
 mod bot;
 mod callbacks;
 mod cli;

@@ -151,6 +151,7 @@ impl World {
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
+                | Effect::Audit { .. }
                 | Effect::Reload { .. } => {}
             }
         }

@@ -376,7 +376,12 @@ impl Execution {
                 | Fact::PressTaken { .. }
                 | Fact::CallbackRefused { .. }
                 | Fact::NameTied { .. }
-                | Fact::NameFreed { .. },
+                | Fact::NameFreed { .. }
+                | Fact::AccessDenied { .. }
+                | Fact::Reloaded { .. }
+                | Fact::CheckpointTold { .. }
+                | Fact::AuditSetAside { .. }
+                | Fact::AuditCut { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

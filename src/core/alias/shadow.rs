@@ -35,12 +35,7 @@ impl Matcher {
         for entry in &self.entries {
             let rows = entry.format.outlines().iter();
             let mut samples: Vec<String> = rows.flat_map(samples).collect();
-<<<<<<< ours
-            samples
-                .extend(likely.iter().filter(|(_, places)| places.contains(&at)).map(|(line, _)| (*line).to_owned()));
-=======
             samples.extend(LINES.map(str::to_owned));
->>>>>>> theirs
             let known = entry.known.as_deref();
             let hidden = samples
                 .into_iter()

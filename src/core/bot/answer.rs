@@ -78,6 +78,8 @@ impl Bot {
         if !rights.any() {
             let (Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. }) = &from;
             let text = self.sentences.phrase(&Phrase::NoLocalRole { name });
+            let back = Back::Request { request };
+            self.deny(step, moment, (&from, &back), String::new(), None, "a role".to_owned())?;
             answer(step, request, Answer::Refused { text });
             return Ok(());
         }
@@ -105,7 +107,8 @@ impl Bot {
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
             Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
-            Ask::Reload => self.ask_reload(step, moment, &rights, back),
+            Ask::Reload => self.ask_reload(step, moment, from, &rights, back),
+            Ask::Audit { about } => self.asked_for_audit(step, moment, request, from, &rights, about),
             Ask::Values(ask) => self.asked_for_values(step, moment, request, &from, &rights, ask),
             Ask::Inquiries { id } => {
                 self.asked_for_inquiries(step, request, &from, &rights, id.as_deref());
@@ -153,6 +156,10 @@ impl Bot {
         let may = |known: &Arc<Action>| self.may_with_given(rights, moment.at, known, &given, &by);
         let known = self.catalog.actions.get(&action).filter(|known| may(known)).cloned();
         let Some(action) = known else {
+            if self.catalog.actions.contains_key(&action) {
+                let (back, needed) = (Back::Request { request }, format!("run:{action}"));
+                self.deny(step, moment, (&by, &back), format!("run {action}"), Some(&action), needed)?;
+            }
             let similar = self.similar_action(&action, rights);
             let similar = similar.unwrap_or_default();
             let text = self.sentences.phrase(&Phrase::NoAction { action: action.as_str(), similar: &similar });
@@ -222,6 +229,7 @@ impl Bot {
             Purpose::May { .. } => return Ok(()),
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
+        let hidden = executions.first().map(|execution| execution.request.action.clone());
         let mut visible: Vec<Execution> = executions
             .into_iter()
             .filter(|execution| ticket.rights.may_with_execution(wanted, execution, &self.inventory))
@@ -239,6 +247,10 @@ impl Bot {
         }
         if visible.len() > 1 {
             return self.say(step, moment, &ticket.back, &Card::ManyExecutions { id: ticket.asked });
+        }
+        if let (true, Some(action)) = (visible.is_empty(), hidden) {
+            let (line, needed) = (asked_of(&ticket), format!("{}:{action}", wanted.word()));
+            self.deny(step, moment, (&ticket.from, &ticket.back), line, Some(&action), needed)?;
         }
         let Some(execution) = visible.pop() else {
             return self.say(step, moment, &ticket.back, &Card::NoExecution { id: ticket.asked });
@@ -425,7 +437,8 @@ impl Bot {
             return self.say(step, moment, &ticket.back, &card);
         }
         if matches!(execution.status, Status::Running | Status::Pending) {
-            self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from })?;
+            let from = Some(ticket.back.clone());
+            self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from, from })?;
             if !execution.request.is_carried_out() {
                 self.finish(step, moment, &id, Status::Canceled, None)?;
             } else {
@@ -510,4 +523,18 @@ pub(super) fn name_of(principal: &Principal) -> &str {
 
 fn ago(then: Timestamp, now: Timestamp) -> String {
     span(Duration::try_from(now.duration_since(then)).unwrap_or_default())
+}
+
+/// What was asked for, in the words of a command.
+fn asked_of(ticket: &Ticket) -> String {
+    let command = match ticket.purpose {
+        Purpose::Show | Purpose::ShowPart(_) => "show",
+        Purpose::Tail => "tail",
+        Purpose::List => "list",
+        Purpose::Cancel => "cancel",
+        Purpose::Rerun => "rerun",
+        Purpose::Settle(_) => "settle",
+        Purpose::May { .. } => "may",
+    };
+    format!("{command} {}", ticket.asked)
 }

@@ -3,6 +3,7 @@
 use halcyon::core::message::card::Card;
 
 mod access;
+mod audit;
 mod executions;
 mod inquiries;
 mod itself;
