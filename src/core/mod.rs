@@ -10,6 +10,7 @@
 //! - [`audit`]: who did what, made of the facts;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
+//! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
@@ -40,4 +41,5 @@ pub mod schedule;
 pub mod settings;
 pub mod template;
 pub mod vitals;
+pub mod workflow;
 pub mod yaql;
