@@ -25,7 +25,10 @@ fn chain(length: usize) -> String {
         let _ = writeln!(text, "  t{at:04}:\n    action: core.noop\n    input: {{before: <% ctx(out) %>}}");
         if at + 1 < length {
             let next = at + 1;
-            let _ = writeln!(text, "    next: [{{when: <% succeeded() %>, publish: [{{out: <% result().out %>}}], do: t{next:04}}}]");
+            let _ = writeln!(
+                text,
+                "    next: [{{when: <% succeeded() %>, publish: [{{out: <% result().out %>}}], do: t{next:04}}}]"
+            );
         }
     }
     text
@@ -34,7 +37,8 @@ fn chain(length: usize) -> String {
 /// One task, many side by side, and one that waits for all.
 fn fan(width: usize) -> String {
     let names: Vec<String> = (0..width).map(|at| format!("t{at:04}")).collect();
-    let mut text = format!("version: 1.0\ntasks:\n  begin: {{action: core.noop, next: [{{do: '{}'}}]}}\n", names.join(", "));
+    let mut text =
+        format!("version: 1.0\ntasks:\n  begin: {{action: core.noop, next: [{{do: '{}'}}]}}\n", names.join(", "));
     for name in names {
         let _ = writeln!(text, "  {name}: {{action: core.noop, next: [{{when: <% succeeded() %>, do: z}}]}}");
     }

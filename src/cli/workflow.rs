@@ -56,7 +56,8 @@ pub(crate) fn run(file: &Path, script: Option<&Path>, surroundings: &mut Surroun
         None => Script::default(),
         Some(path) => {
             let wrong = |why: String| Failure::Wrong(format!("{}: {why}", path.display()));
-            let value = serde_json::from_str(&read(path)?).map_err(|error| wrong(format!("this is not JSON: {error}")))?;
+            let value =
+                serde_json::from_str(&read(path)?).map_err(|error| wrong(format!("this is not JSON: {error}")))?;
             Script::read(value).map_err(wrong)?
         }
     };

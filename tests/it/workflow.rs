@@ -306,9 +306,10 @@ tasks:
             }
         }
         // The list itself is one fact, and so is what the task gave.
-        let small = conductor.take_transitions().into_iter().filter(|transition| {
-            !matches!(transition, Transition::Itemised { .. } | Transition::Gave { .. })
-        });
+        let small = conductor
+            .take_transitions()
+            .into_iter()
+            .filter(|transition| !matches!(transition, Transition::Itemised { .. } | Transition::Gave { .. }));
         largest = small.map(|transition| serde_json::to_string(&transition).unwrap().len()).max().unwrap().max(largest);
     }
     assert_eq!(conductor.state().status, Status::Succeeded);

@@ -112,4 +112,25 @@ pub enum Flaw {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// The schema of an answer.
+    #[error("{0}")]
+    Schema(String),
+    /// How long is waited for an answer.
+    #[error("must be minutes, from 0 to {most}")]
+    NotMinutes {
+        /// The most.
+        most: u64,
+    },
+    /// A role that is asked.
+    #[error("names `{name}`, and there is no such role")]
+    NoRole {
+        /// The name.
+        name: String,
+    },
+    /// A user who is asked.
+    #[error("names `{name}`, whom I do not know: I know users that are named in a role")]
+    NoUser {
+        /// The name.
+        name: String,
+    },
 }

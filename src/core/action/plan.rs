@@ -253,13 +253,13 @@ impl Planner<'_> {
     fn ask(&self) -> Result<Plan, PlanProblem> {
         let values = &self.resolved.values;
         let schema = values.get("schema").and_then(Value::as_object).cloned().unwrap_or_default();
-        Form::of(&schema).map_err(|why| unusable("schema", &why))?;
+        Form::of(&schema).map_err(|why| unusable("schema", Flaw::Schema(why)))?;
         let names = |key: &str| -> Vec<String> {
             let list = values.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             list.iter().map(|name| written(name).trim().trim_start_matches('@').to_owned()).collect()
         };
         let ttl = values.get("ttl").and_then(Value::as_u64).filter(|minutes| *minutes <= LONGEST_TTL);
-        let ttl = ttl.ok_or_else(|| unusable("ttl", &format!("must be minutes, from 0 to {LONGEST_TTL}")))?;
+        let ttl = ttl.ok_or_else(|| unusable("ttl", Flaw::NotMinutes { most: LONGEST_TTL }))?;
         let route = text(values, "route").unwrap_or_default();
         Ok(Plan::Ask(Question { schema, roles: names("roles"), users: names("users"), route, ttl }))
     }

@@ -240,12 +240,13 @@ impl Bot {
         let direct = !self.hears(&channel);
         let speaker = Speaker {
             identity: &presser.identity,
-            rights: self.rights(Asker::Chat(&presser.identity)),
+            rights: self.rights(Asker::Chat(&presser.identity), &self.place(&channel, direct, moment.at)),
             back: Back::Chat { channel: channel.clone(), root: thread.clone(), post: lack.post.clone() },
             here: self.names_in(&channel, direct),
             channel,
             direct,
             missed: None,
+            at: moment.at,
         };
         self.value_given(step, moment, &speaker, thread.as_ref(), &lack, &value)?;
         step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });

@@ -286,7 +286,7 @@ impl Bot {
         let open_to_all = matches!(command, Some(Command::WhoAmI | Command::Answer(..)));
         if !speaker.rights.any() && !open_to_all {
             self.not_done(step, speaker, "no_entry");
-            let (by, line) = (speaker.principal(), self.masked(line));
+            let (by, line) = (speaker.principal(), self.masked(Some(speaker), line));
             self.deny(step, moment, (&by, &speaker.back), line, None, "a role".to_owned())?;
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }

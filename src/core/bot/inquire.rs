@@ -13,6 +13,7 @@ use super::press::Presser;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Requested, Status};
+use crate::core::action::flaw::Flaw;
 use crate::core::action::inquiry::{Complaint, Form, FormField, Inquiry};
 use crate::core::action::params::type_in_words;
 use crate::core::action::plan::{PlanProblem, Question};
@@ -70,7 +71,7 @@ impl Bot {
         let Question { schema, roles, users, route, ttl } = question.clone();
         let known: Vec<&str> = self.settings.roles.iter().map(|role| role.name.as_str()).collect();
         if let Some(stranger) = roles.iter().find(|role| !known.contains(&role.as_str())) {
-            return Err(unusable("roles", &format!("names `{stranger}`, and there is no such role")));
+            return Err(unusable("roles", Flaw::NoRole { name: stranger.clone() }));
         }
         let mut user_ids = Vec::new();
         for name in &users {
@@ -79,15 +80,14 @@ impl Bot {
                 Principal::ChatUser { .. } | Principal::LocalUser { .. } => None,
             };
             let id = self.directory.users.get(&name.to_lowercase()).or(own);
-            let why = "names `{}`, whom I do not know: I know users that are named in a role";
-            let id = id.ok_or_else(|| unusable("users", &why.replace("{}", name)))?;
+            let id = id.ok_or_else(|| unusable("users", Flaw::NoUser { name: name.clone() }))?;
             user_ids.push(id.clone());
         }
         let channel =
             if route.is_empty() { self.channel_of_route("general", back) } else { self.channel_of_route(&route, back) };
         if channel.is_none() && !route.is_empty() && self.me().is_some() {
-            let known: Vec<&str> = self.directory.channels.keys().map(String::as_str).collect();
-            return Err(unusable("route", &format!("names none of the channels that I know: {}", known.join(", "))));
+            let known = self.directory.channels.keys().cloned().collect();
+            return Err(unusable("route", Flaw::NoChannel { known }));
         }
         let wait = i64::try_from(ttl).ok().filter(|minutes| *minutes > 0).map(SignedDuration::from_mins);
         let until = wait.map(|wait| moment.at.saturating_add(wait).unwrap_or(Timestamp::MAX));

@@ -235,11 +235,8 @@ impl Tree {
 
 impl Text {
     fn compile(source: &str, place: &Place) -> Result<Self, Vec<Unreadable>> {
-        let unreadable = |language, expression: &str, message| Unreadable {
-            language,
-            expression: expression.to_owned(),
-            message,
-        };
+        let unreadable =
+            |language, expression: &str, message| Unreadable { language, expression: expression.to_owned(), message };
         let language = match languages(source)[..] {
             [language] => language,
             _ => {

@@ -142,9 +142,7 @@ pub(crate) fn request(now: Status, asked: Status, activity: Activity, finished: 
     let paused = matches!(asked, S::Pausing | S::Paused);
     let canceled = matches!(asked, S::Canceling | S::Canceled);
     match now {
-        S::Unset => {
-            matches!(asked, S::Requested | S::Scheduled | S::Delayed | S::Running | S::Failed).then_some(asked)
-        }
+        S::Unset => matches!(asked, S::Requested | S::Scheduled | S::Delayed | S::Running | S::Failed).then_some(asked),
         S::Requested | S::Scheduled | S::Delayed => match asked {
             S::Scheduled if now != S::Scheduled => Some(asked),
             S::Delayed if now != S::Delayed => Some(asked),

@@ -68,19 +68,8 @@ pub struct Scene {
 }
 
 /// The functions that both languages have, by name.
-pub(crate) const FUNCTIONS: [&str; 11] = [
-    "completed",
-    "ctx",
-    "failed",
-    "item",
-    "json",
-    "result",
-    "st2kv",
-    "succeeded",
-    "task",
-    "task_status",
-    "zip",
-];
+pub(crate) const FUNCTIONS: [&str; 11] =
+    ["completed", "ctx", "failed", "item", "json", "result", "st2kv", "succeeded", "task", "task_status", "zip"];
 
 /// What a function is called with.
 #[derive(Debug, Default)]
@@ -254,7 +243,8 @@ impl Scene {
         let result = result.map(|result| Value::clone(&result)).unwrap_or_default();
         let result = match result {
             Value::Array(results) if entry.itemised => {
-                let items: Vec<_> = results.into_iter().map(|result| Map::from_iter([("result".into(), result)])).collect();
+                let items: Vec<_> =
+                    results.into_iter().map(|result| Map::from_iter([("result".into(), result)])).collect();
                 Value::Object(Map::from_iter([("items".into(), items.into())]))
             }
             plain => plain,

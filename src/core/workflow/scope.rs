@@ -140,8 +140,7 @@ impl Scope {
 
     /// The same with more published.
     pub(crate) fn publish(&self, values: &[(Arc<str>, Arc<Value>)]) -> Self {
-        let changes: Vec<_> =
-            values.iter().map(|(name, value)| (Arc::clone(name), Change::publish(value))).collect();
+        let changes: Vec<_> = values.iter().map(|(name, value)| (Arc::clone(name), Change::publish(value))).collect();
         self.with(&changes)
     }
 

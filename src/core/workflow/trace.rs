@@ -162,7 +162,8 @@ impl Tracer<'_> {
         self.step();
         self.schedule();
         let scripted = self.script.order.as_deref() == Some("script");
-        let mut todo: VecDeque<&Outcome> = if scripted { self.script.outcomes.iter().collect() } else { VecDeque::new() };
+        let mut todo: VecDeque<&Outcome> =
+            if scripted { self.script.outcomes.iter().collect() } else { VecDeque::new() };
         let mut truncated = true;
         for _ in 0..self.script.max_steps.unwrap_or(STEPS) {
             if let Some(outcome) = todo.pop_front() {

@@ -89,6 +89,10 @@ fn flaws() -> Vec<(&'static str, Flaw)> {
         ("sudo", Flaw::PacksAccount),
         ("hosts", Flaw::NotInCommand),
         ("channel", Flaw::NoChat),
+        ("schema", Flaw::Schema("has to be of type object: an answer has names".into())),
+        ("ttl", Flaw::NotMinutes { most: 5_270_400 }),
+        ("roles", Flaw::NoRole { name: "leads".into() }),
+        ("users", Flaw::NoUser { name: "nobody".into() }),
         ("channel", Flaw::NoChannel { known: vec!["ops".into(), "cluster".into()] }),
     ]
 }

@@ -71,9 +71,11 @@ impl Conductor {
     /// The newest entry of a task and those that it led to.
     fn sequence(&self, (task, route): (u32, u32)) -> Vec<u32> {
         let own = self.state.board.latest(task, route).map(|(number, _)| number);
-        let led = self.state.board.entries().filter(|(_, entry)| {
-            entry.from.iter().any(|(from, _, on)| (*from, *on) == (task, route))
-        });
+        let led = self
+            .state
+            .board
+            .entries()
+            .filter(|(_, entry)| entry.from.iter().any(|(from, _, on)| (*from, *on) == (task, route)));
         own.into_iter().chain(led.map(|(number, _)| number)).collect()
     }
 

@@ -69,12 +69,14 @@ impl Conductor {
         }
         self.stands(stands);
         if stands.is_completed() {
-            let barriers: Vec<_> = self.state.all_staged().into_iter().filter(|(_, staged)| !staged.ready).map(|(key, _)| key).collect();
+            let barriers: Vec<_> =
+                self.state.all_staged().into_iter().filter(|(_, staged)| !staged.ready).map(|(key, _)| key).collect();
             for (task, route) in barriers {
                 if self.graph.node(task).join.is_some() && self.criteria(task, route) == Criteria::OutOfReach {
                     self.stands(Status::Failed);
                     let name = Arc::clone(&self.graph.node(task).name);
-                    let message = format!("UnreachableJoinError: `{name}` (route {route}) waits for branches that will not come");
+                    let message =
+                        format!("UnreachableJoinError: `{name}` (route {route}) waits for branches that will not come");
                     self.trouble(Trouble { route: Some(route), ..trouble(message, Some(&name)) });
                 }
             }
@@ -142,7 +144,8 @@ impl Conductor {
         let updated = self.state.status;
         let waits = matches!(
             (asked, now, updated),
-            (Status::Paused, Status::Pausing, Status::Pausing) | (Status::Canceled, Status::Canceling, Status::Canceling)
+            (Status::Paused, Status::Pausing, Status::Pausing)
+                | (Status::Canceled, Status::Canceling, Status::Canceling)
         );
         if asked != now && now == updated && !waits {
             return Err(Refused::Transition { now, asked });
@@ -166,7 +169,8 @@ impl Conductor {
             return;
         }
         let graph = Arc::clone(&self.graph);
-        let mut terminals = self.state.board.entries().filter(|(_, entry)| entry.terminal).map(|(_, entry)| entry.scope);
+        let mut terminals =
+            self.state.board.entries().filter(|(_, entry)| entry.terminal).map(|(_, entry)| entry.scope);
         let mut seen = terminals.next().map(|scope| self.state.scope(scope)).unwrap_or_default();
         for scope in terminals {
             seen = seen.join(&self.state.scope(scope));

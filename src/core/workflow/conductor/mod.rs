@@ -175,7 +175,15 @@ impl Conductor {
         self.state.board.entry(entry).map(|entry| entry.status).unwrap_or_default()
     }
 
-    fn stage(&mut self, task: u32, route: u32, scope: u32, from: Vec<(u32, u32, u32)>, ready: bool, again: Option<i64>) {
+    fn stage(
+        &mut self,
+        task: u32,
+        route: u32,
+        scope: u32,
+        from: Vec<(u32, u32, u32)>,
+        ready: bool,
+        again: Option<i64>,
+    ) {
         self.note(Transition::Staged { task, route, scope, from, ready, again });
     }
 

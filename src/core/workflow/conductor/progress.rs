@@ -54,9 +54,7 @@ impl Conductor {
         let old = self.status_of(entry);
         let stands = match (node.command, told.item) {
             (Some(command), _) => machine::command(old, command == Command::Fail),
-            (None, Some(item)) => {
-                self.after_item(old, told, task, route, item)
-            }
+            (None, Some(item)) => self.after_item(old, told, task, route, item),
             (None, None) => machine::task(old, told.status),
         };
         self.settle(node, entry, old, stands, told);
@@ -128,9 +126,9 @@ impl Conductor {
         }
         let items = self.state.staged(task, route).and_then(|staged| staged.items.as_ref());
         match items.filter(|_| told.item.is_some()) {
-            Some(items) => Arc::new(
-                items.results.iter().map(|result| result.as_deref().cloned().unwrap_or_default()).collect(),
-            ),
+            Some(items) => {
+                Arc::new(items.results.iter().map(|result| result.as_deref().cloned().unwrap_or_default()).collect())
+            }
             None => match told.result.clone() {
                 Some(result) if is_true(&result) => result,
                 _ => Arc::new(Value::Array(Vec::new())),
@@ -175,7 +173,11 @@ impl Conductor {
                 continue;
             }
             let late = self.comes_late(edge, current);
-            self.note(Transition::Edge { entry, edge: at, followed: if late.is_some() { Followed::Late } else { Followed::Yes } });
+            self.note(Transition::Edge {
+                entry,
+                edge: at,
+                followed: if late.is_some() { Followed::Late } else { Followed::Yes },
+            });
             if let Some(join) = late {
                 self.note(Transition::Late { entry: join, from: current.task });
                 continue;

@@ -34,9 +34,11 @@ impl Conductor {
                 Err(failure) => failures.push(failure),
             }
         }
-        let timeout = match graph.timeout.as_ref().map(|tree| {
-            Self::seconds(tree, &self.scene(variables.clone(), None, None), "the workflow's timeout")
-        }) {
+        let timeout = match graph
+            .timeout
+            .as_ref()
+            .map(|tree| Self::seconds(tree, &self.scene(variables.clone(), None, None), "the workflow's timeout"))
+        {
             None => None,
             Some(Ok(seconds)) => Some(seconds.unsigned_abs()),
             Some(Err(failure)) => {
@@ -114,13 +116,18 @@ impl Conductor {
             (Some(delay), None) => Some(Self::seconds(delay, &scene, "the delay")?),
         };
         // A fixed delay of nothing is none.
-        let delay = delay.filter(|seconds| again.is_some() || *seconds != 0 || !matches!(node.delay, Some(Tree::Fixed(_))));
+        let delay =
+            delay.filter(|seconds| again.is_some() || *seconds != 0 || !matches!(node.delay, Some(Tree::Fixed(_))));
         let timeout = match &node.timeout {
             None => None,
             Some(timeout) => Some(Self::seconds(timeout, &scene, "the timeout")?.unsigned_abs()),
         };
         let Some(spec) = &node.items else {
-            let action = Action { item: None, action: value_of(node.action.as_ref(), &scene)?, input: value_of(node.input.as_ref(), &scene)? };
+            let action = Action {
+                item: None,
+                action: value_of(node.action.as_ref(), &scene)?,
+                input: value_of(node.input.as_ref(), &scene)?,
+            };
             let start = Start { task, route, delay, timeout, items: None, concurrency: None, actions: vec![action] };
             return Ok(Some(start));
         };
@@ -182,9 +189,7 @@ fn value_of(tree: Option<&Tree>, scene: &Scene) -> Result<Arc<Value>, Failure> {
 fn named(names: &[Arc<str>], item: Value) -> Value {
     match (names, item) {
         ([], item) => item,
-        (names, Value::Array(parts)) => {
-            Value::Object(names.iter().map(|name| name.to_string()).zip(parts).collect())
-        }
+        (names, Value::Array(parts)) => Value::Object(names.iter().map(|name| name.to_string()).zip(parts).collect()),
         ([name], item) => Value::Object(Map::from_iter([(name.to_string(), item)])),
         (_, item) => item,
     }

@@ -4,9 +4,7 @@ use super::definition::{Definition, Named, Said, Task};
 use super::semantics::Shape;
 use super::{At, Compiler, shared};
 use crate::core::workflow::expression::{Tree, has_expression};
-use crate::core::workflow::graph::{
-    Assignment, Command, Edge, EdgeOrder, Graph, Input, Items, Node, ORQUESTA, Retry,
-};
+use crate::core::workflow::graph::{Assignment, Command, Edge, EdgeOrder, Graph, Input, Items, Node, ORQUESTA, Retry};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -124,10 +122,8 @@ fn say(said: &Said, compiler: &mut Compiler) -> Tree {
 /// Values of a list, which stand at its place for Orquesta's inspection.
 fn assignments(named: &[Named], list: Option<&At>, compiler: &mut Compiler) -> Vec<Assignment> {
     let compile = |named: &Named| {
-        let path = list.map_or_else(
-            || named.at.path.split('[').next().unwrap_or_default().to_owned(),
-            |list| list.path.clone(),
-        );
+        let path = list
+            .map_or_else(|| named.at.path.split('[').next().unwrap_or_default().to_owned(), |list| list.path.clone());
         let at = At { path, ..named.at.clone() };
         Assignment { name: Arc::clone(&named.name), value: compiler.compile(&named.value, &at) }
     };

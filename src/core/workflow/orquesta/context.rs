@@ -51,7 +51,8 @@ fn variables(value: &Value) -> BTreeSet<(String, &'static str, String)> {
                 for expression in expressions(language, text) {
                     let inside = expression.trim_matches(['<', '%', '>', '{', '}']).trim();
                     for used in USE.find_iter(inside) {
-                        let names = NAMES.iter().filter_map(|pattern| pattern.captures(used.as_str().trim()).ok()??.get(1));
+                        let names =
+                            NAMES.iter().filter_map(|pattern| pattern.captures(used.as_str().trim()).ok()??.get(1));
                         found.extend(names.map(|name| (name.as_str().to_owned(), language.word(), text.clone())));
                     }
                 }
@@ -143,10 +144,15 @@ fn tasks(definition: &Definition, began: Known, found: &mut Vec<Problem>) -> Kno
         for next in &task.next {
             for to in &next.to {
                 let branch = follow(next, &known, found);
-                if traversed.contains(to) || definition.task(to).is_none() || Command::ALL.iter().any(|it| it.word() == &**to) {
+                if traversed.contains(to)
+                    || definition.task(to).is_none()
+                    || Command::ALL.iter().any(|it| it.word() == &**to)
+                {
                     continue;
                 }
-                let joins = definition.task(to).is_some_and(|task| task.join.is_some_and(|join| join != crate::core::workflow::graph::Join::Count(0)));
+                let joins = definition.task(to).is_some_and(|task| {
+                    task.join.is_some_and(|join| join != crate::core::workflow::graph::Join::Count(0))
+                });
                 if joins {
                     joined.entry(Arc::clone(to)).or_default().extend(branch);
                     todo.push_back((Arc::clone(to), None));

@@ -152,7 +152,8 @@ impl Task {
         if let Some(next) = table.entry("next") {
             let here = at.key("next", next.line);
             if let Value::List(items) = &next.node.value {
-                let read = items.iter().enumerate().map(|(number, item)| Next::read(item, here.item(number, item.line)));
+                let read =
+                    items.iter().enumerate().map(|(number, item)| Next::read(item, here.item(number, item.line)));
                 task.next = read.collect();
             }
         }

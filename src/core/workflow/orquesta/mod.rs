@@ -202,11 +202,7 @@ impl At {
     fn key(&self, key: &str, line: usize) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         let rules = if self.rule.is_empty() { "" } else { "." };
-        Self {
-            line,
-            path: format!("{}{dot}{key}", self.path),
-            rule: format!("{}{rules}properties.{key}", self.rule),
-        }
+        Self { line, path: format!("{}{dot}{key}", self.path), rule: format!("{}{rules}properties.{key}", self.rule) }
     }
 
     /// The place of a task, in the map of tasks that is here.

@@ -31,8 +31,7 @@ impl<'d> Shape<'d> {
         let mut roots: Vec<_> = definition.tasks.iter().map(|task| Arc::clone(&task.name)).collect();
         roots.retain(|name| !named.contains_key(name));
         roots.sort();
-        let mut shape =
-            Self { definition, roots, named, reachable: BTreeSet::new(), cyclic: BTreeSet::new() };
+        let mut shape = Self { definition, roots, named, reachable: BTreeSet::new(), cyclic: BTreeSet::new() };
         shape.reachable = shape.reached(shape.roots.clone());
         shape.cyclic = shape.cycles();
         shape

@@ -11,8 +11,9 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-static SCHEMA: LazyLock<Json> =
-    LazyLock::new(|| serde_json::from_str(include_str!("schema.json")).expect("the schema is JSON, and every test reads it"));
+static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("schema.json")).expect("the schema is JSON, and every test reads it")
+});
 
 /// `a, b in <expression>`, or an expression alone.
 static ITEMS: LazyLock<Regex> = LazyLock::new(|| {
@@ -68,7 +69,8 @@ impl Checker {
         if let Some(allowed) = schema["enum"].as_array()
             && !allowed.iter().any(|one| same(node, one))
         {
-            let list: Vec<String> = allowed.iter().map(|one| one.as_str().map_or(one.to_string(), str::to_owned)).collect();
+            let list: Vec<String> =
+                allowed.iter().map(|one| one.as_str().map_or(one.to_string(), str::to_owned)).collect();
             self.tell(line, path, below(rules, "enum"), format!("has to be {}", list.join(" or ")));
         }
         if let Some(choices) = schema["oneOf"].as_array()
