@@ -82,7 +82,7 @@ fn run(graph: &Arc<Graph>, inputs: &Map<String, Value>) -> (f64, usize) {
     let result = Arc::new(json!({"out": 1}));
     let (mut running, mut told) = (VecDeque::new(), 0);
     loop {
-        for start in conductor.next() {
+        for start in conductor.starts() {
             let items: Vec<Option<u32>> =
                 if start.is_instant() { vec![None] } else { start.actions.iter().map(|action| action.item).collect() };
             for item in items {

@@ -134,7 +134,7 @@ async fn a_button_answers_and_only_of_whom_may() {
     assert!(told.contains("not for you to answer"), "{told}");
     world.chat.click("operator", &asked.id, "answer0").await.unwrap();
     let end = ended(&world, &asked).await;
-    assert!(end.contains("**operator** answered: `continue` is `true`"), "{end}");
+    assert!(end.contains("**operator** answered: `continue` is `yes`"), "{end}");
 
     let picked = question(&world, "!which rack").await;
     world.chat.click("lead", &picked.id, "answer1").await.unwrap();
@@ -287,7 +287,7 @@ async fn without_a_callback_text_and_emojis_do_everything() {
     world.chat.react_as("guest", &asked.id, "white_check_mark").unwrap();
     world.chat.react_as("operator", &asked.id, "x").unwrap();
     let end = ended(&world, &asked).await;
-    assert!(end.contains("**operator** answered: `continue` is `false`"), "{end}");
+    assert!(end.contains("**operator** answered: `continue` is `no`"), "{end}");
 
     // What is put there while nobody listens counts as well.
     let asked = question(&world, "!which rack").await;
@@ -317,7 +317,7 @@ async fn without_a_callback_text_and_emojis_do_everything() {
     let lower = code.to_lowercase();
     world.write("lead", &format!("!answer {lower} reason=\"a dead disk\" wait=yes"));
     let end = ended(&world, &asked).await;
-    assert!(end.contains("`reason` is `a dead disk`, `count` is `1`, `wait` is `true`"), "{end}");
+    assert!(end.contains("`reason` is `a dead disk`, `count` is `1`, `wait` is `yes`"), "{end}");
     let late = world.say("lead", &format!("!answer {code} reason=\"a dead disk\"")).await;
     assert!(late.message.contains("Nothing waits for an answer under the code"), "{}", late.message);
 }
@@ -338,7 +338,7 @@ async fn a_command_answers_and_the_result_is_stackstorms() {
         response: BTreeMap::from([("rack".to_owned(), json!(rack))]),
     };
     let Answer::Refused { text } = world.ask(respond("west")).await else { panic!() };
-    assert!(text.contains("rack must be north or south"), "{text}");
+    assert!(text.contains("`rack` must be `north` or `south`"), "{text}");
     assert_eq!(world.ask(respond("north")).await, Answer::Started { id: open.id.clone() });
     ended(&world, &asked).await;
     let Answer::Execution { execution, .. } = world.ask(Ask::Execution { id: open.id.to_string() }).await else {
@@ -538,15 +538,15 @@ fn what_cannot_be_asked_is_refused_when_it_is_asked() {
     let mut machine = Machine::new();
     content(&mut machine);
     for (parameters, why) in [
-        (json!({"users": ["nobody"]}), "names nobody, whom I do not know"),
+        (json!({"users": ["nobody"]}), "names `nobody`, and I only know users"),
         (json!({"roles": ["nobody"]}), "there is no such role"),
         (json!({"route": "nowhere"}), "names none of the channels"),
         (json!({"ttl": -1}), "must be minutes"),
-        (json!({"schema": {"type": "array"}}), "has to be of type object"),
+        (json!({"schema": {"type": "array"}}), "must be of type object"),
         (json!({"schema": {"type": "object"}}), "has no properties"),
         (
             json!({"schema": {"type": "object", "properties": {"word": {"type": "string", "secret": true}}}}),
-            "asks for the secret word",
+            "asks for the secret `word`",
         ),
     ] {
         let step = machine.take(Input::Request {

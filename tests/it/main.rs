@@ -46,6 +46,7 @@ mod store;
 mod template;
 mod tidy;
 mod workflow;
+mod turns;
 mod world;
 mod yaql;
 

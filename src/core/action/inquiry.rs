@@ -7,6 +7,7 @@
 //! **Differs from StackStorm on purpose**: a name that the schema does not have is refused unless `additionalProperties` says otherwise, since it
 //! is a slip of the hand; and a schema with `secret: true` in it cannot be asked, since an answer is kept and a secret is not.
 
+use super::flaw::Flaw;
 use super::params::ParameterProblem;
 use super::schema;
 use super::spec::{Parameter, ParameterType};
@@ -110,20 +111,20 @@ impl Form {
     /// Reads a schema.
     ///
     /// # Errors
-    /// Why nobody could be asked for that, as the rest of a sentence that begins with `schema`.
-    pub fn of(schema: &Map<String, Value>) -> Result<Self, String> {
+    /// Why nobody could be asked for that.
+    pub fn of(schema: &Map<String, Value>) -> Result<Self, Flaw> {
         if schema.get("type").is_some_and(|kind| kind != "object") {
-            return Err("has to be of type object: an answer has names".to_owned());
+            return Err(Flaw::NotAForm);
         }
         let properties =
             schema.get("properties").and_then(Value::as_object).filter(|properties| !properties.is_empty());
-        let properties = properties.ok_or("has no properties: there is nothing to answer")?;
+        let properties = properties.ok_or(Flaw::NothingAsked)?;
         let named = schema.get("required").and_then(Value::as_array);
         let mut fields = Vec::new();
         for (name, property) in properties {
-            let property = property.as_object().ok_or_else(|| format!("says nothing of `{name}`"))?;
+            let property = property.as_object().ok_or_else(|| Flaw::NotAProperty { name: name.clone() })?;
             if property.get("secret") == Some(&Value::Bool(true)) {
-                return Err(format!("asks for the secret `{name}`: answers are kept, and secrets are not"));
+                return Err(Flaw::SecretAsked { name: name.clone() });
             }
             let word = match property.get("type") {
                 Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),

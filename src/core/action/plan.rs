@@ -253,7 +253,7 @@ impl Planner<'_> {
     fn ask(&self) -> Result<Plan, PlanProblem> {
         let values = &self.resolved.values;
         let schema = values.get("schema").and_then(Value::as_object).cloned().unwrap_or_default();
-        Form::of(&schema).map_err(|why| unusable("schema", Flaw::Schema(why)))?;
+        Form::of(&schema).map_err(|flaw| unusable("schema", flaw))?;
         let names = |key: &str| -> Vec<String> {
             let list = values.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             list.iter().map(|name| written(name).trim().trim_start_matches('@').to_owned()).collect()

@@ -138,7 +138,7 @@ impl Bot {
             description: short(&field.description),
             kind: kind_of(field),
             allowed: field.choices.iter().map(written).collect(),
-            default: field.default.as_ref().map(written).unwrap_or_default(),
+            default: field.default.as_ref().map(for_people).unwrap_or_default(),
             required: field.required,
         };
         let presses = form.presses();
@@ -487,7 +487,7 @@ impl Bot {
                     };
                     Answer::Refused { text: markdown::bare(&self.sentences.say(&card)) }
                 }
-                Err(why) => Answer::Refused { text: why },
+                Err(flaw) => Answer::Refused { text: flaw.to_string() },
             },
             _ => self.no_inquiry(wanted),
         };
@@ -581,7 +581,7 @@ impl Bot {
         let response = execution.answered.as_deref().map(|answered| answered.response.clone()).unwrap_or_default();
         let value = |(name, value): (String, Value)| InquiryValue {
             name,
-            value: markdown::shorten(&written(&value), MOST_SHOWN),
+            value: markdown::shorten(&for_people(&value), MOST_SHOWN),
         };
         Card::InquiryEnd(InquiryEnd {
             line: shown_line(execution),
@@ -652,6 +652,15 @@ fn question_of(form: &Form) -> String {
     if question.ends_with(['?', '.', '!', ':', '…']) { question } else { format!("{question}?") }
 }
 
+/// A value as people say it.
+fn for_people(value: &Value) -> String {
+    match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        other => written(other),
+    }
+}
+
 fn short(text: &str) -> String {
     markdown::shorten(text, MOST_SHOWN)
 }
@@ -677,11 +686,7 @@ fn dialog_field(field: &FormField) -> DialogField {
         Some(ParameterType::Object) => FieldKind::Lines,
         _ => FieldKind::Line,
     };
-    let default = match &field.default {
-        Some(Value::Bool(default)) => if *default { "yes" } else { "no" }.to_owned(),
-        Some(default) => written(default),
-        None => String::new(),
-    };
+    let default = field.default.as_ref().map(for_people).unwrap_or_default();
     DialogField {
         name: field.name.clone(),
         label: field.name.clone(),

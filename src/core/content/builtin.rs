@@ -70,7 +70,6 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "chatops.match_and_execute",
     "chatops.post_result",
     "chatops.run",
-    "core.ask",
     "core.inject_trigger",
     "core.winrm_cmd",
     "core.winrm_ps_cmd",

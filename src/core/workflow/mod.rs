@@ -3,8 +3,8 @@
 //! Several actions as one: in order, side by side, again, or only if. A definition is read once into a [`graph`]; a run of it is a [`state`], the fold
 //! of [`transition`]s; the [`conductor`] decides what follows from what happened. It starts nothing: it says what to start, and is told how it went.
 //!
-//! The life of a run: `open` (inputs, variables, the tasks to begin with) → `request(running)` → `next` (what to start) → `tell` (running,
-//! succeeded, failed, …) → `next` → … → the workflow has ended → `render_output`. At any point `request` pauses, resumes or cancels, and after the
+//! The life of a run: `open` (inputs, variables, the tasks to begin with) → `request(running)` → `starts` (what to start) → `tell` (running,
+//! succeeded, failed, …) → `starts` → … → the workflow has ended → `render_output`. At any point `request` pauses, resumes or cancels, and after the
 //! end `rerun` runs failed or named tasks again. After each call `take_transitions` gives what is to be made durable.
 //!
 //! In reading order: [`status`], [`graph`], [`expression`] (with [`scene`], what an expression sees), [`scope`] (what a branch knows), [`board`] (how the

@@ -198,7 +198,9 @@ impl State {
                 }
             }),
             Transition::Edge { entry, edge, followed } => {
-                Arc::make_mut(&mut self.board).change(*entry, |entry| drop(entry.next.insert(*edge, *followed)));
+                Arc::make_mut(&mut self.board).change(*entry, |entry| {
+                    entry.next.insert(*edge, *followed);
+                });
             }
             Transition::Ends { entry, terminal } => Arc::make_mut(&mut self.board).ends(*entry, *terminal),
             Transition::Erred { error } => self.errors.push(error.clone()),
@@ -286,15 +288,18 @@ struct Written {
     stagings: u64,
     began: Variables,
     values: Vec<Arc<Value>>,
-    scopes: Vec<(u32, Vec<(Arc<str>, WrittenChange)>)>,
+    scopes: Vec<(u32, WrittenChanges)>,
     next_scope: u32,
     sweep_at: usize,
 }
 
+/// What a scope changes, by name.
+type WrittenChanges = Vec<(Arc<str>, WrittenChange)>;
+
 #[derive(Serialize, Deserialize)]
 enum WrittenChange {
     Set(usize),
-    Merge(Vec<(Arc<str>, WrittenChange)>),
+    Merge(WrittenChanges),
 }
 
 /// Values in the order in which they were met, each by its address.
@@ -312,7 +317,7 @@ impl Values {
         })
     }
 
-    fn write(&mut self, changes: &[(Arc<str>, Change)]) -> Vec<(Arc<str>, WrittenChange)> {
+    fn write(&mut self, changes: &[(Arc<str>, Change)]) -> WrittenChanges {
         let write = |(name, change): &(Arc<str>, Change)| {
             let written = match change {
                 Change::Set(value) => WrittenChange::Set(self.number(value)),
@@ -324,7 +329,7 @@ impl Values {
     }
 }
 
-fn read(changes: Vec<(Arc<str>, WrittenChange)>, values: &[Arc<Value>]) -> Option<Vec<(Arc<str>, Change)>> {
+fn read(changes: WrittenChanges, values: &[Arc<Value>]) -> Option<Vec<(Arc<str>, Change)>> {
     let read = |(name, written)| {
         let change = match written {
             WrittenChange::Set(number) => Change::Set(Arc::clone(values.get(number)?)),

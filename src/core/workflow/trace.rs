@@ -238,7 +238,7 @@ impl Tracer<'_> {
     /// counted.
     fn schedule(&mut self) {
         while self.instants > 0 {
-            let starts = self.conductor.next();
+            let starts = self.conductor.starts();
             self.step();
             if starts.is_empty() {
                 return;

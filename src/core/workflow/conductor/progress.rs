@@ -207,7 +207,7 @@ impl Conductor {
     }
 
     /// Lays values over a scope. Gives the number of the scope that came of it.
-    fn publish(&mut self, over: u32, values: Vec<(Arc<str>, Arc<Value>)>) -> u32 {
+    fn publish(&mut self, over: u32, values: Vec<Published>) -> u32 {
         if values.is_empty() {
             return over;
         }
@@ -330,9 +330,12 @@ impl Conductor {
     }
 }
 
+/// A name and what it is set to.
+type Published = (Arc<str>, Arc<Value>);
+
 /// Works out what is published on an edge; later values see earlier ones.
-fn publish(edge: &Edge, mut scene: Scene) -> (Vec<(Arc<str>, Arc<Value>)>, Vec<Failure>) {
-    let (mut values, mut failures): (Vec<(Arc<str>, Arc<Value>)>, _) = (Vec::new(), Vec::new());
+fn publish(edge: &Edge, mut scene: Scene) -> (Vec<Published>, Vec<Failure>) {
+    let (mut values, mut failures): (Vec<Published>, _) = (Vec::new(), Vec::new());
     for assignment in &*edge.publish {
         match assignment.value.evaluate(&scene) {
             Ok(value) => {

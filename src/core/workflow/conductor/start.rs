@@ -60,7 +60,7 @@ impl Conductor {
 
     /// The tasks and items to be started now, by name and route. They are asked for until they have been told to be running
     /// ([`Conductor::tell`]). What cannot be worked out fails the workflow, and then nothing is started.
-    pub fn next(&mut self) -> Vec<Start> {
+    pub fn starts(&mut self) -> Vec<Start> {
         let mut staged: Vec<(u32, u32)> = Vec::new();
         let mut despite = Vec::new();
         if self.state.has_staged() {

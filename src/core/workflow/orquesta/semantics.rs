@@ -195,15 +195,16 @@ fn undefined(definition: &Definition, shape: &Shape<'_>) -> Vec<(At, Arc<str>)> 
 
 /// The joins that wait for branches from different levels of forks.
 fn out_of_reach(definition: &Definition, shape: &Shape<'_>) -> Vec<Arc<str>> {
+    type Names = BTreeSet<Arc<str>>;
+    type Visit = (Option<Arc<str>>, Arc<str>, Names);
     #[derive(Default)]
     struct Staged {
         splits: BTreeSet<Arc<str>>,
         from: BTreeSet<Arc<str>>,
     }
     let mut staging: BTreeMap<Arc<str>, Staged> = BTreeMap::new();
-    let mut known: BTreeMap<(Arc<str>, Arc<str>), BTreeSet<Arc<str>>> = BTreeMap::new();
-    let mut todo: VecDeque<(Option<Arc<str>>, Arc<str>, BTreeSet<Arc<str>>)> =
-        shape.roots.iter().map(|name| (None, Arc::clone(name), BTreeSet::new())).collect();
+    let mut known: BTreeMap<(Arc<str>, Arc<str>), Names> = BTreeMap::new();
+    let mut todo: VecDeque<Visit> = shape.roots.iter().map(|name| (None, Arc::clone(name), BTreeSet::new())).collect();
     while let Some((from, name, mut splits)) = todo.pop_front() {
         if definition.task(&name).is_none() {
             continue;

@@ -1,4 +1,4 @@
-//! What the audit tells.
+//! Who did what.
 
 use halcyon::core::message::card::{AuditRow, Card};
 use halcyon::core::message::markdown;

@@ -1,4 +1,4 @@
-//! What is asked of people in the middle of their work, and what comes of it.
+//! What is said of questions to people, and of their answers.
 
 use halcyon::core::message::card::Card;
 use halcyon::core::message::inquiry::{InquiryCard, InquiryEmoji, InquiryEnd, InquiryField, InquiryRow, InquiryValue};
