@@ -312,14 +312,14 @@ async fn a_reboot_is_done_when_the_machine_is_back() {
     }
     world.config.content.packs.push(pack.clone());
     world.start_bot().await;
-    check(&world, "lead", "!restart wn001", &["done on wn001", "has rebooted"]).await;
+    check(&world, "lead", "!restart wn001", &["done on wn001", "rebooted"]).await;
     check(&world, "lead", "!halt wn002", &["done on wn002", "disconnected, as it should"]).await;
     // It ends well, and the machine is waited for until it has been started anew by somebody.
     let asked = world.write("lead", "!idle wn003");
     world.answer_that(&asked, |post| under_way(post) && post.message.contains("running: `wn003`")).await;
     world.nodes.reboot("wn003").await;
     let answer = world.answer_that(&asked, |post| !under_way(post)).await;
-    assert!(answer.message.contains("has rebooted"), "{}", answer.message);
+    assert!(answer.message.contains("rebooted"), "{}", answer.message);
     check(&world, "lead", "!status", &["Nothing is running"]).await;
 }
 

@@ -9,6 +9,7 @@ use crate::core::effect::HealthPart;
 use crate::core::id::Host;
 use crate::core::input::Connection;
 use crate::core::message::card::{Card, StatusPart};
+use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::{size, span};
 use jiff::{SignedDuration, Timestamp};
@@ -88,7 +89,7 @@ impl Bot {
                     works: part.works,
                     says: part.says,
                     since: part.since.map(|since| ago(since, now)).unwrap_or_default(),
-                    advice: part.advice,
+                    advice: markdown::prose(&part.advice),
                 })
                 .collect(),
         }

@@ -88,7 +88,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         Phrase::Exit(&Exit::Unheard { code: 3 }),
         "exit code 3, as the machine reported afterwards; what it wrote in the meantime is lost",
     );
-    check(Phrase::Exit(&Exit::Rebooted), "has rebooted");
+    check(Phrase::Exit(&Exit::Rebooted), "rebooted");
     check(Phrase::Exit(&Exit::Left), "disconnected, as it should");
     check(Phrase::Exit(&Exit::NeverBegan { why: "not there".into() }), "never began: not there");
     check(Phrase::Exit(&Exit::Answered { status: 404, headers: BTreeMap::new() }), "status 404");
@@ -160,7 +160,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     check(Phrase::HealthContent { aliases: 1, actions: 2, packs: 2, problems: 0 }, "1 alias, 2 actions in 2 packs");
     check(
         Phrase::HealthContent { aliases: 3, actions: 2, packs: 2, problems: 1 },
-        "3 aliases, 2 actions in 2 packs; 1 problem in files, see `halcyon check`",
+        "3 aliases, 2 actions in 2 packs; 1 problem in files",
     );
     check(Phrase::HealthInventory { hosts: 200, groups: 1, broken: "", why: "" }, "200 hosts, 1 group");
     check(

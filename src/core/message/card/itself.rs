@@ -13,7 +13,7 @@ pub struct StatusPart {
     pub says: String,
     /// How long it has not worked; empty when it works.
     pub since: String,
-    /// What to do about it; empty where there is nothing to do.
+    /// What to do about it, as Markdown; empty where there is nothing to do.
     pub advice: String,
 }
 
