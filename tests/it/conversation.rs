@@ -300,7 +300,7 @@ async fn a_reboot_is_done_when_the_machine_is_back() {
     };
     write("pack.yaml", "ref: own\nname: own\ndescription: ours\nversion: 1.0.0\nauthor: us\n");
     for (name, connection, command) in
-        [("restart", "reboots", "sudo reboot"), ("halt", "leaves", "sudo poweroff"), ("idle", "reboots", "true")]
+        [("restart", "reboots", "sudo reboot"), ("halt", "leaves", "sudo poweroff"), ("idle", "reboots", "echo idle")]
     {
         let tags = format!("tags: [{{name: connection, value: {connection}}}]");
         let file = format!(

@@ -252,20 +252,20 @@ async fn what_is_not_answered_says_why() {
         assert!(said.contains(why) && !said.contains("s3cret"), "{said}");
     }
     for (given, why) in [
-        (json!({"url": " "}), "`url` is empty: there is nothing to ask"),
+        (json!({"url": " "}), "`url` is empty, so there is no address to ask"),
         (
             json!({"url": "http://x", "body": "{", "headers": {"content-type": "application/json"}}),
-            "`body` is not JSON, and its content type says so",
+            "`body` is not JSON, although its content type says so",
         ),
         (json!({"url": "http://x", "headers": {"a": "b\r\nc: d"}}), "`headers` must not contain line breaks"),
-        (json!({"url": "http://x", "timeout": 0}), "`timeout` must be a number of seconds above 0, at most a day"),
+        (json!({"url": "http://x", "timeout": 0}), "`timeout` must be a number of seconds above 0, and at most a day"),
         (
             json!({"url": "http://x", "url_hosts_blacklist": ["a"], "url_hosts_whitelist": ["b"]}),
-            "`url_hosts_whitelist` cannot go along with `url_hosts_blacklist`",
+            "`url_hosts_whitelist` cannot be given together with `url_hosts_blacklist`",
         ),
         (
             json!({"url": "http://x", "file_path": "/etc/passwd"}),
-            "`file_path` is not read by the bot; give `file_name` and `file_content`",
+            "`file_path` is not supported, because I read no files for others; give `file_name` and `file_content` instead",
         ),
     ] {
         assert_eq!(planned(&http, &given).unwrap_err().to_string(), why);
