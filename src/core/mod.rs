@@ -10,6 +10,7 @@
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`yaql`]: the expressions of workflows;
+//! - [`policy`]: whose turn it is to be run;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -34,6 +35,7 @@ pub mod id;
 pub mod input;
 pub mod memory;
 pub mod message;
+pub mod policy;
 pub mod schedule;
 pub mod settings;
 pub mod template;
