@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Measures Halcyon beside its peers and says which budgets are kept (docs/performance.md).
 #
-#   scripts/bench.sh [--quick] [alias|store|chat|fleet]...
+#   scripts/bench.sh [--quick] [alias|store|chat|fleet|start|workflow]...
 #
 # Peers that are missing are installed first: pdsh, clustershell, openssh-server, nodejs and npm from Debian, Hubot from npm and mmpy_bot
 # from PyPI into a directory outside of the repository ($HALCYON_BENCH_PEERS, by default ~/.cache/halcyon-bench).
+# Orquesta is installed from a clone of its repository, if $HALCYON_BENCH_ORQUESTA names one: the package index has only a version that no current
+# Python runs.
 set -eu -o pipefail
 cd "$(dirname "$0")/.."
 peers="${HALCYON_BENCH_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/halcyon-bench}"
@@ -32,6 +34,10 @@ fi
 if [ ! -x "$peers/python/bin/python" ]; then
     python3 -m venv "$peers/python"
     "$peers/python/bin/pip" install -q mmpy_bot==2.2.1
+fi
+if [ ! -x "$peers/orquesta/bin/python" ] && [ -n "${HALCYON_BENCH_ORQUESTA:-}" ]; then
+    python3 -m venv "$peers/orquesta"
+    "$peers/orquesta/bin/pip" install -q "$HALCYON_BENCH_ORQUESTA"
 fi
 
 cargo bench --locked --bench budgets --no-run

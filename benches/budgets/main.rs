@@ -1,6 +1,6 @@
 //! The budgets: what Halcyon takes, beside what its peers take for the same work in the same run.
 //!
-//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `store`, `chat`, `fleet`, `start`. `--quick` makes small
+//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `store`, `chat`, `fleet`, `start`, `workflow`. `--quick` makes small
 //! runs, to see that everything works. What a figure means and how it is read: `docs/performance.md`.
 
 #![allow(clippy::print_stdout, reason = "the figures are this program's output")]
@@ -16,6 +16,7 @@ mod process;
 mod report;
 mod start;
 mod store;
+mod workflow;
 
 use report::Report;
 use std::path::PathBuf;
@@ -53,12 +54,12 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             "--fleet-client" => return fleet::client(&words.collect::<Vec<_>>()),
-            section if ["alias", "store", "chat", "fleet", "start"].contains(&section) => {
+            section if ["alias", "store", "chat", "fleet", "start", "workflow"].contains(&section) => {
                 setting.sections.push(section.to_owned());
             }
             other => {
                 eprintln!(
-                    "there is no `{other}`: sections are alias, store, chat, fleet and start; options --quick and --peers DIR"
+                    "there is no `{other}`: sections are alias, store, chat, fleet, start and workflow; options --quick and --peers DIR"
                 );
                 return ExitCode::from(2);
             }
@@ -81,6 +82,9 @@ fn main() -> ExitCode {
     }
     if wanted("start") {
         runtime.block_on(start::run(&setting, &mut report));
+    }
+    if wanted("workflow") {
+        workflow::measure(&setting, &mut report);
     }
     println!("\n{}", report.table());
     ExitCode::SUCCESS

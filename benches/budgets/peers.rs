@@ -67,3 +67,17 @@ pub(crate) fn alias(setting: &Setting, peer: &str, request: &Value) -> Option<(f
     let answer: Value = serde_json::from_str(&last).ok()?;
     Some((answer["hit"].as_f64()?, answer["miss"].as_f64()?))
 }
+
+/// Seconds that Orquesta takes for each of these workflows, by their names.
+pub(crate) fn workflow(setting: &Setting, request: &Value) -> Option<Value> {
+    let python = setting.peers.as_ref()?.join("orquesta/bin/python");
+    if !python.exists() {
+        return None;
+    }
+    let mut command = Command::new(python);
+    command.arg(script("orquesta.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut child = command.spawn().ok()?;
+    child.stdin.take()?.write_all(request.to_string().as_bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}

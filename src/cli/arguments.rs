@@ -72,6 +72,12 @@ pub enum Command {
         #[command(subcommand)]
         command: PackCommand,
     },
+    /// Look at workflows without running anything
+    Workflow {
+        /// What to do.
+        #[command(subcommand)]
+        command: WorkflowCommand,
+    },
     /// Look at executions, stop and repeat them
     Execution {
         /// What to do.
@@ -195,6 +201,29 @@ pub enum PackCommand {
     /// The packs with their versions, what they hold, and how much of it is wrong
     List {
         /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `workflow …`
+#[derive(Debug, Subcommand)]
+pub enum WorkflowCommand {
+    /// Tell everything that is wrong with a workflow
+    Inspect {
+        /// The workflow's file
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what a workflow would do, step by step, when its actions go as a script says
+    Trace {
+        /// The workflow's file
+        file: PathBuf,
+        /// What the actions give, in JSON [default: all go well]
+        script: Option<PathBuf>,
+        /// Print JSON, as is always done
         #[arg(long)]
         json: bool,
     },

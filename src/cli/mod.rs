@@ -4,7 +4,7 @@
 //! 2 the asking was wrong.
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
-//! `execution get` read the store themselves when no bot runs. `check`, `pack list` and `alias match` need nothing but the files. `export` reads the
+//! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match` and `workflow` need nothing but the files. `export` reads the
 //! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
@@ -25,6 +25,7 @@ mod pack;
 mod serve;
 mod status;
 mod tail;
+mod workflow;
 mod yaml;
 
 pub use arguments::{Arguments, Command};
@@ -32,7 +33,7 @@ pub use look::{execution_list, execution_text};
 
 use crate::config::{Config, Environment};
 use crate::core::content::diagnostic::Diagnostic;
-use arguments::{AliasCommand, ExecutionCommand, PackCommand};
+use arguments::{AliasCommand, ExecutionCommand, PackCommand, WorkflowCommand};
 use clap::Parser;
 use failure::Failure;
 use jiff::Timestamp;
@@ -101,6 +102,10 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Pack { command: PackCommand::List { json } } => {
             pack::list(&load(file, surroundings)?, json, surroundings)
         }
+        Command::Workflow { command } => match command {
+            WorkflowCommand::Inspect { file, json } => workflow::inspect(&file, json, surroundings),
+            WorkflowCommand::Trace { file, script, json: _ } => workflow::run(&file, script.as_deref(), surroundings),
+        },
         Command::Execution { command } => {
             let config = load(file, surroundings)?;
             match command {

@@ -9,6 +9,7 @@
 //! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
+//! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
@@ -38,4 +39,5 @@ pub mod schedule;
 pub mod settings;
 pub mod template;
 pub mod vitals;
+pub mod workflow;
 pub mod yaql;

@@ -29,7 +29,7 @@ mod parsed;
 mod policy;
 mod runner;
 pub(crate) mod scalar;
-mod suggest;
+pub(crate) mod suggest;
 mod template;
 pub mod yaml;
 

@@ -14,7 +14,7 @@
 //!
 //! **Every rendering ends**: it has fuel, a depth and a largest output.
 
-mod arguments;
+pub(crate) mod arguments;
 mod braces;
 mod checks;
 mod figures;
@@ -24,7 +24,7 @@ mod json;
 pub(crate) mod literal;
 mod methods;
 mod percent;
-mod python;
+pub(crate) mod python;
 pub(crate) mod python_regex;
 pub mod render;
 pub mod said;

@@ -1,0 +1,145 @@
+//! Workflows in memory: a chain, a fan-out with a join, items and a cycle; the first three beside Orquesta's own conductor.
+//!
+//! A transition is one thing told to the conductor (running, succeeded) with everything that follows from it: what is published, staged and
+//! rendered for the next actions. Nothing is made durable here; that is the section `store`.
+
+use crate::report::{Bound, Report, median};
+use crate::{Setting, peers};
+use halcyon::core::workflow::conductor::{Conductor, Told};
+use halcyon::core::workflow::graph::Graph;
+use halcyon::core::workflow::orquesta;
+use halcyon::core::workflow::scene::Nowhere;
+use halcyon::core::workflow::state::State;
+use halcyon::core::workflow::status::Status;
+use serde_json::{Map, Value, json};
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Tasks one after the other; each publishes what it gave and is given what the last one published.
+fn chain(length: usize) -> String {
+    let mut text = "version: 1.0\nvars: [{out: 0}]\ntasks:\n".to_owned();
+    for at in 0..length {
+        let _ = writeln!(text, "  t{at:04}:\n    action: core.noop\n    input: {{before: <% ctx(out) %>}}");
+        if at + 1 < length {
+            let next = at + 1;
+            let _ = writeln!(
+                text,
+                "    next: [{{when: <% succeeded() %>, publish: [{{out: <% result().out %>}}], do: t{next:04}}}]"
+            );
+        }
+    }
+    text
+}
+
+/// One task, many side by side, and one that waits for all.
+fn fan(width: usize) -> String {
+    let names: Vec<String> = (0..width).map(|at| format!("t{at:04}")).collect();
+    let mut text =
+        format!("version: 1.0\ntasks:\n  begin: {{action: core.noop, next: [{{do: '{}'}}]}}\n", names.join(", "));
+    for name in names {
+        let _ = writeln!(text, "  {name}: {{action: core.noop, next: [{{when: <% succeeded() %>, do: z}}]}}");
+    }
+    text + "  z: {action: core.noop, join: all}\n"
+}
+
+const ITEMS: &str = "
+version: 1.0
+input: [xs]
+tasks:
+  each: {with: <% ctx(xs) %>, action: core.noop, input: {x: <% item() %>}}
+";
+
+const CYCLE: &str = "
+version: 1.0
+input: [last]
+vars: [{count: 0}]
+tasks:
+  begin: {next: [{do: step}]}
+  step:
+    action: core.noop
+    next:
+      - when: <% succeeded() and ctx(count) < ctx(last) %>
+        publish: [{count: <% ctx(count) + 1 %>}]
+        do: step
+";
+
+fn graph(text: &str) -> Arc<Graph> {
+    match orquesta::read("bench.yaml", text, &[]) {
+        Ok(Ok(graph)) => Arc::new(graph),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Runs a workflow to its end; gives seconds and how many things were told.
+fn run(graph: &Arc<Graph>, inputs: &Map<String, Value>) -> (f64, usize) {
+    let began = Instant::now();
+    let mut conductor = Conductor::new(Arc::clone(graph), State::default(), Arc::new(Nowhere));
+    conductor.open(inputs, &Map::new());
+    conductor.request(Status::Running).expect("a new workflow can run");
+    let result = Arc::new(json!({"out": 1}));
+    let (mut running, mut told) = (VecDeque::new(), 0);
+    loop {
+        for start in conductor.starts() {
+            let items: Vec<Option<u32>> =
+                if start.is_instant() { vec![None] } else { start.actions.iter().map(|action| action.item).collect() };
+            for item in items {
+                conductor.tell(start.task, start.route, &Told { item, status: Status::Running, result: None });
+                running.push_back((start.task, start.route, item));
+                told += 1;
+            }
+        }
+        black_box(conductor.take_transitions());
+        let Some((task, route, item)) = running.pop_front() else { break };
+        conductor.tell(task, route, &Told { item, status: Status::Succeeded, result: Some(Arc::clone(&result)) });
+        told += 1;
+    }
+    conductor.render_output();
+    assert_eq!(conductor.state().status, Status::Succeeded, "{:?}", conductor.state().errors);
+    (began.elapsed().as_secs_f64(), told)
+}
+
+pub(crate) fn measure(setting: &Setting, report: &mut Report) {
+    println!("\nworkflow");
+    let rounds = if setting.quick { 3 } else { 15 };
+    let inputs = |value: Value| value.as_object().cloned().unwrap_or_default();
+    let items = |count: usize| inputs(json!({"xs": (0..count).collect::<Vec<_>>()}));
+    let time = |graph: &Arc<Graph>, inputs: &Map<String, Value>| {
+        let runs: Vec<(f64, usize)> = (0..rounds).map(|_| run(graph, inputs)).collect();
+        (median(&runs.iter().map(|(seconds, _)| *seconds).collect::<Vec<_>>()), runs[0].1)
+    };
+    let shared = [
+        ("chain of 100", chain(100), inputs(json!({}))),
+        ("fan-out of 100 with a join", fan(100), inputs(json!({}))),
+        ("100 items", ITEMS.to_owned(), items(100)),
+    ];
+    let request: Map<String, Value> = shared
+        .iter()
+        .map(|(name, text, inputs)| ((*name).to_owned(), json!({"workflow": text, "inputs": inputs})))
+        .collect();
+    let theirs = peers::workflow(setting, &Value::Object(request));
+    for (name, text, inputs) in &shared {
+        let (seconds, _) = time(&graph(text), inputs);
+        report.value("8", name, seconds * 1e3, "ms", None);
+        if let Some(peer) = theirs.as_ref().and_then(|theirs| theirs[*name].as_f64()) {
+            report.beside("8", name, seconds * 1e3, "ms", ("Orquesta", peer * 1e3), None);
+        }
+    }
+    let (seconds, told) = time(&graph(&chain(100)), &inputs(json!({})));
+    report.value("8", "transitions a second, chain", told as f64 / seconds, "1/s", Some(Bound::AtLeast(100_000.0)));
+    let each = graph(ITEMS);
+    let (thousand, _) = time(&each, &items(1_000));
+    report.value("8", "1,000 items", thousand * 1e3, "ms", Some(Bound::AtMost(20.0)));
+    let (ten, _) = time(&each, &items(10_000));
+    report.value("8", "10,000 items", ten * 1e3, "ms", None);
+    report.value("8", "10,000 items, times 1,000", ten / thousand, "x", Some(Bound::AtMost(15.0)));
+    let cycle = graph(CYCLE);
+    let last = if setting.quick { 10_000 } else { 100_000 };
+    let (short, _) = run(&cycle, &inputs(json!({ "last": last / 10 })));
+    let (long, told) = run(&cycle, &inputs(json!({ "last": last })));
+    report.value("8", &format!("a cycle of {last} rounds"), long * 1e3, "ms", None);
+    report.value("8", "ten times as many rounds", long / short, "x", Some(Bound::AtMost(15.0)));
+    report.value("8", "transitions a second, cycle", told as f64 / long, "1/s", Some(Bound::AtLeast(100_000.0)));
+}
