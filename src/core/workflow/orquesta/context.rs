@@ -7,8 +7,9 @@ use super::definition::{Definition, Named, Next, Said, Task};
 use super::inline::arguments;
 use super::semantics::Shape;
 use super::{At, Problem};
+use crate::core::content::suggest::did_you_mean;
 use crate::core::workflow::expression::{Language, expressions};
-use crate::core::workflow::graph::Command;
+use crate::core::workflow::graph::{Command, Join};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -114,7 +115,7 @@ fn tell(used: BTreeSet<(String, &'static str, String)>, at: &At, known: &Known, 
             add(format!("`{name}` is the engine's own and cannot be used"), None);
         }
         if !known.contains(name.as_str()) {
-            let guess = crate::core::content::suggest::did_you_mean(&name, known.iter().map(|name| &**name));
+            let guess = did_you_mean(&name, known.iter().map(|name| &**name));
             add(format!("the variable `{name}` is used before anything has set it"), guess);
         }
     }
@@ -133,7 +134,10 @@ fn tasks(definition: &Definition, began: Known, found: &mut Vec<Problem>) -> Kno
         traversed.insert(Arc::clone(&name));
         let known = known.filter(|known| !known.is_empty());
         let known = known.unwrap_or_else(|| joined.get(&name).cloned().unwrap_or_default());
-        let Some(task) = definition.task(&name) else { continue };
+        let Some(task) = definition.task(&name) else {
+            rolling.extend(known);
+            continue;
+        };
         let mut here = Vec::new();
         for said in parts(task) {
             uses(&said.value, &said.at, &known, &mut here);
@@ -144,15 +148,13 @@ fn tasks(definition: &Definition, began: Known, found: &mut Vec<Problem>) -> Kno
         for next in &task.next {
             for to in &next.to {
                 let branch = follow(next, &known, found);
-                if traversed.contains(to)
-                    || definition.task(to).is_none()
-                    || Command::ALL.iter().any(|it| it.word() == &**to)
-                {
+                // What is published on the way to a command is known from there on as well.
+                let command = Command::ALL.iter().any(|it| it.word() == &**to);
+                if traversed.contains(to) || (definition.task(to).is_none() && !command) {
                     continue;
                 }
-                let joins = definition.task(to).is_some_and(|task| {
-                    task.join.is_some_and(|join| join != crate::core::workflow::graph::Join::Count(0))
-                });
+                let joins =
+                    definition.task(to).is_some_and(|task| task.join.is_some_and(|join| join != Join::Count(0)));
                 if joins {
                     joined.entry(Arc::clone(to)).or_default().extend(branch);
                     todo.push_back((Arc::clone(to), None));
