@@ -9,7 +9,7 @@ use crate::{Setting, process, scratch};
 use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::ssh::{SshOptions, SshRunner};
 use halcyon::adapters::store::MemoryBlobs;
-use halcyon::core::action::run::{Exit, RemoteCommand, RemoteHost, Run, RunNews, ShellCommand, Work};
+use halcyon::core::action::run::{Exit, Parting, RemoteCommand, RemoteHost, Run, RunNews, ShellCommand, Work};
 use halcyon::core::action::wrapper::{self, Verb};
 use halcyon::core::id::{ExecutionId, Host};
 use halcyon::runtime::ports::{Clock, Runner};
@@ -255,6 +255,7 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
 
 fn hostname() -> ShellCommand {
     ShellCommand {
+        parting: Parting::default(),
         script: "hostname".to_owned(),
         cwd: None,
         env: BTreeMap::new(),

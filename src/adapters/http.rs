@@ -8,6 +8,7 @@
 //! - **A request that was lost is not repeated here**: whether it may be is decided where its effect is known.
 
 use crate::core::action::params::MASK;
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{
     AllowedHosts, Attach, Captured, Exit, HostOutcome, HttpBody, HttpRequest, Run, RunNews, Work,
 };
@@ -68,7 +69,7 @@ impl HttpRunner {
         let bytes = answer.bytes_stream().map_err(move |error| {
             let told = (error.is_timeout(), reason(error));
             *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
-            std::io::Error::other("the answer broke off")
+            std::io::Error::from(std::io::ErrorKind::UnexpectedEof)
         });
         let allowance = Allowance::new(self.output_limit);
         let stream = Stream { host, blobs: &*self.blobs, allowance: &allowance, live };
@@ -101,7 +102,9 @@ impl HttpRunner {
         let trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
         match trouble {
             Some((true, _)) => ended(Exit::Timeout, body),
-            Some((false, why)) => ended(Exit::Unreachable { why: format!("the answer broke off: {why}") }, body),
+            Some((false, why)) => {
+                ended(Exit::Unreachable { why: Reason::AnswerBrokeOff { why: &why }.to_string() }, body)
+            }
             None => ended(Exit::Answered { status, headers }, body),
         }
     }
@@ -126,13 +129,14 @@ impl Runner for HttpRunner {
 }
 
 fn build(request: &HttpRequest) -> Result<RequestBuilder, String> {
-    let url = reqwest::Url::parse(request.url.reveal()).map_err(|error| format!("the address is none: {error}"))?;
+    let url = reqwest::Url::parse(request.url.reveal())
+        .map_err(|error| Reason::NotAnAddress { why: &error.to_string() }.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("the address has to begin with http:// or https://".to_owned());
+        return Err(Reason::NotHttp.to_string());
     }
     let host = url.host_str().unwrap_or_default();
     if !request.hosts.allow(host) {
-        return Err(format!("the host {host} may not be asked: url_hosts_whitelist or url_hosts_blacklist says so"));
+        return Err(Reason::HostForbidden { host }.to_string());
     }
     let mut client = Client::builder()
         .user_agent(concat!("halcyon/", env!("CARGO_PKG_VERSION")))
@@ -140,7 +144,7 @@ fn build(request: &HttpRequest) -> Result<RequestBuilder, String> {
         .redirect(redirects(request.redirects, request.hosts.clone()))
         .danger_accept_invalid_certs(!request.verify);
     let (http, https) = &request.proxies;
-    let wrong = |error| format!("the proxy is none: {}", reason(error));
+    let wrong = |error| Reason::NotAProxy { why: &reason(error) }.to_string();
     if let Some(proxy) = http {
         client = client.proxy(Proxy::http(proxy.as_str()).map_err(wrong)?);
     }
@@ -167,7 +171,7 @@ fn build(request: &HttpRequest) -> Result<RequestBuilder, String> {
         HttpBody::File { name, content, kind } => {
             let mut part = reqwest::multipart::Part::text(content.reveal().to_owned()).file_name(name.clone());
             if let Some(kind) = kind {
-                part = part.mime_str(kind).map_err(|_| format!("`{kind}` is no content type"))?;
+                part = part.mime_str(kind).map_err(|_| Reason::NotAContentType { kind }.to_string())?;
             }
             asking.multipart(reqwest::multipart::Form::new().part(name.clone(), part))
         }
@@ -182,11 +186,11 @@ fn redirects(follow: bool, hosts: AllowedHosts) -> Policy {
     Policy::custom(move |attempt| {
         let host = attempt.url().host_str().unwrap_or_default().to_owned();
         if attempt.previous().len() > MOST_REDIRECTS {
-            attempt.error(format!("it was sent on more than {MOST_REDIRECTS} times"))
+            attempt.error(Reason::TooManyRedirects { most: MOST_REDIRECTS }.to_string())
         } else if hosts.allow(&host) {
             attempt.follow()
         } else {
-            attempt.error(format!("it was sent on to {host}, which may not be asked"))
+            attempt.error(Reason::RedirectForbidden { host: &host }.to_string())
         }
     })
 }

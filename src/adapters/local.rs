@@ -90,7 +90,7 @@ impl LocalRunner {
     ) -> Result<Attended, String> {
         let switch = self.switch().await?;
         let one = OneCommand { switch: &switch, id: &id(&attach.execution, begun.attempt), command };
-        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel };
+        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel, reboots: false };
         let seen = async || {
             // A receiver that is gone does not stop the run.
             let _ = news.send(RunNews::HostStarted { host: Host::new(LOCALHOST) }).await;
@@ -106,7 +106,7 @@ impl LocalRunner {
         let fields: Vec<&str> = line.trim_end().split(':').collect();
         let (uid, gid) = match fields[..] {
             [_, _, uid, gid, ..] if uid.parse::<u32>().is_ok() && gid.parse::<u32>().is_ok() => (uid, gid),
-            _ => return Err(format!("local commands are to run as `{user}`, and there is no such account here")),
+            _ => return Err(Reason::NoAccount { user }.to_string()),
         };
         let own = rustix::process::geteuid();
         if uid == own.as_raw().to_string() {
@@ -120,11 +120,7 @@ impl LocalRunner {
         if code == 0 {
             return Ok(switch);
         }
-        Err(format!(
-            "local commands are to run as `{user}`, and this account may not switch to it ({}): allow it in sudoers without a password, or \
-             leave `run_as` out",
-            stderr.trim()
-        ))
+        Err(Reason::NoSwitch { user, why: stderr.trim() }.to_string())
     }
 
     /// Carries the command out to its end.
@@ -174,7 +170,7 @@ impl LocalRunner {
             let (stdout, stderr, ()) = tokio::join!(stdout, stderr, sending);
             let end = tokio::select! {
                 status = child.wait() => status.map_err(|error| error.to_string()),
-                () = abandoned.cancelled() => Err("it did not end".to_owned()),
+                () = abandoned.cancelled() => Err(Reason::DidNotEnd.to_string()),
             };
             (end, stdout, stderr)
         };
@@ -201,9 +197,7 @@ impl LocalRunner {
 impl Runner for LocalRunner {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         let error = match &run.work {
-            Work::Remote(_) | Work::Http(_) | Work::Mail(_) => {
-                Some("what is no local command was given to the runner for those".to_owned())
-            }
+            Work::Remote(_) | Work::Http(_) | Work::Mail(_) => Some(Reason::WrongRunner.to_string()),
             Work::Local(command) => {
                 let id = id(&run.execution, run.attempt);
                 // What cannot be composed is found out before anything starts.
@@ -234,10 +228,8 @@ impl Runner for LocalRunner {
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         let host = Host::new(LOCALHOST);
         let error = match (&attach.work, attach.begun.get(&host)) {
-            (Work::Remote(_) | Work::Http(_) | Work::Mail(_), _) => {
-                Some("what is no local command was given to the runner for those".to_owned())
-            }
-            (_, None) => Some("it is not said when the local command was begun".to_owned()),
+            (Work::Remote(_) | Work::Http(_) | Work::Mail(_), _) => Some(Reason::WrongRunner.to_string()),
+            (_, None) => Some(Reason::NoBeginning.to_string()),
             (Work::Local(command), Some(begun)) => {
                 let asked = Instant::now();
                 let attended = self.attend(&attach, command, *begun, &news, &cancel).await;
@@ -268,9 +260,9 @@ struct OneCommand<'a> {
 
 impl Asked for OneCommand<'_> {
     async fn status(&self) -> Result<Report, String> {
-        let (_, stdout, stderr) = ask(self.switch, Verb::Status, self.id, self.command).await?;
-        Report::parse(&stdout)
-            .ok_or_else(|| format!("the answer is not understood: {} {}", stdout.trim(), stderr.trim()))
+        let (code, stdout, stderr) = ask(self.switch, Verb::Status, self.id, self.command).await?;
+        let said = || format!("{} {}", stdout.trim(), stderr.trim());
+        Report::parse(&stdout).ok_or_else(|| Reason::NotUnderstood { code, said: said().trim() }.to_string())
     }
 
     async fn kill(&self) -> Result<Killed, String> {
@@ -285,7 +277,7 @@ fn id(execution: &ExecutionId, attempt: u32) -> String {
 
 /// Starts a program in a clean environment, away from our terminal and folder.
 fn start(words: &[String]) -> Result<Child, String> {
-    let (program, arguments) = words.split_first().ok_or_else(|| "there is nothing to start".to_owned())?;
+    let (program, arguments) = words.split_first().ok_or_else(|| Reason::NothingToStart.to_string())?;
     let mut command = Command::new(program);
     command.args(arguments).current_dir("/").env_clear().process_group(0);
     for (name, value) in std::env::vars_os() {
@@ -295,7 +287,7 @@ fn start(words: &[String]) -> Result<Child, String> {
         }
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().map_err(|error| format!("the program `{program}` cannot be started: {error}"))
+    command.spawn().map_err(|error| Reason::NoProgram { program, why: &error.to_string() }.to_string())
 }
 
 async fn send(to: Option<ChildStdin>, verb: Verb, id: &str, command: &ShellCommand) {
@@ -325,7 +317,8 @@ async fn output_of(words: Vec<String>) -> Result<(i32, String, String), String> 
 async fn finished(
     output: impl Future<Output = std::io::Result<std::process::Output>>,
 ) -> Result<(i32, String, String), String> {
-    let output = timeout(ASKING, output).await.map_err(|_| format!("no answer for {} s", ASKING.as_secs()))?;
+    let silent = |_| Reason::NoAnswer { seconds: ASKING.as_secs() }.to_string();
+    let output = timeout(ASKING, output).await.map_err(silent)?;
     let output = output.map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok((code_of(output.status), text(&output.stdout), text(&output.stderr)))

@@ -7,6 +7,7 @@
 //! - **What the server said is told**: who refuses a mail says why.
 
 use crate::core::action::capture::inline;
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Letter, Run, RunNews, Secret, Work};
 use crate::runtime::capture::Live;
 use crate::runtime::outward;
@@ -79,13 +80,13 @@ impl MailRunner {
         match sent {
             Ok(Ok(())) => told(Exit::Code { code: 0 }, &format!("Successfully sent mail to {}", letter.to), ""),
             Ok(Err(why)) => told(Exit::Code { code: NOT_SENT }, &not_sent, &why),
-            Err(_) => told(Exit::Timeout, "", "the mail server took too long; it may have the mail all the same"),
+            Err(_) => told(Exit::Timeout, "", &Reason::MailLate.to_string()),
         }
     }
 
     async fn hand_over(&self, letter: &Letter) -> Result<(), String> {
         let options = self.options.as_ref();
-        let options = options.ok_or("there is no mail server: name one in the section [mail] of config.toml")?;
+        let options = options.ok_or_else(|| Reason::NoMailServer.to_string())?;
         let message = compose(letter, options)?;
         let server = connect(options, letter.timeout).await?;
         server.send(message).await.map_err(|error| reason(&error, options))?;
@@ -116,8 +117,14 @@ fn compose(letter: &Letter, options: &MailOptions) -> Result<Message, String> {
         // StackStorm puts the name of its machine behind a bare name.
         Some(name) => format!("{name}@{}", options.from.rsplit('@').next().unwrap_or_default().trim_end_matches('>')),
     };
-    let from: Mailbox = from.parse().map_err(|error| format!("`{from}` is no address to write from: {error}"))?;
-    let to: Mailboxes = letter.to.parse().map_err(|error| format!("`{}` are no addresses: {error}", letter.to))?;
+    let wrong = |error: lettre::address::AddressError| {
+        Reason::NotASender { address: &from, why: &error.to_string() }.to_string()
+    };
+    let from: Mailbox = from.parse().map_err(wrong)?;
+    let wrong = |error: lettre::address::AddressError| {
+        Reason::NotRecipients { addresses: &letter.to, why: &error.to_string() }.to_string()
+    };
+    let to: Mailboxes = letter.to.parse().map_err(wrong)?;
     let kind = if letter.content_type.eq_ignore_ascii_case("text/html") {
         ContentType::TEXT_HTML
     } else {
@@ -127,7 +134,8 @@ fn compose(letter: &Letter, options: &MailOptions) -> Result<Message, String> {
     for mailbox in to {
         message = message.to(mailbox);
     }
-    message.body(letter.body.reveal().to_owned()).map_err(|error| format!("the mail cannot be written: {error}"))
+    let written = message.body(letter.body.reveal().to_owned());
+    written.map_err(|error| Reason::MailNotWritten { why: &error.to_string() }.to_string())
 }
 
 async fn connect(options: &MailOptions, patience: Duration) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
@@ -141,7 +149,7 @@ async fn connect(options: &MailOptions, patience: Duration) -> Result<AsyncSmtpT
         .tls(tls)
         .timeout(Some(patience));
     if let Some((name, password)) = &options.login {
-        let password = password.as_ref().map_err(|why| format!("there is no password for the mail server: {why}"))?;
+        let password = password.as_ref().map_err(|why| Reason::NoMailPassword { why: &why.to_string() }.to_string())?;
         builder = builder.credentials(Credentials::new(name.clone(), password.reveal().to_owned()));
     }
     Ok(builder.build())
@@ -150,12 +158,17 @@ async fn connect(options: &MailOptions, patience: Duration) -> Result<AsyncSmtpT
 async fn parameters(options: &MailOptions) -> Result<TlsParameters, String> {
     let mut builder = TlsParameters::builder(options.host.clone());
     if let Some(file) = &options.ca_file {
-        let pem = tokio::fs::read(file).await.map_err(|error| format!("cannot read {}: {error}", file.display()))?;
-        let certificate = Certificate::from_pem(&pem);
-        let certificate = certificate.map_err(|error| format!("{} holds no certificate: {error}", file.display()))?;
+        let name = file.display().to_string();
+        let unread =
+            |error: std::io::Error| Reason::CertificateUnread { file: &name, why: &error.to_string() }.to_string();
+        let pem = tokio::fs::read(file).await.map_err(unread)?;
+        let other = |error: lettre::transport::smtp::Error| {
+            Reason::NotACertificate { file: &name, why: &error.to_string() }.to_string()
+        };
+        let certificate = Certificate::from_pem(&pem).map_err(other)?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
-    builder.build_rustls().map_err(|error| format!("no encryption can be prepared: {error}"))
+    builder.build_rustls().map_err(|error| Reason::NoEncryption { why: &error.to_string() }.to_string())
 }
 
 /// What went wrong, to the bottom of it.
@@ -169,5 +182,6 @@ fn reason(error: &lettre::transport::smtp::Error, options: &MailOptions) -> Stri
         }
         source = deeper.source();
     }
-    format!("the mail server {}:{} did not take it: {told}", options.host, options.port)
+    let server = format!("{}:{}", options.host, options.port);
+    Reason::MailRefused { server: &server, why: &told }.to_string()
 }

@@ -113,7 +113,9 @@ impl LastGood {
                 let other = good.files.get(&file.shown).is_some_and(|good| file.text.as_ref() != Ok(&good.text));
                 let folder = file.inside.strip_suffix("/.yaml");
                 let holds = |folder: &str| good.files.values().any(|good| lies_in(&good.inside, folder));
-                if other || folder.is_some_and(holds) {
+                // An action may be as it was and miss its script.
+                let lacks = rank(&file.inside) == Rank::Action && good.scripts_missing_in(source).next().is_some();
+                if other || lacks || folder.is_some_and(holds) {
                     undone.entry(rank(&file.inside)).or_default().insert(file.shown.clone());
                 }
             }
@@ -126,7 +128,11 @@ impl LastGood {
                 source.files = good.files.iter().map(|(shown, file)| file.source(shown)).collect();
                 continue;
             }
-            let mut brought = Vec::new();
+            let mut brought: Vec<SourceFile> = if source.files.iter().any(|file| undone.contains(&file.shown)) {
+                good.scripts_missing_in(source).collect()
+            } else {
+                Vec::new()
+            };
             for file in source.files.iter_mut().filter(|file| undone.contains(&file.shown)) {
                 match (good.files.get(&file.shown), file.inside.strip_suffix("/.yaml")) {
                     (Some(good), _) => file.text = Ok(good.text.clone()),
@@ -139,6 +145,9 @@ impl LastGood {
                 }
             }
             if !brought.is_empty() {
+                // Where a whole folder is brought, its scripts are among it.
+                let mut names = BTreeSet::new();
+                brought.retain(|file| names.insert(file.shown.clone()));
                 source.files.retain(|file| !(undone.contains(&file.shown) && file.text.is_err()));
                 source.files.extend(brought);
             }
@@ -174,6 +183,16 @@ impl LastGood {
         let differing = names.iter().filter(|name| text(&packs, name) != text(&self.packs, name)).count();
         self.packs = packs;
         differing
+    }
+}
+
+impl GoodPack {
+    /// The files that its actions run, and that are not there now.
+    fn scripts_missing_in<'a>(&'a self, source: &'a PackSource) -> impl Iterator<Item = SourceFile> + 'a {
+        let script = |file: &GoodFile| rank(&file.inside) == Rank::Action && !file.inside.ends_with(".yaml");
+        let there: BTreeSet<&String> = source.files.iter().map(|file| &file.shown).collect();
+        let missing = self.files.iter().filter(move |(shown, file)| script(file) && !there.contains(shown));
+        missing.map(|(shown, file)| file.source(shown))
     }
 }
 

@@ -30,6 +30,7 @@ use crate::core::content::example;
 use crate::core::content::load::load;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Effect, Query};
+use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::RequestId;
 use crate::core::input::{Ask, Event, Input, Principal};
 use crate::runtime::ports::{Clock, Recalled, Store};
@@ -95,7 +96,7 @@ pub fn catalog(config: &Config) -> (Catalog, Vec<Diagnostic>) {
 /// When a format could not be decided on the line.
 pub fn match_line(config: &Config, line: &str) -> anyhow::Result<Vec<Matched>> {
     let (catalog, _) = catalog(config);
-    let found = match catalog.matcher.select(line) {
+    let found = match catalog.select_among(line, &|_| true) {
         Selection::None => Vec::new(),
         Selection::One(found) => vec![*found],
         Selection::Ambiguous(found) => found,
@@ -105,6 +106,17 @@ pub fn match_line(config: &Config, line: &str) -> anyhow::Result<Vec<Matched>> {
         }
     };
     Ok(found.into_iter().map(|found| matched(&catalog, found)).collect())
+}
+
+/// Why a line that matches would be refused for its hosts. Groups whose members a command tells are taken for good: nothing is run here.
+pub fn host_problem(config: &Config, found: &Matched) -> Option<HostError> {
+    let (options, known) = engine::inventory_options(config);
+    let (inventory, _) = Inventory::build(&options.hosts, &known);
+    let hosts =
+        std::iter::once(&found.parameters).chain(&found.further).filter_map(|given| given.get("hosts")?.as_str());
+    hosts
+        .filter_map(|hosts| expand(hosts, &inventory).err())
+        .find(|problem| !matches!(problem, HostError::BrokenGroup { .. }))
 }
 
 fn matched(catalog: &Catalog, found: Match) -> Matched {

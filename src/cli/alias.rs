@@ -48,6 +48,9 @@ pub(crate) fn matching(
         let line = harmless(line);
         writeln!(surroundings.err, "halcyon: in chat, `{line}` is a command of the bot's own; `alias {line}` is not")?;
     }
+    for problem in matches.iter().filter_map(|found| app::host_problem(config, found)) {
+        writeln!(surroundings.err, "halcyon: it would be refused: {}", harmless(&problem.to_string()))?;
+    }
     if matches.is_empty() {
         return Err(Failure::Failed(format!("no alias matches `{}`", harmless(line))));
     }

@@ -104,7 +104,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Let nothing start that does more than look
+    /// Start nothing but read-only actions until `unfreeze`
     Freeze {
         /// Why, for those who are told
         #[arg(required = true)]

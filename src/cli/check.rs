@@ -78,7 +78,7 @@ fn what(path: Option<&Path>, file: &Path) -> Result<What, Failure> {
         return Ok(What::File(path.to_owned()));
     }
     if !path.is_dir() {
-        return Err(Failure::Wrong(format!("there is no file or directory {}", path.display())));
+        return Err(Failure::Wrong(format!("there is no file or directory `{}`", path.display())));
     }
     let inside = path.join("config.toml");
     if inside.is_file() { Ok(What::File(inside)) } else { Ok(What::Pack(path.to_owned())) }

@@ -24,7 +24,12 @@ pub(crate) fn status(config: &Config, as_json: bool, surroundings: &mut Surround
 }
 
 fn line(part: &HealthPart) -> String {
-    let mut line = format!("{:<4}  {:<10} {}", if part.works { "ok" } else { "FAIL" }, part.name, part.says);
+    let stands = match (part.works, part.advice.is_empty()) {
+        (true, true) => "ok",
+        (true, false) => "look",
+        (false, _) => "FAIL",
+    };
+    let mut line = format!("{stands:<4}  {:<10} {}", part.name, part.says);
     if let Some(since) = part.since {
         line += &format!(" (since {})", since.strftime("%Y-%m-%d %H:%M:%S UTC"));
     }

@@ -305,7 +305,8 @@ pub struct HealthPart {
     /// Since when it does not work; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// What to do about it; empty when it works.
+    /// What to do about it; empty where there is nothing to do. A part may work and need a look all the same: one node of many is out of
+    /// reach, one file of many has a mistake.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub advice: String,
 }

@@ -11,6 +11,7 @@
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
+//! - [`policy`]: whose turn it is to be run;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -35,6 +36,7 @@ pub mod id;
 pub mod input;
 pub mod memory;
 pub mod message;
+pub mod policy;
 pub mod schedule;
 pub mod settings;
 pub mod template;

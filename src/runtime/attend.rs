@@ -46,6 +46,15 @@ pub struct Terms<'a> {
     pub patience: Duration,
     /// Fires when somebody wants it to end.
     pub cancel: &'a CancellationToken,
+    /// The command has done its work when the machine has been started anew, and not before.
+    pub reboots: bool,
+}
+
+impl Terms<'_> {
+    /// Whether the machine has been started anew since the command was asked for, `age` ago, where that is the command's work.
+    fn rebooted(&self, report: &Report, age: Duration) -> bool {
+        self.reboots && report.up.is_some_and(|up| up < age)
+    }
 }
 
 /// How it went on.
@@ -68,7 +77,17 @@ pub async fn attend(machine: &impl Asked, terms: &Terms<'_>, seen: impl AsyncFnO
         let mut left = Duration::MAX;
         let asked = match machine.status().await {
             Err(why) => Err(why),
+            Ok(report) if terms.rebooted(&report, age) => return sure(Exit::Rebooted),
             Ok(report) => match report.standing {
+                Standing::Exited(0) if terms.reboots && !stopped => {
+                    answered = Instant::now();
+                    left = terms.patience.saturating_sub(began.elapsed());
+                    if left.is_zero() {
+                        let why = Reason::NotRebooted { seconds: terms.patience.as_secs() }.to_string();
+                        return sure(Exit::Unknown { why });
+                    }
+                    Ok(())
+                }
                 Standing::Exited(code) => return told(code, stopped),
                 Standing::Nothing => match machine.kill().await {
                     Ok(Killed::Barred) => return barred(&report, age),

@@ -338,7 +338,7 @@ async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, 
     // A runner that ended without its last word has a bug; the execution must end all the same.
     let ended = work.await;
     if !finished {
-        let why = ended.err().map_or_else(|| "it ended without a word".to_owned(), |problem| problem.to_string());
+        let why = ended.err().map_or_else(|| Reason::WithoutAWord.to_string(), |problem| problem.to_string());
         tracing::error!(%execution, why, "a runner broke its promise");
         let news = RunNews::Finished { error: Some(Reason::RunnerFailed { why: &why }.to_string()) };
         // Without a loop there is nobody left to tell.

@@ -356,7 +356,7 @@ const COUNTED: [&str; 10] = [
 
 fn exit_word(exit: &Exit) -> &'static str {
     match exit {
-        Exit::Code { code: 0 } | Exit::Unheard { code: 0 } => "succeeded",
+        Exit::Code { code: 0 } | Exit::Unheard { code: 0 } | Exit::Rebooted | Exit::Left => "succeeded",
         Exit::Answered { .. } if exit.succeeded() => "succeeded",
         Exit::Code { .. } | Exit::Unheard { .. } | Exit::Answered { .. } => "failed",
         Exit::Timeout => "timeout",

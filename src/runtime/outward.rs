@@ -1,6 +1,7 @@
 //! Work that is no command: a question to a server outside, of which there is one outcome, under the name of the bot's own machine.
 
 use crate::core::action::execution::LOCALHOST;
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, RunNews};
 use crate::core::id::Host;
 use crate::runtime::capture::Live;
@@ -31,7 +32,7 @@ pub async fn carry_out<F: Future<Output = HostOutcome>>(
 /// Tells of work that a process before this one had begun: nobody can be asked about it.
 pub async fn lost(attach: &Attach, news: &mpsc::Sender<RunNews>) {
     for (host, begun) in &attach.begun {
-        let exit = Exit::Unknown { why: "the bot was stopped before the answer came".to_owned() };
+        let exit = Exit::Unknown { why: Reason::AnswerNotAwaited.to_string() };
         let outcome = Box::new(silent(exit, begun.ago.as_secs_f64()));
         let _ = news.send(RunNews::HostLost { host: host.clone(), outcome }).await;
     }
@@ -40,7 +41,7 @@ pub async fn lost(attach: &Attach, news: &mpsc::Sender<RunNews>) {
 
 /// Tells that the work was given to the wrong runner.
 pub async fn misled(news: &mpsc::Sender<RunNews>) {
-    let error = Some("the work was given to a runner that does not know it (a bug of mine)".to_owned());
+    let error = Some(Reason::WrongRunner.to_string());
     let _ = news.send(RunNews::Finished { error }).await;
 }
 

@@ -369,3 +369,20 @@ fn every_format_is_found_through_the_index() {
         }
     }
 }
+
+/// Compiling a format costs more than all else about it; at a large site most are never needed.
+#[test]
+fn what_no_line_needs_is_not_compiled() {
+    let many: Vec<_> = (0..50)
+        .map(|number| {
+            let formats = [format!("do{number} {{{{what}}}} now"), format!("draw {{{{what}}}} of{number}")];
+            alias(&serde_json::json!({"name": format!("a{number}"), "action": "site.x", "formats": formats}))
+        })
+        .collect();
+    let (matcher, _) = Matcher::new(&many, &|_| None);
+    let compiled = || format!("{matcher:?}").matches("OnceLock(Some(").count();
+    assert_eq!((matcher.shadowed(), matcher.ambiguities().len()), (vec![], 0));
+    assert_eq!(compiled(), 0);
+    assert!(matches!(matcher.select("do7 it now"), Selection::One(_)));
+    assert_eq!(compiled(), 1);
+}

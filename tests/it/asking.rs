@@ -58,7 +58,7 @@ fn rights_and_filters_come_before_the_limit() {
     assert_eq!(machine.now.duration_since(since.unwrap()).as_secs(), 7200);
     assert_eq!(host.unwrap().as_str(), "wn003");
     let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: Vec::new() });
-    assert!(said(&step).contains("Nothing that you may see fits `failed mine"), "{}", said(&step));
+    assert!(said(&step).contains("Nothing that you may see matches `failed mine"), "{}", said(&step));
 }
 
 /// A pack with so many aliases of an action.

@@ -651,7 +651,7 @@ fn the_first_judgement_counts_and_again_runs_on_those_hosts_only() {
     assert_eq!(hosts, ["wn002", "wn003"]);
     let step = machine.hear(&format!("!settle {} ran", id.short()), None);
     let said = said(&look_up(&mut machine, &step));
-    assert!(said.contains("was settled before: operator says that it is to be run again"), "{said}");
+    assert!(said.contains("is already settled: operator says that it should run again"), "{said}");
     assert!(machine.bot.memory().questions.is_empty());
 }
 
@@ -895,7 +895,7 @@ fn another_instance_is_told_of_once_in_a_long_time() {
             marks,
             ..post
         }));
-        said(&step).contains("Another bot speaks with my account")
+        said(&step).contains("Another bot is using my account")
     };
     assert!(!speak(&mut machine, &own, false, false), "that is us");
     assert!(!speak(&mut machine, "other1", true, false), "it may have been here before us");

@@ -320,7 +320,7 @@ fn wrong_asking_ends_with_two() {
     check(&["run"], "required arguments were not provided");
     check(&["alias", "match"], "required arguments were not provided");
     check(&["execution", "list", "--config", "absent.toml"], "absent.toml: cannot read the configuration");
-    check(&["check", "absent"], "there is no file or directory absent");
+    check(&["check", "absent"], "there is no file or directory `absent`");
     check(&["--config", "tests/data/config/tls.toml", "execution", "list"], "TLS is not built");
     let ended = halcyon(&["--help"]);
     assert_eq!(ended.code, 0);
@@ -411,7 +411,7 @@ fn examples_beside_aliases_are_tried() {
         assert_eq!(
             out,
             "ok      pause 3\n\
-             ok      pause 3 seconds\n\
+             ok      wait 3 please\n\
              FAILED  pause 3    (tests/aliases/some.yaml:5)\n        \
              expected nothing\n        \
              got      core.pause by examples.pause with {\"max_pause\":3}\n\
@@ -456,9 +456,15 @@ fn a_line_is_matched_as_stackstorms_endpoint_does_it() {
     assert_eq!(found["parameters"], json!({"max_pause": 3}));
     let (code, found, _) = matched("make coffee");
     assert_eq!((code, &found["faultstring"]), (1, &json!("Command 'make coffee' matched no patterns")));
-    let (code, found, _) = matched("pause 3 seconds");
-    assert_eq!((code, &found["faultstring"]), (0, &json!("Command 'pause 3 seconds' matched more than 1 pattern")));
+    let (code, found, _) = matched("wait 3 please");
+    assert_eq!((code, &found["faultstring"]), (0, &json!("Command 'wait 3 please' matched more than 1 pattern")));
     assert_eq!(found["matches"].as_array().map(Vec::len), Some(2));
+    // Only one of two takes a whole number from it.
+    let (_, found, _) = matched("pause 3 seconds");
+    assert_eq!(
+        (&found["actionalias"]["ref"], &found["parameters"]["max_pause"]),
+        (&json!("examples.pause_too"), &json!(3))
+    );
     let (_, _, err) = matched("status");
     assert!(err.contains("`alias status` is not"), "{err}");
 }

@@ -60,7 +60,7 @@ async fn lines_are_answered() {
     check(&world, "operator", "!greet x;reboot on wn001", &["I cannot run", "`word`"]).await;
     check(&world, "operator", "!greet $(id) on wn001", &["I cannot run", "`word`"]).await;
     check(&world, "operator", "!greet {{hosts}} on wn001", &["I cannot run", "`word`"]).await;
-    check(&world, "operator", "!show abcdef", &["I know no execution"]).await;
+    check(&world, "operator", "!show abcdef", &["I know of no execution"]).await;
     check(&world, "operator", "!rest max_pause=0", &["done"]).await;
     check(&world, "operator", "!run false on wn001", &["failed on wn001", "exit code 1"]).await;
 }
@@ -246,9 +246,9 @@ async fn after_a_restart_the_nodes_are_asked_and_nothing_runs_twice() {
     world.start_bot().await;
     let answer = world.answer_that(&ends, |post| post.id == ends_at.id && !under_way(post)).await;
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
-    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine reported afterwards"), "{}", answer.message);
     // What still runs is watched, and can be stopped.
-    let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted meanwhile");
+    let seen = |post: &Post| post.id == going.id && post.message.contains("I was restarted in the meantime");
     world.answer_that(&goes_on, seen).await;
     check(&world, "operator", &format!("!cancel {}", id_of(&going)), &["Stopping"]).await;
     let answer = world.answer_that(&goes_on, |post| post.id == going.id && !under_way(post)).await;
@@ -285,9 +285,42 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
     assert!(noted.message.contains("operator says that it did not run"), "{}", noted.message);
     let judged = world.answer_that(&asked, |post| post.id == going.id && post.message.contains("says")).await;
     assert!(judged.message.contains("outcome unknown on all 2 hosts, operator says"), "{}", judged.message);
-    check(&world, "lead", &format!("!settle {id} again"), &["was settled before", "operator says"]).await;
+    check(&world, "lead", &format!("!settle {id} again"), &["is already settled", "operator says"]).await;
     check(&world, "operator", "!list", &["operator says that it did not run"]).await;
     assert_eq!(world.started(), started);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reboot_is_done_when_the_machine_is_back() {
+    let mut world = World::without_bot("").await;
+    let pack = world.directory.path().join("own");
+    let write = |name: &str, text: &str| {
+        std::fs::create_dir_all(pack.join(name).parent().unwrap()).unwrap();
+        std::fs::write(pack.join(name), text).unwrap();
+    };
+    write("pack.yaml", "ref: own\nname: own\ndescription: ours\nversion: 1.0.0\nauthor: us\n");
+    for (name, connection, command) in
+        [("restart", "reboots", "sudo reboot"), ("halt", "leaves", "sudo poweroff"), ("idle", "reboots", "echo idle")]
+    {
+        let tags = format!("tags: [{{name: connection, value: {connection}}}]");
+        let file = format!(
+            "name: {name}\nrunner_type: remote-shell-cmd\n{tags}\nparameters: {{cmd: {{default: {command}}}}}\n"
+        );
+        write(&format!("actions/{name}.yaml"), &file);
+        let alias = format!("name: {name}\naction_ref: own.{name}\nformats: [\"{name} {{{{hosts}}}}\"]\n");
+        write(&format!("aliases/{name}.yaml"), &alias);
+    }
+    world.config.content.packs.push(pack.clone());
+    world.start_bot().await;
+    check(&world, "lead", "!restart wn001", &["done on wn001", "rebooted"]).await;
+    check(&world, "lead", "!halt wn002", &["done on wn002", "disconnected, as it should"]).await;
+    // It ends well, and the machine is waited for until it has been started anew by somebody.
+    let asked = world.write("lead", "!idle wn003");
+    world.answer_that(&asked, |post| under_way(post) && post.message.contains("running: `wn003`")).await;
+    world.nodes.reboot("wn003").await;
+    let answer = world.answer_that(&asked, |post| !under_way(post)).await;
+    assert!(answer.message.contains("rebooted"), "{}", answer.message);
+    check(&world, "lead", "!status", &["Nothing is running"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -321,7 +354,7 @@ async fn a_connection_that_is_lost_is_made_again_and_the_node_asked() {
     world.nodes.heal("wn001").await;
     let answer = world.answer(&asked).await;
     assert!(answer.message.contains("done on all 2 hosts"), "{}", answer.message);
-    assert!(answer.message.contains("as the machine told afterwards"), "{}", answer.message);
+    assert!(answer.message.contains("as the machine reported afterwards"), "{}", answer.message);
     assert_eq!(world.started(), 2);
 }
 

@@ -7,7 +7,7 @@ use halcyon::sandbox::mattermost::Post;
 async fn a_value_is_asked_for_and_given_across_a_restart() {
     let mut world = World::start().await;
     let asked = world.write("operator", "!wipe it times");
-    let question = world.reply(&asked, |reply| reply.message.contains("needs one thing more")).await;
+    let question = world.reply(&asked, |reply| reply.message.contains("needs one more thing")).await;
     assert!(question.message.contains("`level`, a whole number (how thoroughly)"), "{}", question.message);
     world.kill_bot();
     world.start_bot().await;
@@ -21,7 +21,7 @@ async fn a_value_is_asked_for_and_given_across_a_restart() {
 
     // What can do harm and was said while the bot was away is asked about again.
     let asked = world.write("operator", "!wipe it times");
-    world.reply(&asked, |reply| reply.message.contains("needs one thing more")).await;
+    world.reply(&asked, |reply| reply.message.contains("needs one more thing")).await;
     world.kill_bot();
     world.chat.post_as("operator", CHANNEL, "3", Some(&asked)).unwrap();
     world.start_bot().await;

@@ -361,10 +361,10 @@ async fn said(world: &World, user: &str, line: &str, expected: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_keep_values_in_chat_as_far_as_they_may() {
     let mut world = vault().await;
-    said(&world, "operator", "!key list", "I know no value that you may see").await;
+    said(&world, "operator", "!key list", "There is no value that you may see").await;
     said(&world, "operator", "!key set site.word \"hello there\"", "`site.word` is `hello there` now").await;
     said(&world, "operator", "!key get site.word", "`site.word`: `hello there`").await;
-    said(&world, "operator", "!key set --ttl=600 site.soon x", "It goes in 10 min").await;
+    said(&world, "operator", "!key set --ttl=600 site.soon x", "It expires in 10 min").await;
     said(&world, "operator", "!key set other.word x", "this needs the grant `admin:key.system.other.word`").await;
     said(&world, "lead", "!key set other.word x", "`other.word` is `x` now").await;
     said(&world, "operator", "!key get other.word", "`other.word`: `x`").await;
@@ -393,7 +393,7 @@ async fn people_keep_values_in_chat_as_far_as_they_may() {
     let theirs = world.chat.direct_channel("lead", "halcyon").unwrap();
     let asked = world.chat.post_as("lead", &theirs, &lead, None).unwrap();
     let answer = world.answer(&asked).await.message;
-    assert!(answer.contains("`other.password` is set, and sealed") && !answer.contains("Everybody"), "{answer}");
+    assert!(answer.contains("`other.password` is set and sealed") && !answer.contains("Everybody"), "{answer}");
     let asked = world.chat.post_as("operator", &direct, "key get --decrypt other.password", None).unwrap();
     assert!(world.answer(&asked).await.message.contains("needs the grant `admin:key.system.other.password`"));
     // Lines that are not understood are repeated, and offered again, without what may be a secret.
@@ -457,6 +457,16 @@ async fn templates_read_values_and_secrets_stay_secret() {
     // It can be repeated: what it was made of is still there.
     let id = executions[0].request.id.short().to_owned();
     said(&world, "operator", &format!("!rerun {id}"), "letters").await;
+    // An alias opens it as well, and it can be repeated like any other.
+    said(&world, "operator", "!knock on wn001", &format!("knocked with {} letters", SECRET.len())).await;
+    let Answer::Executions { executions } = world.ask(Ask::Executions { limit: 1 }).await else { panic!() };
+    let parameters = serde_json::to_string(&executions[0].request.parameters).unwrap();
+    assert!(
+        parameters.contains("\"word\":\"********\"") && parameters.contains("\"env\":\"********\""),
+        "{parameters}"
+    );
+    let id = executions[0].request.id.short().to_owned();
+    said(&world, "operator", &format!("!rerun {id}"), "knocked with").await;
     // A secret that is of no use is not quoted.
     said(&world, "operator", "!shout on wn001", "the secret in it is not of the parameter's type").await;
     assert!(world.chat.posts(CHANNEL).iter().all(|post| !post.message.contains("hunter2")));

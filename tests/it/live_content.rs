@@ -101,7 +101,7 @@ async fn an_edit_disturbs_nothing_that_runs_and_a_broken_file_changes_nothing() 
     // A mistake: the version before stays in force, and the admin channel hears of it once, with its line.
     pack.write("aliases/work.yaml", &alias("toil").replace("formats", "formts"));
     let said = told(&world, "aliases/work.yaml:4: formts").await;
-    assert!(said.message.contains("its version before stays in force"), "{}", said.message);
+    assert!(said.message.contains("its previous version stays in force"), "{}", said.message);
     in_force(&world, "!toil 0 on wn001", "new version").await;
     // It stays so over further changes, which are in force although that file is broken.
     pack.write("actions/work.yaml", &action("newer"));
@@ -115,7 +115,7 @@ async fn an_edit_disturbs_nothing_that_runs_and_a_broken_file_changes_nothing() 
 
     // Mended, that is told too.
     pack.write("aliases/work.yaml", &alias("labour"));
-    told(&world, "aliases/work.yaml` is good again").await;
+    told(&world, "aliases/work.yaml` is all right again").await;
     in_force(&world, "!labour 0 on wn001", "newer version").await;
     std::fs::remove_file(pack.0.join("actions/work.yaml")).unwrap();
     told(&world, "which had mistakes, is gone").await;
@@ -164,7 +164,7 @@ async fn however_a_file_changes_it_is_noticed() {
     told(&world, "No such file or directory").await;
     in_force(&world, "!six 0 on wn001", "old version").await;
     std::fs::rename(place.join("next"), &current).unwrap();
-    told(&world, "is good again").await;
+    told(&world, "is all right again").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,7 +189,7 @@ async fn a_file_that_is_being_written_alarms_nobody() {
 async fn after_a_restart_a_broken_file_is_out_of_force_and_named() {
     let (mut world, pack) = world().await;
     pack.write("aliases/work.yaml", "name: work\n");
-    told(&world, "its version before stays in force").await;
+    told(&world, "its previous version stays in force").await;
     in_force(&world, "!work 0 on wn001", "old version").await;
     world.kill_bot();
     world.start_bot().await;
@@ -197,6 +197,32 @@ async fn after_a_restart_a_broken_file_is_out_of_force_and_named() {
     assert!(greeting.message.contains("aliases/work.yaml: the key"), "{}", greeting.message);
     in_force(&world, "!work 0 on wn001", "I do not know").await;
     pack.write("aliases/work.yaml", &alias("work"));
-    told(&world, "aliases/work.yaml` is good again").await;
+    told(&world, "aliases/work.yaml` is all right again").await;
     in_force(&world, "!work 0 on wn001", "old version").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_script_that_is_gone_is_still_run() {
+    let mut world = World::without_bot("").await;
+    let pack = Pack::new(&world.directory.path().join("own"));
+    let here = |word: &str| alias(word).replace(" on {{hosts}}", "");
+    pack.write("aliases/work.yaml", &here("work"));
+    pack.write("actions/work.yaml", "name: work\nrunner_type: local-shell-script\nentry_point: work.sh\nparameters:\n  seconds: {type: number, position: 0}\n");
+    pack.write("actions/work.sh", "#!/bin/bash\necho \"worked for $1\"\n");
+    world.config.content.packs.push(pack.0.clone());
+    world.start_bot().await;
+    in_force(&world, "!work 1", "worked for 1").await;
+    std::fs::remove_file(pack.0.join("actions/work.sh")).unwrap();
+    told(&world, "its previous version stays in force").await;
+    in_force(&world, "!work 2", "worked for 2").await;
+    // Also when something else is read meanwhile.
+    pack.write("aliases/work.yaml", &here("toil"));
+    in_force(&world, "!toil 3", "worked for 3").await;
+    pack.write("actions/work.sh", "#!/bin/bash\necho \"laboured for $1\"\n");
+    told(&world, "actions/work.yaml` is all right again").await;
+    in_force(&world, "!toil 4", "laboured for 4").await;
+    // With its action it goes.
+    std::fs::remove_file(pack.0.join("actions/work.sh")).unwrap();
+    std::fs::remove_file(pack.0.join("actions/work.yaml")).unwrap();
+    in_force(&world, "!toil 5", "I do not know").await;
 }

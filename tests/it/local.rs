@@ -179,7 +179,7 @@ async fn a_command_that_outlives_its_process_is_seen_to_its_end() {
 #[tokio::test]
 async fn a_command_runs_as_the_account_that_the_site_has_named() {
     let why = run(&runner(Some("no-such-account")), shell("true")).await.unwrap_err();
-    assert_eq!(why, "local commands are to run as `no-such-account`, and there is no such account here");
+    assert_eq!(why, "local commands are to run as `no-such-account`, and there is no such account on my host");
     let script = "id -un; env | grep -c CARGO; echo $$; exec sleep 600";
     if rustix::process::geteuid().is_root() {
         let mut watched = Watched::start(&runner(Some("nobody")), shell(script));

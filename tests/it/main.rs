@@ -41,6 +41,7 @@ mod storage;
 mod store;
 mod template;
 mod tidy;
+mod turns;
 mod workflow;
 mod world;
 mod yaql;

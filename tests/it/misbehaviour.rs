@@ -521,7 +521,7 @@ async fn a_second_instance_is_noticed_and_said_once() {
     let scene = Scene::start("").await;
     let told = || {
         let posts = scene.world.chat.posts(CHANNEL).into_iter();
-        posts.filter(|post| post.message.contains("Another bot speaks with my account")).count()
+        posts.filter(|post| post.message.contains("Another bot is using my account")).count()
     };
     let speak = |instance: &str, text: &str| {
         let mut draft =
@@ -537,6 +537,6 @@ async fn a_second_instance_is_noticed_and_said_once() {
     }
     scene.until("it is said", || told() > 0).await;
     let answer = scene.world.say("operator", "!status").await;
-    assert!(answer.message.contains("speaks with my account"), "{}", answer.message);
+    assert!(answer.message.contains("is using my account"), "{}", answer.message);
     assert_eq!(told(), 1);
 }

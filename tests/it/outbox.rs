@@ -599,14 +599,10 @@ async fn a_file_that_cannot_go_is_named_in_the_post() {
     use Mood::{Later, Refuses, Works};
     let stuck = vec![Later(None); 30];
     for (moods, blob, why) in [
-        (vec![("upload", vec![Refuses("status 413")])], "small", "the chat server does not take it"),
+        (vec![("upload", vec![Refuses("status 413")])], "small", "the chat server refused it"),
         (vec![("upload", stuck)], "small", "the chat server did not take it in time"),
         (vec![], "lost", "it could not be read from my store"),
-        (
-            vec![("create", vec![Refuses("model.post.is_valid.file_ids"), Works])],
-            "small",
-            "the chat server does not take it",
-        ),
+        (vec![("create", vec![Refuses("model.post.is_valid.file_ids"), Works])], "small", "the chat server refused it"),
     ] {
         let mut world = World::new(moods);
         world.outbox.deliver(full("d1", "c1", "see below", None, vec![upload("o`ut.txt", blob)]));

@@ -70,6 +70,7 @@ fn action(case: &Value) -> Action {
         schema.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
     }
     Action {
+        parting: halcyon::core::action::run::Parting::default(),
         reference: ActionRef::new("site.x"),
         description: String::new(),
         enabled: true,

@@ -241,7 +241,7 @@ async fn why_a_node_cannot_be_reached_is_said_plainly() {
     let (runner, _) = lab.runner().await;
     let watched = run(&runner, remote("closed,no-such-name.invalid,n01", shell("true"))).await;
     assert_eq!(watched.why("closed"), format!("it refuses connections on port {}", lab.port));
-    assert_eq!(watched.why("no-such-name.invalid"), "no address is known for the name no-such-name.invalid");
+    assert_eq!(watched.why("no-such-name.invalid"), "its name no-such-name.invalid cannot be resolved");
     assert_eq!(watched.outcome("n01").exit, Exit::Code { code: 0 });
 
     lab.write_client_config("stranger", "host");

@@ -132,9 +132,9 @@ fn what_could_not_be_run_now_is_refused_now() {
     for (line, answer) in [
         ("!in 10m greet you on wn001", "is due at"),
         ("!at 22:00 greet you on wn001", "is due at"),
-        ("!at today 0:00 greet you on wn001", "That time is over"),
+        ("!at today 0:00 greet you on wn001", "That time has passed"),
         ("!in 500d greet you on wn001", "more than a year away"),
-        ("!in 10m make coffee", "I do not know what `make coffee` means, so I did not put it off"),
+        ("!in 10m make coffee", "I do not know what `make coffee` means, so I did not schedule it"),
         ("!in 10m greet you on wn009", "there is no host `wn009`"),
         ("!in 10m count to many on wn001", "I cannot run"),
         ("!in 10m list", "something that I answer myself"),
@@ -197,7 +197,7 @@ fn what_was_due_while_nobody_was_there() {
         ("!in 10m uptime on wn001", 601, false, "was due at"),
         ("!in 10m hold 5 on wn001", 10, true, ""),
         ("!in 10m hold 5 on wn001", 300, false, "answer `1` if you still want it"),
-        ("!in 10m hold 5 on wn001", 100_000, false, "I was away, so nothing was run"),
+        ("!in 10m hold 5 on wn001", 100_000, false, "I was away, so I did not run it"),
     ] {
         let mut machine = Machine::new();
         let step = machine.hear(line, None);
@@ -242,7 +242,7 @@ fn who_its_author_is_then_counts() {
     assert_eq!(asked_for(&machine.take(Input::Deadline)), Some(schedule.clone()));
     machine.wait(600);
     let step = machine.take(Input::Deadline);
-    assert!(said(&step).contains("I could not find out who you are now"), "{}", said(&step));
+    assert!(said(&step).contains("I could not check who you are"), "{}", said(&step));
     let identity = Some(who(&machine, true));
     assert!(started(&machine.take(Input::Identified { schedule, identity })).is_none());
 }
@@ -250,7 +250,7 @@ fn who_its_author_is_then_counts() {
 #[test]
 fn lines_that_wait_are_listed_and_taken_off() {
     let mut machine = Machine::new();
-    assert!(said(&machine.hear("!scheduled", None)).contains("Nothing waits"));
+    assert!(said(&machine.hear("!scheduled", None)).contains("Nothing is scheduled"));
     machine.hear("!in 2h greet you on wn002", None);
     machine.hear("!in 10m greet you on wn001", None);
     let step = machine.hear("!list scheduled", None);
@@ -258,7 +258,7 @@ fn lines_that_wait_are_listed_and_taken_off() {
     assert!(list.find("wn001").unwrap() < list.find("wn002").unwrap(), "the next one stands first: {list}");
     let first = machine.bot.memory().scheduled.values().find(|line| line.line.contains("wn001")).unwrap().id.clone();
     let step = machine.hear(&format!("!cancel {}", first.short()), None);
-    assert!(said(&step).contains("does not wait any more"), "{}", said(&step));
+    assert!(said(&step).contains("is called off"), "{}", said(&step));
     machine = restarted(machine);
     assert_eq!(waiting(&machine).len(), 1);
     machine.wait(700);
@@ -267,7 +267,7 @@ fn lines_that_wait_are_listed_and_taken_off() {
         assert!(said(&machine.hear("!in 1h greet you on wn001", None)).contains("is due"), "{number}");
     }
     let step = machine.hear("!in 1h greet you on wn001", None);
-    assert!(said(&step).contains("You have 20 lines that wait"), "{}", said(&step));
+    assert!(said(&step).contains("You already have 20 scheduled lines"), "{}", said(&step));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -283,5 +283,5 @@ async fn a_line_is_put_off_and_carried_out_in_the_world() {
     assert!(ended.message.contains("uptime on wn001"));
     world.settle().await;
     assert_eq!(world.started(), 1);
-    assert!(world.say("operator", "!scheduled").await.message.contains("Nothing waits"));
+    assert!(world.say("operator", "!scheduled").await.message.contains("Nothing is scheduled"));
 }

@@ -39,12 +39,19 @@ async fn parts_of_an_execution_are_shown() {
     check(&world, &format!("!show {id} wn[003-004]"), &["only `wn[003-004]`", "**both hosts** · `5."], &["reached"])
         .await;
     check(&world, &format!("!show {id} @workers"), &["only `wn[001-003]`", "`wn[001,003]` (2)"], &["wn004"]).await;
-    check(&world, &format!("!show {id} wn009"), &["`wn009` is no part of", "`wn[001-006]`"], &[]).await;
-    check(&world, &format!("!show {id} every thing"), &["`every thing` is no part of"], &[]).await;
+    check(&world, &format!("!show {id} wn009"), &["`wn009` is not among the hosts of", "`wn[001-006]`"], &[]).await;
+    check(&world, &format!("!show {id} every thing"), &["`every thing` is not among the hosts of"], &[]).await;
     check(&world, "!list", &["- :x: `", "failed on 1 of 6 hosts", "operator, ", " s ago"], &["|"]).await;
     let fine = id_of(&world.say("operator", "!kernel on wn001").await);
     check(&world, &format!("!show {fine} failed"), &["Nothing failed in `kernel on wn001`", "done on wn001"], &[])
         .await;
+    // However short, as a file.
+    let shown = check(&world, &format!("!show {fine} output"), &["5.", "The whole output is attached."], &[]).await;
+    assert_eq!(world.chat.files(&shown.id).len(), 1);
+    let shown = check(&world, &format!("!show {id} wn001 OUTPUT"), &["only `wn001`", "is attached."], &[]).await;
+    let file = world.chat.files(&shown.id).pop().unwrap();
+    assert!(String::from_utf8_lossy(&file.content).starts_with("===== wn001 =====\n"));
+    check(&world, &format!("!show {id} wn002 output"), &["could not be reached"], &["attached"]).await;
     let long = id_of(&world.say("operator", "!count to 20000 on wn[001-002]").await);
     let shown =
         check(&world, &format!("!show {long} wn001"), &["only `wn001`", "The whole output is attached."], &[]).await;
@@ -92,7 +99,7 @@ async fn a_site_says_it_in_its_own_words() {
     assert!(greeting.contains("templates/callled.hbs: there is no message"), "{greeting}");
     check(&world, "@halcyon", &["At your service."], &["Yes?"]).await;
     check(&world, "!run false on wn001", &["code 1"], &["exit code"]).await;
-    check(&world, "!show abcdef", &["I know no execution `abcdef`"], &[]).await;
+    check(&world, "!show abcdef", &["I know of no execution `abcdef`"], &[]).await;
     // One that gets a mistake stays as it was, and the others change.
     fs::write(pack.join("templates/called.hbs"), "At your\n{{service}}.\n").unwrap();
     fs::write(pack.join("templates/no_execution.hbs"), "{{code id}}?").unwrap();

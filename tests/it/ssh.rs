@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use halcyon::adapters::ssh::reason::explain;
 use halcyon::core::action::capture::showable;
-use halcyon::core::action::run::{Captured, Exit, INLINE_OUTPUT, Secret, ShellCommand};
+use halcyon::core::action::run::{Captured, Exit, INLINE_OUTPUT, Parting, Secret, ShellCommand};
 use halcyon::core::action::wrapper::{self, Report, Standing, Verb};
 use halcyon::core::id::{BlobId, ExecutionId, Host};
 use halcyon::runtime::capture::{Allowance, Live, Stream};
@@ -68,6 +68,7 @@ impl Blobs for FullBlobs {
 
 pub(crate) fn shell(script: &str) -> ShellCommand {
     ShellCommand {
+        parting: Parting::default(),
         script: script.to_owned(),
         cwd: None,
         env: BTreeMap::new(),

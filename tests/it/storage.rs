@@ -198,12 +198,12 @@ fn moody() -> Arc<Moody> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_leaves_the_loop_hearing() {
     let turning = Turning::over(moody()).await;
-    turning.store_says("1.0 GiB of room").await;
+    turning.store_says("1.0 GiB free").await;
     turning.store.refusing.store(true, Ordering::SeqCst);
     let mut first = turning.asking(local()).await;
     let mut second = turning.asking(Ask::Freeze { reason: "a storm".into() }).await;
     turning.refused().await;
-    turning.store_says("it takes nothing: cannot write to log").await;
+    turning.store_says("cannot be written: cannot write to log").await;
     assert!(first.try_recv().is_err() && second.try_recv().is_err(), "somebody was told what is not stored");
     assert_eq!(turning.runner.0.load(Ordering::SeqCst), 0, "what is not stored was done");
     assert_eq!(turning.store.stored.facts().len(), 1, "the name of the store and nothing more");
@@ -212,7 +212,7 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
     let second = tokio::time::timeout(PATIENCE, second).await.unwrap().unwrap();
     assert!(matches!(first, Answer::Started { .. }), "{first:?}");
     assert!(matches!(second, Answer::Done { .. }), "{second:?}");
-    turning.store_says("of room").await;
+    turning.store_says("GiB free").await;
     let facts = turning.store.stored.facts();
     let started = facts.iter().position(|dated| matches!(dated.fact, Fact::ExecutionStarted(_))).unwrap();
     let frozen = facts.iter().position(|dated| matches!(dated.fact, Fact::Frozen { .. })).unwrap();
@@ -230,7 +230,7 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_refuses_loses_no_reload_and_hides_no_pulse() {
     let turning = Turning::over(moody()).await;
-    turning.store_says("of room").await;
+    turning.store_says("GiB free").await;
     turning.store.refusing.store(true, Ordering::SeqCst);
     let held = turning.asking(local()).await;
     turning.refused().await;
@@ -295,7 +295,7 @@ async fn what_waits_is_bounded_and_health_and_a_stop_pass_it() {
     };
     assert!(full > 4_000, "only {full} are taken");
     std::mem::swap(&mut turning.inputs, &mut turning.urgent);
-    turning.store_says("it takes nothing").await;
+    turning.store_says("cannot be written").await;
     std::mem::swap(&mut turning.inputs, &mut turning.urgent);
     // What was brought is done once the store takes facts again, in order; nothing of it is lost.
     turning.store.refusing.store(false, Ordering::SeqCst);
@@ -333,13 +333,13 @@ async fn with_little_room_nothing_new_is_begun() {
     let turning = Turning::over(moody()).await;
     assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
     turning.store.free.store(7 << 20, Ordering::SeqCst);
-    turning.store_says("only 7 MiB of room is left").await;
+    turning.store_says("only 7 MiB free").await;
     let Answer::Refused { text } = turning.ask(local()).await else { panic!("it was begun") };
     for part in ["core.local", "7 MiB", "100 MiB", "administrator"] {
         assert!(text.contains(part), "{text}");
     }
     turning.store.free.store(1 << 30, Ordering::SeqCst);
-    turning.store_says("1.0 GiB of room").await;
+    turning.store_says("1.0 GiB free").await;
     assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
 }
 
@@ -360,13 +360,7 @@ async fn frozen_it_only_looks_until_an_administrator_says_otherwise() {
     check(&world, "operator", "!freeze because", &["is for those who may administer me", "`lead`"]).await;
     check(&world, "operator", "!greet you on wn001", &["done"]).await;
     check(&world, "lead", "!freeze a *storm* is coming", &["I am frozen: a \\*storm\\* is coming"]).await;
-    check(
-        &world,
-        "operator",
-        "!greet you on wn001",
-        &["I did not start `trial.greet`", "lead wanted it", "`unfreeze`"],
-    )
-    .await;
+    check(&world, "operator", "!greet you on wn001", &["I did not start `trial.greet`", "by lead", "`unfreeze`"]).await;
     check(&world, "operator", "!uptime on wn001", &["done on wn001"]).await;
     check(&world, "operator", "!unfreeze", &["is for those who may administer me"]).await;
     check(&world, "operator", "!status", &["I am frozen: a \\*storm\\*"]).await;
@@ -497,7 +491,7 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
                 world.chat.post_as("lead", &aside, &format!("help {}", "xyzzy ".repeat(400)), None).unwrap();
             }
             let posts = world.chat.posts(CHANNEL);
-            if let Some(post) = posts.into_iter().find(|post| post.message.contains("My store takes nothing")) {
+            if let Some(post) = posts.into_iter().find(|post| post.message.contains("I cannot write to my store")) {
                 return post;
             }
             disk.fill(0);
@@ -517,7 +511,7 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
         world.answer_that(&late, |answer| answer.message.contains("greet late")).await.message.contains("greet late")
     );
     let posts = world.chat.posts(CHANNEL);
-    let told = posts.iter().filter(|post| post.message.contains("My store takes nothing")).count();
+    let told = posts.iter().filter(|post| post.message.contains("I cannot write to my store")).count();
     assert_eq!(told, 1, "it was said {told} times");
     assert!(posts.iter().any(|post| post.message.contains("My store works again")));
     // A stop is heard while the disk is full.

@@ -144,9 +144,7 @@ impl SshRunner {
         cancel: CancellationToken,
     ) {
         let error = match work {
-            Work::Local(_) | Work::Http(_) | Work::Mail(_) => {
-                Some("what is not remote was given to the runner for remote commands".to_owned())
-            }
+            Work::Local(_) | Work::Http(_) | Work::Mail(_) => Some(Reason::WrongRunner.to_string()),
             Work::Remote(command) => match check(&execution, &command) {
                 Err(why) => Some(why),
                 Ok(()) => {

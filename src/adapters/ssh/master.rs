@@ -89,8 +89,10 @@ pub(super) fn check_words(command: &RemoteCommand) -> Result<(), String> {
         !text.is_empty() && !text.starts_with('-') && text.chars().all(fits)
     };
     match (&command.username, &command.bastion) {
-        (Some(user), _) if !harmless(user, "._-@+") => Err(format!("`{user}` cannot be a login name")),
-        (_, Some(bastion)) if !harmless(bastion, "._-@+:,[]") => Err(format!("`{bastion}` cannot be a jump host")),
+        (Some(user), _) if !harmless(user, "._-@+") => Err(Reason::NotALogin { name: user }.to_string()),
+        (_, Some(bastion)) if !harmless(bastion, "._-@+:,[]") => {
+            Err(Reason::NotAJumpHost { name: bastion }.to_string())
+        }
         _ => Ok(()),
     }
 }
@@ -289,7 +291,7 @@ impl Master {
                 ssh.env_remove(name);
             }
         }
-        let ssh = ssh.spawn().map_err(|error| local(Reason::NoSsh { why: &error.to_string() }))?;
+        let ssh = ssh.spawn().map_err(|error| local(Reason::NoProgram { program: "ssh", why: &error.to_string() }))?;
         Ok(Starting {
             ssh,
             socket,

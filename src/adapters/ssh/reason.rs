@@ -5,6 +5,11 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+/// What is said where no pattern fits: the last line of the log.
+const LAST_LINE: &str = "ssh said: $1";
+/// The same of an empty log.
+const NO_REASON: &str = "ssh gave no reason";
+
 /// A pattern of ssh's log and what it means. `$1` and so on stand for its groups.
 struct Meaning {
     pattern: Regex,
@@ -16,11 +21,11 @@ static MEANINGS: LazyLock<Vec<Meaning>> = LazyLock::new(|| {
     [
         (
             r"(?s)REMOTE HOST IDENTIFICATION HAS CHANGED.*Offending (\S+) key in (\S+?):(\d+)",
-            "its host key has changed: it is not the $1 key in $2 line $3. If the node was installed anew, replace that line; if not, somebody may be in between",
+            "its host key has changed: it is not the $1 key in $2 line $3. If the node was reinstalled, replace that line; if not, somebody may be in between",
         ),
         (
             r"REMOTE HOST IDENTIFICATION HAS CHANGED",
-            "its host key has changed. If the node was installed anew, replace its key in the known hosts; if not, somebody may be in between",
+            "its host key has changed. If the node was reinstalled, replace its key in the known hosts; if not, somebody may be in between",
         ),
         (
             r"No (\S+) host key is known for (\S+) and you have requested strict checking",
@@ -28,7 +33,7 @@ static MEANINGS: LazyLock<Vec<Meaning>> = LazyLock::new(|| {
         ),
         (r"REVOKED HOST KEY|marked as revoked", "its host key is revoked"),
         (r"Host key verification failed", "its host key could not be verified"),
-        (r"Could not resolve hostname ([^\s:]+)", "no address is known for the name $1"),
+        (r"Could not resolve hostname ([^\s:]+)", "its name $1 cannot be resolved"),
         (r"Bad owner or permissions on (\S+)", "ssh refuses its configuration $1: wrong owner or open to others"),
         (r"(\S+: line \d+: Bad configuration option[^\r\n]*)", "ssh does not understand its configuration: $1"),
         (r"(\S+): terminating, (\d+) bad configuration options", "ssh does not understand its configuration $1"),
@@ -68,12 +73,12 @@ pub fn explain(log: &str) -> String {
         }
     }
     let last = log.lines().map(showable).rfind(|line| !line.trim().is_empty());
-    last.map_or_else(|| "ssh gave no reason".to_owned(), |line| format!("ssh said: {}", line.trim()))
+    last.map_or_else(|| NO_REASON.to_owned(), |line| LAST_LINE.replace("$1", line.trim()))
 }
 
 /// Everything that [`explain`] can say; `$1` and so on stand for what ssh names.
 pub fn meanings() -> impl Iterator<Item = &'static str> {
-    MEANINGS.iter().map(|meaning| meaning.sentence)
+    MEANINGS.iter().map(|meaning| meaning.sentence).chain([LAST_LINE, NO_REASON])
 }
 
 /// Whether another try at once may go better: the far side hung up before the login, as a busy one does.

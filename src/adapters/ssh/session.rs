@@ -3,7 +3,7 @@
 use super::master::Way;
 use super::pool::{Link, Pool};
 use crate::core::action::reason::Reason;
-use crate::core::action::run::{Captured, Exit, HostOutcome, RemoteCommand, RemoteHost};
+use crate::core::action::run::{Captured, Exit, HostOutcome, Parting, RemoteCommand, RemoteHost, ShellCommand};
 use crate::core::action::wrapper::{self, Killed, Report, Verb};
 use crate::core::id::{ExecutionId, Host};
 use crate::runtime::attend::{Asked, Attended, Terms, attend};
@@ -95,13 +95,19 @@ impl HostCommand<'_> {
                 started().await;
                 let asked = Instant::now();
                 let outcome = Box::pin(self.watch(open, around)).await;
-                let Exit::Unknown { why } = &outcome.exit else { return (outcome, false) };
+                let reboots = self.command.command.parting == Parting::Reboots;
+                let why = match &outcome.exit {
+                    Exit::Unknown { why } => Some(why.clone()),
+                    // The command has been heard of to its end, the machine has not.
+                    Exit::Code { code: 0 } if reboots => None,
+                    _ => return (outcome, false),
+                };
                 // Its connection and its places are given back; the host knows.
-                tracing::info!(host = %self.host(), %why, "the host is asked what became of a command");
+                tracing::info!(host = %self.host(), ?why, "the host is asked what became of a command");
                 let attended = Box::pin(self.attend(asked.elapsed(), around.cancel, async || {})).await;
-                let exit = match attended.exit {
-                    Exit::Unknown { why: then } => Exit::Unknown { why: format!("{why}; {then}") },
-                    exit => exit,
+                let exit = match (attended.exit, why) {
+                    (Exit::Unknown { why: then }, Some(why)) => Exit::Unknown { why: format!("{why}; {then}") },
+                    (exit, _) => exit,
                 };
                 (HostOutcome { exit, seconds: began.elapsed().as_secs_f64(), ..outcome }, attended.lost)
             }
@@ -111,7 +117,11 @@ impl HostCommand<'_> {
 
     /// Asks the host what has become of a command that was asked for so long ago, until that is known.
     pub(super) async fn attend(&self, ago: Duration, cancel: &CancellationToken, seen: impl AsyncFnOnce()) -> Attended {
-        let terms = Terms { ago, timeout: self.command.command.timeout, patience: self.pool.options.patience, cancel };
+        let ShellCommand { timeout, parting, .. } = self.command.command;
+        let reboots = parting == Parting::Reboots;
+        // A machine may take longer to come back than one that is lost is asked for.
+        let patience = self.pool.options.patience.max(if reboots { timeout } else { Duration::ZERO });
+        let terms = Terms { ago, timeout, patience, cancel, reboots };
         attend(self, &terms, seen).await
     }
 
@@ -120,11 +130,11 @@ impl HostCommand<'_> {
     async fn open<'p>(&self, slots: &'p Semaphore) -> Result<Open<'p>, String> {
         let way = self.way();
         let mut link = Box::pin(self.pool.link(&way, self.command, None)).await.map_err(|failure| failure.why)?;
-        let slot = slots.acquire().await.map_err(|_| "the run has ended".to_owned())?;
+        let slot = slots.acquire().await.map_err(|_| Reason::RunOver.to_string())?;
         let mut replaced = false;
         loop {
             let place =
-                Arc::clone(&link.commands).acquire_owned().await.map_err(|_| "the connection was closed".to_owned())?;
+                Arc::clone(&link.commands).acquire_owned().await.map_err(|_| Reason::ConnectionClosed.to_string())?;
             match self.begin(&link, Verb::Run).await {
                 Ok((child, input)) => return Ok(Open { link, child, input, _places: (slot, place) }),
                 Err(why) if replaced => return Err(why),
@@ -142,9 +152,9 @@ impl HostCommand<'_> {
         let mut request = Session::to_raw_command(Arc::clone(&link.master.session), line);
         request.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let patience = self.pool.options.connect_timeout;
-        let silent = |_| format!("the connection stands, but nothing was heard over it for {} s", patience.as_secs());
+        let silent = |_| Reason::Silent { seconds: patience.as_secs() }.to_string();
         let mut child = timeout(patience, request.spawn()).await.map_err(silent)?.map_err(|error| in_words(&error))?;
-        let input = child.stdin().take().ok_or_else(|| "the command has no standard input".to_owned())?;
+        let input = child.stdin().take().ok_or_else(|| Reason::NoInput.to_string())?;
         Ok((child, input))
     }
 
@@ -163,7 +173,7 @@ impl HostCommand<'_> {
             let (stdout, stderr) = tokio::join!(read(&stream, stdout, &abandoned), read(&stream, stderr, &abandoned));
             let end = tokio::select! {
                 end = end_of(child) => end,
-                () = abandoned.cancelled() => End::Lost("it did not end".to_owned()),
+                () = abandoned.cancelled() => End::Lost(Reason::DidNotEnd.to_string()),
             };
             (end, stdout, stderr)
         };
@@ -200,7 +210,9 @@ impl HostCommand<'_> {
             End::Code(code) => wrapper::exit(code, stderr),
             End::Lost(how) => {
                 let how = link.master.why_lost().unwrap_or(how);
-                if sent {
+                if sent && self.command.command.parting == Parting::Leaves {
+                    Exit::Left
+                } else if sent {
                     Exit::Unknown { why: Reason::LostRunning { how: &how }.to_string() }
                 } else {
                     Exit::Unreachable { why: Reason::LostBefore { how: &how }.to_string() }
@@ -238,16 +250,17 @@ impl HostCommand<'_> {
                 End::Lost(how) => Err(how),
             }
         };
-        timeout(ASKING, asking).await.unwrap_or_else(|_| Err(format!("no answer for {} s", ASKING.as_secs())))
+        timeout(ASKING, asking)
+            .await
+            .unwrap_or_else(|_| Err(Reason::NoAnswer { seconds: ASKING.as_secs() }.to_string()))
     }
 }
 
 impl Asked for HostCommand<'_> {
     async fn status(&self) -> Result<Report, String> {
         let Answer { code, stdout, stderr } = self.ask(Verb::Status, None).await?;
-        let strange =
-            || format!("the node's answer is not understood (exit code {code}): {} {}", stdout.trim(), stderr.trim());
-        Report::parse(&stdout).ok_or_else(strange)
+        let said = || format!("{} {}", stdout.trim(), stderr.trim());
+        Report::parse(&stdout).ok_or_else(|| Reason::NotUnderstood { code, said: said().trim() }.to_string())
     }
 
     async fn kill(&self) -> Result<Killed, String> {
@@ -257,7 +270,7 @@ impl Asked for HostCommand<'_> {
 
 async fn end_of(child: Child<Arc<Session>>) -> End {
     match child.wait().await {
-        Ok(status) => status.code().map_or_else(|| End::Lost("it ended without a code".to_owned()), End::Code),
+        Ok(status) => status.code().map_or_else(|| End::Lost(Reason::NoCode.to_string()), End::Code),
         // The crate's way to say 127.
         Err(openssh::Error::Remote(_)) => End::Code(127),
         Err(error) => End::Lost(in_words(&error)),
@@ -288,8 +301,8 @@ fn not_started(exit: Exit, began: Instant) -> HostOutcome {
 /// An error of the connection, with its cause.
 fn in_words(error: &openssh::Error) -> String {
     match error {
-        openssh::Error::Disconnected => "the connection is gone".to_owned(),
-        openssh::Error::RemoteProcessTerminated => "the far side hung up".to_owned(),
+        openssh::Error::Disconnected => Reason::ConnectionGone.to_string(),
+        openssh::Error::RemoteProcessTerminated => Reason::HungUp.to_string(),
         other => {
             let cause = std::error::Error::source(other).map(|cause| format!(": {cause}"));
             format!("{other}{}", cause.unwrap_or_default())

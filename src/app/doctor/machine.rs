@@ -5,7 +5,7 @@ use crate::adapters::local::LocalRunner;
 use crate::adapters::store::{DiskStore, MemoryBlobs, newest_aside};
 use crate::app::{catalog, engine, now};
 use crate::config::Config;
-use crate::core::action::run::{Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
+use crate::core::action::run::{Captured, Exit, HostOutcome, Parting, Run, RunNews, ShellCommand, Work};
 use crate::core::content::diagnostic::Severity;
 use crate::core::id::ExecutionId;
 use crate::runtime::ports::{Recalled, Runner, Store, StoreError};
@@ -136,7 +136,10 @@ fn content(config: &Config, findings: &mut Findings) {
     let (catalog, problems) = catalog(config);
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     let (packs, actions, aliases) = (catalog.packs.len(), catalog.actions.len(), catalog.aliases.len());
-    let tried = format!("{packs} packs with {actions} actions and {aliases} aliases, {errors} mistakes in their files");
+    let tried = format!(
+        "{packs} packs with {actions} actions and {aliases} aliases, {errors} {} in their files",
+        if errors == 1 { "mistake" } else { "mistakes" }
+    );
     match (errors, aliases) {
         (_, 0) => {
             findings.fail("content", tried, "without an alias there is nothing to ask for in chat: see content.packs")
@@ -188,6 +191,7 @@ fn advice(run_as: Option<&str>) -> String {
 /// A command that changes nothing.
 pub(super) fn trial(script: &str, sudo: bool) -> ShellCommand {
     ShellCommand {
+        parting: Parting::default(),
         script: script.to_owned(),
         cwd: None,
         env: BTreeMap::new(),
@@ -233,6 +237,7 @@ pub(super) fn told(outcome: &HostOutcome) -> String {
     let exit = match &outcome.exit {
         Exit::Code { code } | Exit::Unheard { code } => format!("exit code {code}"),
         Exit::Answered { status, .. } => format!("status {status}"),
+        Exit::Rebooted | Exit::Left => "the connection was lost".to_owned(),
         Exit::Timeout => "it ran out of time".to_owned(),
         Exit::Canceled => "it was stopped".to_owned(),
         Exit::Unreachable { why } | Exit::Unknown { why } | Exit::NeverBegan { why } => why.clone(),

@@ -10,7 +10,7 @@
 //! **The end is the end**: nothing changes a final status, a person's judgement neither. **A pair of status and fact that is not drawn here is an [`IllegalFact`]**, so
 //! a log that lies is noticed and not acted upon. The full table stands in `tests/data/machines/execution.txt`.
 
-use crate::core::action::run::{Exit, HostOutcome};
+use crate::core::action::run::{Exit, HostOutcome, Parting};
 use crate::core::action::spec::{Notify, RunnerType};
 use crate::core::alias::spec::Saying;
 use crate::core::fact::Fact;
@@ -154,6 +154,9 @@ pub struct Reach {
     pub timeout: u64,
     /// Names of parameters that are needed on the way and were not kept.
     pub missing: Vec<String>,
+    /// What becomes of the connection.
+    #[serde(default, skip_serializing_if = "Parting::stays")]
+    pub parting: Parting,
 }
 
 /// Another try on a host, with what was known when it was decided on.
@@ -396,7 +399,7 @@ pub fn judge(outcomes: &BTreeMap<Host, HostOutcome>, hosts: &[Host]) -> Status {
         Exit::Unreachable { .. } | Exit::NeverBegan { .. } => true,
         Exit::Code { code } | Exit::Unheard { code } => *code != 0,
         Exit::Answered { .. } => !exit.succeeded(),
-        Exit::Timeout | Exit::Canceled | Exit::Unknown { .. } => false,
+        Exit::Rebooted | Exit::Left | Exit::Timeout | Exit::Canceled | Exit::Unknown { .. } => false,
     }) {
         Status::Failed
     } else if any(|exit| matches!(exit, Exit::Unknown { .. })) || hosts.iter().any(|host| !outcomes.contains_key(host))

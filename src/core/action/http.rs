@@ -3,6 +3,7 @@
 //! The method is `GET` where nobody says one and nothing is sent, else `POST`. A body whose `Content-Type` header is `application/json` is
 //! read, as JSON or as Python writes it, and sent as JSON; any other goes as it is.
 
+use crate::core::action::flaw::Flaw;
 use crate::core::action::plan::PlanProblem;
 use crate::core::action::run::{AllowedHosts, HttpBody, HttpRequest, Secret, Work};
 use crate::core::action::shell::{TIMEOUT, text, unusable};
@@ -18,7 +19,7 @@ const LONGEST: f64 = 24.0 * 3600.0;
 /// Makes the request.
 pub(super) fn request(action: &Action, values: &Map<String, Value>) -> Result<Work, PlanProblem> {
     let url = text(values, "url").filter(|url| !url.trim().is_empty());
-    let url = url.ok_or_else(|| unusable("url", "is empty: there is nothing to ask"))?;
+    let url = url.ok_or_else(|| unusable("url", Flaw::NoAddress))?;
     let mut headers = headers(action, values)?;
     let body = body(values, &headers)?;
     if let Some(cookies) = cookies(values)? {
@@ -27,7 +28,7 @@ pub(super) fn request(action: &Action, values: &Map<String, Value>) -> Result<Wo
     let chosen = text(values, "method").filter(|method| !method.is_empty());
     let method = chosen.unwrap_or_else(|| if matches!(body, HttpBody::Empty) { "GET" } else { "POST" }.to_owned());
     if !method.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Err(unusable("method", "may hold letters only"));
+        return Err(unusable("method", Flaw::NotLetters));
     }
     let password = text(values, "password").unwrap_or_default();
     let login = match text(values, "username") {
@@ -60,9 +61,7 @@ fn headers(action: &Action, values: &Map<String, Value>) -> Result<Vec<(String, 
     }
     // StackStorm's action takes a header so: `x-auth-token=XYZ`.
     if let Some(auth) = text(values, "auth").filter(|auth| !auth.is_empty()) {
-        let (name, value) = auth
-            .split_once('=')
-            .ok_or_else(|| unusable("auth", "is to be a header and its value: `x-auth-token=XYZ`"))?;
+        let (name, value) = auth.split_once('=').ok_or_else(|| unusable("auth", Flaw::NotAHeader))?;
         headers.push((name.trim().to_owned(), line("auth", value.to_owned())?));
     }
     headers.push(("X-Stanley-Action".to_owned(), Secret::new(action.reference.name())));
@@ -72,7 +71,7 @@ fn headers(action: &Action, values: &Map<String, Value>) -> Result<Vec<(String, 
 /// A value that goes into one line of the request.
 fn line(parameter: &str, value: String) -> Result<Secret, PlanProblem> {
     if value.contains(['\r', '\n', '\0']) {
-        return Err(unusable(parameter, "may not hold line breaks"));
+        return Err(unusable(parameter, Flaw::LineBreak));
     }
     Ok(Secret::new(value))
 }
@@ -84,7 +83,7 @@ fn cookies(values: &Map<String, Value>) -> Result<Option<String>, PlanProblem> {
     let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={}", written(value))).collect();
     let text = pairs.join("; ");
     if text.chars().any(char::is_control) {
-        return Err(unusable("cookies", "may not hold control characters"));
+        return Err(unusable("cookies", Flaw::ControlCharacter));
     }
     Ok(Some(text))
 }
@@ -96,12 +95,12 @@ fn body(values: &Map<String, Value>, headers: &[(String, Secret)]) -> Result<Htt
         && !name.is_empty()
     {
         if body.is_some() {
-            return Err(unusable("body", "cannot go along with a file"));
+            return Err(unusable("body", Flaw::BesideFile));
         }
         return Ok(HttpBody::File { name, content: Secret::new(content), kind: text(values, "file_content_type") });
     }
     if text(values, "file_path").is_some_and(|path| !path.is_empty()) {
-        return Err(unusable("file_path", "is not read by the bot; give `file_name` and `file_content`"));
+        return Err(unusable("file_path", Flaw::FilePath));
     }
     let Some(body) = body else { return Ok(HttpBody::Empty) };
     let json = headers.iter().any(|(name, value)| {
@@ -110,7 +109,7 @@ fn body(values: &Map<String, Value>, headers: &[(String, Secret)]) -> Result<Htt
     let text = match body {
         Value::String(text) if json => {
             let read = serde_json::from_str::<Value>(text).ok().or_else(|| literal::read(text));
-            read.ok_or_else(|| unusable("body", "is not JSON, and its content type says so"))?.to_string()
+            read.ok_or_else(|| unusable("body", Flaw::NotJson))?.to_string()
         }
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -140,7 +139,7 @@ fn query(values: &Map<String, Value>) -> Result<Vec<(String, Secret)>, PlanProbl
                 query.push((name.to_owned(), Secret::new(value)));
             }
         }
-        Some(_) => return Err(unusable("params", "must be names with values")),
+        Some(_) => return Err(unusable("params", Flaw::NotNamed)),
     }
     Ok(query)
 }
@@ -152,7 +151,7 @@ fn timeout(values: &Map<String, Value>) -> Result<Duration, PlanProblem> {
             .as_f64()
             .filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST)
             .map(Duration::from_secs_f64)
-            .ok_or_else(|| unusable("timeout", "must be a number of seconds above 0, at most a day")),
+            .ok_or_else(|| unusable("timeout", Flaw::NotATimeoutOfADay)),
     }
 }
 
@@ -166,6 +165,6 @@ fn allowed(values: &Map<String, Value>) -> Result<AllowedHosts, PlanProblem> {
         (true, true) => Ok(AllowedHosts::All),
         (true, false) => Ok(AllowedHosts::Only(only)),
         (false, true) => Ok(AllowedHosts::AllBut(not)),
-        (false, false) => Err(unusable("url_hosts_whitelist", "cannot go along with `url_hosts_blacklist`")),
+        (false, false) => Err(unusable("url_hosts_whitelist", Flaw::BesideBlacklist)),
     }
 }

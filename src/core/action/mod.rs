@@ -9,6 +9,7 @@
 
 pub mod capture;
 pub mod execution;
+pub mod flaw;
 mod http;
 pub mod launcher;
 mod mail;

@@ -5,6 +5,7 @@
 //! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), and with it
 //! its environment; values that the pack puts into the environment are data, and host names have been checked one by one.
 
+use crate::core::action::flaw::Flaw;
 use crate::core::action::launcher::Place;
 use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
@@ -71,7 +72,7 @@ pub enum PlanProblem {
     #[error("{0}")]
     Hosts(#[from] HostError),
     /// A login that needs somebody to type.
-    #[error("logging in with `{parameter}` is not offered; use a key that the bot can read")]
+    #[error("logging in with `{parameter}` is not offered; use a key that I can read")]
     Password {
         /// `password` or `passphrase`.
         parameter: String,
@@ -81,8 +82,8 @@ pub enum PlanProblem {
     Unusable {
         /// Which.
         parameter: String,
-        /// What is wrong with it, as the rest of a sentence.
-        why: String,
+        /// What is wrong with it.
+        why: Flaw,
     },
     /// A default did not bear the names of the machines.
     #[error("{0}")]
@@ -143,7 +144,7 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
     match planned {
         Plan::Run(work) => Ok(work),
         Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Uuid { .. } => {
-            Err(unusable("cmd", "is not there: nothing runs"))
+            Err(unusable("cmd", Flaw::NothingRuns))
         }
     }
 }
@@ -159,7 +160,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn pause(&self) -> Result<Plan, PlanProblem> {
         let seconds = self.resolved.values.get("max_pause").and_then(Value::as_u64);
-        let seconds = seconds.ok_or_else(|| unusable("max_pause", "must be a number of seconds"))?;
+        let seconds = seconds.ok_or_else(|| unusable("max_pause", Flaw::NotSeconds))?;
         let random = self.resolved.values.get("random").and_then(Value::as_bool).unwrap_or(false);
         Ok(Plan::Pause { longest: Duration::from_secs(seconds), random })
     }
@@ -177,7 +178,7 @@ impl Planner<'_> {
         }
         let expression = text(&self.resolved.values, "hosts").unwrap_or_default();
         if expression.trim().is_empty() {
-            return Err(unusable("hosts", "names no machine"));
+            return Err(unusable("hosts", Flaw::NoMachine));
         }
         self.remote_on(expand(&expression, inventory)?)
     }
@@ -199,23 +200,20 @@ impl Planner<'_> {
     /// What the shell gets: the command, or the script of the action in a text that runs it.
     fn command(&self, values: &Map<String, Value>, place: Place<'_>) -> Result<ShellCommand, PlanProblem> {
         if !self.action.runner.runs_script() {
-            return shell::command(values);
+            return Ok(ShellCommand { parting: self.action.parting, ..shell::command(values)? });
         }
         let script: Option<&Script> = self.action.script.as_deref();
-        let script = script.ok_or_else(|| unusable("entry_point", "names no script"))?;
-        shell::script(self.action, script, place, values)
+        let script = script.ok_or_else(|| unusable("entry_point", Flaw::NoScript))?;
+        Ok(ShellCommand { parting: self.action.parting, ..shell::script(self.action, script, place, values)? })
     }
 
     fn announce(&self) -> Result<Plan, PlanProblem> {
         let values = &self.resolved.values;
         if values.get("experimental") != Some(&Value::Bool(true)) {
-            return Err(unusable("experimental", "has to be true: StackStorm wants it so of announcements"));
+            return Err(unusable("experimental", Flaw::NotExperimental));
         }
         if values.get("whisper") == Some(&Value::Bool(true)) {
-            return Err(unusable(
-                "whisper",
-                "is not offered: name the user, and the message calls them in the channel",
-            ));
+            return Err(unusable("whisper", Flaw::Whisper));
         }
         let own = values.iter().filter(|(name, _)| !self.action.runner_parameters.contains(name));
         let said: Map<String, Value> = own.map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -245,7 +243,7 @@ impl Planner<'_> {
         let evaluated = params::evaluate(self.action, &given, &BTreeSet::new(), &self.resolved.surroundings);
         evaluated.map(|evaluated| evaluated.values).map_err(|mut problems| match problems.pop() {
             Some(problem) => problem.into(),
-            None => unusable("hosts", "cannot be put into the command"),
+            None => unusable("hosts", Flaw::NotInCommand),
         })
     }
 
@@ -259,13 +257,10 @@ impl Planner<'_> {
         // Whoever may give the command may give these with it.
         if !self.resolved.given.contains("cmd") {
             if from_a_person("env") {
-                return Err(unusable("env", "cannot be given: it could change what the action's own command does"));
+                return Err(unusable("env", Flaw::PacksEnvironment));
             }
             if let Some(name) = WHO_RUNS.iter().find(|name| from_a_person(name)) {
-                return Err(unusable(
-                    name,
-                    "cannot be given: as whom the action's own command runs is not the asker's to say",
-                ));
+                return Err(unusable(name, Flaw::PacksAccount));
             }
         }
         // What a checked value was made of does not reach the command by way of it.

@@ -154,6 +154,7 @@ fn plain(execution: &Execution) -> Value {
 fn host_result(outcome: &HostOutcome, text: &dyn Fn(&Captured) -> String, decode: bool) -> Map<String, Value> {
     let (code, error) = match &outcome.exit {
         Exit::Code { code } => (*code, None),
+        Exit::Rebooted | Exit::Left => (0, None),
         Exit::Timeout => {
             (TIMEOUT_CODE, Some(format!("Action failed to complete in {} seconds", outcome.seconds.round())))
         }

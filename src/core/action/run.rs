@@ -162,6 +162,26 @@ pub struct Letter {
     pub timeout: Duration,
 }
 
+/// What becomes of the connection to a machine when the command there does what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parting {
+    /// It stays until the command has ended.
+    #[default]
+    Stays,
+    /// The machine is started anew: that is the end, and it is waited for.
+    Reboots,
+    /// The machine goes away: that the connection is lost is the end.
+    Leaves,
+}
+
+impl Parting {
+    /// Whether it is the usual.
+    pub fn stays(&self) -> bool {
+        *self == Parting::Stays
+    }
+}
+
 /// A shell command with its surroundings. `script` is handed to a shell over standard input and never stands in a process list.
 #[derive(Clone)]
 pub struct ShellCommand {
@@ -177,12 +197,14 @@ pub struct ShellCommand {
     pub sudo_password: Option<Secret>,
     /// How long the command may take on one host before its process group is killed.
     pub timeout: Duration,
+    /// What becomes of the connection.
+    pub parting: Parting,
 }
 
 /// Without the script: a template may have put a secret into it.
 impl fmt::Debug for ShellCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { script, cwd, env, sudo, sudo_password, timeout } = self;
+        let Self { script, cwd, env, sudo, sudo_password, timeout, parting } = self;
         f.debug_struct("ShellCommand")
             .field("script", &format_args!("{} bytes", script.len()))
             .field("cwd", cwd)
@@ -190,6 +212,7 @@ impl fmt::Debug for ShellCommand {
             .field("sudo", sudo)
             .field("sudo_password", sudo_password)
             .field("timeout", timeout)
+            .field("parting", parting)
             .finish()
     }
 }
@@ -321,6 +344,10 @@ pub enum Exit {
         /// Its headers, as the server wrote their names; of two with one name both, with a comma between.
         headers: BTreeMap<String, String>,
     },
+    /// The machine was started anew after the command was asked for, which is what this was to do ([`Parting::Reboots`]).
+    Rebooted,
+    /// The connection was lost after the command had got its script, which is what this was to do ([`Parting::Leaves`]).
+    Left,
     /// It was certainly never begun there, and will not be: the connection or the bot itself was lost before.
     NeverBegan {
         /// How that is known.
@@ -331,7 +358,11 @@ pub enum Exit {
 impl Exit {
     /// Whether the command did what was asked.
     pub fn succeeded(&self) -> bool {
-        matches!(self, Exit::Code { code: 0 } | Exit::Unheard { code: 0 } | Exit::Answered { status: 200..=206, .. })
+        match self {
+            Exit::Code { code: 0 } | Exit::Unheard { code: 0 } | Exit::Rebooted | Exit::Left => true,
+            Exit::Answered { status, .. } => (200..=206).contains(status),
+            _ => false,
+        }
     }
 }
 

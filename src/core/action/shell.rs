@@ -1,8 +1,9 @@
 //! What a runner's parameters say of a shell command: the words between the values and a [`ShellCommand`].
 
+use crate::core::action::flaw::Flaw;
 use crate::core::action::launcher::{Place, arguments, launcher};
 use crate::core::action::plan::PlanProblem;
-use crate::core::action::run::{Secret, ShellCommand, Work};
+use crate::core::action::run::{Parting, Secret, ShellCommand, Work};
 use crate::core::action::spec::{Action, Script};
 use crate::core::id::{ActionRef, ExecutionId};
 use crate::core::template::value::written;
@@ -13,8 +14,8 @@ use std::time::Duration;
 /// The time that a command has when the action says nothing; StackStorm's.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) fn unusable(parameter: &str, why: &str) -> PlanProblem {
-    PlanProblem::Unusable { parameter: parameter.to_owned(), why: why.to_owned() }
+pub(crate) fn unusable(parameter: &str, why: Flaw) -> PlanProblem {
+    PlanProblem::Unusable { parameter: parameter.to_owned(), why }
 }
 
 pub(super) fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
@@ -24,9 +25,9 @@ pub(super) fn text(values: &Map<String, Value>, name: &str) -> Option<String> {
 /// The command of a runner for commands.
 pub(super) fn command(values: &Map<String, Value>) -> Result<ShellCommand, PlanProblem> {
     let script = text(values, "cmd").filter(|script| !script.trim().is_empty());
-    let script = script.ok_or_else(|| unusable("cmd", "is empty: there is no command to run"))?;
+    let script = script.ok_or_else(|| unusable("cmd", Flaw::NoCommand))?;
     if script.contains('\0') {
-        return Err(unusable("cmd", "may not contain a zero byte"));
+        return Err(unusable("cmd", Flaw::ZeroByte));
     }
     around(script, values)
 }
@@ -39,12 +40,12 @@ pub(super) fn script(
     values: &Map<String, Value>,
 ) -> Result<ShellCommand, PlanProblem> {
     if text(values, "content_version").is_some_and(|version| !version.is_empty()) {
-        return Err(unusable("content_version", "cannot be chosen: what was loaded is what runs"));
+        return Err(unusable("content_version", Flaw::ContentVersion));
     }
     let kwarg_op = text(values, "kwarg_op").unwrap_or_else(|| "--".to_owned());
     let arguments = arguments(action, values, &kwarg_op);
     if let Some(place) = arguments.iter().position(|argument| argument.contains('\0')) {
-        return Err(unusable("the arguments", &format!("may not contain a zero byte, and number {} does", place + 1)));
+        return Err(unusable("the arguments", Flaw::ZeroByteAt { number: place + 1 }));
     }
     around(launcher(script, place, action.reference.pack(), &arguments), values)
 }
@@ -68,7 +69,7 @@ pub(crate) fn identify(work: &mut Work, action: &ActionRef, debug: bool, executi
 fn around(script: String, values: &Map<String, Value>) -> Result<ShellCommand, PlanProblem> {
     let cwd = text(values, "cwd").filter(|cwd| !cwd.is_empty());
     if cwd.as_ref().is_some_and(|text| text.contains('\0')) {
-        return Err(unusable("cwd", "may not contain a zero byte"));
+        return Err(unusable("cwd", Flaw::ZeroByte));
     }
     Ok(ShellCommand {
         script,
@@ -77,6 +78,7 @@ fn around(script: String, values: &Map<String, Value>) -> Result<ShellCommand, P
         sudo: values.get("sudo") == Some(&Value::Bool(true)),
         sudo_password: text(values, "sudo_password").map(Secret::new),
         timeout: timeout(values)?,
+        parting: Parting::default(),
     })
 }
 
@@ -87,7 +89,7 @@ pub(super) fn timeout(values: &Map<String, Value>) -> Result<Duration, PlanProbl
             .as_u64()
             .filter(|seconds| *seconds > 0)
             .map(Duration::from_secs)
-            .ok_or_else(|| unusable("timeout", "must be a number of seconds above 0")),
+            .ok_or_else(|| unusable("timeout", Flaw::NotATimeout)),
     }
 }
 
@@ -97,11 +99,11 @@ fn environment(values: &Map<String, Value>) -> Result<BTreeMap<String, Secret>, 
     for (name, value) in map.iter().filter(|(_, value)| !value.is_null()) {
         let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
         if !starts || !name.chars().all(|character| character.is_ascii_alphanumeric() || character == '_') {
-            return Err(unusable("env", "may only name variables of letters, digits and `_`"));
+            return Err(unusable("env", Flaw::NotVariables));
         }
         let value = written(value);
         if value.contains('\0') {
-            return Err(unusable("env", "may not contain a zero byte"));
+            return Err(unusable("env", Flaw::ZeroByte));
         }
         environment.insert(name.clone(), Secret::new(value));
     }
@@ -113,7 +115,7 @@ pub(super) fn login(values: &Map<String, Value>, name: &str) -> Result<Option<St
     let Some(value) = text(values, name).filter(|value| !value.is_empty()) else { return Ok(None) };
     let harmless = |character: char| character.is_ascii_alphanumeric() || "._-@:\\".contains(character);
     if value.starts_with('-') || !value.chars().all(harmless) {
-        return Err(unusable(name, "may hold letters, digits and `._-@:` only"));
+        return Err(unusable(name, Flaw::NotAName));
     }
     Ok(Some(value))
 }
@@ -123,7 +125,7 @@ pub(super) fn port(values: &Map<String, Value>) -> Result<Option<u16>, PlanProbl
         None | Some(Value::Null) => Ok(None),
         Some(value) => {
             let port = value.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-            port.map(Some).ok_or_else(|| unusable("port", "must be between 1 and 65535"))
+            port.map(Some).ok_or_else(|| unusable("port", Flaw::NotAPort))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! An action as its file says it, runner parameters merged in.
 
 use crate::core::action::execution::EffectClass;
+use crate::core::action::run::Parting;
 use crate::core::id::ActionRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +27,8 @@ pub struct Action {
     pub effect: EffectClass,
     /// A policy (`action.effect` with `raw: true`) lets values with shell characters into its templates.
     pub raw: bool,
+    /// What becomes of the connection to a machine when it does what it should: its `connection` tag, or a policy.
+    pub parting: Parting,
     /// The file that it came from, as shown in messages; `built in` for the core pack.
     pub file: String,
     /// SHA-256 of the file's text, and of the texts of its script.

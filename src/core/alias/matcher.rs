@@ -290,6 +290,11 @@ impl Matcher {
         (hits, undecided)
     }
 
+    /// The places of the formats that could match a line.
+    pub(crate) fn worth_trying(&self, line: &str) -> BTreeSet<usize> {
+        self.index.candidates(line).into_iter().chain(self.multiple.candidates(line)).collect()
+    }
+
     fn entries_at<'m>(&'m self, places: &[usize], may: &dyn Fn(&Alias) -> bool) -> Vec<&'m Entry> {
         places.iter().filter_map(|at| self.entries.get(*at)).filter(|entry| may(&entry.alias)).collect()
     }

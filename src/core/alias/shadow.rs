@@ -32,10 +32,13 @@ impl Matcher {
     /// Every format that an own command shadows, wholly or in part, as a warning with a line for example.
     pub fn shadowed(&self) -> Vec<Diagnostic> {
         let mut warnings = Vec::new();
-        for entry in &self.entries {
+        // A format that is read is compiled, so that only those are which could match.
+        let likely = LINES.map(|line| (line, self.worth_trying(line)));
+        for (at, entry) in self.entries.iter().enumerate() {
             let rows = entry.format.outlines().iter();
             let mut samples: Vec<String> = rows.flat_map(samples).collect();
-            samples.extend(LINES.map(str::to_owned));
+            samples
+                .extend(likely.iter().filter(|(_, places)| places.contains(&at)).map(|(line, _)| (*line).to_owned()));
             let known = entry.known.as_deref();
             let hidden = samples
                 .into_iter()

@@ -5,6 +5,7 @@
 
 use super::Bot;
 use crate::core::action::execution::{Execution, Status};
+use crate::core::action::flaw::Flaw;
 use crate::core::action::plan::{Announcement, PlanProblem};
 use crate::core::action::result;
 use crate::core::action::run::Captured;
@@ -38,10 +39,10 @@ impl Bot {
             Some(name) => ("channel", self.channel_called(name)),
             None => ("route", self.channel_of_route(route, back)),
         };
-        let known: Vec<&str> = self.directory.channels.keys().map(String::as_str).collect();
+        let known: Vec<String> = self.directory.channels.keys().cloned().collect();
         let channel = found.ok_or_else(|| match known.is_empty() {
-            true => unusable(parameter, "cannot be reached: there is no chat"),
-            false => unusable(parameter, &format!("names none of the channels that I know: {}", known.join(", "))),
+            true => unusable(parameter, Flaw::NoChat),
+            false => unusable(parameter, Flaw::NoChannel { known }),
         })?;
         let (lines, values) = said(message);
         let who = user.as_deref().map(|user| markdown::mention(user.trim_start_matches('@'))).unwrap_or_default();

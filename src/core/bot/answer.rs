@@ -33,6 +33,17 @@ const LONG_AGO: SignedDuration = SignedDuration::from_hours(1);
 const MOST_TAILS: usize = 8;
 /// What `show ID` is told to show only what failed.
 const FAILED: &str = "failed";
+/// What `show ID` is told to attach all that was written, however short.
+const OUTPUT: &str = "output";
+
+/// What of an execution is shown.
+#[derive(Debug, Default)]
+struct Part {
+    /// Only these of its hosts.
+    hosts: Option<Vec<Host>>,
+    /// All that was written goes with it as a file, also where it could stand in the post.
+    attached: bool,
+}
 
 /// What a caller of the control socket wants to have run.
 struct AskedToRun {
@@ -195,7 +206,7 @@ impl Bot {
             return self.say(step, moment, &ticket.back, &Card::NoExecution { id: ticket.asked });
         };
         match ticket.purpose {
-            Purpose::Show | Purpose::List => self.show(step, moment, &ticket, execution, None),
+            Purpose::Show | Purpose::List => self.show(step, moment, &ticket, execution, Part::default()),
             Purpose::ShowPart(ref part) => self.show_part(step, moment, &ticket, execution, part),
             Purpose::Tail => self.tail(step, moment, &ticket.back, &execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
@@ -240,7 +251,7 @@ impl Bot {
         moment: &Moment,
         ticket: &Ticket,
         execution: Execution,
-        part: Option<Vec<Host>>,
+        Part { hosts: part, attached }: Part,
     ) -> Result<(), Contradiction> {
         let id = execution.request.id.clone();
         let (channel, root, post) = match &ticket.back {
@@ -252,21 +263,26 @@ impl Bot {
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
         };
-        let (text, files) = if execution.status.is_final() || part.is_some() {
+        let (text, files) = if execution.status.is_final() || part.is_some() || attached {
             let (places, detail) = match &part {
                 Some(part) => (part.clone(), if part.len() == 1 { Detail::Closer } else { Detail::Post }),
                 None => (execution.places(), Detail::Post),
             };
             let outputs = output::outputs(&places, &execution.outcomes, detail, &self.sentences);
             let name = format!("{}-{}.txt", execution.request.action.name(), id.short());
-            let files = if outputs.attach {
+            let wrote = |host: &Host| {
+                let outcome = execution.outcomes.get(host);
+                outcome.is_some_and(|outcome| !outcome.stdout.is_empty() || !outcome.stderr.is_empty())
+            };
+            let attach = outputs.attach || (attached && places.iter().any(wrote));
+            let files = if attach {
                 vec![output::attachment(&name, &places, &execution.outcomes, &self.sentences)]
             } else {
                 Vec::new()
             };
             let card = Card::Ended(Ended {
                 attached: false,
-                attached_here: outputs.attach,
+                attached_here: attach,
                 outputs,
                 by: name_of(&execution.request.by).to_owned(),
                 began: zone::moment(execution.started, moment.at, &zone(&ticket.zone)),
@@ -281,7 +297,7 @@ impl Bot {
         self.deliver(step, moment, Delivery { id: answer_to(post, "show"), channel, body })
     }
 
-    /// `show ID failed`, `show ID wn[003-005]`.
+    /// `show ID failed`, `show ID wn[003-005]`, `show ID output`, `show ID wn003 output`.
     fn show_part(
         &mut self,
         step: &mut Step,
@@ -290,6 +306,14 @@ impl Bot {
         execution: Execution,
         wanted: &str,
     ) -> Result<(), Contradiction> {
+        let words: Vec<&str> = wanted.split_whitespace().collect();
+        let (wanted, attached) = match words.as_slice() {
+            [part @ .., last] if last.eq_ignore_ascii_case(OUTPUT) => (part.join(" "), true),
+            _ => (words.join(" "), false),
+        };
+        if wanted.is_empty() {
+            return self.show(step, moment, ticket, execution, Part { hosts: None, attached });
+        }
         let id = execution.request.id.short().to_owned();
         let places = execution.places();
         let part: Vec<Host> = if wanted.eq_ignore_ascii_case(FAILED) {
@@ -298,7 +322,7 @@ impl Bot {
         } else {
             // Its own hosts count, whatever the inventory says today.
             let own = Inventory { hosts: places.iter().cloned().collect(), ..(*self.inventory).clone() };
-            match expand(wanted, &own) {
+            match expand(&wanted, &own) {
                 Ok(named) => {
                     let named: BTreeSet<Host> = named.into_iter().map(|machine| machine.host).collect();
                     places.iter().filter(|host| named.contains(*host)).cloned().collect()
@@ -307,14 +331,14 @@ impl Bot {
             }
         };
         if !part.is_empty() {
-            return self.show(step, moment, ticket, execution, Some(part));
+            return self.show(step, moment, ticket, execution, Part { hosts: Some(part), attached });
         }
         let card = if wanted.eq_ignore_ascii_case(FAILED) {
             let (line, verdict) = (shown_line(&execution), verdict(&execution, &self.sentences));
             Card::NoneFailed { id, line, verdict }
         } else {
             let hosts = markdown::shorten(&fold(&execution.request.hosts), SHOWN_LINE);
-            Card::NotItsHosts { id, asked: wanted.to_owned(), hosts }
+            Card::NotItsHosts { id, asked: wanted, hosts }
         };
         self.say(step, moment, &ticket.back, &card)
     }

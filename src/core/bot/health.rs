@@ -9,6 +9,7 @@ use crate::core::effect::HealthPart;
 use crate::core::id::Host;
 use crate::core::input::Connection;
 use crate::core::message::card::{Card, StatusPart};
+use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::{size, span};
 use jiff::{SignedDuration, Timestamp};
@@ -46,8 +47,13 @@ impl Standing {
                 }
             }
             // The way there was lost, or was not found again; that says nothing of now.
-            Exit::Unknown { .. } | Exit::Answered { .. } => {}
-            Exit::Code { .. } | Exit::Timeout | Exit::Canceled | Exit::Unheard { .. } | Exit::NeverBegan { .. } => {
+            Exit::Unknown { .. } | Exit::Answered { .. } | Exit::Left => {}
+            Exit::Code { .. }
+            | Exit::Timeout
+            | Exit::Canceled
+            | Exit::Unheard { .. }
+            | Exit::Rebooted
+            | Exit::NeverBegan { .. } => {
                 self.reached = Some(at);
                 self.unreachable.remove(host);
             }
@@ -83,7 +89,7 @@ impl Bot {
                     works: part.works,
                     says: part.says,
                     since: part.since.map(|since| ago(since, now)).unwrap_or_default(),
-                    advice: part.advice,
+                    advice: markdown::prose(&part.advice),
                 })
                 .collect(),
         }
@@ -105,9 +111,22 @@ impl Bot {
             works,
             says,
             since: (!works).then(|| self.broken_since(name).unwrap_or(now)),
-            advice: if works { String::new() } else { self.sentences.phrase(&Phrase::HealthAdvice { part: name }) },
+            advice: if works && !self.needs_a_look(name, now) {
+                String::new()
+            } else {
+                self.sentences.phrase(&Phrase::HealthAdvice { part: name })
+            },
         };
         parts.into_iter().map(told).collect()
+    }
+
+    /// Whether somebody should look after a part although it works.
+    fn needs_a_look(&self, part: &str, now: Timestamp) -> bool {
+        match part {
+            "content" => self.errors().next().is_some(),
+            "ssh" => !self.lost_lately(now).is_empty(),
+            _ => false,
+        }
     }
 
     fn chat_health(&self, now: Timestamp) -> (&'static str, bool, String) {
@@ -117,6 +136,9 @@ impl Bot {
             }
             (Connection::Up { username, .. }, None) => {
                 ("chat", true, self.sentences.phrase(&Phrase::HealthChat { username }))
+            }
+            (Connection::Down { why }, _) if why.is_empty() => {
+                ("chat", false, self.sentences.phrase(&Phrase::HealthChat { username: "" }))
             }
             (Connection::Down { why }, _) => ("chat", false, why.clone()),
         }
@@ -178,22 +200,21 @@ impl Bot {
 
     /// Some nodes are always down; that is told and is no fault of the path. When none of many answers, it is.
     fn ssh_health(&self, now: Timestamp) -> (&'static str, bool, String) {
-        let standing = &self.standing;
-        let lately = |at: Timestamp| now.duration_since(at) < LATELY;
-        let lost: Vec<(&Host, &String)> = standing
-            .unreachable
-            .iter()
-            .filter(|(_, (at, _))| lately(*at))
-            .map(|(host, (_, why))| (host, why))
-            .collect();
+        let lost = self.lost_lately(now);
         let first = lost.first();
         let phrase = Phrase::HealthSsh {
             lost: lost.len(),
             host: first.map_or("", |(host, _)| host.as_str()),
             why: first.map_or("", |(_, why)| why.as_str()),
         };
-        let works = lost.len() < MANY_UNREACHABLE || standing.reached.is_some_and(lately);
-        ("ssh", works, self.sentences.phrase(&phrase))
+        let reached = self.standing.reached.is_some_and(|at| now.duration_since(at) < LATELY);
+        ("ssh", lost.len() < MANY_UNREACHABLE || reached, self.sentences.phrase(&phrase))
+    }
+
+    /// The nodes that could not be reached lately, and why.
+    fn lost_lately(&self, now: Timestamp) -> Vec<(&Host, &String)> {
+        let lately = |(_, (at, _)): &(&Host, &(Timestamp, String))| now.duration_since(*at) < LATELY;
+        self.standing.unreachable.iter().filter(lately).map(|(host, (_, why))| (host, why)).collect()
     }
 }
 

@@ -33,6 +33,8 @@ use std::time::Duration;
 
 /// How many commands that begin alike are shown to somebody who left something out.
 const MOST_ALIKE: usize = 5;
+/// With so many deliveries waiting, the marks on lines that are not taken are promised no more.
+const MOST_PROMISED: usize = 200;
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
 /// The highest number that can be chosen.
@@ -115,7 +117,11 @@ impl Bot {
             passage => {
                 unreact(step, &post.channel, &post.id, "eyes");
                 let Passage::Closing(bound) = passage else {
-                    // It is all the answer that this line gets, so it is promised like one.
+                    // It is all the answer that this line gets, so it is promised like one; in a flood of them it is only tried.
+                    if self.memory.unsent.len() >= MOST_PROMISED {
+                        react(step, &post.channel, &post.id, "no_entry_sign");
+                        return Ok(());
+                    }
                     let body = Body::Mark { post: post.id.clone(), emoji: "no_entry_sign".to_owned() };
                     let id = answer_to(&post.id, "closed");
                     return self.deliver(step, moment, Delivery { id, channel: post.channel.clone(), body });
@@ -197,7 +203,7 @@ impl Bot {
         let rights = self.rights(Asker::Chat(identity));
         let here = self.names_of(post);
         let may = |alias: &Alias| rights.may(Verb::Run, &alias.action) && is_there(alias, &here);
-        !matches!(self.catalog.matcher.select_among(line, &may), Selection::None)
+        !matches!(self.catalog.select_among(line, &may), Selection::None)
     }
 
     /// An offer is good for one choice; lines that were missed keep their numbers until each is chosen.
@@ -381,7 +387,7 @@ impl Bot {
         let allowed = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
         let may = |alias: &Alias| allowed(alias) && is_there(alias, &speaker.here);
         let wanted = |alias: &Alias| may(alias) && meant.is_none_or(|meant| alias.reference == *meant);
-        match catalog.matcher.select_among(line, &wanted) {
+        match catalog.select_among(line, &wanted) {
             Selection::One(found) => self.run_alias(step, moment, speaker, (line, true), &found),
             Selection::Undecided(formats) => {
                 let names =
@@ -445,7 +451,7 @@ impl Bot {
         let alias = &found.alias;
         let hidden = hide(line, self.secrets_in(found));
         let repeatable = repeatable && hidden == line;
-        let wishes = match self.wishes(speaker, (line, repeatable), found) {
+        let wishes = match self.wishes(moment.at, speaker, (line, repeatable), found) {
             Ok(wishes) => wishes,
             Err(card) => {
                 if matches!(*card, Card::TooManyMatches { .. }) {
@@ -509,6 +515,7 @@ impl Bot {
     /// What a line asks for that was read so; or why that cannot be asked for. The line comes with whether it may be said again.
     pub(super) fn wishes(
         &self,
+        at: Timestamp,
         speaker: &Speaker<'_>,
         (line, repeatable): (&str, bool),
         found: &Match,
@@ -526,10 +533,12 @@ impl Bot {
             Box::new(Card::BadParameters { line: hidden.clone(), problems })
         };
         let fixed =
-            self.fixed(alias, &speaker.principal(), &speaker.channel).map_err(|problem| refused(vec![problem]))?;
+            self.fixed(at, alias, &speaker.principal(), &speaker.channel).map_err(|problem| refused(vec![problem]))?;
+        let own = fixed.values.keys().filter(|name| !fixed.doubtful.contains(*name));
         let mut wishes = Vec::new();
         for each in found.all() {
             let overridden: Vec<String> = fixed
+                .values
                 .keys()
                 .filter(|name| each.parameters.contains_key(*name))
                 .map(|name| self.sentences.phrase(&Phrase::FixedParameter { name }))
@@ -541,13 +550,13 @@ impl Bot {
             let piece = each.piece.as_ref().map(|piece| hide(piece, self.secrets_in(found)));
             wishes.push(Wish {
                 action: action.clone(),
-                given: given.chain(fixed.iter().map(|(name, value)| (name.clone(), value.clone()))).collect(),
+                given: given.chain(fixed.values.iter().map(|(name, value)| (name.clone(), value.clone()))).collect(),
                 by: speaker.principal(),
                 back: speaker.back.clone(),
                 correctable: repeatable && found.further.is_empty(),
                 line: piece.unwrap_or_else(|| hidden.clone()),
                 alias: Some(alias.clone()),
-                trusted: each.defaulted.iter().chain(fixed.keys()).cloned().collect(),
+                trusted: each.defaulted.iter().chain(own.clone()).cloned().collect(),
                 rerun_of: None,
                 trace_tag: None,
             });
@@ -569,7 +578,7 @@ impl Bot {
 
     /// Where a line would mean something that its author may ask for.
     fn elsewhere(&self, line: &str, allowed: &dyn Fn(&Alias) -> bool) -> Option<Card> {
-        let found = match self.catalog.matcher.select_among(line, allowed) {
+        let found = match self.catalog.select_among(line, allowed) {
             Selection::One(found) => vec![*found],
             Selection::Ambiguous(found) => found,
             Selection::None | Selection::Undecided(_) => return None,
@@ -585,7 +594,7 @@ impl Bot {
     fn suggest(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<String> {
         let mut lines = suggest::suggest(line, &self.catalog.matcher, may, &self.inventory.hosts);
         // A line that would only be refused for its hosts is no help.
-        lines.retain(|line| match self.catalog.matcher.select_among(line, may) {
+        lines.retain(|line| match self.catalog.select_among(line, may) {
             Selection::One(found) => {
                 let hosts = found.parameters.get("hosts");
                 hosts.is_none_or(|hosts| expand(hosts, &self.inventory).is_ok())

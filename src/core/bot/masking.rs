@@ -46,7 +46,7 @@ impl Bot {
             return (hidden, Vec::new());
         }
         let mut found = Vec::new();
-        corrected.retain(|corrected| match self.catalog.matcher.select_among(corrected, may) {
+        corrected.retain(|corrected| match self.catalog.select_among(corrected, may) {
             Selection::One(read) => {
                 let secrets = self.secrets_in(&read);
                 let harmless = secrets.is_empty();

@@ -172,7 +172,7 @@ impl Bot {
             told: packs::Told::default(),
             inventory: Arc::default(),
             directory: Directory::default(),
-            connection: Connection::Down { why: "not connected yet".to_owned() },
+            connection: Connection::Down { why: String::new() },
             own: None,
             caught_up: false,
             heard: None,

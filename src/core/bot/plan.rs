@@ -32,7 +32,7 @@ impl Bot {
             return Card::NothingToPlan { line: self.masked(line) };
         }
         let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let found = match self.catalog.matcher.select_among(line, &may) {
+        let found = match self.catalog.select_among(line, &may) {
             Selection::One(found) => found,
             Selection::None | Selection::Undecided(_) => {
                 return Card::NotUnderstood { line: self.masked(line), suggestions: Vec::new(), alike: Vec::new() };
@@ -46,7 +46,7 @@ impl Bot {
                 return Card::Ambiguous { line: self.masked(line), choices: choices.collect(), pick: false };
             }
         };
-        let mut wishes = match self.wishes(speaker, (line, true), &found) {
+        let mut wishes = match self.wishes(at, speaker, (line, true), &found) {
             Ok(wishes) => wishes,
             Err(card) => return *card,
         };

@@ -115,6 +115,7 @@ impl Bot {
             sudo: reach.sudo,
             sudo_password: None,
             timeout: Duration::from_secs(reach.timeout),
+            parting: reach.parting,
         };
         if execution.request.hosts.is_empty() {
             return Ok(Work::Local(command));
@@ -138,7 +139,7 @@ impl Bot {
         if !unchanged || action.runner.word() != request.runner {
             return None;
         }
-        let around = self.surroundings(now, action, &request.by);
+        let around = self.surroundings(now, action.reference.pack(), &request.by);
         let resolved = params::resolve_in(action, &given_before(action, execution), &around).ok()?;
         if resolved.masked() != request.parameters {
             return None;
@@ -226,7 +227,8 @@ pub(super) fn reach(work: &Work) -> Reach {
     if command.sudo && command.sudo_password.is_some() {
         missing.push("sudo_password".to_owned());
     }
-    let mut reach = Reach { sudo: command.sudo, timeout: command.timeout.as_secs(), ..Reach::default() };
+    let mut reach =
+        Reach { sudo: command.sudo, timeout: command.timeout.as_secs(), parting: command.parting, ..Reach::default() };
     if let Some(remote) = remote {
         if remote.private_key.is_some() {
             missing.push("private_key".to_owned());

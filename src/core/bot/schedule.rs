@@ -114,7 +114,7 @@ impl Bot {
             return unfit(self.masked(line), Unfit::OwnCommand);
         }
         let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let found = match self.catalog.matcher.select_among(line, &may) {
+        let found = match self.catalog.select_among(line, &may) {
             Selection::One(found) => found,
             Selection::None | Selection::Undecided(_) => return unfit(self.masked(line), Unfit::Unknown),
             Selection::Ambiguous(found) => {
@@ -126,7 +126,7 @@ impl Bot {
         if !self.secrets_in(&found).is_empty() {
             return unfit(self.masked(line), Unfit::Secret);
         }
-        for wish in self.wishes(speaker, (line, true), &found)? {
+        for wish in self.wishes(at, speaker, (line, true), &found)? {
             self.prepare(at, &wish).map_err(|declined| Box::new(declined.card))?;
         }
         Ok(*found)
@@ -249,7 +249,7 @@ impl Bot {
         if harmful && moment.at.duration_since(line.due) > LATE {
             return self.ask_whether_still(step, moment, &speaker, &line, at);
         }
-        let ready = self.wishes(&speaker, (&line.line, true), &found).and_then(|wishes| {
+        let ready = self.wishes(moment.at, &speaker, (&line.line, true), &found).and_then(|wishes| {
             let hindered = |wish| self.held_back(wish).or_else(|| self.prepare(moment.at, wish).err());
             match wishes.iter().find_map(hindered) {
                 Some(declined) => Err(Box::new(declined.card)),
@@ -287,7 +287,7 @@ impl Bot {
                 && speaker.rights.may(Verb::Run, &alias.action)
                 && is_there(alias, &speaker.here)
         };
-        match self.catalog.matcher.select_among(&line.line, &wanted) {
+        match self.catalog.select_among(&line.line, &wanted) {
             Selection::One(found) if found.alias.action == line.action => Ok(*found),
             _ => Err(None),
         }

@@ -140,8 +140,17 @@ impl Bot {
         only: Option<&[crate::core::id::Host]>,
     ) -> Result<Option<ExecutionId>, Contradiction> {
         let request = &execution.request;
-        let refusal = if !request.secrets.is_empty() {
-            Some(Card::SecretsGone { id: request.id.short().to_owned(), names: request.secrets.clone() })
+        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref()).cloned();
+        // What the alias sets itself can be had again.
+        let fixed = match (&alias, &request.back) {
+            (Some(alias), Back::Chat { channel, .. }) => self.fixed(moment.at, alias, &ticket.from, channel).ok(),
+            _ => None,
+        };
+        let fixed = fixed.unwrap_or_default();
+        let gone: Vec<String> =
+            request.secrets.iter().filter(|name| !fixed.values.contains_key(*name)).cloned().collect();
+        let refusal = if !gone.is_empty() {
+            Some(Card::SecretsGone { id: request.id.short().to_owned(), names: gone })
         } else if self.stopping {
             Some(Card::Stopping)
         } else {
@@ -165,8 +174,10 @@ impl Bot {
             });
             given.insert("hosts".to_owned(), Value::from(written.collect::<Vec<_>>().join(",")));
         }
-        let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref());
-        let trusted = alias.map(|alias| self.still_fixed(alias, &action, request)).unwrap_or_default();
+        let again = fixed.values.iter().filter(|(name, _)| request.secrets.contains(name));
+        given.extend(again.map(|(name, value)| (name.clone(), value.clone())));
+        let trusted =
+            alias.as_ref().map(|alias| self.still_fixed(moment.at, alias, &action, request)).unwrap_or_default();
         let wish = super::start::Wish {
             action,
             given,
@@ -174,7 +185,7 @@ impl Bot {
             back: ticket.back.clone(),
             line: request.line.clone(),
             correctable: false,
-            alias: alias.cloned(),
+            alias,
             trusted,
             rerun_of: Some(request.id.clone()),
             trace_tag: request.trace_tag.clone(),

@@ -25,7 +25,7 @@ use crate::core::template::surroundings::Surroundings;
 use crate::core::template::value::written;
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,8 +176,8 @@ impl Bot {
         (theirs.count() + more > limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
-    /// What the templates of an action may look at, besides its parameters.
-    pub(super) fn surroundings(&self, at: Timestamp, action: &Action, by: &Principal) -> Surroundings {
+    /// What the templates of a pack's actions and aliases may look at, besides parameters.
+    pub(super) fn surroundings(&self, at: Timestamp, pack: &str, by: &Principal) -> Surroundings {
         let user = match by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
             Principal::LocalUser { .. } => None,
@@ -189,7 +189,7 @@ impl Bot {
             master_key: self.master_key.clone(),
         };
         let values = Arc::new(values);
-        let config = self.catalog.configs.get(action.reference.pack()).cloned().unwrap_or_default();
+        let config = self.catalog.configs.get(pack).cloned().unwrap_or_default();
         let config = ConfigContext { config, values: Arc::clone(&values) };
         Surroundings::default()
             .with("st2kv", Arc::clone(&values) as _)
@@ -207,15 +207,14 @@ impl Bot {
             return Err(declined(Card::TooMany { line, most, yours }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
-        let mut resolved =
-            params::resolve_in(&wish.action, &wish.given, &self.surroundings(at, &wish.action, &wish.by)).map_err(
-                |problems| {
-                    declined(Card::BadParameters {
-                        line: line.clone(),
-                        problems: problems.iter().map(|problem| said(problem)).collect(),
-                    })
-                },
-            )?;
+        let around = self.surroundings(at, wish.action.reference.pack(), &wish.by);
+        let action = hiding(&wish.action, &self.secretly_fixed(at, wish));
+        let mut resolved = params::resolve_in(&action, &wish.given, &around).map_err(|problems| {
+            declined(Card::BadParameters {
+                line: line.clone(),
+                problems: problems.iter().map(|problem| said(problem)).collect(),
+            })
+        })?;
         resolved.trust(wish.trusted.iter().cloned());
         match plan::plan(&wish.action, &resolved, &self.inventory) {
             Ok(plan) => Ok((resolved, plan)),
@@ -227,6 +226,18 @@ impl Bot {
             Err(problem) => Err(declined(Card::BadParameters { line, problems: vec![said(&problem)] })),
         }
     }
+}
+
+/// The action with these parameters declared secret.
+fn hiding(action: &Arc<Action>, names: &BTreeSet<String>) -> Arc<Action> {
+    if names.is_empty() {
+        return Arc::clone(action);
+    }
+    let mut hiding = (**action).clone();
+    for (_, parameter) in hiding.parameters.iter_mut().filter(|(name, _)| names.contains(*name)) {
+        parameter.secret = true;
+    }
+    Arc::new(hiding)
 }
 
 /// What is said of a wish that fails for a reason of its values.

@@ -9,6 +9,7 @@
 //! - **Words that cannot be rendered are said to be broken**, and the outputs are shown as usual.
 
 use super::Bot;
+use super::start::Wish;
 use crate::core::action::execution::{Execution, Requested, Status, Telling};
 use crate::core::action::result::{result, to_stackstorm};
 use crate::core::action::run::Captured;
@@ -18,11 +19,12 @@ use crate::core::id::ChannelId;
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::{self, Attachment, Field};
 use crate::core::message::phrase::Phrase;
-use crate::core::template::render::{TemplateError, holds_template, render_value};
+use crate::core::template::render::{TemplateError, holds_template, render_value_in};
 use crate::core::template::said::{self, Said, Undefined};
 use crate::core::template::value::cast;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// What parts the words before an attachment from those in it.
 const SEPARATOR: &str = "{~}";
@@ -45,22 +47,41 @@ pub(super) struct Ending {
     pub(super) problem: Option<String>,
 }
 
+/// The immutable parameters of an alias, rendered.
+#[derive(Debug, Default)]
+pub(super) struct FixedParameters {
+    /// Their values.
+    pub(super) values: Map<String, Value>,
+    /// Those that a secret was put into.
+    pub(super) secret: BTreeSet<String>,
+    /// Those that something was put into which any person may have written, so that they are not the pack's own words.
+    pub(super) doubtful: BTreeSet<String>,
+}
+
+impl FixedParameters {
+    /// Those that are the pack's own words.
+    pub(super) fn trusted(self) -> Map<String, Value> {
+        self.values.into_iter().filter(|(name, _)| !self.doubtful.contains(name)).collect()
+    }
+}
+
 /// Whether nothing is said when it starts.
 pub(super) fn is_quiet(request: &Requested) -> bool {
     request.telling.as_ref().is_some_and(|telling| telling.quiet)
 }
 
 impl Bot {
-    /// The immutable parameters of an alias as they are for this person in this channel, or why they cannot be had.
+    /// The immutable parameters of an alias as they are for this person in this channel now, or why they cannot be had.
     pub(super) fn fixed(
         &self,
+        at: Timestamp,
         alias: &Alias,
         by: &Principal,
         channel: &ChannelId,
-    ) -> Result<Map<String, Value>, String> {
+    ) -> Result<FixedParameters, String> {
         let given = &alias.immutable_parameters;
         if !given.values().any(holds_template) {
-            return Ok(given.clone());
+            return Ok(FixedParameters { values: given.clone(), ..FixedParameters::default() });
         }
         let context = Map::from_iter([
             ("user".to_owned(), json!(self.me().map_or("halcyon", |(_, name)| name))),
@@ -68,20 +89,40 @@ impl Bot {
             ("source_channel".to_owned(), json!(self.channel_name(channel))),
             ("action_alias_ref".to_owned(), json!(alias.reference)),
         ]);
-        let render = |(name, value): (&String, &Value)| match render_value(value, &context) {
-            Ok(value) => Ok((name.clone(), value)),
-            Err(why) => {
+        let around = self.surroundings(at, alias.action.pack(), by);
+        let mut fixed = FixedParameters::default();
+        for (name, value) in given {
+            let rendered = render_value_in(value, &context, &around).map_err(|why| {
                 let (alias, why) = (alias.reference.as_str(), why.to_string());
-                Err(self.sentences.phrase(&Phrase::BrokenWords { alias, key: "immutable_parameters", why: &why }))
+                self.sentences.phrase(&Phrase::BrokenWords { alias, key: "immutable_parameters", why: &why })
+            })?;
+            if rendered.taken.iter().any(|taken| taken.entry.secret) {
+                fixed.secret.insert(name.clone());
             }
-        };
-        given.iter().map(render).collect()
+            if rendered.taken.iter().any(|taken| !taken.entry.trusted) {
+                fixed.doubtful.insert(name.clone());
+            }
+            fixed.values.insert(name.clone(), rendered.output);
+        }
+        Ok(fixed)
+    }
+
+    /// Names of the parameters of a wish that its alias puts a secret into.
+    pub(super) fn secretly_fixed(&self, at: Timestamp, wish: &Wish) -> BTreeSet<String> {
+        let (Some(alias), Back::Chat { channel, .. }) = (&wish.alias, &wish.back) else { return BTreeSet::new() };
+        self.fixed(at, alias, &wish.by, channel).map(|fixed| fixed.secret).unwrap_or_default()
     }
 
     /// The parameters of an execution that its alias still sets to what they were.
-    pub(super) fn still_fixed(&self, alias: &Alias, action: &Action, request: &Requested) -> Vec<String> {
+    pub(super) fn still_fixed(
+        &self,
+        at: Timestamp,
+        alias: &Alias,
+        action: &Action,
+        request: &Requested,
+    ) -> Vec<String> {
         let Back::Chat { channel, .. } = &request.back else { return Vec::new() };
-        let fixed = self.fixed(alias, &request.by, channel).unwrap_or_default();
+        let fixed = self.fixed(at, alias, &request.by, channel).unwrap_or_default().trusted();
         let same = |(name, value): &(String, Value)| {
             let kind = action.parameters.get(name).and_then(|parameter| parameter.kind);
             let value = kind.map_or_else(|| Some(value.clone()), |kind| cast(value, kind));

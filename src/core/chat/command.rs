@@ -21,7 +21,7 @@ pub enum Command {
     Plan(String),
     /// `show 5c61ab`
     Show(String),
-    /// `show 5c61ab wn003`, `show 5c61ab failed`
+    /// `show 5c61ab wn003`, `show 5c61ab failed`, `show 5c61ab output`, `show 5c61ab wn003 output`
     ShowPart(String, String),
     /// `tail 5c61ab`
     Tail(String),
@@ -59,28 +59,31 @@ pub const COMMANDS: [(&str, &str); 23] = [
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
     ("list", "the newest executions; `list failed`, `list mine since 2h`, `list site.* on wn003`, `list 20`"),
-    ("show ID", "one execution with its output; `show ID wn003` for one host, `show ID failed` for what failed"),
+    (
+        "show ID",
+        "one execution with its output; `show ID wn003` for one host, `show ID failed` for what failed, `show ID output` for all of it in a file",
+    ),
     ("tail ID", "the newest output of an execution, as it comes"),
     ("cancel ID", "stop an execution everywhere"),
     ("rerun ID", "run it again with the same parameters"),
     ("plan LINE", "what a line would do, without doing it"),
     ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
     ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
-    ("scheduled", "what waits for its time; `cancel ID` takes it off"),
+    ("scheduled", "what is scheduled; `cancel ID` calls it off"),
     ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
         "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
     ),
-    ("freeze REASON", "let nothing start that does more than look"),
+    ("freeze REASON", "start nothing but read-only commands until `unfreeze`"),
     ("unfreeze", "let everything start again"),
     ("key get NAME", "a value of the datastore; `--scope=user` for one of your own"),
-    ("key list", "the values of the datastore; `key list site.` for those whose names begin so"),
-    ("key set NAME VALUE", "set one; `--encrypt` before the name for a secret, `--ttl=60` for one that goes by itself"),
+    ("key list", "the values of the datastore; `key list site.` for those that begin with it"),
+    ("key set NAME VALUE", "set one; `--encrypt` before the name for a secret, `--ttl=60` for one that expires"),
     ("key delete NAME", "delete one"),
     ("again", "your last command in this channel once more, as `!!` does; `again HOSTS` on other hosts"),
-    ("alias LINE", "take the line for an alias, where it would mean one of these commands"),
+    ("alias LINE", "run the line as an alias, where it would mean one of these commands"),
 ];
 
 impl Command {

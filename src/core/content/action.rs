@@ -6,6 +6,7 @@ use super::runner;
 use super::suggest::did_you_mean;
 use super::yaml::{Node, Value};
 use crate::core::action::execution::EffectClass;
+use crate::core::action::run::Parting;
 use crate::core::action::spec::{Action, Notification, Notify, Parameter, RunnerType};
 use crate::core::id::ActionRef;
 use serde_json::Map;
@@ -35,6 +36,10 @@ pub(crate) const EFFECTS: &[(&str, EffectClass)] = &[
     ("idempotent", EffectClass::Idempotent),
     ("destructive", EffectClass::Destructive),
 ];
+
+/// The words for what becomes of the connection, in files and in policies.
+pub(crate) const PARTINGS: &[(&str, Parting)] =
+    &[("stays", Parting::Stays), ("reboots", Parting::Reboots), ("leaves", Parting::Leaves)];
 
 /// What a file of `actions/` says.
 #[derive(Debug, Clone)]
@@ -67,7 +72,7 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
     for key in ["metadata_file", "id", "ref", "uid"] {
         table.text(key, report);
     }
-    let effect = effect_tag(&table, report);
+    let tags = tags(&table, report);
     let runner = runner_type(&table, report);
     let parameters = parameters(&table, runner, report);
     match (runner, &entry_point) {
@@ -90,8 +95,9 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
             runner,
             parameters,
             runner_parameters: runner::parameters(runner).keys().cloned().collect(),
-            effect: effect.unwrap_or(EffectClass::Destructive),
+            effect: tags.effect.unwrap_or(EffectClass::Destructive),
             raw: false,
+            parting: tags.parting.unwrap_or_default(),
             file: report.file().to_owned(),
             content,
             script: None,
@@ -193,23 +199,38 @@ fn check_contiguous(positions: &BTreeMap<u64, &str>, line: Option<usize>, report
     }
 }
 
-/// The class that `tags: [{name: effect, value: ...}]` gives.
-fn effect_tag(table: &Table<'_>, report: &mut Report<'_>) -> Option<EffectClass> {
-    let mut class = None;
+/// What the tags say that mean something here.
+#[derive(Default)]
+struct Tags {
+    /// `{name: effect, value: idempotent}`; of several the most careful.
+    effect: Option<EffectClass>,
+    /// `{name: connection, value: reboots}`
+    parting: Option<Parting>,
+}
+
+fn tags(table: &Table<'_>, report: &mut Report<'_>) -> Tags {
+    let mut tags = Tags::default();
     for (index, tag) in table.list("tags", report).unwrap_or_default().iter().enumerate() {
         let Some(tag) = Table::nested(tag, tag.line, format!("tags[{index}]"), report) else { continue };
         let name = tag.entry("name").map(|entry| entry.node.json());
-        if name.as_ref().and_then(serde_json::Value::as_str) != Some("effect") {
-            continue;
-        }
-        let words: Vec<&str> = EFFECTS.iter().map(|(word, _)| *word).collect();
-        let Some(value) = tag.required_text("value", report) else { continue };
-        match EFFECTS.iter().find(|(word, _)| *word == value) {
-            Some((_, said)) => class = class.max(Some(*said)),
-            None => not_among(tag.entry("value").map(|entry| entry.line), &tag.path_of("value"), value, &words, report),
+        match name.as_ref().and_then(serde_json::Value::as_str) {
+            Some("effect") => tags.effect = tags.effect.max(tag_value(&tag, EFFECTS, report)),
+            Some("connection") => tags.parting = tag_value(&tag, PARTINGS, report).or(tags.parting),
+            Some(_) | None => {}
         }
     }
-    class
+    tags
+}
+
+/// The value of a tag, which has to be one of these words.
+fn tag_value<T: Copy>(tag: &Table<'_>, known: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+    let value = tag.required_text("value", report)?;
+    let found = known.iter().find(|(word, _)| *word == value).map(|(_, said)| *said);
+    if found.is_none() {
+        let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
+        not_among(tag.entry("value").map(|entry| entry.line), &tag.path_of("value"), value, &words, report);
+    }
+    found
 }
 
 fn entry_point(table: &Table<'_>, report: &mut Report<'_>) -> Option<(String, usize)> {

@@ -132,7 +132,7 @@ pub fn parameters(catalog: &Catalog, found: &Match) -> Map<String, Json> {
 impl Example {
     /// What came of the line, where that is not what was expected: first what was, then what came.
     pub fn judge(&self, catalog: &Catalog) -> Option<(String, String)> {
-        let selection = catalog.matcher.select(&self.say);
+        let selection = catalog.select_among(&self.say, &|_| true);
         let lacks: Vec<String> = match selection {
             Selection::None => {
                 catalog.matcher.lacking(&self.say, &|_| true).into_iter().map(|lacking| lacking.parameter).collect()

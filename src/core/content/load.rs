@@ -456,6 +456,16 @@ impl Loading {
             if let Some((_, careful)) = raw {
                 action.raw = !careful;
             }
+            let parting = policies
+                .iter()
+                .filter_map(|filed| match filed.policy.does {
+                    Does::Effect { parting: Some(parting), .. } => Some((exactness(filed, action)?, parting)),
+                    _ => None,
+                })
+                .max_by_key(|(exactness, _)| *exactness);
+            if let Some((_, parting)) = parting {
+                action.parting = parting;
+            }
         }
         for filed in &policies {
             self.guard_or_warn(filed);

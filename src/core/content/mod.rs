@@ -34,10 +34,11 @@ mod template;
 pub mod yaml;
 
 use crate::core::action::spec::Action;
-use crate::core::alias::matcher::Matcher;
+use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::id::ActionRef;
 use crate::core::message::sentences::Sentences;
+use crate::core::template::value::cast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,6 +62,31 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// What a line means, among the aliases that `may` lets through. Where several match, those whose values are of the types that their
+    /// actions want stand before those that could only be refused: `wait 5 on wn001` is no number of seconds.
+    pub fn select_among(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Selection {
+        match self.matcher.select_among(line, may) {
+            Selection::Ambiguous(found) if found.iter().any(|hit| self.is_typed(hit)) => {
+                let mut sound: Vec<Match> = found.into_iter().filter(|hit| self.is_typed(hit)).collect();
+                match sound.len() {
+                    1 => sound.pop().map_or(Selection::None, |hit| Selection::One(Box::new(hit))),
+                    _ => Selection::Ambiguous(sound),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Whether every value of a match can be read as its parameter's type.
+    fn is_typed(&self, hit: &Match) -> bool {
+        let Some(action) = self.actions.get(&hit.alias.action) else { return false };
+        let fits = |name: &String, value: &String| {
+            let kind = action.parameters.get(name).and_then(|parameter| parameter.kind);
+            kind.is_none_or(|kind| cast(&serde_json::Value::from(value.as_str()), kind).is_some())
+        };
+        hit.all().all(|each| each.parameters.iter().all(|(name, value)| fits(name, value)))
+    }
+
     /// The pack that a file lies in, by the name that messages use.
     pub fn pack_of(&self, file: &str) -> Option<&Pack> {
         let holds = |pack: &&Pack| {

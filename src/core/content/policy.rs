@@ -4,10 +4,11 @@
 //! **an approval that is not enforced takes the actions it covers out of service**, because a guarded action that runs unguarded is
 //! worse than one that does not run. For the same reason a policy file that cannot be understood is searched for signs of an approval.
 
-use super::action::EFFECTS;
+use super::action::{EFFECTS, PARTINGS};
 use super::fields::{Report, Table, check_name, check_pack, not_among};
 use super::yaml::{Node, Value};
 use crate::core::action::execution::EffectClass;
+use crate::core::action::run::Parting;
 
 const KEYS: &[&str] =
     &["name", "description", "enabled", "resource_ref", "policy_type", "parameters", "pack", "id", "ref", "uid"];
@@ -33,7 +34,7 @@ pub(crate) enum Covers {
 
 pub(crate) enum Does {
     /// Says what the actions can do to the world.
-    Effect { class: Option<EffectClass>, raw: Option<bool> },
+    Effect { class: Option<EffectClass>, raw: Option<bool>, parting: Option<Parting> },
     /// Takes the actions out of service, as nothing asks for their approval.
     Guard,
     /// Nothing yet.
@@ -109,18 +110,21 @@ pub(crate) fn from_unreadable(text: Option<&str>) -> Vec<Policy> {
 
 fn effect(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Does {
     let Some(parameters) = parameters else {
-        report.error(None, "", "the key `parameters` is missing, with `effect` or `raw` in it");
+        report.error(None, "", "the key `parameters` is missing, with `effect`, `raw` or `connection` in it");
         return Does::Nothing;
     };
-    parameters.only(&["effect", "raw"], report);
+    parameters.only(&["effect", "raw", "connection"], report);
     let words: Vec<&str> = EFFECTS.iter().map(|(word, _)| *word).collect();
     let word = parameters.word("effect", &words, report);
     let class = EFFECTS.iter().find(|(known, _)| Some(*known) == word).map(|(_, class)| *class);
     let raw = parameters.boolean("raw", report);
-    if parameters.entry("effect").is_none() && parameters.entry("raw").is_none() {
-        report.error(parameters.line, &parameters.path, "has neither `effect` nor `raw`");
+    let words: Vec<&str> = PARTINGS.iter().map(|(word, _)| *word).collect();
+    let word = parameters.word("connection", &words, report);
+    let parting = PARTINGS.iter().find(|(known, _)| Some(*known) == word).map(|(_, parting)| *parting);
+    if ["effect", "raw", "connection"].iter().all(|key| parameters.entry(key).is_none()) {
+        report.error(parameters.line, &parameters.path, "has none of `effect`, `raw` and `connection`");
     }
-    Does::Effect { class, raw }
+    Does::Effect { class, raw, parting }
 }
 
 fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) {

@@ -104,7 +104,7 @@ impl<'a> Item<'a> {
             None => (rest, None),
             Some((name, port)) => {
                 let number = port.parse().ok().filter(|&port: &u16| port != 0 && !port_is_padded(rest));
-                let number = number.ok_or_else(|| malformed(written, "behind `:` goes a port, 1 to 65535"))?;
+                let number = number.ok_or_else(|| malformed(written, "after `:` comes a port, 1 to 65535"))?;
                 (name, Some(number))
             }
         };

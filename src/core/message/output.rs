@@ -262,6 +262,8 @@ fn mark(exit: &Exit) -> &'static str {
         | Exit::Code { .. }
         | Exit::Unheard { .. }
         | Exit::Unreachable { .. }
+        | Exit::Rebooted
+        | Exit::Left
         | Exit::NeverBegan { .. } => "x",
     }
 }

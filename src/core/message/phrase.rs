@@ -143,9 +143,9 @@ pub enum Phrase<'a> {
         /// The name that was probably meant; empty when none is near.
         similar: &'a str,
     },
-    /// The chat connection stands.
+    /// The chat connection stands, or was not tried yet.
     HealthChat {
-        /// The bot's name.
+        /// The bot's name; empty before the first try.
         username: &'a str,
     },
     /// Another bot speaks with our account.

@@ -108,3 +108,10 @@ pub type Outcome<T> = Result<T, Box<YaqlError>>;
 pub(crate) fn fail<T>(kind: Kind, message: impl Into<String>) -> Outcome<T> {
     Err(Box::new(YaqlError::new(kind, message)))
 }
+
+/// The beginning of a text that an error quotes.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut characters = text.chars();
+    let start: String = characters.by_ref().take(60).collect();
+    if characters.next().is_some() { format!("{start}…") } else { start }
+}

@@ -9,6 +9,7 @@
 //!
 //! **Every evaluation ends**: steps, depth, the length of collections and of text are bounded, and regular expressions have bounds of their own.
 //! **Only what a pack's author wrote is ever an expression.** What comes out of one is a value.
+//! An error quotes up to 60 characters of a value: **who hands a secret in keeps errors that quote it from being shown.**
 //!
 //! Where it differs from the reference on purpose stands in `docs/yaql.md`.
 

@@ -1,6 +1,6 @@
 //! Regular expressions, in Python's dialect. **Their size, the memory of a compiled one and the steps of a search are bounded.**
 
-use super::error::{Kind, Outcome, YaqlError, fail};
+use super::error::{Kind, Outcome, YaqlError, fail, shortened};
 use super::run::Run;
 use crate::core::template::python_regex::translate;
 use fancy_regex::{Captures, Error, Regex, RegexBuilder, RuntimeError};
@@ -55,10 +55,7 @@ impl Pattern {
         });
         match compiled {
             Ok(regex) => Ok(place.get_or_init(|| regex)),
-            Err(why) => {
-                let shown: String = self.text.chars().take(60).collect();
-                fail(Kind::Pattern, format!("`{shown}` is no regular expression: {why}"))
-            }
+            Err(why) => fail(Kind::Pattern, format!("`{}` is no regular expression: {why}", shortened(&self.text))),
         }
     }
 

@@ -4,7 +4,7 @@
 //! steps, depth, the length of collections and of text are bounded.
 
 use super::Context;
-use super::error::{Kind, Outcome, fail};
+use super::error::{Kind, Outcome, fail, shortened};
 use super::library::operators;
 use super::pattern::Pattern;
 use super::resolve;
@@ -327,11 +327,12 @@ pub(crate) fn named(run: &Run<'_>, value: Value, name: &Arc<str>) -> Outcome<Val
 pub(crate) fn no_key<'v>(key: &str, known: impl ExactSizeIterator<Item = &'v Value>) -> Outcome<Value> {
     const SHOWN: usize = 10;
     let count = known.len();
-    let keys: Vec<_> = known.take(SHOWN).map(|key| key.as_text().map_or(key.kind(), |text| text)).collect();
+    let keys: Vec<_> =
+        known.take(SHOWN).map(|key| key.as_text().map_or_else(|| key.kind().to_owned(), shortened)).collect();
     let more = if count > SHOWN { ", …" } else { "" };
     let those =
         if keys.is_empty() { "it is empty".to_owned() } else { format!("its keys are {}{more}", keys.join(", ")) };
-    fail(Kind::Key, format!("the map has no key {key}; {those}"))
+    fail(Kind::Key, format!("the map has no key {}; {those}", shortened(key)))
 }
 
 fn operator(run: &Run<'_>, scope: &Arc<Scope>, name: &str, arguments: &[Argument]) -> Outcome<Value> {

@@ -95,7 +95,7 @@ async fn the_last_good_version_stays_in_force() {
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("aliases/hello.yaml:3: formts"), "{said}");
     check(&world, "!ping once", "again").await;
-    check(&world, "!status", "in files, see").await;
+    check(&world, "!status", "1 problem in files · `halcyon check`").await;
 
     // The same in chat, for whom it is meant.
     alias(&world, "pong");

@@ -56,11 +56,11 @@ async fn a_stop_waits_for_its_grace_and_says_what_goes_on() {
     world.answer_that(&asked, |post| post.message.contains("waiting")).await;
     let began = Instant::now();
     service.signal(Signal::TERM);
-    let told = heard(&world, "I wait at most 2.0 s").await;
+    let told = heard(&world, "I will wait at most 2.0 s").await;
     assert!(told.contains("wait 600 on") && told.contains(&id_of(&card)) && told.contains("wn[001-002]"), "{told}");
     let refused = world.answer(&world.write("operator", "!uptime on wn001")).await;
     assert!(refused.message.contains("I am being stopped"), "{}", refused.message);
-    let left = heard(&world, "I end now").await;
+    let left = heard(&world, "I am stopping now").await;
     assert!(left.contains(&id_of(&card)) && left.contains("is not interrupted"), "{left}");
     assert_eq!(service.ended().code(), Some(0), "{}", service.log());
     assert!(began.elapsed().as_secs() >= 2, "the grace is given");
@@ -77,7 +77,7 @@ async fn told_twice_it_stops_at_once() {
         let asked = world.write("operator", "!wait 600 on wn001");
         world.answer_that(&asked, |post| post.message.contains("waiting")).await;
         service.signal(Signal::TERM);
-        heard(&world, "I wait at most 10 min").await;
+        heard(&world, "I will wait at most 10 min").await;
         service.signal(second);
         assert_eq!(service.ended().code(), Some(1), "{}", service.log());
         assert!(service.log().contains("told twice to stop"), "{}", service.log());

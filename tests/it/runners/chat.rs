@@ -141,7 +141,7 @@ fn an_end_is_told_where_the_action_says() {
         (
             0,
             vec![
-                ":white_check_mark: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n(This was for the route `slack`, and no channel that I know is called so.)\n\n```text\ncode: 0\n```",
+                ":white_check_mark: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n(This was meant for the route `slack`, and I know no channel of that name.)\n\n```text\ncode: 0\n```",
                 ":white_check_mark: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n\n```text\ncode: 0\n```",
                 ":white_check_mark: Action t.told succeeded. · `ID`",
             ],
@@ -149,7 +149,7 @@ fn an_end_is_told_where_the_action_says() {
         (
             3,
             vec![
-                ":x: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n(This was for the route `slack`, and no channel that I know is called so.)\n\n```text\ncode: 3\n```",
+                ":x: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n(This was meant for the route `slack`, and I know no channel of that name.)\n\n```text\ncode: 3\n```",
                 ":x: w by halcyon: out \\*@\u{200b}all\\* · `ID`\n\n```text\ncode: 3\n```",
                 // As in StackStorm, a template that cannot be rendered is said as it stands.
                 ":x: alas \\{\\{nobody\\}\\} · `ID`",

@@ -231,11 +231,11 @@ async fn what_is_not_answered_says_why() {
         (
             "/away",
             json!({"allow_redirects": true, "url_hosts_whitelist": ["127.0.0.1"]}),
-            "sent on to localhost, which may not be asked",
+            "redirected to localhost, which may not be asked",
         ),
-        ("/round", json!({"allow_redirects": true}), "it was sent on more than 10 times"),
-        ("/", json!({"url_hosts_blacklist": ["127.0.0.1"]}), "the host 127.0.0.1 may not be asked"),
-        ("/", json!({"url_hosts_whitelist": ["example.org"]}), "the host 127.0.0.1 may not be asked"),
+        ("/round", json!({"allow_redirects": true}), "it was redirected more than 10 times"),
+        ("/", json!({"url_hosts_blacklist": ["127.0.0.1"]}), "127.0.0.1 may not be asked"),
+        ("/", json!({"url_hosts_whitelist": ["example.org"]}), "127.0.0.1 may not be asked"),
     ] {
         let (status, said) = answered(path, more).await;
         assert_eq!(status, Status::Failed);
@@ -244,28 +244,28 @@ async fn what_is_not_answered_says_why() {
     let http = action(&[], "core.http");
     for (url, why) in [
         ("http://127.0.0.1:1/?key=s3cret", "onnection refused"),
-        ("ftp://127.0.0.1/", "has to begin with http:// or https://"),
-        ("nonsense", "the address is none"),
+        ("ftp://127.0.0.1/", "must begin with http:// or https://"),
+        ("nonsense", "that is not an address"),
     ] {
         let ended = outcome(&runner(1 << 20).0, work(&http, &json!({"url": url}))).await.unwrap();
         let Exit::Unreachable { why: said } = &ended.exit else { panic!("{ended:?}") };
         assert!(said.contains(why) && !said.contains("s3cret"), "{said}");
     }
     for (given, why) in [
-        (json!({"url": " "}), "`url` is empty: there is nothing to ask"),
+        (json!({"url": " "}), "`url` is empty, so there is no address to ask"),
         (
             json!({"url": "http://x", "body": "{", "headers": {"content-type": "application/json"}}),
-            "`body` is not JSON, and its content type says so",
+            "`body` is not JSON, although its content type says so",
         ),
-        (json!({"url": "http://x", "headers": {"a": "b\r\nc: d"}}), "`headers` may not hold line breaks"),
-        (json!({"url": "http://x", "timeout": 0}), "`timeout` must be a number of seconds above 0, at most a day"),
+        (json!({"url": "http://x", "headers": {"a": "b\r\nc: d"}}), "`headers` must not contain line breaks"),
+        (json!({"url": "http://x", "timeout": 0}), "`timeout` must be a number of seconds above 0, and at most a day"),
         (
             json!({"url": "http://x", "url_hosts_blacklist": ["a"], "url_hosts_whitelist": ["b"]}),
-            "`url_hosts_whitelist` cannot go along with `url_hosts_blacklist`",
+            "`url_hosts_whitelist` cannot be given together with `url_hosts_blacklist`",
         ),
         (
             json!({"url": "http://x", "file_path": "/etc/passwd"}),
-            "`file_path` is not read by the bot; give `file_name` and `file_content`",
+            "`file_path` is not supported, because I read no files for others; give `file_name` and `file_content` instead",
         ),
     ] {
         assert_eq!(planned(&http, &given).unwrap_err().to_string(), why);

@@ -244,20 +244,20 @@ async fn a_server_that_cannot_be_trusted_or_says_nothing_gets_nothing() {
     let (_, _, stderr) = sent(Some(nobody), json!({})).await;
     assert_eq!(stderr, "there is no password for the mail server: no file");
     let (_, _, stderr) = sent(Some(options(1, Encryption::Tls)), json!({"to": "not an address"})).await;
-    assert!(stderr.starts_with("`not an address` are no addresses"), "{stderr}");
+    assert!(stderr.starts_with("`not an address` is not a list of addresses"), "{stderr}");
 }
 
 #[test]
 fn what_cannot_be_a_mail_is_refused_at_once() {
     let action = action(&[], "core.sendmail");
     for (given, why) in [
-        (json!({"attachments": "/etc/passwd"}), "`attachments` cannot be sent: the bot reads no files for a mail"),
-        (json!({"subject": "a\nBcc: b@example.org"}), "`subject` may not hold line breaks"),
+        (json!({"attachments": "/etc/passwd"}), "`attachments` cannot be sent, because I read no files for a mail"),
+        (json!({"subject": "a\nBcc: b@example.org"}), "`subject` must not contain line breaks"),
         (json!({"to": " "}), "`to` names nobody"),
         (json!({"body": " ", "send_empty_body": false}), "`body` is empty, and `send_empty_body` is off"),
         (
             json!({"sendmail_binary": "/usr/sbin/sendmail"}),
-            "`sendmail_binary` cannot be chosen: the bot sends mails itself, see [mail]",
+            "`sendmail_binary` cannot be chosen: I send mails myself, see [mail] in config.toml",
         ),
     ] {
         let mut all = json!({"to": "a@example.org", "subject": "s", "body": "b"});

@@ -235,14 +235,11 @@ fn what_a_person_gives_to_a_script_is_an_argument_and_nothing_else() {
     for (given, why) in [
         (
             json!({"env": {"BASH_ENV": "x"}}),
-            "`env` cannot be given: it could change what the action's own command does",
+            "`env` cannot be given, because it could change what the action's own command does",
         ),
-        (
-            json!({"sudo": true}),
-            "`sudo` cannot be given: as whom the action's own command runs is not the asker's to say",
-        ),
-        (json!({"content_version": "v1"}), "`content_version` cannot be chosen: what was loaded is what runs"),
-        (json!({"x": "a\u{0}b"}), "`the arguments` may not contain a zero byte, and number 1 does"),
+        (json!({"sudo": true}), "`sudo` cannot be given, because the action itself decides as whom its command runs"),
+        (json!({"content_version": "v1"}), "`content_version` cannot be chosen: I run the version that I have loaded"),
+        (json!({"x": "a\u{0}b"}), "`the arguments` must not contain a zero byte, and number 1 does"),
     ] {
         assert_eq!(super::planned(&action, &given).unwrap_err().to_string(), why);
     }

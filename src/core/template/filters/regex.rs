@@ -1,7 +1,7 @@
 //! StackStorm's filters for regular expressions, in Python's dialect.
 //!
-//! **Its size, the memory of the compiled pattern and the steps of a
-//! search that needs to look around are bounded**; a search that does not takes time in proportion to the text.
+//! **The size of a pattern, the memory of the compiled one and the steps of a search that needs to look around are bounded**; a search that
+//! does not takes time in proportion to the text.
 
 use super::{Filter, filter};
 use crate::core::template::arguments::Call;

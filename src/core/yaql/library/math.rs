@@ -1,7 +1,7 @@
 //! Numbers, as Python counts.
 
 use super::Entry;
-use crate::core::yaql::error::{Kind, Outcome, fail};
+use crate::core::yaql::error::{Kind, Outcome, fail, shortened};
 use crate::core::yaql::library::operators::compare;
 use crate::core::yaql::resolve::Call;
 use crate::core::yaql::signature::Way::Function;
@@ -189,12 +189,6 @@ fn int(call: &mut Call<'_, '_>) -> Outcome<Value> {
         }
         other => fail(Kind::Type, format!("{} is no whole number", other.kind())),
     }
-}
-
-fn shortened(text: &str) -> String {
-    let mut characters = text.chars();
-    let start: String = characters.by_ref().take(60).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
 }
 
 fn float(call: &mut Call<'_, '_>) -> Outcome<Value> {

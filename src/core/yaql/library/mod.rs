@@ -1,3 +1,5 @@
+//! # Library
+//!
 //! The standard library of yaql 3.2.0: its 144 functions and its operators, under the names that they have there.
 
 mod branching;

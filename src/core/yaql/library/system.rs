@@ -1,7 +1,7 @@
 //! Names, functions and calls.
 
 use super::Entry;
-use crate::core::yaql::error::{Kind, Outcome, fail};
+use crate::core::yaql::error::{Kind, Outcome, fail, shortened};
 use crate::core::yaql::resolve::{self, Call};
 use crate::core::yaql::run::{Scope, place};
 use crate::core::yaql::signature::Way::{Function, Method};
@@ -38,7 +38,7 @@ pub(super) const FUNCTIONS: &[Entry] = &[
         if super::queries::applied(call.run, call.lambda(1).as_deref(), &value)?.is_true() {
             Ok(value)
         } else {
-            fail(Kind::Assertion, call.text(2).to_string())
+            fail(Kind::Assertion, shortened(&call.text(2)))
         }
     }),
     ("lambda", Function, "func: Lambda", |call| Ok(call.value(0))),

@@ -1,6 +1,6 @@
 //! Times as text: Python's formats, and the ways of writing a date that are read without one.
 
-use crate::core::yaql::error::{Kind, Outcome, fail};
+use crate::core::yaql::error::{Kind, Outcome, fail, shortened};
 use crate::core::yaql::time::{Civil, Moment};
 
 const MONTHS: [&str; 12] = [
@@ -215,7 +215,7 @@ pub(super) fn read_as(text: &str, format: &str) -> Outcome<Moment> {
     let mut reader = Reader { rest: text };
     let fits = by_format(&mut reader, &mut parts, format);
     if fits.is_none() || !reader.rest.is_empty() {
-        return fail(Kind::Value, format!("the time `{text}` is not written as `{format}`"));
+        return fail(Kind::Value, format!("the time `{}` is not written as `{}`", shortened(text), shortened(format)));
     }
     parts.moment(Civil { year: 1900, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 })
 }
@@ -284,7 +284,7 @@ pub(super) fn read(text: &str, now: Moment) -> Outcome<Moment> {
     let today = now.midnight().civil();
     match any_way(text.trim()) {
         Some(parts) => parts.moment(today),
-        None => fail(Kind::Value, format!("`{text}` is no time that can be read")),
+        None => fail(Kind::Value, format!("`{}` is no time that can be read", shortened(text))),
     }
 }
 

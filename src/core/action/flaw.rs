@@ -1,0 +1,115 @@
+//! Why no runner can use the value of a parameter. It is one table, so that all of it can be read at once: each is the rest of a sentence that
+//! begins with the parameter's name.
+
+/// What is wrong with a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// No command.
+    #[error("is empty, so there is no command to run")]
+    NoCommand,
+    /// No address.
+    #[error("is empty, so there is no address to ask")]
+    NoAddress,
+    /// No machine.
+    #[error("names no machine")]
+    NoMachine,
+    /// No script; a fault of the pack.
+    #[error("names no script")]
+    NoScript,
+    /// Nobody to write to.
+    #[error("names nobody")]
+    Nobody,
+    /// A mail without a text, where that is forbidden.
+    #[error("is empty, and `send_empty_body` is off")]
+    NoBody,
+    /// What starts no command has no command to be repeated.
+    #[error("is missing: this action starts no command")]
+    NothingRuns,
+    /// A zero byte, which no program can be given.
+    #[error("must not contain a zero byte")]
+    ZeroByte,
+    /// The same in one of several arguments.
+    #[error("must not contain a zero byte, and number {number} does")]
+    ZeroByteAt {
+        /// Which, from 1.
+        number: usize,
+    },
+    /// More than one line.
+    #[error("must not contain line breaks")]
+    LineBreak,
+    /// Characters without a sign of their own.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+    /// A method of HTTP.
+    #[error("must consist of letters only")]
+    NotLetters,
+    /// A login name or a jump host.
+    #[error("must consist of letters, digits and `._-@:` only")]
+    NotAName,
+    /// Names of environment variables.
+    #[error("can only name variables made of letters, digits and `_`")]
+    NotVariables,
+    /// A header with its value.
+    #[error("must be a header and its value, as in `x-auth-token=XYZ`")]
+    NotAHeader,
+    /// A query.
+    #[error("must be names with values")]
+    NotNamed,
+    /// JSON that is none.
+    #[error("is not JSON, although its content type says so")]
+    NotJson,
+    /// A time.
+    #[error("must be a number of seconds")]
+    NotSeconds,
+    /// A time that is not nothing.
+    #[error("must be a number of seconds above 0")]
+    NotATimeout,
+    /// The same with an upper bound.
+    #[error("must be a number of seconds above 0, and at most a day")]
+    NotATimeoutOfADay,
+    /// A port.
+    #[error("must be between 1 and 65535")]
+    NotAPort,
+    /// Text and file together.
+    #[error("cannot be given together with a file")]
+    BesideFile,
+    /// Both lists of hosts.
+    #[error("cannot be given together with `url_hosts_blacklist`")]
+    BesideBlacklist,
+    /// A path on our own machine.
+    #[error("is not supported, because I read no files for others; give `file_name` and `file_content` instead")]
+    FilePath,
+    /// The same in a mail.
+    #[error("cannot be sent, because I read no files for a mail")]
+    Attachments,
+    /// Another program for mails.
+    #[error("cannot be chosen: I send mails myself, see [mail] in config.toml")]
+    MailProgram,
+    /// Another version of a pack.
+    #[error("cannot be chosen: I run the version that I have loaded")]
+    ContentVersion,
+    /// The flag of StackStorm's announcements.
+    #[error("must be true, as StackStorm wants it of announcements")]
+    NotExperimental,
+    /// A message that only one person sees.
+    #[error("is not offered; name the user, and the message mentions them in the channel")]
+    Whisper,
+    /// The environment of a pack's command.
+    #[error("cannot be given, because it could change what the action's own command does")]
+    PacksEnvironment,
+    /// As whom a pack's command runs.
+    #[error("cannot be given, because the action itself decides as whom its command runs")]
+    PacksAccount,
+    /// The names of the machines could not be put into a default.
+    #[error("cannot be put into the command")]
+    NotInCommand,
+    /// Nothing is connected.
+    #[error("cannot be reached: there is no chat")]
+    NoChat,
+    /// A channel or route.
+    #[error("names none of the channels that I know: {}", .known.join(", "))]
+    NoChannel {
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}

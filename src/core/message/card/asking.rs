@@ -1,0 +1,157 @@
+//! What is said of lines: what can be asked for, what is missing, what one would do.
+
+use serde::Serialize;
+
+/// A numbered line that can be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Numbered {
+    /// From 1.
+    pub number: usize,
+    /// The line.
+    pub line: String,
+    /// What it would do; empty when the line says it.
+    pub description: String,
+}
+
+/// See [`super::Card::Help`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Help {
+    /// What was searched for; empty for all.
+    pub query: String,
+    /// How to address the bot, `@halcyon`.
+    pub address: String,
+    /// Aliases by pack.
+    pub packs: Vec<HelpPack>,
+    /// The bot's own commands.
+    pub own: Vec<HelpLine>,
+    /// The page.
+    pub page: usize,
+    /// How many there are.
+    pub pages: usize,
+    /// The line that shows the next one; empty on the last.
+    pub next: String,
+    /// Nothing was found.
+    pub nothing: bool,
+}
+
+/// The aliases of a pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HelpPack {
+    /// The pack.
+    pub name: String,
+    /// Its lines.
+    pub lines: Vec<HelpLine>,
+}
+
+/// One thing that can be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HelpLine {
+    /// How it is written.
+    pub display: String,
+    /// What it does.
+    pub description: String,
+}
+
+/// See [`super::Card::Lacks`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lacks {
+    /// The line.
+    pub line: String,
+    /// The parameter without a value.
+    pub parameter: String,
+    /// What its action says of it; may be empty.
+    pub description: String,
+    /// What it has to be, `a whole number`; empty for any text.
+    pub kind: &'static str,
+    /// The values that it can have; empty where there are no such.
+    pub allowed: Vec<String>,
+    /// The answer is expected in the thread.
+    pub thread: bool,
+    /// For how long.
+    pub time: String,
+}
+
+/// See [`super::Card::Plan`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// The action that it starts.
+    pub action: String,
+    /// What carries that out.
+    pub runner: String,
+    /// What it can do to the world.
+    pub effect: &'static str,
+    /// Its parameters, secrets masked.
+    pub parameters: Vec<PlannedParameter>,
+    /// How many hosts; 0 for an action without hosts.
+    pub count: usize,
+    /// The hosts as inline code.
+    pub hosts: String,
+    /// The login name there; empty where ssh decides.
+    pub user: String,
+    /// As root, by sudo.
+    pub sudo: bool,
+    /// How long it may take on one host; empty where there is no command.
+    pub timeout: String,
+    /// The command in a fence, secrets masked; empty where there is none.
+    pub command: String,
+    /// How many more executions the line starts.
+    pub further: usize,
+    /// It is switched off.
+    pub off: bool,
+    /// Files of the policies that want an approval for it.
+    pub guards: Vec<String>,
+    /// Why it would not start now; empty when it would.
+    pub frozen: String,
+}
+
+/// One parameter of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedParameter {
+    /// Its name.
+    pub name: String,
+    /// Its value, as it would be written.
+    pub value: String,
+}
+
+/// Why a line is not put off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum Unfit {
+    /// The time is over.
+    Over,
+    /// The time is more than a year away.
+    TooFar,
+    /// Its author has put off as many as one may.
+    TooMany {
+        /// How many.
+        most: usize,
+    },
+    /// It is a command of the bot itself.
+    OwnCommand,
+    /// Nothing matches it that its author may run.
+    Unknown,
+    /// Several things match it.
+    Ambiguous {
+        /// Their formats.
+        formats: Vec<String>,
+    },
+    /// There is a secret in it, and what waits is remembered.
+    Secret,
+}
+
+/// A line that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScheduledRow {
+    /// Its short id.
+    pub id: String,
+    /// The line, as inline code.
+    pub line: String,
+    /// Whose it is.
+    pub who: String,
+    /// When it is due, by the clock of the one who asks.
+    pub at: String,
+    /// How long that is from now; empty when it is due.
+    pub wait: String,
+}

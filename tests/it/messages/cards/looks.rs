@@ -1,0 +1,216 @@
+//! The answers to commands that only look.
+
+use halcyon::core::message::card::{
+    Card, Help, HelpLine, HelpPack, ListRow, PackRow, PlanCard, PlannedParameter, StatusPart,
+};
+use halcyon::core::message::markdown;
+
+pub(super) fn cards() -> Vec<(&'static str, Card)> {
+    vec![
+        (
+            "help",
+            Card::Help(Help {
+                query: String::new(),
+                address: "@halcyon".into(),
+                packs: vec![HelpPack {
+                    name: "site".into(),
+                    lines: vec![HelpLine {
+                        display: "uptime on {{hosts}}".into(),
+                        description: "How long the machines have been up".into(),
+                    }],
+                }],
+                own: vec![HelpLine {
+                    display: "whoami".into(),
+                    description: "how I know you and what you may do".into(),
+                }],
+                nothing: false,
+                page: 1,
+                pages: 1,
+                next: String::new(),
+            }),
+        ),
+        (
+            "help that finds nothing",
+            Card::Help(Help {
+                query: "kernel".into(),
+                address: "@halcyon".into(),
+                packs: vec![],
+                own: vec![],
+                nothing: true,
+                page: 1,
+                pages: 1,
+                next: String::new(),
+            }),
+        ),
+        (
+            "a page of help",
+            Card::Help(Help {
+                query: "kernel".into(),
+                address: "@halcyon".into(),
+                packs: vec![HelpPack {
+                    name: "site".into(),
+                    lines: vec![HelpLine {
+                        display: "upgrade kernel on {{hosts}}".into(),
+                        description: "installs the newest kernel".into(),
+                    }],
+                }],
+                own: vec![],
+                nothing: false,
+                page: 2,
+                pages: 7,
+                next: "help kernel 3".into(),
+            }),
+        ),
+        (
+            "whoami",
+            Card::WhoAmI {
+                name: "operator".into(),
+                id: "u1".into(),
+                roles: vec!["operator".into()],
+                grants: vec!["view:*".into(), "run:site.*".into()],
+            },
+        ),
+        (
+            "whoami without a role",
+            Card::WhoAmI { name: "guest".into(), id: "u2".into(), roles: vec![], grants: vec![] },
+        ),
+        (
+            "status",
+            Card::Status {
+                healthy: false,
+                parts: vec![
+                    StatusPart {
+                        name: "chat".into(),
+                        works: true,
+                        says: "connected as halcyon".into(),
+                        since: String::new(),
+                        advice: String::new(),
+                    },
+                    StatusPart {
+                        name: "ssh".into(),
+                        works: true,
+                        says: "wn001 could not be reached in the last 10 minutes: it refuses connections".into(),
+                        since: String::new(),
+                        advice: "`halcyon doctor --host NAME` on my host tries each step of the way".into(),
+                    },
+                    StatusPart {
+                        name: "inventory".into(),
+                        works: false,
+                        says: "the members of @idle are not known: sinfo: command not found".into(),
+                        since: "3 min".into(),
+                        advice: "run the command of that group by hand".into(),
+                    },
+                ],
+                running: 2,
+                waiting: 1,
+                frozen: String::new(),
+            },
+        ),
+        (
+            "status while frozen",
+            Card::Status {
+                healthy: true,
+                parts: vec![],
+                running: 0,
+                waiting: 0,
+                frozen: "a storm is on the way".into(),
+            },
+        ),
+        (
+            "list",
+            Card::List {
+                rows: vec![
+                    ListRow {
+                        mark: "white_check_mark",
+                        id: "5c61ab".into(),
+                        line: markdown::code("uptime on wn001"),
+                        who: "operator".into(),
+                        ago: "12 s".into(),
+                        at: "14:02 CET".into(),
+                        verdict: "done on wn001".into(),
+                    },
+                    ListRow {
+                        mark: "x",
+                        id: "5c61aa".into(),
+                        line: markdown::code("reboot wn[001-024]"),
+                        who: "lead".into(),
+                        ago: String::new(),
+                        at: "21 Nov 14:02 CET".into(),
+                        verdict: "failed on 1 of 24 hosts (wn002)".into(),
+                    },
+                ],
+            },
+        ),
+        ("an empty list", Card::List { rows: vec![] }),
+        (
+            "the packs, for an administrator",
+            Card::Packs {
+                packs: vec![
+                    PackRow {
+                        name: "core".into(),
+                        version: "1.0.0".into(),
+                        actions: 12,
+                        aliases: 0,
+                        policies: 0,
+                        problems: 0,
+                    },
+                    PackRow {
+                        name: "site".into(),
+                        version: "2.1|*x*".into(),
+                        actions: 30,
+                        aliases: 28,
+                        policies: 2,
+                        problems: 11,
+                    },
+                ],
+                problems: vec!["aliases/uptime.yaml:3: formts: unknown key; did you mean \"formats\"?".into()],
+                more: 10,
+            },
+        ),
+        ("nothing to be listed", Card::NoneListed { words: "failed since 2h".into() }),
+        (
+            "what a line would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("login with ******** on wn[001-003]"),
+                action: "site.login".into(),
+                runner: "remote-shell-cmd".into(),
+                effect: "destructive",
+                parameters: vec![
+                    PlannedParameter { name: "pass".into(), value: "********".into() },
+                    PlannedParameter { name: "word".into(), value: "a | *b*".into() },
+                ],
+                count: 3,
+                hosts: markdown::code("wn[001-003]"),
+                user: "root".into(),
+                sudo: true,
+                timeout: "1 min".into(),
+                command: markdown::fence("login --password ********"),
+                further: 2,
+                off: true,
+                guards: vec!["policies/login.yaml".into()],
+                frozen: "storm on the way".into(),
+            }),
+        ),
+        (
+            "what a line without a command would do",
+            Card::Plan(PlanCard {
+                line: markdown::code("rest"),
+                action: "core.pause".into(),
+                runner: "pause".into(),
+                effect: "read-only",
+                parameters: vec![],
+                count: 0,
+                hosts: String::new(),
+                user: String::new(),
+                sudo: false,
+                timeout: String::new(),
+                command: String::new(),
+                further: 0,
+                off: false,
+                guards: vec![],
+                frozen: String::new(),
+            }),
+        ),
+        ("a command of the bot that starts nothing", Card::NothingToPlan { line: "status".into() }),
+    ]
+}

@@ -1,0 +1,16 @@
+//! Every kind of card at least once; where one template says different things, once for each.
+
+use halcyon::core::message::card::Card;
+
+mod executions;
+mod itself;
+mod lines;
+mod looks;
+mod schedule;
+mod values;
+
+/// All of them, each with what it is said for.
+pub(super) fn cards() -> Vec<(&'static str, Card)> {
+    let areas = [executions::cards, lines::cards, looks::cards, schedule::cards, itself::cards, values::cards];
+    areas.iter().flat_map(|cards| cards()).collect()
+}

@@ -1,0 +1,183 @@
+//! Every phrase, and how it is said.
+
+use halcyon::core::action::run::Exit;
+use halcyon::core::message::phrase::Phrase;
+use std::collections::BTreeMap;
+
+/// Every phrase, and how it is said.
+pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
+    check(Phrase::Summary { same: 147, differ: 2, failed: 1 }, "147 hosts say the same, 2 differ, 1 failed.");
+    check(Phrase::Summary { same: 3, differ: 1, failed: 0 }, "3 hosts say the same, 1 differs.");
+    let like = |how, lines: &str, several| Phrase::Like { count: 147, how, lines: lines.into(), several };
+    check(like("but", "3", false), "like 147 others, except line 3");
+    check(like("but", "3, 7", true), "like 147 others, except lines 3, 7");
+    check(like("more", "3", false), "like 147 others, with more after line 3");
+    check(like("more", "0", false), "like 147 others, with more at the beginning");
+    check(like("without", "3", false), "like 147 others, without line 3");
+    check(like("without", "3-5", true), "like 147 others, without lines 3-5");
+    check(Phrase::StandardError, "standard error");
+    check(Phrase::FileHeading { hosts: "wn[001-002]".into(), how: String::new() }, "wn[001-002]");
+    check(Phrase::FileHeading { hosts: "wn001".into(), how: "exit code 3".into() }, "wn001: exit code 3");
+    check(
+        Phrase::NotKept { bytes: 512 },
+        "512 bytes more were written here and not kept: the output is longer than I keep for one host",
+    );
+    check(
+        Phrase::FileGap { size: "3 MiB".into(), limit: "20 MiB".into() },
+        "3 MiB left out here: a file that I attach has at most 20 MiB. Ask for fewer hosts at once, or write the output to a file there.",
+    );
+    check(Phrase::Cut { rest: "thread" }, "Cut here: the whole text is in the thread, as a file.");
+    check(Phrase::Cut { rest: "file" }, "Cut here: the whole text is in the attached file.");
+    check(Phrase::Cut { rest: "end" }, "Cut here: the rest follows at the end.");
+    check(
+        Phrase::Cut { rest: "lost" },
+        "Cut here: the message is longer than the chat server takes, and the rest could not be attached.",
+    );
+    check(Phrase::WholeText, "The whole text:");
+    for (why, said) in [
+        ("foreign_post", "This button does not belong to this post, so nothing was done."),
+        ("late", "The time of this button is over, so nothing was done."),
+        (
+            "replayed",
+            "You have pressed a button here already, so nothing was done again. The post shows how it stands.",
+        ),
+        ("not_identified", "I could not find out who you are, so nothing was done. Please try again."),
+        ("early", "I am still writing this post down, so nothing was done yet. Please press again in a moment."),
+    ] {
+        check(Phrase::PressRefused { why }, said);
+    }
+    for (why, said) in [
+        ("unreadable", "it could not be read from my store."),
+        ("refused", "the chat server refused it."),
+        ("many", "a post can take no more files."),
+        ("late", "the chat server did not take it in time."),
+    ] {
+        let name = "log-5c61ab.txt".to_owned();
+        check(Phrase::FileMissing { name, why }, &format!("The file `log-5c61ab.txt` is not attached: {said}"));
+    }
+    let verdict = |status, all, some, hosts: &str, by| Phrase::Verdict { status, all, some, hosts: hosts.into(), by };
+    check(verdict("succeeded", 0, 0, "", ""), "done");
+    check(verdict("succeeded", 1, 1, "wn001", ""), "done on wn001");
+    check(verdict("succeeded", 24, 24, "wn[001-024]", ""), "done on all 24 hosts");
+    check(verdict("failed", 24, 2, "wn[002-003]", ""), "failed on 2 of 24 hosts (wn[002-003])");
+    check(verdict("failed", 0, 0, "", ""), "failed");
+    check(verdict("timeout", 3, 3, "wn[001-003]", ""), "ran out of time on all 3 hosts");
+    check(verdict("canceled", 3, 0, "", "lead"), "stopped by lead");
+    check(verdict("canceled", 3, 0, "", ""), "stopped");
+    check(verdict("unknown", 2, 1, "wn001", ""), "outcome unknown on 1 of 2 hosts (wn001)");
+    check(verdict("running", 2, 0, "", ""), "running");
+    check(verdict("canceling", 2, 0, "", ""), "being stopped");
+    check(Phrase::Exit(&Exit::Code { code: 0 }), "");
+    check(Phrase::Exit(&Exit::Code { code: 3 }), "exit code 3");
+    check(Phrase::Exit(&Exit::Timeout), "ran out of time and was killed");
+    check(Phrase::Exit(&Exit::Canceled), "was stopped");
+    check(Phrase::Exit(&Exit::Unreachable { why: "no <answer>".into() }), "could not be reached: no <answer>");
+    check(Phrase::Exit(&Exit::Unknown { why: "gone".into() }), "nobody knows how it ended: gone");
+    check(Phrase::LeftOut { lines: 1, dropped: 0 }, "1 line is not shown here");
+    check(Phrase::LeftOut { lines: 0, dropped: 0 }, "part of a long line is not shown here");
+    check(
+        Phrase::LeftOut { lines: 9, dropped: 7 },
+        "9 lines are not shown here, and 7 bytes beyond the limit were not kept",
+    );
+    check(Phrase::NoOutput, "no output");
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 0 }),
+        "done, as the machine reported afterwards; what it wrote in the meantime is lost",
+    );
+    check(
+        Phrase::Exit(&Exit::Unheard { code: 3 }),
+        "exit code 3, as the machine reported afterwards; what it wrote in the meantime is lost",
+    );
+    check(Phrase::Exit(&Exit::Rebooted), "rebooted");
+    check(Phrase::Exit(&Exit::Left), "disconnected, as it should");
+    check(Phrase::Exit(&Exit::NeverBegan { why: "not there".into() }), "never began: not there");
+    check(Phrase::Exit(&Exit::Answered { status: 404, headers: BTreeMap::new() }), "status 404");
+    check(
+        Phrase::NoWay { missing: &[] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it was not recorded",
+    );
+    check(
+        Phrase::NoWay { missing: &["private_key".to_owned(), "sudo_password".to_owned()] },
+        "I was restarted while it was running, and the machine cannot be asked: the way to it needs private_key and sudo_password, which I do not keep",
+    );
+    check(
+        Phrase::LostTwice { why: "no answer" },
+        "an earlier attempt was lost there, and it could not be run again: no answer",
+    );
+    check(
+        Phrase::Again { hosts: "wn001".into(), never_began: true },
+        "I was interrupted before it started on wn001, so I started it afterwards.",
+    );
+    check(
+        Phrase::Again { hosts: String::new(), never_began: false },
+        "I lost sight of it and ran it there once more, since it may be repeated without harm.",
+    );
+    let judged = |judgement, by, again| Phrase::Judged { judgement, by, again };
+    check(judged("", "", ""), "not settled yet");
+    check(judged("ran", "lead", ""), "lead says that it ran");
+    check(judged("not run", "lead", ""), "lead says that it did not run");
+    check(judged("again", "lead", "5c61ab"), "lead says that it should run again (5c61ab)");
+    check(
+        Phrase::BrokenWords { alias: "site.uptime", key: "result.format", why: "`x` has no value" },
+        "`result.format` of the alias site.uptime does not work: `x` has no value",
+    );
+    check(Phrase::FixedParameter { name: "cmd" }, "`cmd` is set by this command and cannot be given");
+    check(Phrase::NoAction { action: "a.b", similar: "" }, "there is no action `a.b`");
+    check(Phrase::NoAction { action: "a.b", similar: "a.c" }, "there is no action `a.b`; did you mean a.c?");
+    check(
+        Phrase::NoLocalRole { name: "guest" },
+        "guest has no role here, so nothing was done; add the name to `unix_users` of a role under [[access.roles]] in config.toml",
+    );
+    check(Phrase::HealthChat { username: "halcyon" }, "connected as halcyon");
+    check(Phrase::HealthChat { username: "" }, "not connected yet");
+    check(Phrase::HealthOther { other: "0a1b" }, "another bot (0a1b) is using my account: stop one of us");
+    let outbox = |waiting, oldest: &str, trouble| Phrase::HealthOutbox { waiting, oldest: oldest.into(), trouble };
+    check(outbox(0, "", ""), "nothing is waiting");
+    check(outbox(2, "", ""), "2 deliveries are waiting");
+    check(outbox(1, "2 min", "status 503"), "1 delivery is waiting, the oldest for 2 min: status 503");
+    check(Phrase::HealthSsh { lost: 0, host: "", why: "" }, "no node was out of reach lately");
+    check(
+        Phrase::HealthSsh { lost: 1, host: "wn001", why: "connection refused" },
+        "wn001 could not be reached in the last 10 minutes: connection refused",
+    );
+    check(
+        Phrase::HealthSsh { lost: 2, host: "wn001", why: "connection refused" },
+        "2 nodes could not be reached in the last 10 minutes, such as wn001: connection refused",
+    );
+    check(Phrase::HealthStopping, "is being stopped and takes nothing new");
+    for (part, advice) in [
+        ("chat", "`halcyon doctor` on my host tries each step of the way"),
+        ("outbox", "check whether the chat server is slow or refuses posts; what waits is not lost"),
+        ("store", "free space on the disk of `store.path`, or repair it; nothing new starts until then"),
+        ("content", "`halcyon check` says what is wrong with the files"),
+        ("inventory", "run the command of that group by hand, as the account that I run as"),
+        ("ssh", "`halcyon doctor --host NAME` on my host tries each step of the way"),
+        ("freeze", "see what the old store says, then `unfreeze`"),
+        ("bot", "wait for the next start"),
+    ] {
+        check(Phrase::HealthAdvice { part }, advice);
+    }
+    check(Phrase::HealthContent { aliases: 1, actions: 2, packs: 2, problems: 0 }, "1 alias, 2 actions in 2 packs");
+    check(
+        Phrase::HealthContent { aliases: 3, actions: 2, packs: 2, problems: 1 },
+        "3 aliases, 2 actions in 2 packs; 1 problem in files",
+    );
+    check(Phrase::HealthInventory { hosts: 200, groups: 1, broken: "", why: "" }, "200 hosts, 1 group");
+    check(
+        Phrase::HealthInventory { hosts: 200, groups: 1, broken: "idle", why: "sinfo failed" },
+        "the members of @idle are not known: sinfo failed",
+    );
+    let store = |free, low, refused| Phrase::HealthStore { free, reserve: "64 MiB", low, refused };
+    check(store("9.1 GiB", false, ""), "9.1 GiB free");
+    check(store("", false, ""), "free space unknown");
+    check(store("17 MiB", true, ""), "only 17 MiB free; below 64 MiB nothing new starts");
+    check(store("0 bytes", true, "no space left"), "cannot be written: no space left");
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "" },
+        "my store was damaged and I remember nothing of what was before; the old one is kept in store/damaged-1",
+    );
+    check(
+        Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
+        "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one is kept in store/damaged-1",
+    );
+}
