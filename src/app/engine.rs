@@ -65,6 +65,8 @@ pub struct EngineOptions {
     pub outbox: Option<OutboxOptions>,
     /// How what was missed is read.
     pub catch_up: CatchUpOptions,
+    /// How old names may be when a line is decided about where roles hang on groups; the usual time when absent.
+    pub groups_age: Option<Duration>,
 }
 
 /// A running bot.
@@ -202,7 +204,12 @@ impl Engine {
         let events = EventLoop::open(store, clock, settings, queue, dispatch, Arc::clone(&metrics)).await?;
 
         let memory = events.memory();
-        let beginning = Beginning { heard: memory.heard(), begun: memory.begun(), catch_up: options.catch_up };
+        let beginning = Beginning {
+            heard: memory.heard(),
+            begun: memory.begun(),
+            catch_up: options.catch_up,
+            groups_age: options.groups_age,
+        };
 
         // The queue is empty and its reader is not turning yet, so these neither wait nor fail.
         let watch = PackWatch::new(config.content.packs.clone(), config.content.poll).await;

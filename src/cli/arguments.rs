@@ -66,6 +66,8 @@ pub enum Command {
         #[command(subcommand)]
         command: AliasCommand,
     },
+    /// Tell whether somebody may do what a line says, and by which rule; asks the bot that runs
+    May(May),
     /// Work with packs
     Pack {
         /// What to do.
@@ -150,6 +152,23 @@ pub struct Run {
     /// Print the id and do not wait
     #[arg(long)]
     pub detach: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `may`
+#[derive(Debug, Args)]
+pub struct May {
+    /// The chat user; you without it
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// The channel where it would be said; @direct for a direct message
+    #[arg(long, value_name = "NAME")]
+    pub channel: Option<String>,
+    /// The line of chat
+    #[arg(required = true)]
+    pub line: Vec<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -21,6 +21,7 @@ mod failure;
 mod freeze;
 mod key;
 mod look;
+mod may;
 mod pack;
 mod serve;
 mod status;
@@ -89,6 +90,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Doctor { host, json } => {
             doctor::examine(&load(file, surroundings)?, host.as_deref(), json, surroundings)
         }
+        Command::May(may) => may::may(&load(file, surroundings)?, may, surroundings),
         Command::Run(run) => execution::run(&load(file, surroundings)?, run, surroundings),
         Command::Alias { command: AliasCommand::Match { text, json } } => {
             alias::matching(&load(file, surroundings)?, &text.join(" "), json, surroundings)

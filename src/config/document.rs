@@ -50,6 +50,11 @@ impl<'t> Document<'t> {
         table
     }
 
+    /// The file, as it is named in messages.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Whether something has been reported at this key.
     pub(super) fn complained(&self, key_path: &str) -> bool {
         self.problems.borrow().iter().any(|problem| problem.key_path == key_path)

@@ -4,8 +4,8 @@ use super::document::{self, Document, Section, Spot};
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
-type Text = Option<Spot<String>>;
-type Texts = Option<Spot<Vec<Spot<String>>>>;
+pub(super) type Text = Option<Spot<String>>;
+pub(super) type Texts = Option<Spot<Vec<Spot<String>>>>;
 type Seconds = Option<Spot<Duration>>;
 type Number = Option<Spot<u64>>;
 
@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
-    pub(super) roles: Vec<Role>,
+    pub(super) access: super::access::Access,
     pub(super) log_level: Text,
     pub(super) log_format: Text,
 }
@@ -92,16 +92,6 @@ pub(super) struct Limits {
 pub(super) enum Group {
     Members(Vec<Spot<String>>),
     Command { command: Text, refresh: Seconds },
-}
-
-#[derive(Debug)]
-pub(super) struct Role {
-    pub(super) place: Spot<()>,
-    pub(super) name: Text,
-    pub(super) users: Texts,
-    pub(super) channels: Texts,
-    pub(super) unix_users: Texts,
-    pub(super) grants: Texts,
 }
 
 /// Reads every key and reports those that do not exist and those of the wrong type.
@@ -162,8 +152,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
         inventory.close();
     }
     if let Some(access) = root.section("access") {
-        file.roles = access.sections("roles").into_iter().map(role).collect();
-        access.close();
+        file.access = super::access::read(access);
     }
     if let Some(log) = root.section("log") {
         file.log_level = log.string("level");
@@ -261,36 +250,4 @@ fn groups(section: &Section<'_, '_>) -> Vec<(String, Spot<Group>)> {
         groups.push((name, value.with(group)));
     }
     groups
-}
-
-fn role(section: Section<'_, '_>) -> Role {
-    let role = Role {
-        place: section.place.clone(),
-        name: section.string("name"),
-        users: section.strings("users"),
-        channels: section.strings("channels"),
-        unix_users: section.strings("unix_users"),
-        grants: grants(&section),
-    };
-    section.close();
-    role
-}
-
-/// Like a list of strings, with a word of its own for the table form.
-fn grants(section: &Section<'_, '_>) -> Texts {
-    let document = section.document();
-    let mut grants = Vec::new();
-    let items = section.items("grants");
-    if items.is_empty() {
-        return None;
-    }
-    for item in items {
-        if matches!(item.value, DeValue::Table(_)) {
-            let hint = "write it as \"verb:glob\", such as \"run:site.*\"".to_owned();
-            document.problem(&item, "a grant in the form of a table is not built in this version", Some(hint));
-        } else {
-            grants.extend(document::text(document, &item));
-        }
-    }
-    Some(section.place.with(grants))
 }

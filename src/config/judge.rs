@@ -8,8 +8,8 @@ use super::validated::{
 use super::{Environment, Network, file, secret};
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
-use crate::core::settings::{Address, Grant, Limits, Role, Verb};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::core::settings::{Address, Limits};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -71,7 +71,9 @@ impl Judge<'_, '_, '_> {
         config.inventory.hosts = self.words(file.hosts);
         config.inventory.groups = self.groups(file.groups);
         inventory::check(self.document, &config.inventory, &hosts, &places);
-        config.roles = self.roles(file.roles);
+        let groups = config.inventory.groups.keys().cloned().collect();
+        config.roles = self.roles(file.access.roles, &groups);
+        self.rbac(file.access.rbac.as_ref(), &mut config);
         self.log(&mut config.log, file.log_level, file.log_format);
         let http_place = file.http.as_ref().map(|http| http.place.clone());
         let (http_wanted, chat_wanted) = (file.http.is_some(), file.mattermost.is_some());
@@ -272,49 +274,6 @@ impl Judge<'_, '_, '_> {
         groups
     }
 
-    fn roles(&self, written: Vec<file::Role>) -> Vec<Role> {
-        let mut seen = BTreeSet::new();
-        let mut roles = Vec::new();
-        for role in written {
-            let Some(name) = self.required(&role.place, role.name.as_ref(), "name", "operator") else { continue };
-            if !seen.insert(name.value.clone()) {
-                self.document.problem(&name, format!("there are two roles `{}`", name.value), None);
-            }
-            let users = self.words(role.users);
-            let users: Vec<_> = users.iter().map(|user| user.trim_start_matches('@').to_lowercase()).collect();
-            let (channels, unix_users) = (self.names(role.channels), self.words(role.unix_users));
-            if users.is_empty() && channels.is_empty() && unix_users.is_empty() {
-                let hint = Some("give it `users`, `channels` or `unix_users`".to_owned());
-                self.document.warning(&name, format!("nobody has the role `{}`", name.value), hint);
-            }
-            let grants: Vec<_> =
-                role.grants.iter().flat_map(|grants| &grants.value).filter_map(|spot| self.grant(spot)).collect();
-            if role.grants.is_none() {
-                let hint = Some("give it `grants`, such as [\"view:*\", \"run:site.*\"]".to_owned());
-                self.document.warning(&name, format!("the role `{}` grants nothing", name.value), hint);
-            }
-            roles.push(Role { name: name.value, users, channels, unix_users, grants });
-        }
-        roles
-    }
-
-    fn grant(&self, spot: &Spot<String>) -> Option<Grant> {
-        let Some((verb, on)) = spot.value.split_once(':') else {
-            let hint = Some("write \"verb:glob\", such as \"run:site.*\"".to_owned());
-            self.document.problem(spot, format!("`{}` is not a grant", spot.value), hint);
-            return None;
-        };
-        let verbs = [("view", Verb::View), ("run", Verb::Run), ("approve", Verb::Approve), ("admin", Verb::Admin)];
-        let verb = self.word(&spot.with(verb.trim().to_owned()), &verbs)?;
-        let on = on.trim();
-        if on.is_empty() || !on.chars().all(|c| c.is_ascii_alphanumeric() || "._-*:".contains(c)) {
-            let hint = Some("use letters, digits, `.`, `_`, `-` and `*` for any text: \"site.*\"".to_owned());
-            self.document.problem(spot, format!("`{on}` is not a glob over the names of actions"), hint);
-            return None;
-        }
-        Some(Grant { verb, on: on.to_owned() })
-    }
-
     fn address(&self, spot: &Spot<String>) -> Option<Address> {
         self.word(spot, &[("mention", Address::Mention), ("prefix", Address::Prefix), ("bare", Address::Bare)])
     }
@@ -402,7 +361,7 @@ impl Judge<'_, '_, '_> {
     }
 
     /// The name of a channel or a team as it stands in its address, which is not the one that is shown.
-    fn name(&self, spot: &Spot<String>) -> Option<String> {
+    pub(super) fn name(&self, spot: &Spot<String>) -> Option<String> {
         let name = spot.value.trim().trim_start_matches(['~', '#']);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
         if name.is_empty() || !name.chars().all(plain) {
@@ -413,7 +372,7 @@ impl Judge<'_, '_, '_> {
         Some(name.to_owned())
     }
 
-    fn names(&self, list: Option<Spot<Vec<Spot<String>>>>) -> Vec<String> {
+    pub(super) fn names(&self, list: Option<Spot<Vec<Spot<String>>>>) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for name in list.iter().flat_map(|list| &list.value).filter_map(|spot| self.name(spot)) {
             if !names.contains(&name) {
@@ -424,7 +383,7 @@ impl Judge<'_, '_, '_> {
     }
 
     /// A list of words that are not empty.
-    fn words(&self, list: Option<Spot<Vec<Spot<String>>>>) -> Vec<String> {
+    pub(super) fn words(&self, list: Option<Spot<Vec<Spot<String>>>>) -> Vec<String> {
         let mut words = Vec::new();
         for spot in list.iter().flat_map(|list| &list.value) {
             match spot.value.trim() {

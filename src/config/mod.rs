@@ -13,6 +13,7 @@
 //! A secret that cannot be had does not make the file wrong: `halcyon check` runs where secrets are not. It is a warning there, and an
 //! error for the one who needs the secret ([`Mattermost::token`]).
 
+mod access;
 mod document;
 mod file;
 mod inventory;

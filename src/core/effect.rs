@@ -1,5 +1,6 @@
 //! Everything the bot can do. One page; the runtime carries effects out only after the facts that came with them are on disk.
 
+use crate::core::access::explain::Reason;
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
 use crate::core::callback::{Dialog, Reply};
@@ -59,6 +60,15 @@ pub enum Effect {
         user: UserId,
         /// Channels of which it matters whether they are a member.
         channels: Vec<ChannelId>,
+    },
+    /// Find out who has a name.
+    LookUpUser {
+        /// The user name.
+        name: String,
+        /// Channels of which it matters whether they are a member.
+        channels: Vec<ChannelId>,
+        /// Comes back with the answer.
+        ticket: Box<Ticket>,
     },
     /// Read the configuration and the packs again.
     Reload {
@@ -280,6 +290,21 @@ pub enum Answer {
     Values {
         /// They.
         values: Vec<ShownValue>,
+    },
+    /// Whether somebody may do what a line says.
+    May {
+        /// They may.
+        allowed: bool,
+        /// The action that the line means.
+        action: String,
+        /// Their roles.
+        roles: Vec<String>,
+        /// The grants that speak of it.
+        reasons: Vec<Reason>,
+        /// The files of the policies that want it approved.
+        approvals: Vec<String>,
+        /// All of it in words.
+        text: String,
     },
     /// The asking was sound, and what was asked for failed (exit code 1).
     Failed {

@@ -3,6 +3,7 @@
 //! **A fact carries results**: rendered texts, resolved host lists, outcomes. Folding never parses, renders or looks at the catalog, so a
 //! log means the same whatever the content says today. **A fact never carries a secret.**
 
+use crate::core::access::names::Named;
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::callback::Refusal;
@@ -265,6 +266,22 @@ pub enum Fact {
         /// What became of it.
         end: ScheduleEnd,
     },
+    /// A name in a role was seen for the first time; from now on it means this.
+    NameTied {
+        /// What it is the name of.
+        kind: Named,
+        /// The name.
+        name: String,
+        /// The id.
+        id: String,
+    },
+    /// A name stands in no role any more.
+    NameFreed {
+        /// What it was the name of.
+        kind: Named,
+        /// The name.
+        name: String,
+    },
 }
 
 impl Fact {
@@ -299,7 +316,9 @@ impl Fact {
             | Fact::PressTaken { .. }
             | Fact::CallbackRefused { .. }
             | Fact::Scheduled(_)
-            | Fact::ScheduleEnded { .. } => None,
+            | Fact::ScheduleEnded { .. }
+            | Fact::NameTied { .. }
+            | Fact::NameFreed { .. } => None,
         }
     }
 }

@@ -122,6 +122,13 @@ pub enum Input {
         /// Who its author is now; absent when the server does not say so.
         identity: Option<Identity>,
     },
+    /// The answer to a [`crate::core::effect::Effect::LookUpUser`].
+    UserLookedUp {
+        /// The ticket that went with the question.
+        ticket: Ticket,
+        /// Who it is; absent when nobody has the name. Or why the server does not say so.
+        identity: Result<Option<Identity>, String>,
+    },
     /// The store could not answer a [`crate::core::effect::Effect::Find`].
     LookUpFailed {
         /// The ticket that went with the question.
@@ -212,6 +219,23 @@ pub struct Directory {
     pub users: BTreeMap<String, UserId>,
     /// Channel name to id.
     pub channels: BTreeMap<String, ChannelId>,
+    /// Those of the users who are deactivated or are bots.
+    pub idle: BTreeSet<UserId>,
+    /// Group name to who is in it.
+    pub groups: BTreeMap<String, GroupMembers>,
+    /// Groups of which the server does not tell who is in them, and why; they grant nothing.
+    pub untold: BTreeMap<String, String>,
+}
+
+/// Who is in a group of the chat server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupMembers {
+    /// The group's id.
+    pub id: String,
+    /// Its members.
+    pub members: BTreeSet<UserId>,
+    /// When the server said so.
+    pub as_of: Timestamp,
 }
 
 /// A post as the chat adapter heard it. Nothing is filtered before the core sees it.
@@ -437,6 +461,16 @@ pub enum Ask {
     Reload,
     /// Read or change values of the datastore.
     Values(ValueAsk),
+    /// Whether somebody may do what a line says, and why.
+    May {
+        /// The chat user's name; absent for the one who asks.
+        user: Option<String>,
+        /// The name of the channel where it would be said; absent for none.
+        #[serde(default)]
+        channel: Option<String>,
+        /// The line.
+        line: String,
+    },
 }
 
 /// A question's way back: who wanted to know, and what for.
@@ -495,4 +529,11 @@ pub enum Purpose {
     Rerun,
     /// Judge one that ended as unknown.
     Settle(Judgement),
+    /// Tell whether somebody may do what a line says.
+    May {
+        /// The line.
+        line: String,
+        /// The names of the channel where it would be said.
+        here: Vec<String>,
+    },
 }

@@ -11,6 +11,7 @@
 //!   may therefore only change together with the version, and what older versions wrote has to be brought up to date by code.
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
+use crate::core::access::names::Ties;
 use crate::core::action::execution::{Execution, IllegalFact, Status};
 use crate::core::callback::Meaning;
 use crate::core::datastore::{Datastore, Entry};
@@ -105,6 +106,9 @@ pub struct Memory {
     /// The cards with buttons, by the delivery that makes each.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub buttons: BTreeMap<DeliveryId, Buttons>,
+    /// The ids that names in roles are tied to.
+    #[serde(with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    pub ties: Ties,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -360,6 +364,12 @@ impl Memory {
             }
             Fact::ScheduleEnded { id, .. } => {
                 self.scheduled.remove(id).ok_or_else(|| Contradiction::NotScheduled(id.clone()))?;
+            }
+            Fact::NameTied { kind, name, id } => {
+                self.ties.insert((*kind, name.clone()), id.clone());
+            }
+            Fact::NameFreed { kind, name } => {
+                self.ties.remove(&(*kind, name.clone()));
             }
         }
         Ok(())

@@ -1,5 +1,9 @@
 //! The part of the configuration that decisions depend on, already checked.
 
+use crate::core::access::arguments::Patterns;
+use crate::core::access::hours::Hours;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// What the core knows of `config.toml`.
@@ -71,7 +75,7 @@ pub enum Address {
 }
 
 /// A role: who has it and what it grants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Role {
     /// Its name.
     pub name: String,
@@ -79,19 +83,64 @@ pub struct Role {
     pub users: Vec<String>,
     /// Channel names; whoever is a member has the role.
     pub channels: Vec<String>,
+    /// Names of groups of the chat server; whoever is a member has the role.
+    pub groups: Vec<String>,
     /// Users of the bot's own machine.
     pub unix_users: Vec<String>,
     /// What it grants.
     pub grants: Vec<Grant>,
 }
 
-/// `verb:ref-glob`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a role lets its holders do: `verb:ref-glob`, or a table with conditions, all of which have to hold. Two that are written in different
+/// places are equal.
+#[derive(Debug, Clone, Eq)]
 pub struct Grant {
     /// What may be done. [`Verb::Admin`] includes all others, [`Verb::Run`] includes [`Verb::View`].
     pub verb: Verb,
     /// On which actions: a glob over `pack.name` where `*` stands for any text.
     pub on: String,
+    /// What arguments have to be like, by their names.
+    pub arguments: BTreeMap<String, Patterns>,
+    /// The channels where it holds, `@direct` for direct messages; everywhere when empty.
+    pub channels: Vec<String>,
+    /// When it holds; always when absent.
+    pub hours: Option<Hours>,
+    /// Where it is written, for people: file and line.
+    pub written: String,
+}
+
+impl Grant {
+    /// A grant without conditions.
+    pub fn new(verb: Verb, on: impl Into<String>) -> Self {
+        let (arguments, channels) = (BTreeMap::new(), Vec::new());
+        Self { verb, on: on.into(), arguments, channels, hours: None, written: String::new() }
+    }
+}
+
+impl PartialEq for Grant {
+    fn eq(&self, other: &Self) -> bool {
+        (self.verb, &self.on) == (other.verb, &other.on)
+            && (&self.arguments, &self.channels, &self.hours) == (&other.arguments, &other.channels, &other.hours)
+    }
+}
+
+/// `run:site.* with hosts wn*, in ~cluster, at mon-fri 08:00-20:00 Europe/Berlin`
+impl fmt::Display for Grant {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.verb.word(), self.on)?;
+        let arguments = self.arguments.iter().map(|(name, wanted)| format!("{name} {wanted}"));
+        let arguments: Vec<String> = arguments.collect();
+        if !arguments.is_empty() {
+            write!(formatter, " with {}", arguments.join(" and "))?;
+        }
+        if !self.channels.is_empty() {
+            write!(formatter, ", in {}", self.channels.join(" or "))?;
+        }
+        match &self.hours {
+            Some(hours) => write!(formatter, ", at {hours}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What can be granted.

@@ -180,6 +180,7 @@ impl Dispatch {
             }
             Effect::Find { query, ticket } => self.find(query, *ticket),
             Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
+            Effect::LookUpUser { name, channels, ticket } => self.look_up_user(name, channels, *ticket),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
             Effect::Reply { request, reply } => self.pressers.answer(request, reply),
             Effect::OpenDialog { request, trigger, dialog, otherwise } => {
@@ -297,6 +298,25 @@ impl Dispatch {
                 }
             }
             tracing::error!(%post, "the emojis on a post could not be read; who has put one there has to do it again");
+        });
+    }
+
+    fn look_up_user(&self, name: String, channels: Vec<ChannelId>, ticket: Ticket) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let chat = self.chat.clone();
+        tokio::spawn(async move {
+            let asked = async {
+                let Some(chat) = chat else { return Err("there is no chat server".to_owned()) };
+                let told = |problem: ChatError| problem.to_string();
+                let names = [name.clone()];
+                let found = chat.directory(&names, &[], &[]).await.map_err(told)?.users.remove(&name);
+                let Some(user) = found else { return Ok(None) };
+                chat.identify(&user, &channels).await.map(Some).map_err(told)
+            };
+            let identity = tokio::time::timeout(IDENTIFYING, asked).await;
+            let identity = identity.unwrap_or_else(|_| Err("the chat server does not answer in time".to_owned()));
+            // Without a loop nobody waits for it.
+            let _ = inputs.send(Input::UserLookedUp { ticket, identity }).await;
         });
     }
 

@@ -353,6 +353,7 @@ impl EventLoop {
             | Effect::Run(_)
             | Effect::Attach(_)
             | Effect::Cancel(_)
+            | Effect::LookUpUser { .. }
             | Effect::Reload { .. }
             | Effect::Identify { .. }
             | Effect::ReadReactions { .. }

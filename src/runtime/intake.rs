@@ -7,6 +7,7 @@
 //! a little later, because servers read from replicas that lag. **A press waits for nothing but its own look-up**, since somebody is looking at
 //! the button.
 
+use crate::core::alias::spec::DIRECT;
 use crate::core::callback::Reply;
 use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{Connection, Directory, HeardPost, HeardReaction, Identity, Input, Press, Submission};
@@ -15,7 +16,7 @@ use crate::runtime::catch_up::{CatchUpOptions, Gathered, gather};
 use crate::runtime::dispatch::Callers;
 use crate::runtime::ports::{CallbackCall, Chat, ChatError, ChatEvent};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -29,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDENTITY_RETRY: Duration = Duration::from_millis(250);
 /// How often names are resolved again, so that a role given in the chat server holds within this time.
 const DIRECTORY_AGE: Duration = Duration::from_secs(60);
+/// How old names may be when a post is decided about, where roles hang on groups: the server does not tell when somebody joins or leaves one.
+const GROUPS_AGE: Duration = Duration::from_secs(10);
 /// How soon a failed resolution is tried again.
 const DIRECTORY_RETRY: Duration = Duration::from_secs(2);
 /// How often posts wait for names to be resolved after the connection came up.
@@ -49,6 +52,8 @@ pub struct Beginning {
     pub begun: Option<Timestamp>,
     /// How catching up paces itself.
     pub catch_up: CatchUpOptions,
+    /// How old names may be when a post is handed on, where roles hang on groups; ten seconds when absent.
+    pub groups_age: Option<Duration>,
 }
 
 /// What the chat server calls us back with.
@@ -83,6 +88,8 @@ pub async fn listen(
         me: None,
         role_channels: Vec::new(),
         resolve_at: None,
+        resolved_at: None,
+        untold: BTreeMap::new(),
         tries_left: 0,
         gap: Gap::None,
         options: beginning.catch_up,
@@ -93,6 +100,7 @@ pub async fn listen(
         seen: Seen::default(),
         patient: true,
         resolved: false,
+        groups_age: beginning.groups_age.unwrap_or(GROUPS_AGE),
     };
     loop {
         let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
@@ -168,6 +176,10 @@ struct Intake {
     me: Option<UserId>,
     role_channels: Vec<ChannelId>,
     resolve_at: Option<Instant>,
+    /// When names were resolved last.
+    resolved_at: Option<Instant>,
+    /// Groups whose members the server did not tell, as far as that was logged.
+    untold: BTreeMap<String, String>,
     /// Until names have ids nobody has a role, so posts wait for the first resolution, within reason.
     tries_left: u32,
     gap: Gap,
@@ -182,6 +194,7 @@ struct Intake {
     patient: bool,
     /// Names have had their ids once, so that it can be told what roles somebody has.
     resolved: bool,
+    groups_age: Duration,
 }
 
 /// None: nobody takes inputs any more.
@@ -195,12 +208,19 @@ impl Intake {
     async fn resolve(&mut self) -> WentOn {
         self.resolve_at = Some(Instant::now() + DIRECTORY_RETRY);
         self.tries_left = self.tries_left.saturating_sub(1);
-        let asked = self.chat.directory(&self.names.users, &self.names.channels);
+        let asked = self.chat.directory(&self.names.users, &self.names.channels, &self.names.groups);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(directory)) => {
                 self.resolve_at = Some(Instant::now() + DIRECTORY_AGE);
                 self.tries_left = 0;
                 self.resolved = true;
+                self.resolved_at = Some(Instant::now());
+                for (group, why) in &directory.untold {
+                    if self.untold.get(group) != Some(why) {
+                        tracing::warn!(group, why, "nobody has a role by this group");
+                    }
+                }
+                self.untold.clone_from(&directory.untold);
                 self.role_channels = self.names.role_channels(&directory);
                 self.send(Input::Directory(directory)).await?;
             }
@@ -363,6 +383,10 @@ impl Intake {
             return Some(());
         }
         if self.me.as_ref() != Some(&post.author) {
+            let old = self.resolved_at.is_some_and(|at| at.elapsed() >= self.groups_age);
+            if old && !self.names.groups.is_empty() && self.patient {
+                self.resolve().await?;
+            }
             post.identity = identify(self.chat.as_ref(), &post.author, &self.role_channels, self.patient).await;
             self.patient = post.identity.is_some();
         }
@@ -436,15 +460,19 @@ async fn due(at: Option<Instant>) {
 struct Names {
     users: Vec<String>,
     channels: Vec<String>,
+    groups: Vec<String>,
     role_channels: Vec<String>,
 }
 
 impl Names {
     fn of(settings: &Settings) -> Self {
         let users = settings.roles.iter().flat_map(|role| role.users.iter().cloned());
+        let groups = settings.roles.iter().flat_map(|role| role.groups.iter().cloned());
         let role_channels: Vec<String> = settings.roles.iter().flat_map(|role| role.channels.iter().cloned()).collect();
-        let channels =
-            settings.channels.iter().chain(&settings.admin_channel).cloned().chain(role_channels.iter().cloned());
+        let conditions = settings.roles.iter().flat_map(|role| &role.grants).flat_map(|grant| &grant.channels);
+        let conditions = conditions.filter(|name| *name != DIRECT);
+        let heard = settings.channels.iter().chain(&settings.admin_channel);
+        let channels = heard.chain(conditions).chain(&role_channels).cloned();
         let unique = |mut names: Vec<String>| {
             names.sort();
             names.dedup();
@@ -453,6 +481,7 @@ impl Names {
         Self {
             users: unique(users.collect()),
             channels: unique(channels.collect()),
+            groups: unique(groups.collect()),
             role_channels: unique(role_channels),
         }
     }

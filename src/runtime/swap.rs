@@ -125,7 +125,12 @@ impl Chat for Swap<dyn Chat> {
         self.now().forget(user);
     }
 
-    async fn directory(&self, users: &[String], channels: &[String]) -> Result<Directory, ChatError> {
-        self.now().directory(users, channels).await
+    async fn directory(
+        &self,
+        users: &[String],
+        channels: &[String],
+        groups: &[String],
+    ) -> Result<Directory, ChatError> {
+        self.now().directory(users, channels, groups).await
     }
 }

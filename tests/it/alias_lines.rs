@@ -333,7 +333,7 @@ fn an_alias_can_be_bound_to_channels() {
     let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
     let channels = [("cluster", "c1"), ("lounge", "c2")];
     let channels = channels.map(|(name, id)| (name.to_owned(), ChannelId::new(id)));
-    machine.take(Input::Directory(Directory { users, channels: channels.into() }));
+    machine.take(Input::Directory(Directory { users, channels: channels.into(), ..Directory::default() }));
     let both = vec!["cluster".to_owned(), "lounge".to_owned()];
     machine.take(Input::Settings(Arc::new(Settings { channels: both, ..machine.bot.settings().clone() })));
     for (channel, kind, runs) in

@@ -51,7 +51,7 @@ fn rights_and_filters_come_before_the_limit() {
         panic!("{:?}", step.effects)
     };
     assert_eq!((*limit, actions.as_slice()), (3, ["*".to_owned()].as_slice()));
-    let Filter { stands, by, action, since, host } = filter.clone();
+    let Filter { stands, by, action, since, host, .. } = filter.clone();
     assert_eq!(stands.len(), 2);
     assert_eq!(by.unwrap().as_str(), "u1");
     assert_eq!(action.as_deref(), Some("trial.*"));

@@ -42,7 +42,6 @@ pub(crate) struct Machine {
 }
 
 fn settings() -> Arc<Settings> {
-    let grant = |verb| Grant { verb, on: "*".into() };
     Arc::new(Settings {
         buttons: false,
         channels: vec!["cluster".into()],
@@ -52,9 +51,8 @@ fn settings() -> Arc<Settings> {
         roles: vec![Role {
             name: "operator".into(),
             users: vec!["operator".into()],
-            channels: Vec::new(),
-            unix_users: Vec::new(),
-            grants: vec![grant(Verb::Run)],
+            grants: vec![Grant::new(Verb::Run, "*")],
+            ..Role::default()
         }],
         late_after: Duration::from_secs(120),
         mention_after: Duration::from_secs(10),
@@ -87,7 +85,7 @@ impl Machine {
         }));
         let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
         let channels = BTreeMap::from([("cluster".to_owned(), ChannelId::new(CHANNEL))]);
-        machine.take(Input::Directory(Directory { users, channels }));
+        machine.take(Input::Directory(Directory { users, channels, ..Directory::default() }));
         machine
     }
 
@@ -370,6 +368,7 @@ impl World {
                 | Effect::ReadReactions { .. }
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
+                | Effect::LookUpUser { .. }
                 | Effect::Reload { .. }
                 | Effect::Answer { .. } => {}
             }

@@ -81,7 +81,7 @@ fn the_shipped_file_is_valid_and_means_what_it_says() {
     assert_eq!(settings.prefix, "!");
     assert_eq!(settings.mention_after, Duration::from_secs(30));
     assert_eq!(settings.own_uid, 1000);
-    assert_eq!(settings.roles[0].grants[1], Grant { verb: Verb::Run, on: "site.*".to_owned() });
+    assert_eq!(settings.roles[0].grants[1], Grant::new(Verb::Run, "site.*"));
     assert_eq!(settings.roles[1].users, ["lead"]);
     assert_eq!(config.store.path, path.with_file_name("var/halcyon"));
     assert_eq!(config.control.socket, path.with_file_name("var/halcyon/control.sock"));

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+mod access;
 mod alias;
 mod alias_lines;
 mod asking;

@@ -36,6 +36,7 @@ fn brisk() -> EngineOptions {
             slowest: Duration::from_millis(500),
             again_after: Duration::from_millis(500),
         },
+        groups_age: None,
     }
 }
 

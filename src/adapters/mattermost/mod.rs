@@ -10,6 +10,7 @@
 //! | `history.rs` | what stands in a channel, read backwards |
 //! | `interactive.rs` | buttons and dialogs as the server wants them |
 //! | `identity.rs` | who a user is, kept for a minute |
+//! | `groups.rs` | who is in a group |
 //! | `examine.rs` | what `halcyon doctor` wants to know |
 //!
 //! ## Which client makes a call
@@ -37,6 +38,7 @@
 //! - A proxy from the environment is honoured for REST, except to loopback. The websocket goes straight.
 
 mod examine;
+mod groups;
 mod history;
 mod identity;
 mod interactive;
@@ -133,6 +135,7 @@ pub enum SetupError {
 pub struct Mattermost {
     rest: Rest,
     identities: Identities,
+    groups: groups::Groups,
     tls: Option<Connector>,
     team: String,
     now: fn() -> Timestamp,
@@ -171,8 +174,8 @@ impl Mattermost {
         };
         let rest = Rest::new(&options, authorities.as_deref())?;
         let MattermostOptions { team, now, pace, callbacks, .. } = options;
-        let identities = Identities::default();
-        Ok(Self { rest, identities, tls, team, now, clock: Mutex::new(None), pace, callbacks })
+        let (identities, groups) = (Identities::default(), groups::Groups::default());
+        Ok(Self { rest, identities, groups, tls, team, now, clock: Mutex::new(None), pace, callbacks })
     }
 }
 
@@ -337,12 +340,19 @@ impl Chat for Mattermost {
         self.identities.forget(user);
     }
 
-    async fn directory(&self, users: &[String], channels: &[String]) -> Result<Directory, ChatError> {
+    async fn directory(
+        &self,
+        users: &[String],
+        channels: &[String],
+        groups: &[String],
+    ) -> Result<Directory, ChatError> {
         let mut directory = Directory::default();
         let names: Vec<String> = users.iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect();
         let names: Vec<&String> = names.iter().filter(|name| segment(name).is_ok()).collect();
         if !names.is_empty() {
             let found: Vec<User> = self.rest.ask("users/usernames", &names).await?;
+            let idle = found.iter().filter(|user| user.is_bot || user.delete_at != 0);
+            directory.idle = idle.map(|user| UserId::new(user.id.clone())).collect();
             directory.users =
                 found.into_iter().map(|user| (user.username.to_lowercase(), UserId::new(user.id))).collect();
         }
@@ -351,6 +361,8 @@ impl Chat for Mattermost {
                 directory.channels.insert(name.clone(), id);
             }
         }
+        let told = self.groups.look_up(&self.rest, self.now, groups).await;
+        (directory.groups, directory.untold) = (told.groups, told.untold);
         Ok(directory)
     }
 }

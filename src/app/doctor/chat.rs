@@ -224,12 +224,25 @@ async fn round_trip(chat: &Mattermost, account: &Account, findings: &mut Finding
 /// The names in the roles.
 async fn roles(config: &Config, chat: &Mattermost, findings: &mut Findings) {
     let users: BTreeSet<String> = config.roles.iter().flat_map(|role| role.users.iter().cloned()).collect();
-    if users.is_empty() {
+    let groups: BTreeSet<String> = config.roles.iter().flat_map(|role| role.groups.iter().cloned()).collect();
+    if users.is_empty() && groups.is_empty() {
         return;
     }
-    let users: Vec<String> = users.into_iter().collect();
-    match chat.directory(&users, &[]).await {
+    let (users, groups): (Vec<String>, Vec<String>) = (users.into_iter().collect(), groups.into_iter().collect());
+    match chat.directory(&users, &[], &groups).await {
         Ok(directory) => {
+            for (group, members) in &directory.groups {
+                findings.ok("access", format!("the group {group} has {} members", members.members.len()));
+            }
+            for (group, why) in &directory.untold {
+                let advice = "nobody has a role by this group. Groups need a licence of the server that has them, and for groups of the \
+                              directory service a role of the bot with sysconsole_read_user_management_groups; or give the role by \
+                              `channels` or `users`";
+                findings.warn("access", format!("the members of the group {group} are not known: {why}"), advice);
+            }
+            if users.is_empty() {
+                return;
+            }
             let unknown: Vec<&str> =
                 users.iter().map(String::as_str).filter(|user| !directory.users.contains_key(*user)).collect();
             if unknown.is_empty() {

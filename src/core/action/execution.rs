@@ -339,7 +339,9 @@ impl Execution {
                 | Fact::Scheduled(_)
                 | Fact::ScheduleEnded { .. }
                 | Fact::PressTaken { .. }
-                | Fact::CallbackRefused { .. },
+                | Fact::CallbackRefused { .. }
+                | Fact::NameTied { .. }
+                | Fact::NameFreed { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

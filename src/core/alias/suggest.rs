@@ -278,8 +278,8 @@ fn write_out(words: &[&str], places: &[Place], best: &[Option<(u32, Move)>], hos
     understood.then(|| line.join(" "))
 }
 
-/// Parameters that are machines by their name.
-fn takes_hosts(name: &str) -> bool {
+/// Whether a parameter takes machines, as its name says.
+pub(crate) fn takes_hosts(name: &str) -> bool {
     let name = name.to_lowercase();
     ["host", "node", "machine", "server", "target"].iter().any(|word| name.contains(word))
 }

@@ -7,7 +7,6 @@
 use super::hear::Speaker;
 use super::{Bot, Moment, Step};
 use crate::core::alias::matcher::Selection;
-use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId, UserId};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::Card;
@@ -39,7 +38,7 @@ impl Bot {
             (Some((Some(line), alias)), None) => {
                 return self.obey_alias(step, moment, speaker, line, alias);
             }
-            (Some((Some(line), alias)), Some(hosts)) => match self.on_other_hosts(line, alias, hosts) {
+            (Some((Some(line), alias)), Some(hosts)) => match self.on_other_hosts(speaker, line, alias, hosts) {
                 Some(line) => return self.obey_alias(step, moment, speaker, &line, alias),
                 None => Card::CannotRepeatOn { line: line.clone(), hosts: hosts.to_owned() },
             },
@@ -50,8 +49,7 @@ impl Bot {
 
     /// The line with other hosts in the place of its own, where it is certain what that place is: the line has one parameter `hosts`, whose
     /// text stands in it once, and with the new text it differs in nothing else.
-    fn on_other_hosts(&self, line: &str, alias: &AliasRef, hosts: &str) -> Option<String> {
-        expand(hosts, &self.inventory).ok()?;
+    fn on_other_hosts(&self, speaker: &Speaker<'_>, line: &str, alias: &AliasRef, hosts: &str) -> Option<String> {
         let read = |line: &str| {
             let meant = self.catalog.matcher.select_among(line, &|known| known.reference == *alias);
             match meant {
@@ -70,6 +68,6 @@ impl Bot {
         let after = read(&changed)?;
         let mut expected = before.parameters.clone();
         expected.insert("hosts".to_owned(), hosts.to_owned());
-        (after.parameters == expected).then_some(changed)
+        (after.parameters == expected && self.knows_hosts_of(speaker, &after)).then_some(changed)
     }
 }

@@ -1,11 +1,13 @@
 //! Somebody asked about executions, or asked over the control socket to run something.
 
+use super::may::Question;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
-use crate::core::access::{Asker, Rights};
+use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::execution::{Execution, Status};
+use crate::core::action::spec::Action;
 use crate::core::alias::suggest::nearest;
-use crate::core::chat::filter::ListWords;
+use crate::core::chat::filter::{Filter, ListWords, SeenBy};
 use crate::core::effect::{Answer, Body, Delivery, Effect, Query, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::{Inventory, expand, fold};
@@ -23,6 +25,7 @@ use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The most executions that one caller of the control socket gets.
@@ -62,8 +65,10 @@ impl Bot {
         ask: Ask,
     ) -> Result<(), Contradiction> {
         let rights = match &from {
-            Principal::LocalUser { uid, name } => self.rights(Asker::Local { uid: *uid, name }),
-            Principal::ChatUser { .. } => Rights { roles: Vec::new(), grants: Vec::new() },
+            Principal::LocalUser { uid, name } => {
+                self.rights(Asker::Local { uid: *uid, name }, &Place::outside(moment.at))
+            }
+            Principal::ChatUser { .. } => Rights::default(),
         };
         if matches!(ask, Ask::Health) {
             let parts = self.health(moment.at);
@@ -77,6 +82,11 @@ impl Bot {
             return Ok(());
         }
         let back = Back::Request { request };
+        let listed = |limit| self.visible(limit, &rights, Filter::default());
+        let query = match &ask {
+            Ask::Executions { limit } => listed((*limit).min(MOST_LISTED)),
+            _ => Query::Newest(0),
+        };
         let mut look_up = |query, asked, purpose| {
             let (from, rights, back) = (from.clone(), rights.clone(), back.clone());
             let ticket = Ticket { from, rights, back, zone: String::new(), asked, purpose, again: false };
@@ -88,11 +98,7 @@ impl Bot {
                 let asked = AskedToRun { action, given: parameters, trace_tag };
                 self.asked_to_run(step, moment, request, from, &rights, asked)
             }
-            Ask::Executions { limit } => {
-                let limit = limit.min(MOST_LISTED);
-                let query = Query::Visible { limit, actions: rights.globs(Verb::View) };
-                look_up(query, limit.to_string(), Purpose::List)
-            }
+            Ask::Executions { limit } => look_up(query, limit.min(MOST_LISTED).to_string(), Purpose::List),
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
@@ -101,6 +107,24 @@ impl Bot {
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
             Ask::Reload => self.ask_reload(step, moment, &rights, back),
             Ask::Values(ask) => self.asked_for_values(step, moment, request, &from, &rights, ask),
+            Ask::May { user: None, channel, line } => {
+                let here: Vec<String> = channel.into_iter().collect();
+                let question =
+                    Question { who: String::new(), by: &from, rights: &rights, asker: None, here, at: moment.at };
+                let card = self.may(&question, &line);
+                self.tell_may(step, moment, &back, &card)
+            }
+            Ask::May { user: Some(_), .. } if !rights.administers() => {
+                let card = Card::NotAdmin { command: "may --user".to_owned(), who: self.administrators() };
+                self.say(step, moment, &back, &card)
+            }
+            Ask::May { user: Some(user), channel, line } => {
+                let purpose = Purpose::May { line, here: channel.into_iter().collect() };
+                let ticket =
+                    Ticket { from, rights, back, zone: String::new(), asked: user.clone(), purpose, again: false };
+                self.ask_who(step, &user, ticket);
+                Ok(())
+            }
             Ask::Health => Ok(()),
         }
     }
@@ -119,7 +143,8 @@ impl Bot {
             answer(step, request, Answer::Refused { text: self.sentences.say(&Card::Stopping) });
             return Ok(());
         }
-        let known = self.catalog.actions.get(&action).filter(|_| rights.may(Verb::Run, &action)).cloned();
+        let may = |known: &Arc<Action>| self.may_with_given(rights, moment.at, known, &given, &by);
+        let known = self.catalog.actions.get(&action).filter(|known| may(known)).cloned();
         let Some(action) = known else {
             let similar = self.similar_action(&action, rights);
             let similar = similar.unwrap_or_default();
@@ -137,6 +162,7 @@ impl Bot {
             correctable: false,
             alias: None,
             trusted: Vec::new(),
+            rights: rights.clone(),
             rerun_of: None,
             trace_tag,
         };
@@ -149,8 +175,11 @@ impl Bot {
     }
 
     fn similar_action(&self, wanted: &ActionRef, rights: &Rights) -> Option<String> {
-        let known = self.catalog.actions.keys().filter(|known| rights.may(Verb::Run, known));
-        nearest(wanted.as_str(), known.map(ActionRef::as_str)).map(str::to_owned)
+        let eyes = self.eyes(rights);
+        // What was asked for is not there, whatever the catalog says.
+        let known =
+            self.catalog.actions.values().filter(|known| known.reference != *wanted && eyes.may(Verb::Run, known));
+        nearest(wanted.as_str(), known.map(|known| known.reference.as_str())).map(str::to_owned)
     }
 
     pub(super) fn found(
@@ -172,7 +201,7 @@ impl Bot {
         if executions.iter().any(overtaken) {
             if !ticket.again {
                 step.effects.push(Effect::Find {
-                    query: query(&ticket, moment.at),
+                    query: self.query(&ticket, moment.at),
                     ticket: Box::new(Ticket { again: true, ..ticket }),
                 });
                 return Ok(());
@@ -182,11 +211,13 @@ impl Bot {
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::ShowPart(_) | Purpose::Tail | Purpose::List => Verb::View,
             Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
+            // Nothing is looked for in the store to answer that.
+            Purpose::May { .. } => return Ok(()),
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
         let mut visible: Vec<Execution> = executions
             .into_iter()
-            .filter(|execution| ticket.rights.may(wanted, &execution.request.action))
+            .filter(|execution| ticket.rights.may_with_execution(wanted, execution, &self.inventory))
             .map(|execution| self.memory.executions.get(&execution.request.id).cloned().unwrap_or(execution))
             .collect();
         if ticket.purpose == Purpose::List
@@ -212,6 +243,7 @@ impl Bot {
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
             Purpose::Rerun => self.rerun(step, moment, &ticket, &execution),
             Purpose::Settle(judgement) => self.settle(step, moment, ticket, &execution, judgement),
+            Purpose::May { .. } => Ok(()),
         }
     }
 
@@ -413,21 +445,41 @@ impl Bot {
         }
         Ok(())
     }
-}
 
-/// The question that a ticket went with.
-fn query(ticket: &Ticket, now: Timestamp) -> Query {
-    match ticket.purpose {
-        Purpose::List => match ticket.asked.parse() {
-            Ok(limit) => Query::Visible { limit, actions: ticket.rights.globs(Verb::View) },
-            Err(_) => listed(&words(&ticket.asked), &ticket.rights, &ticket.from, now),
-        },
-        Purpose::Show
-        | Purpose::ShowPart(_)
-        | Purpose::Tail
-        | Purpose::Cancel
-        | Purpose::Rerun
-        | Purpose::Settle(_) => Query::ById(ticket.asked.clone()),
+    /// The question that a ticket went with.
+    fn query(&self, ticket: &Ticket, now: Timestamp) -> Query {
+        match ticket.purpose {
+            Purpose::List => match ticket.asked.parse() {
+                Ok(limit) => self.visible(limit, &ticket.rights, Filter::default()),
+                Err(_) => self.listed(&words(&ticket.asked), &ticket.rights, &ticket.from, now),
+            },
+            Purpose::Show
+            | Purpose::ShowPart(_)
+            | Purpose::Tail
+            | Purpose::Cancel
+            | Purpose::Rerun
+            | Purpose::Settle(_)
+            | Purpose::May { .. } => Query::ById(ticket.asked.clone()),
+        }
+    }
+
+    /// What is asked of the store for a list.
+    pub(super) fn listed(&self, words: &ListWords, rights: &Rights, by: &Principal, now: Timestamp) -> Query {
+        let filter = if words.narrows() { words.filter(by, now) } else { Filter::default() };
+        self.visible(words.most, rights, filter)
+    }
+
+    /// The newest executions of this kind that somebody may see.
+    fn visible(&self, limit: usize, rights: &Rights, filter: Filter) -> Query {
+        let actions = rights.globs(Verb::View);
+        let seen_by =
+            rights.have_conditions().then(|| SeenBy { rights: rights.clone(), inventory: Arc::clone(&self.inventory) });
+        let filter = Filter { seen_by, ..filter };
+        if filter == Filter::default() {
+            Query::Visible { limit, actions }
+        } else {
+            Query::Filtered { limit, actions, filter }
+        }
     }
 }
 
@@ -435,16 +487,6 @@ fn query(ticket: &Ticket, now: Timestamp) -> Query {
 fn words(asked: &str) -> ListWords {
     let all = || ListWords::read(&[]).expect("nothing is something to list by");
     ListWords::read(&asked.split_whitespace().collect::<Vec<_>>()).unwrap_or_else(all)
-}
-
-/// What is asked of the store for a list.
-pub(super) fn listed(words: &ListWords, rights: &Rights, by: &Principal, now: Timestamp) -> Query {
-    let (limit, actions) = (words.most, rights.globs(Verb::View));
-    if words.narrows() {
-        Query::Filtered { limit, actions, filter: words.filter(by, now) }
-    } else {
-        Query::Visible { limit, actions }
-    }
 }
 
 pub(super) fn answer(step: &mut Step, request: RequestId, answer: Answer) {

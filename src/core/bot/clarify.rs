@@ -203,8 +203,11 @@ impl Bot {
         }
         let value = unquoted(value);
         let (line, repeatable) = self.completed(lack, value);
+        let eyes = self.eyes(&speaker.rights);
         let found = self.whole(lack, value).filter(|found| {
-            speaker.rights.may(Verb::Run, &found.alias.action) && is_there(&found.alias, &speaker.here)
+            is_there(&found.alias, &speaker.here)
+                && eyes.may_use(Verb::Run, &found.alias)
+                && !self.is_forbidden(speaker, found)
         });
         match found {
             Some(found) => self.run_alias(step, moment, speaker, (&line, repeatable), &found),

@@ -4,15 +4,20 @@
 
 use super::Bot;
 use super::listen::FRESH;
+use crate::core::access::Rights;
+use crate::core::action::execution::Execution;
 use crate::core::action::run::Exit;
 use crate::core::effect::HealthPart;
+use crate::core::host::Inventory;
 use crate::core::id::Host;
 use crate::core::input::Connection;
 use crate::core::message::card::{Card, StatusPart};
 use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
 use crate::core::message::span::{size, span};
+use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// So many deliveries waiting mean that the way out is blocked.
@@ -74,11 +79,13 @@ impl Bot {
         self.standing.since = broken;
     }
 
-    pub(super) fn status_card(&self, now: Timestamp) -> Card {
-        let parts = self.health(now);
+    /// What somebody is told: nothing is counted, and no machine is named, that they may not know of.
+    pub(super) fn status_card(&self, now: Timestamp, rights: &Rights) -> Card {
+        let parts = self.health_for(now, Some(rights).filter(|rights| !rights.administers()));
+        let seen = |execution: &&Execution| rights.may_with_execution(Verb::View, execution, &self.inventory);
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
-            running: self.memory.executions.len(),
+            running: self.memory.executions.values().filter(seen).count(),
             waiting: self.memory.questions.len(),
             frozen: self.frozen_why(),
             parts: parts
@@ -96,8 +103,16 @@ impl Bot {
 
     /// Each part of the path from chat to nodes.
     pub(super) fn health(&self, now: Timestamp) -> Vec<HealthPart> {
-        let mut parts = vec![self.chat_health(now), self.outbox_health(), self.store_health(), self.content_health()];
-        parts.extend([self.inventory_health(), self.ssh_health(now)]);
+        self.health_for(now, None)
+    }
+
+    /// The same as far as somebody with these rights may know of it; all of it without.
+    fn health_for(&self, now: Timestamp, rights: Option<&Rights>) -> Vec<HealthPart> {
+        let seen = rights.map(|rights| self.inventory.with_only(&|host| self.hosts_for(rights).contains(host)));
+        let inventory = seen.as_ref().unwrap_or(&self.inventory);
+        let content = self.content_health(rights);
+        let mut parts = vec![self.chat_health(now), self.outbox_health(), self.store_health(), content];
+        parts.extend([inventory_health(inventory, &self.sentences), self.ssh_health(now, inventory)]);
         if let Some(frozen) = &self.memory.frozen {
             // Somebody wanted it so, or else the bot is in trouble.
             parts.push(("freeze", frozen.by.is_some(), frozen.why.clone()));
@@ -175,39 +190,37 @@ impl Bot {
         ("store", !storage.is_low() && storage.refused.is_none(), self.sentences.phrase(&phrase))
     }
 
-    fn content_health(&self) -> (&'static str, bool, String) {
+    fn content_health(&self, rights: Option<&Rights>) -> (&'static str, bool, String) {
+        let eyes = rights.map(|rights| self.eyes(rights));
+        let aliases = self.catalog.aliases.iter();
+        let aliases = aliases.filter(|alias| eyes.as_ref().is_none_or(|eyes| eyes.may_use(Verb::View, alias))).count();
+        let actions = self.catalog.actions.values();
+        let actions: Vec<_> =
+            actions.filter(|action| eyes.as_ref().is_none_or(|eyes| eyes.may(Verb::View, action))).collect();
+        let packs: BTreeSet<&str> = actions.iter().map(|action| action.reference.pack()).collect();
         let phrase = Phrase::HealthContent {
-            aliases: self.catalog.aliases.len(),
-            actions: self.catalog.actions.len(),
-            packs: self.catalog.packs.len(),
-            problems: self.errors().count(),
+            aliases,
+            actions: actions.len(),
+            packs: if rights.is_some() { packs.len() } else { self.catalog.packs.len() },
+            problems: if rights.is_some() { 0 } else { self.errors().count() },
         };
         ("content", !self.catalog.aliases.is_empty(), self.sentences.phrase(&phrase))
     }
 
-    fn inventory_health(&self) -> (&'static str, bool, String) {
-        let broken = self.inventory.broken.iter().next();
-        let (group, why) = broken.map_or(("", ""), |(name, why)| (name.as_str(), why.as_str()));
-        let phrase = Phrase::HealthInventory {
-            hosts: self.inventory.hosts.len(),
-            groups: self.inventory.groups.len(),
-            broken: group,
-            why,
-        };
-        ("inventory", broken.is_none(), self.sentences.phrase(&phrase))
-    }
-
     /// Some nodes are always down; that is told and is no fault of the path. When none of many answers, it is.
-    fn ssh_health(&self, now: Timestamp) -> (&'static str, bool, String) {
+    fn ssh_health(&self, now: Timestamp, seen: &Inventory) -> (&'static str, bool, String) {
         let lost = self.lost_lately(now);
+        let reached = self.standing.reached.is_some_and(|at| now.duration_since(at) < LATELY);
+        let works = lost.len() < MANY_UNREACHABLE || reached;
+        let known = |host: &Host| !seen.closed || seen.hosts.contains(host);
+        let lost: Vec<(&Host, &String)> = lost.into_iter().filter(|(host, _)| known(host)).collect();
         let first = lost.first();
         let phrase = Phrase::HealthSsh {
             lost: lost.len(),
             host: first.map_or("", |(host, _)| host.as_str()),
             why: first.map_or("", |(_, why)| why.as_str()),
         };
-        let reached = self.standing.reached.is_some_and(|at| now.duration_since(at) < LATELY);
-        ("ssh", lost.len() < MANY_UNREACHABLE || reached, self.sentences.phrase(&phrase))
+        ("ssh", works, self.sentences.phrase(&phrase))
     }
 
     /// The nodes that could not be reached lately, and why.
@@ -215,6 +228,14 @@ impl Bot {
         let lately = |(_, (at, _)): &(&Host, &(Timestamp, String))| now.duration_since(*at) < LATELY;
         self.standing.unreachable.iter().filter(lately).map(|(host, (_, why))| (host, why)).collect()
     }
+}
+
+fn inventory_health(inventory: &Inventory, sentences: &Sentences) -> (&'static str, bool, String) {
+    let broken = inventory.broken.iter().next();
+    let (group, why) = broken.map_or(("", ""), |(name, why)| (name.as_str(), why.as_str()));
+    let phrase =
+        Phrase::HealthInventory { hosts: inventory.hosts.len(), groups: inventory.groups.len(), broken: group, why };
+    ("inventory", broken.is_none(), sentences.phrase(&phrase))
 }
 
 /// A wait that is worth a word; empty for a short one.

@@ -1,6 +1,7 @@
 //! A post was heard. It is taken up at most once, ever; every line meant for the bot is answered.
 
 use super::clarify::only_lack;
+use super::may::Question;
 use super::start::{Declined, Wish, numbered};
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::{Asker, Rights};
@@ -16,7 +17,6 @@ use crate::core::chat::pace::{Bound, Passage};
 use crate::core::chat::secret::hide;
 use crate::core::effect::{Body, Delivery, Effect, Query};
 use crate::core::fact::{Choice, Fact};
-use crate::core::host::expand;
 use crate::core::id::{AliasRef, ChannelId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
 use crate::core::memory::{Contradiction, answer_to};
@@ -41,7 +41,7 @@ const OFFER: SignedDuration = SignedDuration::from_mins(10);
 pub(super) const HIGHEST: usize = 99;
 
 /// Who wrote a line that is being taken up, and where its answer goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Speaker<'a> {
     pub(super) identity: &'a Identity,
     pub(super) rights: Rights,
@@ -53,6 +53,8 @@ pub(super) struct Speaker<'a> {
     pub(super) here: Vec<String>,
     /// How long ago the line was written, where that was not heard as it happened.
     pub(super) missed: Option<String>,
+    /// The moment of the decision.
+    pub(super) at: Timestamp,
 }
 
 impl Speaker<'_> {
@@ -97,12 +99,15 @@ impl Bot {
         react(step, &post.channel, &post.id, "eyes");
         let back = Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() };
         let ago = span(Duration::try_from(post.heard.duration_since(post.created)).unwrap_or_default());
+        let speaker = post.identity.as_ref().map(|identity| self.speaker(post, identity, moment.at));
         let refusal = if elsewhere {
             Some(Card::Elsewhere { channels: self.settings.channels.clone() })
         } else if self.stopping {
             Some(Card::Stopping)
         } else if changed || self.is_late(post) {
-            let line = value_of.as_ref().map_or_else(|| self.masked(&line), |lack| self.completed(lack, &line).0);
+            let line = value_of
+                .as_ref()
+                .map_or_else(|| self.masked(speaker.as_ref(), &line), |lack| self.completed(lack, &line).0);
             Some(Card::Late { line, ago: ago.clone() })
         } else if line.is_empty() {
             Some(Card::Called)
@@ -135,20 +140,10 @@ impl Bot {
                 return self.say(step, moment, &back, &card);
             }
         }
-        let Some(identity) = &post.identity else {
-            return self.say(step, moment, &back, &Card::NotIdentified { line: self.masked(&line) });
+        let Some(speaker) = speaker else {
+            return self.say(step, moment, &back, &Card::NotIdentified { line: self.masked(None, &line) });
         };
-        let rights = self.rights(Asker::Chat(identity));
-        let missed = post.missed.then_some(ago);
-        let speaker = Speaker {
-            identity,
-            rights,
-            back,
-            channel: post.channel.clone(),
-            direct,
-            here: self.names_of(post),
-            missed,
-        };
+        let speaker = Speaker { missed: post.missed.then_some(ago), ..speaker };
         if let Some(lack) = value_of {
             return self.value_given(step, moment, &speaker, post.root.as_ref(), &lack, &line);
         }
@@ -200,10 +195,23 @@ impl Bot {
             Some(_) => return true,
         }
         let Some(identity) = &post.identity else { return false };
-        let rights = self.rights(Asker::Chat(identity));
-        let here = self.names_of(post);
-        let may = |alias: &Alias| rights.may(Verb::Run, &alias.action) && is_there(alias, &here);
-        !matches!(self.catalog.select_among(line, &may), Selection::None)
+        let speaker = self.speaker(post, identity, now);
+        !matches!(self.select_here(&speaker, line), Selection::None)
+    }
+
+    /// Who wrote a post, and what they may do there.
+    fn speaker<'p>(&self, post: &HeardPost, identity: &'p Identity, at: Timestamp) -> Speaker<'p> {
+        let direct = post.channel_kind == ChannelKind::Direct;
+        Speaker {
+            identity,
+            rights: self.rights(Asker::Chat(identity), &self.place(&post.channel, direct, at)),
+            back: Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() },
+            channel: post.channel.clone(),
+            direct,
+            here: self.names_in(&post.channel, direct),
+            missed: None,
+            at,
+        }
     }
 
     /// An offer is good for one choice; lines that were missed keep their numbers until each is chosen.
@@ -288,17 +296,12 @@ impl Bot {
                     name: speaker.identity.username.clone(),
                     id: speaker.identity.id.to_string(),
                     roles: speaker.rights.roles.clone(),
-                    grants: speaker
-                        .rights
-                        .grants
-                        .iter()
-                        .map(|grant| format!("{}:{}", grant.verb.word(), grant.on))
-                        .collect(),
+                    grants: speaker.rights.in_words(),
                 };
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Status) => {
-                let card = self.status_card(moment.at);
+                let card = self.status_card(moment.at, &speaker.rights);
                 self.say(step, moment, &speaker.back, &card)
             }
             Some(Command::Packs) => {
@@ -307,7 +310,7 @@ impl Bot {
             }
             Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
             Some(Command::List(words)) => {
-                let query = super::answer::listed(&words, &speaker.rights, &speaker.principal(), moment.at);
+                let query = self.listed(&words, &speaker.rights, &speaker.principal(), moment.at);
                 let asked = match words.narrows() {
                     true => line.split_whitespace().skip(1).collect::<Vec<_>>().join(" "),
                     false => words.most.to_string(),
@@ -317,6 +320,30 @@ impl Bot {
             Some(Command::Plan(line)) => {
                 let card = self.plan(moment.at, speaker, &line);
                 self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::May(None, wanted)) => {
+                let by = speaker.principal();
+                let question = Question {
+                    who: String::new(),
+                    by: &by,
+                    rights: &speaker.rights,
+                    asker: None,
+                    here: speaker.here.clone(),
+                    at: speaker.at,
+                };
+                let card = self.may(&question, &wanted);
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::May(Some(_), _)) if !speaker.rights.administers() => {
+                let card = Card::NotAdmin { command: "may @user".to_owned(), who: self.administrators() };
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::May(Some(user), wanted)) => {
+                let place = self.place(&speaker.channel, speaker.direct, speaker.at);
+                let purpose = Purpose::May { line: wanted, here: place.here };
+                let ticket = self.owe(step, moment, speaker, line, (user.clone(), purpose))?;
+                self.ask_who(step, &user, ticket);
+                Ok(())
             }
             Some(Command::Show(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
@@ -384,9 +411,15 @@ impl Bot {
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
         let catalog = Arc::clone(&self.catalog);
-        let allowed = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action);
+        let eyes = self.eyes(&speaker.rights);
+        let usable = |alias: &Alias| eyes.may_use(Verb::Run, alias);
+        let meant = |alias: &Alias| meant.is_none_or(|meant| alias.reference == *meant);
+        let here = |alias: &Alias| is_there(alias, &speaker.here) && usable(alias);
+        let mut passed = self.forbidden_among(speaker, line, &|alias| here(alias) && meant(alias));
+        passed.extend(self.forbidden_among(speaker, line, &usable));
+        let allowed = |alias: &Alias| !passed.contains(&alias.reference) && usable(alias);
         let may = |alias: &Alias| allowed(alias) && is_there(alias, &speaker.here);
-        let wanted = |alias: &Alias| may(alias) && meant.is_none_or(|meant| alias.reference == *meant);
+        let wanted = |alias: &Alias| may(alias) && meant(alias);
         match catalog.select_among(line, &wanted) {
             Selection::One(found) => self.run_alias(step, moment, speaker, (line, true), &found),
             Selection::Undecided(formats) => {
@@ -409,7 +442,7 @@ impl Bot {
                 {
                     return Ok(());
                 }
-                let (hidden, offered) = self.without_secrets(line, self.suggest(line, &may), &may);
+                let (hidden, offered) = self.without_secrets(line, self.suggest(speaker, line, &may), &may);
                 let alike = if offered.is_empty() { self.beginning_alike(speaker, line) } else { Vec::new() };
                 let card = Card::NotUnderstood { line: hidden, suggestions: numbered(&offered), alike };
                 let choices = offered.into_iter().map(|line| Choice { line, alias: None, again: false }).collect();
@@ -557,6 +590,7 @@ impl Bot {
                 line: piece.unwrap_or_else(|| hidden.clone()),
                 alias: Some(alias.clone()),
                 trusted: each.defaulted.iter().chain(own.clone()).cloned().collect(),
+                rights: speaker.rights.clone(),
                 rerun_of: None,
                 trace_tag: None,
             });
@@ -564,12 +598,7 @@ impl Bot {
         Ok(wishes)
     }
 
-    /// The names by which an alias can be bound to the channel of a post.
-    fn names_of(&self, post: &HeardPost) -> Vec<String> {
-        self.names_in(&post.channel, post.channel_kind == ChannelKind::Direct)
-    }
-
-    /// The same for a channel.
+    /// The names by which an alias can be bound to a channel.
     pub(super) fn names_in(&self, channel: &ChannelId, direct: bool) -> Vec<String> {
         let names = self.directory.channels.iter().filter(|(_, id)| *id == channel);
         let direct = direct.then(|| DIRECT.to_owned());
@@ -591,14 +620,11 @@ impl Bot {
     }
 
     /// Corrections of a line: of the bot's own commands, and of what the asker may run.
-    fn suggest(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<String> {
-        let mut lines = suggest::suggest(line, &self.catalog.matcher, may, &self.inventory.hosts);
-        // A line that would only be refused for its hosts is no help.
-        lines.retain(|line| match self.catalog.select_among(line, may) {
-            Selection::One(found) => {
-                let hosts = found.parameters.get("hosts");
-                hosts.is_none_or(|hosts| expand(hosts, &self.inventory).is_ok())
-            }
+    fn suggest(&self, speaker: &Speaker<'_>, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<String> {
+        let mut lines = suggest::suggest(line, &self.catalog.matcher, may, &self.hosts_for(&speaker.rights));
+        // A line that would only be refused for its hosts, or for what it asks for, is no help.
+        lines.retain(|line| match self.select(speaker, line, may) {
+            Selection::One(found) => self.knows_hosts_of(speaker, &found),
             Selection::None | Selection::Ambiguous(_) | Selection::Undecided(_) => false,
         });
         if lines.is_empty() {
@@ -646,7 +672,7 @@ impl Bot {
         lines.filter(begins).take(MOST_ALIKE).collect()
     }
 
-    /// Asks the store. The answer comes with another event, so that it is owed is remembered.
+    /// Asks the store.
     fn look_up(
         &mut self,
         step: &mut Step,
@@ -655,10 +681,24 @@ impl Bot {
         line: &str,
         (query, asked, purpose): (Query, String, Purpose),
     ) -> Result<(), Contradiction> {
+        let ticket = self.owe(step, moment, speaker, line, (asked, purpose))?;
+        step.effects.push(Effect::Find { query, ticket: Box::new(ticket) });
+        Ok(())
+    }
+
+    /// Remembers that an answer is owed that comes with another event.
+    fn owe(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        (asked, purpose): (String, Purpose),
+    ) -> Result<Ticket, Contradiction> {
         if let Back::Chat { channel, root, post } = speaker.back.clone() {
             self.note(step, moment, Fact::AnswerOwed { post, channel, root, line: line.to_owned() })?;
         }
-        let ticket = Ticket {
+        Ok(Ticket {
             from: speaker.principal(),
             rights: speaker.rights.clone(),
             back: speaker.back.clone(),
@@ -666,9 +706,7 @@ impl Bot {
             asked,
             purpose,
             again: false,
-        };
-        step.effects.push(Effect::Find { query, ticket: Box::new(ticket) });
-        Ok(())
+        })
     }
 }
 

@@ -44,7 +44,8 @@ impl Bot {
 
     /// What this person may ask for and has to do with these words: aliases by pack, and the bot's own commands.
     pub(super) fn help_about(&self, speaker: &Speaker<'_>, words: &str) -> (Vec<HelpPack>, Vec<HelpLine>) {
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
+        let eyes = self.eyes(&speaker.rights);
+        let may = |alias: &Alias| is_there(alias, &speaker.here) && eyes.may_use(Verb::Run, alias);
         let mut packs: Vec<HelpPack> = Vec::new();
         for entry in help::help(Some(words), &self.catalog.aliases, &may) {
             let pack = entry.pack().to_owned();

@@ -1,24 +1,29 @@
 //! What of a line may be repeated and remembered: everything but the secrets in it, as far as anybody can tell where they stand.
 
 use super::Bot;
+use super::hear::Speaker;
 use super::start::secrets;
 use crate::core::action::params::MASK;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::chat::key::hide_value;
 use crate::core::chat::secret::{hide, hide_pairs};
+use crate::core::settings::Verb;
 use serde_json::Value;
 
 impl Bot {
-    /// A line that is repeated and not obeyed, without the secrets that anybody could have put into it.
-    pub(super) fn masked(&self, line: &str) -> String {
+    /// A line that is repeated and not obeyed, without the secrets that its author could have put into it. What they may not use gives no sign
+    /// of being there by what it would hide.
+    pub(super) fn masked(&self, speaker: Option<&Speaker<'_>>, line: &str) -> String {
         if let Some(hidden) = hide_value(line) {
             return hidden;
         }
-        match self.catalog.matcher.select(line) {
+        let eyes = speaker.map(|speaker| self.eyes(&speaker.rights));
+        let may = |alias: &Alias| eyes.as_ref().is_none_or(|eyes| eyes.may_use(Verb::Run, alias));
+        match self.catalog.matcher.select_among(line, &may) {
             Selection::One(found) => hide(line, self.secrets_in(&found)),
             Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
-            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &|_| true).0,
+            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &may).0,
         }
     }
 
@@ -58,15 +63,16 @@ impl Bot {
         // Another correction may take the same word for something harmless.
         corrected.retain(|corrected| !found.iter().any(|secret| corrected.contains(secret.as_str())));
         let secret = |name: &str| {
-            let parameters = self.catalog.actions.values().filter_map(|action| action.parameters.get(name));
-            parameters.into_iter().any(|parameter| parameter.secret)
+            let aliases = self.catalog.aliases.iter().filter(|alias| may(alias));
+            let actions = aliases.filter_map(|alias| self.catalog.actions.get(&alias.action));
+            actions.filter_map(|action| action.parameters.get(name)).any(|parameter| parameter.secret)
         };
-        let shown = if found.is_empty() { self.without_arguments(line) } else { None };
+        let shown = if found.is_empty() { self.without_arguments(line, may) } else { None };
         (shown.unwrap_or_else(|| hide_pairs(&hide(line, found), &secret)), corrected)
     }
 
     /// The first word of a line that begins like a command which takes a secret: where in the line that stands is not known.
-    pub(super) fn without_arguments(&self, line: &str) -> Option<String> {
+    pub(super) fn without_arguments(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Option<String> {
         let first = line.split_whitespace().next()?;
         let takes_secret = |alias: &Alias| {
             let action = self.catalog.actions.get(&alias.action);
@@ -78,7 +84,7 @@ impl Bot {
                 .into_iter()
                 .any(|text| text.text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(first)))
         };
-        let hidden = self.catalog.aliases.iter().any(|alias| takes_secret(alias) && begins(alias));
+        let hidden = self.catalog.aliases.iter().any(|alias| takes_secret(alias) && begins(alias) && may(alias));
         hidden.then(|| format!("{first} {MASK}"))
     }
 }

@@ -13,6 +13,7 @@
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
+//! - [`mod@authority`]: what somebody may do;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
 //! - [`mod@recover`]: the process has started again;
 //! - [`mod@values`]: somebody asked for values of the datastore;
@@ -25,6 +26,7 @@
 //! - [`mod@help`]: what there is to ask for, and [`mod@plan`]: what it would do;
 //! - [`mod@schedule`]: lines that wait for their time;
 //! - [`mod@press`]: somebody pressed a button, submitted a dialog or put an emoji on a post;
+//! - [`mod@may`]: whether somebody may do something, and by which rule;
 //! - [`mod@settle`]: nobody knows how an execution ended, and a person says it.
 //!
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
@@ -33,6 +35,7 @@
 mod again;
 mod announce;
 mod answer;
+mod authority;
 mod clarify;
 mod farewell;
 mod freeze;
@@ -41,6 +44,7 @@ mod hear;
 mod help;
 mod listen;
 mod masking;
+mod may;
 mod packs;
 mod plan;
 mod press;
@@ -54,7 +58,7 @@ mod uuid;
 mod values;
 mod watch;
 
-use crate::core::access::Rights;
+use crate::core::access::names::Name;
 use crate::core::chat::pace::Pace;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
@@ -71,7 +75,7 @@ use crate::core::message::sentences::Sentences;
 use crate::core::settings::Settings;
 use crate::core::vitals::Vitals;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use watch::Watch;
@@ -94,6 +98,10 @@ pub struct Bot {
     told: packs::Told,
     inventory: Arc<Inventory>,
     directory: Directory,
+    /// The same as far as it gives rights.
+    tied: Directory,
+    /// Names in roles that mean somebody else by now, as far as the administrators were told.
+    moved_names: BTreeSet<(Name, String)>,
     connection: Connection,
     /// The bot's own user and its name, as of the last connection.
     own: Option<(UserId, String)>,
@@ -172,6 +180,8 @@ impl Bot {
             told: packs::Told::default(),
             inventory: Arc::default(),
             directory: Directory::default(),
+            tied: Directory::default(),
+            moved_names: BTreeSet::new(),
             connection: Connection::Down { why: String::new() },
             own: None,
             caught_up: false,
@@ -239,7 +249,7 @@ impl Bot {
                 self.connection = connection;
             }
             Input::Directory(directory) => {
-                self.directory = directory;
+                self.resolved(&mut step, &mut moment, directory)?;
                 self.announce(&mut step, &mut moment)?;
                 self.ask_admins(&mut step, &moment)?;
             }
@@ -278,6 +288,9 @@ impl Bot {
             Input::Deadline => {}
             Input::Identified { schedule, identity } => {
                 self.identified(&mut step, &mut moment, &schedule, identity.as_ref())?;
+            }
+            Input::UserLookedUp { ticket, identity } => {
+                self.user_looked_up(&mut step, &moment, &ticket, identity)?;
             }
             Input::Vitals(vitals) => self.vitals = vitals,
             Input::PacksChanged(change) => self.packs_changed(&mut step, &mut moment, &change)?,
@@ -348,11 +361,6 @@ impl Bot {
                 Ok(())
             }
         }
-    }
-
-    /// What a chat user or a local user may do now.
-    fn rights(&self, asker: crate::core::access::Asker<'_>) -> Rights {
-        Rights::of(asker, &self.settings, &self.directory)
     }
 
     /// The channels whose members have roles, as far as they are known.

@@ -68,15 +68,16 @@ impl Bot {
     /// The packs of which the asker may see something, counted as far as that goes. What is wrong with files is for administrators.
     pub(super) fn packs(&self, rights: &Rights) -> Card {
         let all = rights.administers();
+        let eyes = self.eyes(rights);
         let rows = self.catalog.packs.values().map(|pack| {
             let own = |reference: &str| reference.split_once('.').is_some_and(|(of, _)| of == pack.reference);
-            let actions = self.catalog.actions.keys().filter(|action| own(action.as_str()));
+            let actions = self.catalog.actions.values().filter(|action| own(action.reference.as_str()));
             let aliases = self.catalog.aliases.iter().filter(|alias| own(alias.reference.as_str()));
             PackRow {
                 name: pack.reference.clone(),
                 version: pack.version.clone(),
-                actions: actions.filter(|action| rights.may(Verb::View, action)).count(),
-                aliases: aliases.filter(|alias| rights.may(Verb::View, &alias.action)).count(),
+                actions: actions.filter(|action| eyes.may(Verb::View, action)).count(),
+                aliases: aliases.filter(|alias| eyes.may_use(Verb::View, alias)).count(),
                 policies: pack.policies,
                 problems: if all {
                     self.errors().filter(|problem| self.catalog.pack_of(&problem.file) == Some(pack)).count()

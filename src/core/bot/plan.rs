@@ -1,7 +1,7 @@
 //! What a line would do, without doing it.
 
 use super::Bot;
-use super::hear::{Speaker, is_there};
+use super::hear::Speaker;
 use super::start::Wish;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::params::Resolved;
@@ -9,7 +9,6 @@ use crate::core::action::plan::Plan;
 use crate::core::action::run::{ShellCommand, Work};
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::Selection;
-use crate::core::alias::spec::Alias;
 use crate::core::chat::command::Command;
 use crate::core::chat::secret::hide;
 use crate::core::id::Host;
@@ -17,7 +16,6 @@ use crate::core::message::card::{Card, Numbered, PlanCard, PlannedParameter};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{SHOWN_LINE, shown_hosts};
-use crate::core::settings::Verb;
 use crate::core::template::value::written;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -29,13 +27,16 @@ impl Bot {
     /// `plan LINE`
     pub(super) fn plan(&self, at: Timestamp, speaker: &Speaker<'_>, line: &str) -> Card {
         if Command::read(line).is_some() {
-            return Card::NothingToPlan { line: self.masked(line) };
+            return Card::NothingToPlan { line: self.masked(Some(speaker), line) };
         }
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let found = match self.catalog.select_among(line, &may) {
+        let found = match self.select_here(speaker, line) {
             Selection::One(found) => found,
             Selection::None | Selection::Undecided(_) => {
-                return Card::NotUnderstood { line: self.masked(line), suggestions: Vec::new(), alike: Vec::new() };
+                return Card::NotUnderstood {
+                    line: self.masked(Some(speaker), line),
+                    suggestions: Vec::new(),
+                    alike: Vec::new(),
+                };
             }
             Selection::Ambiguous(found) => {
                 let choices = found.iter().enumerate().map(|(place, found)| Numbered {
@@ -43,7 +44,11 @@ impl Bot {
                     line: found.display.to_string(),
                     description: found.alias.description.clone(),
                 });
-                return Card::Ambiguous { line: self.masked(line), choices: choices.collect(), pick: false };
+                return Card::Ambiguous {
+                    line: self.masked(Some(speaker), line),
+                    choices: choices.collect(),
+                    pick: false,
+                };
             }
         };
         let mut wishes = match self.wishes(at, speaker, (line, true), &found) {
@@ -52,7 +57,7 @@ impl Bot {
         };
         let further = wishes.len().saturating_sub(1);
         if wishes.is_empty() {
-            return Card::NothingToPlan { line: self.masked(line) };
+            return Card::NothingToPlan { line: self.masked(Some(speaker), line) };
         }
         let wish = wishes.swap_remove(0);
         let action = Arc::clone(&wish.action);

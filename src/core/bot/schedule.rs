@@ -9,7 +9,7 @@
 
 use super::hear::{HIGHEST, Speaker, is_there};
 use super::{Bot, Moment, Step};
-use crate::core::access::Asker;
+use crate::core::access::{Asker, Place};
 use crate::core::action::execution::EffectClass;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
@@ -69,8 +69,13 @@ impl Bot {
             Ok(_) => None,
         };
         let found = match unfit {
-            None => self.meant(moment.at, speaker, line),
-            Some(unfit) => Err(Box::new(Card::NotScheduled { line: self.masked(line), unfit })),
+            None => {
+                let then = due.as_ref().map_or(moment.at, |due| due.at);
+                let place = Place { then, ..self.place(&speaker.channel, speaker.direct, moment.at) };
+                let rights = self.rights(Asker::Chat(speaker.identity), &place);
+                self.meant(moment.at, &Speaker { rights, ..speaker.clone() }, line)
+            }
+            Some(unfit) => Err(Box::new(Card::NotScheduled { line: self.masked(Some(speaker), line), unfit })),
         };
         let (found, due) = match (found, due) {
             (Ok(found), Ok(due)) => (found, due),
@@ -111,20 +116,21 @@ impl Bot {
     fn meant(&self, at: Timestamp, speaker: &Speaker<'_>, line: &str) -> Result<Match, Box<Card>> {
         let unfit = |line: String, unfit| Err(Box::new(Card::NotScheduled { line, unfit }));
         if Command::read(line).is_some() {
-            return unfit(self.masked(line), Unfit::OwnCommand);
+            return unfit(self.masked(Some(speaker), line), Unfit::OwnCommand);
         }
-        let may = |alias: &Alias| speaker.rights.may(Verb::Run, &alias.action) && is_there(alias, &speaker.here);
-        let found = match self.catalog.select_among(line, &may) {
+        let found = match self.select_here(speaker, line) {
             Selection::One(found) => found,
-            Selection::None | Selection::Undecided(_) => return unfit(self.masked(line), Unfit::Unknown),
+            Selection::None | Selection::Undecided(_) => {
+                return unfit(self.masked(Some(speaker), line), Unfit::Unknown);
+            }
             Selection::Ambiguous(found) => {
                 let formats = found.iter().map(|found| found.display.to_string()).collect();
-                return unfit(self.masked(line), Unfit::Ambiguous { formats });
+                return unfit(self.masked(Some(speaker), line), Unfit::Ambiguous { formats });
             }
         };
         // What waits is remembered, and a secret is not.
         if !self.secrets_in(&found).is_empty() {
-            return unfit(self.masked(line), Unfit::Secret);
+            return unfit(self.masked(Some(speaker), line), Unfit::Secret);
         }
         for wish in self.wishes(at, speaker, (line, true), &found)? {
             self.prepare(at, &wish).map_err(|declined| Box::new(declined.card))?;
@@ -135,7 +141,8 @@ impl Bot {
     /// `scheduled`
     pub(super) fn scheduled(&self, speaker: &Speaker<'_>, now: Timestamp) -> Card {
         let zone = zone(&speaker.identity.zone);
-        let mut seen: Vec<&Scheduled> = self.memory.scheduled.values().filter(|line| sees(speaker, line)).collect();
+        let mut seen: Vec<&Scheduled> =
+            self.memory.scheduled.values().filter(|line| self.sees(speaker, line)).collect();
         seen.sort_by_key(|line| (line.due, &line.id));
         let rows = seen.iter().take(SHOWN).map(|line| ScheduledRow {
             id: line.id.short().to_owned(),
@@ -151,7 +158,7 @@ impl Bot {
     pub(super) fn waits(&self, speaker: &Speaker<'_>, id: &str) -> Option<&Scheduled> {
         let mut found = self.memory.scheduled.values().filter(|line| line.id.as_str().ends_with(id));
         let line = found.next().filter(|_| found.next().is_none())?;
-        let may = is_of(line, speaker.identity) || speaker.rights.may(Verb::Run, &line.action);
+        let may = is_of(line, speaker.identity) || self.may_with_waiting(speaker, Verb::Run, line);
         may.then_some(line)
     }
 
@@ -224,7 +231,7 @@ impl Bot {
         if self.stopping || line.due > moment.at {
             return Ok(());
         }
-        let rights = self.rights(Asker::Chat(identity));
+        let rights = self.rights(Asker::Chat(identity), &self.place(channel, line.direct, moment.at));
         let speaker = Speaker {
             identity,
             rights,
@@ -233,6 +240,7 @@ impl Bot {
             direct: line.direct,
             here: self.names_in(channel, line.direct),
             missed: None,
+            at: moment.at,
         };
         let at = zone::moment(line.due, moment.at, &zone(&line.zone));
         let refused = |why| Card::DueRefused { who: mention(&line.by), line: shown(&line.line), at: at.clone(), why };
@@ -282,12 +290,11 @@ impl Bot {
         if !speaker.rights.any() {
             return Err(Some(Box::new(Card::NoRole)));
         }
+        let eyes = self.eyes(&speaker.rights);
         let wanted = |alias: &Alias| {
-            alias.reference == line.alias
-                && speaker.rights.may(Verb::Run, &alias.action)
-                && is_there(alias, &speaker.here)
+            alias.reference == line.alias && is_there(alias, &speaker.here) && eyes.may_use(Verb::Run, alias)
         };
-        match self.catalog.select_among(&line.line, &wanted) {
+        match self.select(speaker, &line.line, &wanted) {
             Selection::One(found) if found.alias.action == line.action => Ok(*found),
             _ => Err(None),
         }
@@ -318,6 +325,11 @@ impl Bot {
         self.say(step, moment, &line.back, &Card::DueAsked { who, line: shown(&line.line), at, number })
     }
 
+    /// Whether somebody sees that a line waits.
+    fn sees(&self, speaker: &Speaker<'_>, line: &Scheduled) -> bool {
+        is_of(line, speaker.identity) || self.may_with_waiting(speaker, Verb::View, line)
+    }
+
     fn end_waiting(
         &mut self,
         step: &mut Step,
@@ -328,11 +340,6 @@ impl Bot {
         self.looked_after.remove(id);
         self.note(step, moment, Fact::ScheduleEnded { id: id.clone(), end })
     }
-}
-
-/// Whether somebody sees that a line waits.
-fn sees(speaker: &Speaker<'_>, line: &Scheduled) -> bool {
-    is_of(line, speaker.identity) || speaker.rights.may(Verb::View, &line.action)
 }
 
 fn is_of(line: &Scheduled, identity: &Identity) -> bool {

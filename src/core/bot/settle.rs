@@ -187,6 +187,7 @@ impl Bot {
             correctable: false,
             alias,
             trusted,
+            rights: ticket.rights.clone(),
             rerun_of: Some(request.id.clone()),
             trace_tag: request.trace_tag.clone(),
         };

@@ -1,12 +1,14 @@
 //! Starting an execution, whoever asked for it: parameters are resolved, the run is planned, the facts are noted, the run is asked for.
 //!
-//! Whether somebody may is decided before this is called.
+//! **Whether somebody may is decided here at the latest**, over what the parameters came to. Whoever calls this has mostly asked before, since
+//! what somebody may not do has to be answered as if it were not there.
 
 use super::telling::is_quiet;
 use super::{Bot, Moment, Step, Watch, recover, uuid};
+use crate::core::access::Rights;
 use crate::core::action::execution::{LOCALHOST, Requested};
 use crate::core::action::params::{self, Resolved};
-use crate::core::action::plan::{self, Plan, PlanProblem};
+use crate::core::action::plan::{Plan, PlanProblem};
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
 use crate::core::action::shell;
 use crate::core::action::spec::Action;
@@ -43,6 +45,8 @@ pub(super) struct Wish {
     pub(super) alias: Option<Arc<Alias>>,
     /// Names of given parameters whose values are the pack's own words, not the asker's.
     pub(super) trusted: Vec<String>,
+    /// What the one who asks may do. **It is looked at here, with the resolved arguments, whatever has been looked at before.**
+    pub(super) rights: Rights,
     pub(super) rerun_of: Option<ExecutionId>,
     /// The word under which it is found with others.
     pub(super) trace_tag: Option<String>,
@@ -216,7 +220,10 @@ impl Bot {
             })
         })?;
         resolved.trust(wish.trusted.iter().cloned());
-        match plan::plan(&wish.action, &resolved, &self.inventory) {
+        let Some(plan) = self.plan_within(wish, &resolved) else {
+            return Err(declined(Card::NotUnderstood { line, suggestions: Vec::new(), alike: Vec::new() }));
+        };
+        match plan {
             Ok(plan) => Ok((resolved, plan)),
             Err(PlanProblem::Hosts(problem)) => {
                 let offered = if wish.correctable { corrected_lines(&wish.line, &problem) } else { Vec::new() };

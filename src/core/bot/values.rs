@@ -90,7 +90,7 @@ impl Bot {
         let changes = matches!(ask, ValueAsk::Set { .. } | ValueAsk::Delete { .. } | ValueAsk::DeleteByPrefix { .. });
         if let Some(ago) = speaker.missed.clone().filter(|_| changes) {
             self.not_done(step, speaker, "question");
-            return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(line), ago });
+            return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(Some(speaker), line), ago });
         }
         let by = speaker.principal();
         let seeker = Seeker { by: &by, rights: &speaker.rights };
@@ -359,7 +359,7 @@ impl Bot {
     fn user_called(&self, user: &str) -> Option<UserId> {
         let name = user.trim_start_matches('@').to_lowercase();
         let is_id = user.len() == USER_ID && user.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        self.directory.users.get(&name).cloned().or_else(|| is_id.then(|| UserId::new(user)))
+        self.tied.users.get(&name).cloned().or_else(|| is_id.then(|| UserId::new(user)))
     }
 
     fn shown(&self, key: &Key, entry: &Entry, open: bool) -> Result<ShownValue, ValueProblem> {

@@ -49,12 +49,14 @@ pub enum Command {
     Again(Option<String>),
     /// `alias status`: the line of an alias that one of these commands would otherwise be taken for.
     Alias(String),
+    /// `may upgrade kernel on wn001`, `may @operator upgrade kernel on wn001`: about whom, and what.
+    May(Option<String>, String),
     /// A number that answers an offered choice.
     Choose(usize),
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 23] = [
+pub const COMMANDS: [(&str, &str); 24] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -70,6 +72,7 @@ pub const COMMANDS: [(&str, &str); 23] = [
     ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
     ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
     ("scheduled", "what is scheduled; `cancel ID` calls it off"),
+    ("may LINE", "whether you may do it, and by which rule; leads ask about others with `may @user LINE`"),
     ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
@@ -110,6 +113,15 @@ impl Command {
             ("plan", [_, ..]) => {
                 let rest = line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
                 Some(Command::Plan(rest.to_owned()))
+            }
+            ("may", [user, _, ..]) if user.len() > 1 && user.starts_with('@') => {
+                let (_, rest) = line.trim().split_once(char::is_whitespace)?;
+                let (user, line) = rest.trim_start().split_once(char::is_whitespace)?;
+                Some(Command::May(Some(user.to_owned()), line.trim().to_owned()))
+            }
+            ("may", [_, ..]) => {
+                let rest = line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+                Some(Command::May(None, rest.to_owned()))
             }
             ("show", [id]) => execution(id).map(Command::Show),
             ("show", [id, part @ ..]) => Some(Command::ShowPart(execution(id)?, part.join(" "))),

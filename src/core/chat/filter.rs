@@ -1,12 +1,16 @@
 //! Which executions a list shows: `list`, `list 20`, `list failed`, `list mine`, `list site.upgrade*`, `list since 2h`, `list on wn003`, in any
 //! order and all at once.
 
+use crate::core::access::Rights;
 use crate::core::action::execution::{Execution, Status};
 use crate::core::chat::when;
 use crate::core::content::glob::covers;
+use crate::core::host::Inventory;
 use crate::core::id::{Host, UserId};
 use crate::core::input::Principal;
+use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 /// How many executions a list shows that does not say it.
 const USUAL: usize = 10;
@@ -43,6 +47,23 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// It ran there.
     pub host: Option<Host>,
+    /// Who has to be allowed to see it, where that hangs on more than its action.
+    pub seen_by: Option<SeenBy>,
+}
+
+/// Somebody to whom a list is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenBy {
+    /// What they may do.
+    pub rights: Rights,
+    /// The machines, as patterns in grants speak of them.
+    pub inventory: Arc<Inventory>,
+}
+
+impl SeenBy {
+    fn may_see(&self, execution: &Execution) -> bool {
+        self.rights.may_with_execution(Verb::View, execution, &self.inventory)
+    }
 }
 
 impl ListWords {
@@ -87,6 +108,7 @@ impl ListWords {
             action: self.action.clone(),
             since: self.since.and_then(|since| now.checked_sub(since).ok()),
             host: self.host.clone(),
+            seen_by: None,
         }
     }
 }
@@ -101,5 +123,6 @@ impl Filter {
             && self.action.as_ref().is_none_or(|glob| covers(glob, request.action.as_str()))
             && self.since.is_none_or(|since| execution.started >= since)
             && self.host.as_ref().is_none_or(|host| request.hosts.contains(host))
+            && self.seen_by.as_ref().is_none_or(|somebody| somebody.may_see(execution))
     }
 }

@@ -20,7 +20,7 @@ mod builtin;
 pub mod config;
 pub mod diagnostic;
 pub mod example;
-mod fields;
+pub(crate) mod fields;
 pub mod glob;
 pub mod load;
 mod pack;

@@ -17,6 +17,8 @@ pub struct Inventory {
     pub groups: BTreeMap<String, Vec<Host>>,
     /// Groups whose list could not be had: name and why. Using one is an error that says so.
     pub broken: BTreeMap<String, String>,
+    /// There are no other names than `hosts`, even where that is empty.
+    pub closed: bool,
 }
 
 /// One thing that is wrong with the lists that an inventory is built from.
@@ -49,6 +51,23 @@ impl Inventory {
             inventory.add_group(name, groups, &mut Vec::new(), &mut problems);
         }
         (inventory, problems)
+    }
+
+    /// The same as if there were only some of its machines: groups have no others, and a group that has none of them is not there. Neither is
+    /// one whose list could not be had, since nobody knows what is in it. A site that keeps no list of hosts keeps none here either; what it
+    /// has of names is for the caller to look at.
+    pub fn with_only(&self, there: &dyn Fn(&Host) -> bool) -> Self {
+        let keep = |members: &Vec<Host>| members.iter().filter(|host| there(host)).cloned().collect::<Vec<_>>();
+        let groups = self.groups.iter().map(|(name, members)| (name, members, keep(members)));
+        Self {
+            hosts: self.hosts.iter().filter(|host| there(host)).cloned().collect(),
+            groups: groups
+                .filter(|(_, before, kept)| before.is_empty() || !kept.is_empty())
+                .map(|(name, _, kept)| (name.clone(), kept))
+                .collect(),
+            broken: BTreeMap::new(),
+            closed: self.closed || !self.hosts.is_empty(),
+        }
     }
 
     /// Adds a group, those that it names first. `path` holds the groups that are being added.
@@ -111,7 +130,7 @@ impl Inventory {
     /// The host of this name, which is well-formed.
     pub(super) fn host(&self, name: String) -> Result<Host, HostError> {
         let host = Host::new(name);
-        if self.hosts.is_empty() || self.hosts.contains(&host) {
+        if (self.hosts.is_empty() && !self.closed) || self.hosts.contains(&host) {
             return Ok(host);
         }
         let lower = Host::new(host.as_str().to_ascii_lowercase());

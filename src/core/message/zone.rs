@@ -13,6 +13,11 @@ pub fn zone(name: &str) -> TimeZone {
     if name.is_empty() { TimeZone::UTC } else { ZONES.get(name).unwrap_or(TimeZone::UTC) }
 }
 
+/// The time zone of this name, if there is one.
+pub fn named_zone(name: &str) -> Option<TimeZone> {
+    ZONES.get(name).ok()
+}
+
 /// A moment by the clock of a zone: `14:02 CET` on the same day, `21 Nov 14:02 CET` in the same year, `21 Nov 2025 14:02 CET` otherwise.
 pub fn moment(then: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     let (then, now) = (then.to_zoned(zone.clone()), now.to_zoned(zone.clone()));

@@ -40,6 +40,24 @@ pub struct Team {
     pub(crate) create_at: i64,
 }
 
+/// A group of users.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name in mentions.
+    pub(crate) name: String,
+    /// Its name for humans.
+    pub(crate) display_name: String,
+    /// `ldap` when it is one of the directory service, `custom` when users made it.
+    pub(crate) source: String,
+    /// Its id in the directory service; empty for a custom one.
+    pub(crate) remote_id: String,
+    /// Who is in it, by id.
+    pub(crate) members: std::collections::BTreeSet<String>,
+    pub(crate) create_at: i64,
+}
+
 /// Who may find a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelKind {

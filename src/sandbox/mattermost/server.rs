@@ -280,6 +280,71 @@ impl Server {
         Ok(())
     }
 
+    /// Gives a channel another name; a new one may have the old name then.
+    pub fn rename_channel(&self, channel: &str, name: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let channel = world.find_channel(channel)?.id.clone();
+        if let Some(channel) = world.channels.get_mut(&channel) {
+            name.clone_into(&mut channel.name);
+        }
+        Ok(())
+    }
+
+    /// Gives a user another name; whoever wants the old one may have it then.
+    pub fn rename(&self, user: &str, name: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let user = world.find_user(user)?.id.clone();
+        world.rename_user(&user, name);
+        Ok(())
+    }
+
+    /// Turns a user into a bot account, or a bot account into a user.
+    pub fn set_bot(&self, user: &str, is_bot: bool) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let user = world.find_user(user)?.id.clone();
+        world.set_bot(&user, is_bot);
+        Ok(())
+    }
+
+    /// Gives the server a licence with groups, or takes it away.
+    pub fn license_groups(&self, licensed: bool) {
+        self.shared.world().groups_licensed = licensed;
+    }
+
+    /// Adds a group; its source is `ldap` or `custom`. Gives its id.
+    pub fn add_group(&self, name: &str, source: &str) -> String {
+        self.shared.world().add_group(name, source)
+    }
+
+    /// Puts a user into a group.
+    pub fn join_group(&self, user: &str, group: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let user = world.find_user(user)?.id.clone();
+        world.find_group(group)?.members.insert(user);
+        Ok(())
+    }
+
+    /// Takes a user out of a group.
+    pub fn leave_group(&self, user: &str, group: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let user = world.find_user(user)?.id.clone();
+        world.find_group(group)?.members.remove(&user);
+        Ok(())
+    }
+
+    /// Lets a user read who is in groups of the directory service.
+    pub fn let_read_groups(&self, user: &str) -> Result<(), Refusal> {
+        let mut world = self.shared.world();
+        let user = world.find_user(user)?.id.clone();
+        world.group_readers.insert(user);
+        Ok(())
+    }
+
+    /// Takes the permissions for custom groups away from all users, or gives them back.
+    pub fn keep_custom_groups(&self, kept: bool) {
+        self.shared.world().custom_groups_kept = kept;
+    }
+
     /// The id of a user.
     pub fn user_id(&self, name: &str) -> Result<String, Refusal> {
         Ok(self.shared.world().find_user(name)?.id.clone())

@@ -5,7 +5,7 @@ use super::clock::now_ms;
 use super::connection::Connection;
 use super::event::{Audience, Event, Happening};
 use super::id::new_id;
-use super::model::{Channel, ChannelKind, FileInfo, Post, Reaction, Team, User};
+use super::model::{Channel, ChannelKind, FileInfo, Group, Post, Reaction, Team, User};
 use super::refusal::Refusal;
 use super::release::Release;
 use serde_json::json;
@@ -48,6 +48,13 @@ pub(crate) struct World {
     pub(crate) team_members: BTreeMap<String, BTreeSet<String>>,
     pub(crate) channels: BTreeMap<String, Channel>,
     pub(crate) channel_members: BTreeMap<String, BTreeSet<String>>,
+    /// Whether there are groups at all; otherwise the server says that its licence has none.
+    pub(crate) groups_licensed: bool,
+    pub(crate) groups: BTreeMap<String, Group>,
+    /// Users who may read the members of groups of the directory service.
+    pub(crate) group_readers: BTreeSet<String>,
+    /// Users cannot change custom groups.
+    pub(crate) custom_groups_kept: bool,
     pub(crate) posts: Vec<Post>,
     pub(crate) post_places: BTreeMap<String, usize>,
     pub(crate) reactions: Vec<Reaction>,
@@ -78,6 +85,10 @@ impl World {
             team_members: BTreeMap::new(),
             channels: BTreeMap::new(),
             channel_members: BTreeMap::new(),
+            groups_licensed: false,
+            groups: BTreeMap::new(),
+            group_readers: BTreeSet::new(),
+            custom_groups_kept: false,
             posts: Vec::new(),
             post_places: BTreeMap::new(),
             reactions: Vec::new(),
@@ -181,6 +192,47 @@ impl World {
         }
         let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
         self.publish(&Event::new("user_updated", Audience::Everybody, json!({ "user": shown })));
+    }
+
+    /// Gives a user another name.
+    pub(crate) fn rename_user(&mut self, user_id: &str, name: &str) {
+        if let Some(user) = self.users.get_mut(user_id) {
+            name.clone_into(&mut user.username);
+        }
+        self.tell_of_user(user_id);
+    }
+
+    /// Turns a user into a bot account or back.
+    pub(crate) fn set_bot(&mut self, user_id: &str, is_bot: bool) {
+        if let Some(user) = self.users.get_mut(user_id) {
+            user.is_bot = is_bot;
+        }
+        self.tell_of_user(user_id);
+    }
+
+    fn tell_of_user(&mut self, user_id: &str) {
+        let Some(shown) = self.users.get(user_id).map(|user| self.user_json(user)) else { return };
+        self.publish(&Event::new("user_updated", Audience::Everybody, json!({ "user": shown })));
+    }
+
+    // ---- groups
+
+    /// Makes a group; `ldap` when it is one of the directory service, `custom` otherwise.
+    pub(crate) fn add_group(&mut self, name: &str, source: &str) -> String {
+        let id = new_id();
+        let remote_id = if source == "custom" { String::new() } else { format!("remote-{name}") };
+        let (source, create_at) = (source.to_owned(), self.tick());
+        let (name, display_name) = (name.to_owned(), name.to_owned());
+        let members = BTreeSet::new();
+        self.groups
+            .insert(id.clone(), Group { id: id.clone(), name, display_name, source, remote_id, members, create_at });
+        id
+    }
+
+    /// A group by id or by name.
+    pub(crate) fn find_group(&mut self, which: &str) -> Result<&mut Group, Refusal> {
+        let found = self.groups.values_mut().find(|group| group.id == which || group.name == which);
+        found.ok_or_else(|| Refusal::new(404, "app.group.no_rows", "no matching group found"))
     }
 
     // ---- teams and channels

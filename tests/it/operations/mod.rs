@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// `halcyon serve` in a process of its own, with the test as its service manager.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     manager: UnixDatagram,
     log: PathBuf,
@@ -31,7 +31,7 @@ impl Drop for Service {
 
 impl Service {
     /// Starts it on the world's `config.toml`. The manager's socket is a file, or an abstract one.
-    fn start(world: &World, abstract_socket: bool) -> Self {
+    pub(crate) fn start(world: &World, abstract_socket: bool) -> Self {
         let place = world.directory.path();
         let path = place.join("manager");
         let name = if abstract_socket { format!("@{}", path.display()) } else { path.display().to_string() };
@@ -102,7 +102,7 @@ impl Service {
 }
 
 /// A world without a bot whose token stands in a file, for processes that have no variable for it.
-async fn world(more: &str) -> World {
+pub(crate) async fn world(more: &str) -> World {
     let world = World::without_bot(more).await;
     let file = world.directory.path().join("config.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -128,7 +128,7 @@ fn rewrite(world: &World, from: &str, to: &str) {
 }
 
 /// A command line in the world, in a process of its own.
-async fn halcyon(world: &World, words: &[&str]) -> (i32, String) {
+pub(crate) async fn halcyon(world: &World, words: &[&str]) -> (i32, String) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_halcyon"));
     command.arg("--config").arg(world.directory.path().join("config.toml")).args(words).kill_on_drop(true);
     let output = tokio::time::timeout(2 * PATIENCE, command.output()).await.unwrap().unwrap();
@@ -137,7 +137,7 @@ async fn halcyon(world: &World, words: &[&str]) -> (i32, String) {
 }
 
 /// Waits for a post of the bot in the channel.
-async fn heard(world: &World, wanted: &str) -> String {
+pub(crate) async fn heard(world: &World, wanted: &str) -> String {
     let posts = world.chat.wait_for(crate::world::CHANNEL, |post| post.message.contains(wanted), PATIENCE).await;
     posts.unwrap_or_else(|problem| panic!("nobody says {wanted:?}: {problem}")).message
 }

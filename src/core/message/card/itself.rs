@@ -1,5 +1,7 @@
 //! What the bot says of itself: its health, its files, its coming and going.
 
+use crate::core::access::explain::Reason;
+use crate::core::access::names::Named;
 use serde::Serialize;
 
 /// One part of the path from chat to nodes.
@@ -65,4 +67,50 @@ pub struct PackRow {
     pub policies: usize,
     /// How many mistakes its files have; 0 also where the asker is not told.
     pub problems: usize,
+}
+
+/// Whether somebody may do something, and by which rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MayCard {
+    /// The line, as inline code.
+    pub line: String,
+    /// Whom it is about, as inline code; empty when it is the one who asks.
+    pub who: String,
+    /// They may.
+    pub allowed: bool,
+    /// The action that the line means.
+    pub action: String,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// What keeps anybody from it: machines that are not there, values that are not sound; Markdown, empty for nothing.
+    pub problem: String,
+    /// The grants that speak of the action, those that hold first.
+    pub reasons: Vec<Reason>,
+    /// The channels where the alias is there, where this is none of them.
+    pub channels: Vec<String>,
+    /// The files of the policies that want it approved.
+    pub guards: Vec<String>,
+}
+
+/// A name in a role that means somebody else than it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedName {
+    /// `user`, `channel` or `group`.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// It is a user, whose rights stay theirs.
+    pub kept: bool,
+}
+
+impl MovedName {
+    /// Of this kind.
+    pub fn new(kind: Named, name: &str) -> Self {
+        let kind_word = match kind {
+            Named::User => "user",
+            Named::Channel => "channel",
+            Named::Group => "group",
+        };
+        Self { kind: kind_word, name: name.to_owned(), kept: kind == Named::User }
+    }
 }

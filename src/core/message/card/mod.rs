@@ -9,7 +9,7 @@ pub mod itself;
 
 pub use asking::{Help, HelpLine, HelpPack, Lacks, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
-pub use itself::{BrokenFile, PackRow, StatusPart, StillRunning, UnreadPart};
+pub use itself::{BrokenFile, MayCard, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
@@ -272,6 +272,11 @@ pub enum Card {
         /// Our own.
         own: String,
     },
+    /// Names in roles mean somebody else by now; said in the admin channel.
+    NamesMoved {
+        /// They.
+        names: Vec<MovedName>,
+    },
     /// Not all that was written while the bot was away was read; said in the admin channel.
     Unread {
         /// What was left out.
@@ -327,6 +332,13 @@ pub enum Card {
         problems: Vec<String>,
         /// How much more is wrong.
         more: usize,
+    },
+    /// Whether somebody may do something.
+    May(MayCard),
+    /// The chat server has no such user.
+    NoUser {
+        /// The name.
+        name: String,
     },
     /// Nothing that the asker may see is like what they want to have listed.
     NoneListed {
@@ -536,6 +548,9 @@ impl Card {
             Card::AskAgain { .. } => "ask_again",
             Card::Restarted { .. } => "restarted",
             Card::OtherInstance { .. } => "other_instance",
+            Card::NamesMoved { .. } => "names_moved",
+            Card::May(_) => "may",
+            Card::NoUser { .. } => "no_user",
             Card::Unread { .. } => "unread",
             Card::Called => "called",
             Card::Help(_) => "help",

@@ -4,6 +4,7 @@
 
 mod channels;
 mod files;
+mod groups;
 mod people;
 mod posts;
 mod preferences;
@@ -90,6 +91,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/channels/{channel_id}/stats", get(channels::stats))
         .route("/channels/{channel_id}/pinned", get(posts::pinned))
         .route("/channels/{channel_id}/posts", get(posts::timeline))
+        .route("/groups", get(groups::list))
+        .route("/groups/{group_id}/members", get(groups::members))
         .route("/posts", post(posts::create))
         .route("/posts/ids", post(posts::by_ids))
         .route("/posts/ephemeral", post(posts::ephemeral))

@@ -2,10 +2,12 @@
 
 use super::{Caller, body};
 use crate::sandbox::mattermost::refusal::Refusal;
+use crate::sandbox::mattermost::shared::Shared;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// When the roles of an installation were made.
 const INSTALLED: i64 = 1_625_097_600_000;
@@ -87,7 +89,19 @@ const ROLES: [(&str, &str, &str, &[&str]); 6] = [
     ("channel_admin", "sandboxroleofachanneladmin", "channel_admin", &["manage_channel_roles", "use_group_mentions"]),
 ];
 
-fn role_json((name, id, word, permissions): &(&str, &str, &str, &[&str])) -> Value {
+/// What every user may do with custom groups, unless that was taken away.
+const CUSTOM_GROUPS: [&str; 5] = [
+    "create_custom_group",
+    "edit_custom_group",
+    "delete_custom_group",
+    "restore_custom_group",
+    "manage_custom_group_members",
+];
+
+fn role_json((name, id, word, permissions): &(&str, &str, &str, &[&str]), shared: &Shared) -> Value {
+    let open = *name == "system_user" && !shared.world().custom_groups_kept;
+    let more: &[&str] = if open { &CUSTOM_GROUPS } else { &[] };
+    let permissions = [permissions, more].concat();
     json!({
         "id": id, "name": name, "display_name": format!("authentication.roles.{word}.name"),
         "description": format!("authentication.roles.{word}.description"), "create_at": INSTALLED, "update_at": INSTALLED,
@@ -100,7 +114,11 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Unknown names are left out.
-pub(super) async fn by_names(_: Caller, bytes: Bytes) -> Result<Json<Value>, Refusal> {
+pub(super) async fn by_names(
+    State(shared): State<Arc<Shared>>,
+    _: Caller,
+    bytes: Bytes,
+) -> Result<Json<Value>, Refusal> {
     let names: Vec<String> = body(&bytes, "rolenames")?;
     if names.is_empty() {
         return Err(Refusal::bad_body("rolenames"));
@@ -108,11 +126,16 @@ pub(super) async fn by_names(_: Caller, bytes: Bytes) -> Result<Json<Value>, Ref
     if !names.iter().all(|name| is_name(name)) {
         return Err(Refusal::bad_body("rolename"));
     }
-    Ok(Json(ROLES.iter().filter(|(name, ..)| names.iter().any(|one| one == name)).map(role_json).collect()))
+    let found = ROLES.iter().filter(|(name, ..)| names.iter().any(|one| one == name));
+    Ok(Json(found.map(|role| role_json(role, &shared)).collect()))
 }
 
-pub(super) async fn by_name(_: Caller, Path(name): Path<String>) -> Result<Json<Value>, Refusal> {
+pub(super) async fn by_name(
+    State(shared): State<Arc<Shared>>,
+    _: Caller,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refusal> {
     let found = ROLES.iter().find(|(one, ..)| *one == name);
     let unknown = || Refusal::new(404, "app.role.get_by_name.app_error", "Unable to get role.");
-    found.map(|role| Json(role_json(role))).ok_or_else(unknown)
+    found.map(|role| Json(role_json(role, &shared))).ok_or_else(unknown)
 }

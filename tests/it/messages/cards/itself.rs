@@ -1,6 +1,8 @@
 //! What the bot says of itself: its coming and going, its files, its store.
 
-use halcyon::core::message::card::{BrokenFile, Card, StillRunning, UnreadPart};
+use halcyon::core::access::explain::{Outcome, Reason};
+use halcyon::core::access::names::Named;
+use halcyon::core::message::card::{BrokenFile, Card, MayCard, MovedName, StillRunning, UnreadPart};
 use halcyon::core::message::markdown;
 
 fn still_running() -> Vec<StillRunning> {
@@ -10,9 +12,75 @@ fn still_running() -> Vec<StillRunning> {
     ]
 }
 
+fn reason(outcome: Outcome, argument: &str, value: &str, wanted: &str) -> Reason {
+    Reason {
+        role: "operator".into(),
+        grant: "run:site.*".into(),
+        written: "config.toml:131".into(),
+        outcome,
+        argument: argument.into(),
+        value: value.into(),
+        wanted: wanted.into(),
+    }
+}
+
+fn may(allowed: bool, reasons: Vec<Reason>) -> MayCard {
+    MayCard {
+        line: markdown::code("upgrade kernel on wn001"),
+        who: String::new(),
+        allowed,
+        action: "site.kernel_upgrade".into(),
+        roles: vec!["operator".into()],
+        problem: String::new(),
+        reasons,
+        channels: vec![],
+        guards: vec![],
+    }
+}
+
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     vec![
         ("another instance", Card::OtherInstance { other: "0123456789abcdef".into(), own: "fedcba9876543210".into() }),
+        (
+            "names that mean somebody else",
+            Card::NamesMoved {
+                names: vec![MovedName::new(Named::User, "lead"), MovedName::new(Named::Channel, "leads")],
+            },
+        ),
+        ("nobody of that name", Card::NoUser { name: "nobody".into() }),
+        (
+            "may, once approved",
+            Card::May(MayCard {
+                guards: vec!["policies/approval.yaml".into()],
+                ..may(true, vec![reason(Outcome::Holds, "", "", "")])
+            }),
+        ),
+        (
+            "may not, and why",
+            Card::May(may(
+                false,
+                vec![
+                    reason(Outcome::Argument, "hosts", "se01", "wn[001-050]"),
+                    reason(Outcome::Argument, "service", "", "slurm*"),
+                    reason(Outcome::Elsewhere, "", "", "cluster"),
+                    reason(Outcome::AtOtherTimes, "", "", "mon-fri 08:00-20:00 Europe/Berlin"),
+                    reason(Outcome::OtherVerb, "", "", ""),
+                ],
+            )),
+        ),
+        (
+            "somebody else may not, without a grant",
+            Card::May(MayCard { who: markdown::code("operator"), ..may(false, vec![]) }),
+        ),
+        (
+            "may not, for what nobody could",
+            Card::May(MayCard {
+                problem: markdown::prose("there is no host `wn999`"),
+                channels: vec!["storage".into(), "@direct".into()],
+                roles: vec![],
+                ..may(false, vec![])
+            }),
+        ),
         (
             "not all was read",
             Card::Unread {
