@@ -160,7 +160,8 @@ impl Judge<'_, '_, '_> {
         let (Some(spot), Some(folder)) = (written, self.path(written)) else { return };
         if !folder.is_dir() {
             let hint = Some("name the directory that holds `roles`, `assignments` and `mappings`".to_owned());
-            self.document.problem(spot, format!("{} is not a directory", folder.display()), hint);
+            let message = format!("{} is not a directory; nobody has a role by it", folder.display());
+            self.document.warning(spot, message, hint);
             return;
         }
         let (roles, mut problems) = rbac::read(&rbac_files(&folder));

@@ -50,6 +50,7 @@ fn what_is_wrong_is_told_all_at_once() {
     check("empty-sections", false);
     check("tls", false);
     check("inventory", false);
+    check("access", false);
 }
 
 #[test]

@@ -131,7 +131,8 @@ pub fn anybody(
     let asked_unseen =
         unseen(&approvers.channels) || known.settings.roles.iter().any(|role| asked(role) && unseen(&role.channels));
     let granted_unseen = granting.iter().any(|role| unseen(&role.channels));
-    let others = |users: &BTreeSet<UserId>| users.iter().any(|user| Some(user) != but);
+    let others =
+        |users: &BTreeSet<UserId>| users.iter().any(|user| Some(user) != but && !known.directory.idle.contains(user));
     let perhaps = (asked_unseen && (granted_unseen || others(&granted))) || (granted_unseen && others(&asked_ones));
     if users.is_empty() && !perhaps { Anybody::Nobody } else { Anybody::Known { users, perhaps } }
 }

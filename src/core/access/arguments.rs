@@ -14,7 +14,6 @@ use crate::core::content::glob::covers;
 use crate::core::host::{Inventory, expand};
 use crate::core::id::Host;
 use crate::core::template::render::holds_template;
-use crate::core::template::value::written;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -124,7 +123,7 @@ impl Patterns {
                 Ok(machines) => machines.iter().all(|machine| self.holds_host(&machine.host, inventory)),
                 Err(_) => false,
             },
-            other => self.hold_text(&written(other), inventory),
+            other => self.hold_text(&text_of(other), inventory),
         }
     }
 
@@ -159,11 +158,11 @@ impl Patterns {
 
     /// The part of a value that is not as wanted, for people; the whole of it where it has no parts.
     pub(super) fn odd_one(&self, value: &Value, inventory: &Inventory) -> String {
-        let whole = || shortened(&written(value));
+        let whole = || shortened(&text_of(value));
         match value {
             Value::Array(values) => {
-                let odd = values.iter().find(|value| !self.hold_text(&written(value), inventory));
-                odd.map_or_else(whole, |odd| shortened(&written(odd)))
+                let odd = values.iter().find(|value| !self.hold_text(&text_of(value), inventory));
+                odd.map_or_else(whole, |odd| shortened(&text_of(odd)))
             }
             _ => whole(),
         }
@@ -201,6 +200,11 @@ impl Pattern {
             Self::Group(name) => inventory.groups.get(name).is_some_and(|members| members.contains(&Host::new(text))),
         }
     }
+}
+
+/// A value as patterns see it: text as it is, all else as JSON.
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What stands between commas that are not inside brackets.

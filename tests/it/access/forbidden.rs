@@ -30,22 +30,28 @@ fn hidden_pack(directory: &Path) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, text).unwrap();
     };
-    write("pack.yaml", "ref: hush\nname: hush\nversion: 1.0.0\ndescription: hidden\n");
     write(
-        "actions/wipe.yaml",
-        "name: wipe\nrunner_type: remote-shell-cmd\ndescription: wipe a disk\nparameters:\n  disk: {type: string, required: true, enum: [sda, sdb]}\n  cmd: {immutable: true, default: \"echo wiped {{disk}}\"}\n",
+        "pack.yaml",
+        "ref: hush\nname: hush\nversion: 1.0.0\ndescription: hidden\nauthor: nobody\nemail: nobody@example.org\n",
     );
     write(
-        "aliases/wipe.yaml",
-        "name: wipe\naction_ref: hush.wipe\nformats: [\"wipe {{disk}} on {{hosts}}\", \"wipe everything\"]\n",
+        "actions/scrub.yaml",
+        "name: scrub\nrunner_type: remote-shell-cmd\ndescription: scrub a disk\nparameters:\n  disk: {type: string, required: true, enum: [sda, sdb]}\n  cmd: {immutable: true, default: \"echo scrubd {{disk}}\"}\n",
     );
     write(
-        "actions/seal.yaml",
-        "name: seal\nrunner_type: noop\ndescription: seal a thing\nparameters:\n  phrase: {type: string, secret: true, required: true}\n",
+        "aliases/scrub.yaml",
+        "name: scrub\naction_ref: hush.scrub\nformats: [\"scrub {{disk}} on {{hosts}}\", \"scrub everything\"]\n",
     );
-    write("aliases/seal.yaml", "name: seal\naction_ref: hush.seal\nformats: [\"seal it with {{phrase}}\"]\n");
+    write(
+        "actions/hide.yaml",
+        "name: hide\nrunner_type: noop\ndescription: hide a thing\nparameters:\n  phrase: {type: string, secret: true, required: true}\n",
+    );
+    write("aliases/hide.yaml", "name: hide\naction_ref: hush.hide\nformats: [\"hide it with {{phrase}}\"]\n");
     // Of two that read one line, the operator knows one.
-    write("aliases/greet.yaml", "name: greet_too\naction_ref: hush.wipe\nformats: [\"greet {{disk}} on {{hosts}}\"]\n");
+    write(
+        "aliases/greet.yaml",
+        "name: greet_too\naction_ref: hush.scrub\nformats: [\"greet {{disk}} on {{hosts}}\"]\n",
+    );
     write(
         "policies/approval.yaml",
         "name: ask\nresource_ref: hush.*\npolicy_type: action.approval\nparameters:\n  approvers: {roles: [lead]}\n",
@@ -75,8 +81,8 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
     let hidden = match hidden {
         Some(hidden) => hidden,
         None => {
-            let ran = world.say("lead", "!greet you on wn005").await;
-            let waits = world.say("lead", "!at 23:59 greet you on wn006").await;
+            let ran = world.say("lead", "!count to 3 on wn005").await;
+            let waits = world.say("lead", "!in 20h count to 3 on wn006").await;
             let id = waits.message.split("cancel ").nth(1).and_then(|rest| rest.split('`').next()).unwrap();
             [id_of(&ran), id.to_owned()]
         }
@@ -99,34 +105,34 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
     let with_ids = with_ids.map(|line| line.replace("ID", ran).replace("WAITS", waits));
     let lines = [
         // A command.
-        "wipe sda on wn001",
-        "wipe everything",
-        "wipe",
-        "wipe sdz on wn001",
-        "wpie sda on wn001",
-        "wipe sda on",
-        "wipe sda on wn001 x=1",
-        "plan wipe sda on wn001",
-        "plan wipe everything",
-        "at 23:59 wipe sda on wn001",
-        "in 10m wipe everything",
-        "alias wipe everything",
-        "may wipe sda on wn001",
-        "may wipe everything",
-        "may @lead wipe everything",
+        "scrub sda on wn001",
+        "scrub everything",
+        "scrub",
+        "scrub sdz on wn001",
+        "scurb sda on wn001",
+        "scrub sda on",
+        "scrub sda on wn001 x=1",
+        "plan scrub sda on wn001",
+        "plan scrub everything",
+        "at 23:59 scrub sda on wn001",
+        "in 10m scrub everything",
+        "alias scrub everything",
+        "may scrub sda on wn001",
+        "may scrub everything",
+        "may @lead scrub everything",
         "may frobnicate",
-        "help wipe",
+        "help scrub",
         "help hush",
-        "help seal",
+        "help hide",
         "help",
         "help disk",
         "help 2",
-        "seal it with hunter2",
-        "seal it",
-        "seal",
-        "plan seal it with hunter2",
-        "seal it with hunter2 password=x",
-        "at 23:59 seal it with hunter2",
+        "hide it with hunter2",
+        "hide it",
+        "hide",
+        "plan hide it with hunter2",
+        "hide it with hunter2 password=x",
+        "at 23:59 hide it with hunter2",
         "greet sda on wn001 x=1",
         "plan greet sda on wn001",
         "may greet sda on wn001",
@@ -143,7 +149,6 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
         "grete you on wn005",
         "grete you on wn001x",
         "greet you on wn005 word=x",
-        "greet on wn005",
         "plan greet you on wn005",
         "plan greet you on @spare",
         "plan greet you on @mixed",
@@ -152,7 +157,7 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
         "in 10m greet you on @spare",
         "again wn005",
         "again @spare",
-        "!! wn006",
+       
         "again wn[001-006]",
         "may greet you on wn005",
         "may greet you on @spare",
@@ -181,7 +186,6 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
         "deny K3QZ no",
         "answer K3QZ yes",
         "status",
-        "1",
         "show 0123456789",
         "cancel 0123456789",
         "rerun 0123456789",
@@ -243,5 +247,5 @@ async fn what_is_forbidden_is_as_if_it_were_not_there() {
     answered("greet you on wn005", "there is no host");
     answered("plan greet you on @mixed", "wn003");
     answered("help", "greet");
-    answered("wipe everything", "wipe everything");
+    answered("scrub everything", "scrub everything");
 }
