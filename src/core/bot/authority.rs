@@ -140,7 +140,7 @@ impl Bot {
         given: &BTreeMap<String, Value>,
         by: &Principal,
     ) -> bool {
-        match params::resolve_in(action, given, &self.surroundings(at, action, by)) {
+        match params::resolve_in(action, given, &self.surroundings(at, action.reference.pack(), by)) {
             Ok(resolved) => {
                 let arguments = Arguments::of(action, &resolved.values);
                 rights.sight(Verb::Run, &action.reference, &arguments, &self.inventory).is_some()
@@ -194,7 +194,8 @@ impl Bot {
         let given = found.parameters.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         let given: BTreeMap<String, Value> = given.chain(fixed_of(&found.alias)).collect();
         let by = speaker.principal();
-        let seen = params::resolve_in(action, &given, &self.surroundings(speaker.at, action, &by)).ok();
+        let seen =
+            params::resolve_in(action, &given, &self.surroundings(speaker.at, action.reference.pack(), &by)).ok();
         let sight = seen.and_then(|resolved| {
             let arguments = Arguments::of(action, &resolved.values);
             speaker.rights.sight(Verb::Run, &action.reference, &arguments, &self.inventory)
@@ -216,7 +217,7 @@ impl Bot {
         let Selection::One(found) = self.catalog.matcher.select_among(&line.line, &meant) else { return false };
         let Ok(wishes) = self.wishes(speaker.at, speaker, (&line.line, true), &found) else { return false };
         wishes.iter().all(|wish| {
-            let surroundings = self.surroundings(speaker.at, &wish.action, &wish.by);
+            let surroundings = self.surroundings(speaker.at, wish.action.reference.pack(), &wish.by);
             let Ok(resolved) = params::resolve_in(&wish.action, &wish.given, &surroundings) else { return false };
             let Ok(plan) = plan::plan(&wish.action, &resolved, &self.inventory) else { return false };
             let (hosts, remote) = (machines(&plan), is_remote(&wish.action));

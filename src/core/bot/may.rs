@@ -83,7 +83,11 @@ impl Bot {
         let Some(action) = self.catalog.actions.get(&found.alias.action) else { return card };
         let given = found.parameters.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         let given: BTreeMap<String, Value> = given.chain(super::authority::fixed_of(&found.alias)).collect();
-        let resolved = match params::resolve_in(action, &given, &self.surroundings(question.at, action, question.by)) {
+        let resolved = match params::resolve_in(
+            action,
+            &given,
+            &self.surroundings(question.at, action.reference.pack(), question.by),
+        ) {
             Ok(resolved) => resolved,
             Err(problems) => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();

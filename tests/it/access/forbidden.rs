@@ -157,7 +157,6 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
         "in 10m greet you on @spare",
         "again wn005",
         "again @spare",
-       
         "again wn[001-006]",
         "may greet you on wn005",
         "may greet you on @spare",
