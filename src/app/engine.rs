@@ -16,7 +16,7 @@ use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mail::{Encryption, MailOptions, MailRunner};
 use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
-use crate::adapters::store::{self, DiskStore, SetAside};
+use crate::adapters::store::{self, AuditAside, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
 use crate::core::callback::Reply;
 use crate::core::callback::signature::CallbackKey;
@@ -148,7 +148,7 @@ impl Engine {
     pub async fn start_reading(config: &Config, options: EngineOptions, read: Read) -> anyhow::Result<Self> {
         let own_uid = rustix::process::getuid().as_raw();
         let settings = Arc::new(config.settings(own_uid));
-        let (disk, aside) = open_store(config).await?;
+        let (disk, aside, audit_aside) = open_store(config).await?;
         let disk = Arc::new(disk);
         let blobs: Arc<dyn Blobs> = Arc::new(disk.blobs());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -213,6 +213,10 @@ impl Engine {
         if let Some(SetAside { place, why }) = aside {
             shared.inputs.send(Input::SetAside { place: place.display().to_string(), why }).await?;
         }
+        if let Some(AuditAside { place, why, head }) = audit_aside {
+            let (place, why) = (place.display().to_string(), why.unwrap_or_default());
+            shared.inputs.send(Input::AuditSetAside { place, why, head }).await?;
+        }
         shared.inputs.send(master_key(config)).await?;
         shared.inputs.send(Input::Started).await?;
         let urgent = events.urgent();
@@ -261,7 +265,7 @@ impl Engine {
     pub async fn reload(&self) {
         let (done, ended) = oneshot::channel();
         // An engine that is ending reads nothing any more.
-        if self.reloads.send(ReloadCall { back: None, done: Some(done) }).is_ok() {
+        if self.reloads.send(ReloadCall { by: None, back: None, done: Some(done) }).is_ok() {
             let _ = ended.await;
         }
     }
@@ -343,6 +347,7 @@ impl View {
             ("halcyon_store_syncs_total", counters.syncs as f64),
             ("halcyon_store_refused_total", counters.refused as f64),
             ("halcyon_store_newest_fact", self.disk.newest() as f64),
+            ("halcyon_audit_behind_facts", self.disk.audit_behind() as f64),
             ("halcyon_ssh_connections", self.shared.ssh().connections() as f64),
             ("process_start_time_seconds", self.started.as_millisecond() as f64 / 1000.0),
         ]);
@@ -514,7 +519,7 @@ async fn answer_calls(
 }
 
 /// For a command that is the bot for a moment a damaged store is an error; the bot itself has to be there and say so.
-async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAside>)> {
+async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAside>, Option<AuditAside>)> {
     let (path, options) = (&config.store.path, store_options(config));
     let (store, opened, aside) = if config.mattermost.is_some() {
         DiskStore::open_or_set_aside(path, options).await?
@@ -525,7 +530,7 @@ async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAsi
     for notice in opened.notices() {
         tracing::warn!("{notice}");
     }
-    Ok((store, aside))
+    Ok((store, aside, opened.audit_aside))
 }
 
 pub(super) fn store_options(config: &Config) -> store::Options {

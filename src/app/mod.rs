@@ -23,6 +23,8 @@ use crate::config::Config;
 use crate::core::action::execution::Execution;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
+use crate::core::audit::chain::{Flaw, Head, Verdict};
+use crate::core::audit::question::{self, Question, Told};
 use crate::core::bot::Bot;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
@@ -30,6 +32,7 @@ use crate::core::content::example;
 use crate::core::content::load::load;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Effect, Query};
+use crate::core::fact::{Dated, Fact};
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::RequestId;
 use crate::core::input::{Ask, Event, Input, Principal};
@@ -230,6 +233,77 @@ pub fn offline_values(config: &Config, ask: ValueAsk) -> anyhow::Result<Answer> 
             answered = answers.next_back().or(answered);
         }
         answered.context("the question was not answered, which is a bug of mine")
+    })
+}
+
+/// Looks into the audit of a bot that does not run.
+///
+/// # Errors
+/// When the store cannot be opened.
+pub fn offline_audit(config: &Config, question: Question) -> anyhow::Result<Told> {
+    if !config.store.path.exists() {
+        return Ok(question::answer(&[], &question));
+    }
+    in_runtime(async move {
+        let (store, _) = DiskStore::open(&config.store.path).await?;
+        Ok(store.audit(&question).await?)
+    })
+}
+
+/// Checks the audit. The bot may be running.
+///
+/// # Errors
+/// When the system refuses.
+pub fn verify_audit(config: &Config, known: Vec<Head>) -> anyhow::Result<Verdict> {
+    Ok(store::verify_audit(&config.store.path, known)?)
+}
+
+/// All lines of the audit from this number on. The bot may be running.
+pub fn export_audit(config: &Config, from: u64) -> impl Iterator<Item = anyhow::Result<String>> + use<> {
+    store::export_audit(&config.store.path, from).map(|line| Ok(line?))
+}
+
+/// Removes entries of the audit of a bot that does not run, up to the newest checkpoint that was told and that an export covers. Gives the last
+/// entry that went, and how many files did.
+///
+/// # Errors
+/// The export is not sound or not of this audit, there is no such checkpoint, nothing would go, or the store cannot be opened.
+pub fn cut_audit(config: &Config, exported: &Verdict) -> anyhow::Result<(Head, usize)> {
+    // Where it begins behind entries that were removed before, the audit itself says so.
+    let about_beginning = |flaw: &Flaw| matches!(flaw, Flaw::Missing { first: 1, last } if *last + 1 == exported.first);
+    if exported.entries == 0 || exported.more > 0 || !exported.flaws.iter().all(about_beginning) {
+        bail!("the export is not sound; `halcyon audit verify FILE` tells what is wrong");
+    }
+    in_runtime(async move {
+        let path = &config.store.path;
+        let (store, _) = DiskStore::open(path).await?;
+        let Recalled { snapshot, facts } = store.recall().await?;
+        let mut memory = snapshot.memory;
+        facts.iter().try_for_each(|fact| memory.apply(fact))?;
+        let told = memory.checkpoints.iter().rev().find(|checkpoint| checkpoint.head.number <= exported.head.number);
+        let Some(checkpoint) = told.map(|checkpoint| checkpoint.head.clone()) else {
+            bail!("no checkpoint was told that the export covers; say `audit checkpoint` in chat, and export again");
+        };
+        let known = vec![exported.head.clone(), checkpoint.clone()];
+        let Told::Verified { verdict } = store.audit(&Question::Verify { known }).await? else {
+            bail!("the audit gave an answer to another question, which is a bug of mine");
+        };
+        if let Some(flaw) = verdict.flaws.first() {
+            bail!("the audit and the export do not agree, or the audit is not sound: {flaw}");
+        }
+        if exported.first > verdict.first {
+            bail!("the export begins with entry {}, and the audit with {}", exported.first, verdict.first);
+        }
+        let Some(head) = store::cut_audit_at(path, checkpoint.number)? else {
+            bail!("nothing goes: no file of the audit lies wholly before the checkpoint, entry {}", checkpoint.number);
+        };
+        let uid = rustix::process::getuid().as_raw();
+        let by = Principal::LocalUser { uid, name: control::account_name(uid).await };
+        let at = facts.last().map_or(snapshot.at, |fact| fact.at).max(SystemClock.now());
+        store.append(vec![Dated { at, fact: Fact::AuditCut { head: head.clone(), by } }]).await?;
+        store.audit(&Question::Head).await?;
+        let files = store::cut_audit(path, head.number)?;
+        Ok((head, files))
     })
 }
 

@@ -16,7 +16,7 @@ use crate::adapters::ssh::SshRunner;
 use crate::config::Config;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::host::Inventory;
-use crate::core::input::{Back, Input};
+use crate::core::input::{Back, Input, Principal};
 use crate::core::vitals::{PackChange, Reload};
 use crate::runtime::ports::ReloadCall;
 use std::path::PathBuf;
@@ -55,11 +55,11 @@ impl Reloader {
                 let due = untold.as_ref().map(|(due, _)| *due);
                 tokio::select! {
                     call = calls.recv() => {
-                        let Some(ReloadCall { back, done }) = call else { break };
+                        let Some(ReloadCall { by, back, done }) = call else { break };
                         let reload = self.reload().await;
                         // It names everything that is wrong.
                         untold = None;
-                        self.tell(back, reload).await;
+                        self.tell((by, back), reload).await;
                         // Whoever wanted to know may have gone.
                         let _ = done.map(|done| done.send(()));
                     }
@@ -81,14 +81,14 @@ impl Reloader {
         stop.run_until_cancelled(serving).await;
     }
 
-    async fn tell(&self, back: Option<Back>, reload: Reload) {
+    async fn tell(&self, (by, back): (Option<Principal>, Option<Back>), reload: Reload) {
         for problem in &reload.problems {
             tracing::warn!("{problem}");
         }
         let Reload { in_force, changed, restart, .. } = &reload;
         tracing::info!(in_force, ?changed, ?restart, "configuration and packs read again");
         // A loop that has ended tells nobody anything.
-        let _ = self.shared.inputs.send(Input::Reloaded { back, reload }).await;
+        let _ = self.shared.inputs.send(Input::Reloaded { by, back, reload }).await;
     }
 
     async fn reload(&mut self) -> Reload {

@@ -98,6 +98,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look into the audit: who did what, and what came of it
+    Audit {
+        /// What to do.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Start nothing but read-only actions until `unfreeze`
     Freeze {
         /// Why, for those who are told
@@ -262,6 +268,66 @@ pub enum ExecutionCommand {
     },
 }
 
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// The newest entries, oldest first
+    Last {
+        /// How many
+        #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = entries)]
+        last: usize,
+        /// Only what this user did: a name, or a chat user's id
+        #[arg(long, value_name = "NAME")]
+        who: Option<String>,
+        /// Only what was done with actions like this: site.reboot, site.*
+        #[arg(long, value_name = "GLOB")]
+        action: Option<String>,
+        /// Only what is about this execution: its id or the last digits of it
+        #[arg(long, value_name = "ID")]
+        execution: Option<String>,
+        /// Only what happened in this way: started, ended, refused, frozen, …
+        #[arg(long, value_name = "WORD")]
+        event: Option<String>,
+        /// Print JSON, a line for each entry as `export` does
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that nothing was changed, taken out, put elsewhere or cut off; the bot may be running
+    Verify {
+        /// A file that `audit export` wrote, or - for the standard input [default: the store]
+        file: Option<PathBuf>,
+        /// What a checkpoint knows
+        #[arg(long, value_name = "NUMBER:HASH")]
+        checkpoint: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print all entries with their hashes, a line of JSON for each; the bot may be running
+    Export {
+        /// Begin with the entry of this number
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        from: u64,
+        /// Print JSON, as is always done
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell the newest hash, to be kept elsewhere; it is told in the admin channel too
+    Checkpoint {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove entries that were exported, up to a checkpoint; the bot must not be running
+    Cut {
+        /// What `audit export` wrote, beginning with the first entry that is kept
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 /// `key …`
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
@@ -393,6 +459,14 @@ pub enum KeyScope {
     User,
     /// All that may be seen; for lists
     All,
+}
+
+/// How many entries of the audit can be given at once.
+fn entries(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        _ => Err("must be a whole number from 1 to 10000".to_owned()),
+    }
 }
 
 /// How many executions can be listed at once.

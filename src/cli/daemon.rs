@@ -6,6 +6,7 @@ use crate::app;
 use crate::app::engine::Engine;
 use crate::config::Config;
 use crate::core::action::execution::Execution;
+use crate::core::audit::question::Question;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Query};
 use crate::core::id::ExecutionId;
@@ -72,6 +73,14 @@ impl<'c> Daemon<'c> {
     pub(crate) fn values(&self, ask: ValueAsk) -> Result<Answer, Failure> {
         match self.runtime.block_on(control::call(&self.socket, &Ask::Values(ask.clone()))) {
             Err(ControlError::NotRunning { .. }) => told(app::offline_values(self.config, ask)?),
+            answer => told(answer?),
+        }
+    }
+
+    /// Asks the bot about the audit, or without one the store.
+    pub(crate) fn audit(&self, about: Question) -> Result<Answer, Failure> {
+        match self.runtime.block_on(control::call(&self.socket, &Ask::Audit { about: about.clone() })) {
+            Err(ControlError::NotRunning { .. }) => Ok(Answer::Audit { told: app::offline_audit(self.config, about)? }),
             answer => told(answer?),
         }
     }
@@ -152,7 +161,8 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Done { .. }
         | Answer::Health { .. }
         | Answer::Reloaded { .. }
-        | Answer::Values { .. } => Ok(answer),
+        | Answer::Values { .. }
+        | Answer::Audit { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
 }
@@ -167,6 +177,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Health { .. } => "health",
         Answer::Reloaded { .. } => "reloaded",
         Answer::Values { .. } => "values",
+        Answer::Audit { .. } => "audit",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",
     };

@@ -5,13 +5,15 @@
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check`, `pack list` and `alias match` need nothing but the files. `export` reads the
-//! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs.
+//! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
+//! when none runs; `audit verify` and `audit export` read the files beside it.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
 
 mod alias;
 mod arguments;
+mod audit;
 mod check;
 mod daemon;
 mod doctor;
@@ -118,6 +120,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         }
         Command::Export { json: _ } => export::export(&load(file, surroundings)?, surroundings),
         Command::Import { file: from, json } => export::import(&load(file, surroundings)?, &from, json, surroundings),
+        Command::Audit { command } => audit::audit(&load(file, surroundings)?, command, surroundings),
         Command::Freeze { reason, json } => {
             freeze::change(&load(file, surroundings)?, Some(reason.join(" ")), json, surroundings)
         }

@@ -2,11 +2,12 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
 use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
-use crate::core::input::{Back, Ticket};
+use crate::core::input::{Back, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,8 +61,17 @@ pub enum Effect {
         /// Channels of which it matters whether they are a member.
         channels: Vec<ChannelId>,
     },
+    /// Look into the audit.
+    Audit {
+        /// What is asked.
+        question: Question,
+        /// Who wants to know; nobody when the bot itself does.
+        asker: Option<Box<Asker>>,
+    },
     /// Read the configuration and the packs again.
     Reload {
+        /// Who wants it.
+        by: Principal,
         /// Who is told what came of it.
         back: Back,
     },
@@ -280,6 +290,11 @@ pub enum Answer {
     Values {
         /// They.
         values: Vec<ShownValue>,
+    },
+    /// What the audit says.
+    Audit {
+        /// This.
+        told: Told,
     },
     /// The asking was sound, and what was asked for failed (exit code 1).
     Failed {

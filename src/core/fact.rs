@@ -5,11 +5,12 @@
 
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
+use crate::core::audit::chain::Head;
 use crate::core::callback::Refusal;
 use crate::core::datastore::Kept;
 use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
-use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use jiff::Timestamp;
@@ -69,6 +70,12 @@ pub enum Fact {
         judgement: Judgement,
         /// The execution that repeats it, where it was to be run again.
         repeated_as: Option<ExecutionId>,
+        /// What was run; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<ActionRef>,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// A post shows the newest output of an execution and is to be kept up to date.
     TailBegun {
@@ -85,6 +92,9 @@ pub enum Fact {
         id: ExecutionId,
         /// Who.
         by: Principal,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// An execution came to its end.
     ExecutionFinished {
@@ -195,11 +205,17 @@ pub enum Fact {
         /// Who wanted it; absent when the bot did it by itself.
         #[serde(default)]
         by: Option<Principal>,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// Everything may start again.
     Unfrozen {
         /// Who said so.
         by: Principal,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// A value of the datastore was set.
     ValueSet {
@@ -212,6 +228,9 @@ pub enum Fact {
         expires: Option<Timestamp>,
         /// Who set it.
         by: Principal,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// A value of the datastore was deleted.
     ValueDeleted {
@@ -219,6 +238,9 @@ pub enum Fact {
         key: Key,
         /// Who deleted it.
         by: Principal,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// Somebody had secrets shown.
     ValuesOpened {
@@ -226,6 +248,9 @@ pub enum Fact {
         keys: Vec<Key>,
         /// Who.
         by: Principal,
+        /// From where; absent in old logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
     },
     /// Somebody pressed a button of a card, or submitted the dialog behind it, with effect. Nothing on this revision is open to them any more.
     PressTaken {
@@ -265,6 +290,62 @@ pub enum Fact {
         /// What became of it.
         end: ScheduleEnd,
     },
+    /// Somebody asked for what they have no right to. There are no more of these than lines that are taken up, which are bounded.
+    AccessDenied {
+        /// Who.
+        by: Principal,
+        /// From where.
+        from: Back,
+        /// What they asked for, secrets masked.
+        line: String,
+        /// The action that it would have started or touched, where it is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<ActionRef>,
+        /// The right that they lack, as a grant is written; `a role` where they have none at all.
+        needed: String,
+    },
+    /// Configuration and packs were read again.
+    Reloaded {
+        /// Who wanted it; absent when it was a signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Principal>,
+        /// From where; absent when it was a signal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+        /// Whether what was read is in force.
+        in_force: bool,
+        /// Keys of the configuration whose new values are.
+        changed: Vec<String>,
+        /// How many mistakes the files have.
+        problems: usize,
+    },
+    /// The newest hash of the audit was told in the admin channel, or to whoever asked for it.
+    CheckpointTold {
+        /// What was told.
+        head: Head,
+        /// Who wanted it; absent when the bot did it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Principal>,
+        /// From where; absent when the bot did it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
+    /// The audit was damaged when the process started; it was set aside and made again of the facts that are kept.
+    AuditSetAside {
+        /// Where the old one lies.
+        place: String,
+        /// What was wrong with it; empty when an earlier process found that out.
+        why: String,
+        /// The line before the first of the new one.
+        head: Head,
+    },
+    /// Lines of the audit were removed after they had been exported.
+    AuditCut {
+        /// The last of them.
+        head: Head,
+        /// Who did it.
+        by: Principal,
+    },
 }
 
 impl Fact {
@@ -299,7 +380,12 @@ impl Fact {
             | Fact::PressTaken { .. }
             | Fact::CallbackRefused { .. }
             | Fact::Scheduled(_)
-            | Fact::ScheduleEnded { .. } => None,
+            | Fact::ScheduleEnded { .. }
+            | Fact::AccessDenied { .. }
+            | Fact::Reloaded { .. }
+            | Fact::CheckpointTold { .. }
+            | Fact::AuditSetAside { .. }
+            | Fact::AuditCut { .. } => None,
         }
     }
 }

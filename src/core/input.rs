@@ -3,6 +3,8 @@
 use crate::core::access::Rights;
 use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
+use crate::core::audit::chain::Head;
+use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Meaning, Refusal};
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
@@ -109,6 +111,8 @@ pub enum Input {
     /// The configuration and the packs were read again; what is in force of them has come before this.
     Reloaded {
         /// Who asked for it; nobody when it was a signal.
+        by: Option<Principal>,
+        /// Who is told what came of it; nobody when it was a signal.
         back: Option<Back>,
         /// What came of it.
         reload: Reload,
@@ -128,6 +132,22 @@ pub enum Input {
         ticket: Ticket,
         /// What the store said.
         why: String,
+    },
+    /// The answer to a [`crate::core::effect::Effect::Audit`].
+    Audited {
+        /// Who asked; nobody when the bot itself did.
+        asker: Option<Box<Asker>>,
+        /// What the audit says, or why it could not be looked into.
+        told: Result<Told, String>,
+    },
+    /// A damaged audit was set aside, when this process started or an earlier one. Comes before [`Input::Started`], at every start.
+    AuditSetAside {
+        /// Where it lies.
+        place: String,
+        /// What was wrong with it; empty when an earlier process found that out.
+        why: String,
+        /// The line before the first of the new one.
+        head: Head,
     },
     /// How it stands with the room on the disk and with the store.
     Storage(Storage),
@@ -437,6 +457,11 @@ pub enum Ask {
     Reload,
     /// Read or change values of the datastore.
     Values(ValueAsk),
+    /// Look into the audit.
+    Audit {
+        /// What is asked.
+        about: Question,
+    },
 }
 
 /// A question's way back: who wanted to know, and what for.

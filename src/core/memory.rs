@@ -12,6 +12,7 @@
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::action::execution::{Execution, IllegalFact, Status};
+use crate::core::audit::chain::Head;
 use crate::core::callback::Meaning;
 use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
@@ -40,6 +41,8 @@ const KEPT_LINES: usize = 1_000;
 const LINGER: SignedDuration = SignedDuration::from_hours(24);
 /// How many revisions of one card are known.
 const REVISIONS: usize = 16;
+/// How many checkpoints of the audit are remembered.
+const CHECKPOINTS: usize = 16;
 
 /// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
 /// new kinds of facts fill needs no new version.
@@ -105,6 +108,12 @@ pub struct Memory {
     /// The cards with buttons, by the delivery that makes each.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub buttons: BTreeMap<DeliveryId, Buttons>,
+    /// The newest checkpoints of the audit that were told, the newest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Checkpoint>,
+    /// Where the audit lies that was set aside last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_aside: Option<String>,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -142,6 +151,15 @@ impl Buttons {
         let until = self.meanings.iter().map(|meaning| meaning.until).max();
         until.is_none_or(|until| until.saturating_add(LINGER).is_ok_and(|until| until < now))
     }
+}
+
+/// The newest hash of the audit, as it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What was told.
+    pub head: Head,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A post that follows the output of an execution.
@@ -340,21 +358,30 @@ impl Memory {
             Fact::ChoiceClosed { user, channel } => {
                 self.choices.remove(&(user.clone(), channel.clone()));
             }
-            Fact::Frozen { why, by } => {
+            Fact::Frozen { why, by, .. } => {
                 self.frozen = Some(Frozen { why: why.clone(), by: by.clone(), since: at });
             }
             Fact::Unfrozen { .. } => self.frozen = None,
-            Fact::ValueSet { key, value, expires, by } => {
+            Fact::ValueSet { key, value, expires, by, .. } => {
                 let entry = Entry { value: value.clone(), expires: *expires, by: by.clone(), at };
                 Arc::make_mut(&mut self.datastore).set(key.clone(), entry);
             }
             Fact::ValueDeleted { key, .. } => Arc::make_mut(&mut self.datastore).delete(key, at),
-            // Who saw a secret stands in the log; nothing hangs on it.
-            Fact::ValuesOpened { .. } => {}
             Fact::PressTaken { card, user, revision } => {
                 self.buttons.entry(card.clone()).or_default().used.insert((user.clone(), *revision));
             }
-            Fact::CallbackRefused { .. } => {}
+            // These are for the audit; nothing hangs on them.
+            Fact::ValuesOpened { .. }
+            | Fact::AccessDenied { .. }
+            | Fact::CallbackRefused { .. }
+            | Fact::Reloaded { .. }
+            | Fact::AuditCut { .. } => {}
+            Fact::CheckpointTold { head, .. } => {
+                self.checkpoints.push(Checkpoint { head: head.clone(), at });
+                let old = self.checkpoints.len().saturating_sub(CHECKPOINTS);
+                self.checkpoints.drain(..old);
+            }
+            Fact::AuditSetAside { place, .. } => self.audit_aside = Some(place.clone()),
             Fact::Scheduled(scheduled) => {
                 self.scheduled.insert(scheduled.id.clone(), (**scheduled).clone());
             }

@@ -7,6 +7,7 @@
 //! - [`bot`]: the machine that joins the features below;
 //! - [`memory`]: the fold of the facts;
 //! - [`chat`], [`alias`], [`access`]: from a line to what is wanted, and whether they may;
+//! - [`audit`]: who did what, made of the facts;
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`yaql`]: the expressions of workflows;
@@ -22,6 +23,7 @@
 pub mod access;
 pub mod action;
 pub mod alias;
+pub mod audit;
 pub mod bot;
 pub mod callback;
 pub mod chat;

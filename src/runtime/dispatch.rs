@@ -2,6 +2,7 @@
 
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
+use crate::core::audit::question::{Asker, Question};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
@@ -173,8 +174,9 @@ impl Dispatch {
                     going.cancel.cancel();
                 }
             }
-            Effect::Reload { back } => {
-                if self.reloads.send(ReloadCall { back: Some(back), done: None }).is_err() {
+            Effect::Audit { question, asker } => self.audit(question, asker),
+            Effect::Reload { by, back } => {
+                if self.reloads.send(ReloadCall { by: Some(by), back: Some(back), done: None }).is_err() {
                     tracing::warn!("nobody reads the configuration again: the bot is ending");
                 }
             }
@@ -297,6 +299,19 @@ impl Dispatch {
                 }
             }
             tracing::error!(%post, "the emojis on a post could not be read; who has put one there has to do it again");
+        });
+    }
+
+    fn audit(&self, question: Question, asker: Option<Box<Asker>>) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let store = Arc::clone(&self.store);
+        tokio::spawn(async move {
+            let told = store.audit(&question).await.map_err(|problem| {
+                tracing::error!(%problem, "the audit could not be looked into");
+                problem.to_string()
+            });
+            // Without a loop there is nobody left to answer.
+            let _ = inputs.send(Input::Audited { asker, told }).await;
         });
     }
 

@@ -359,6 +359,7 @@ impl EventLoop {
             | Effect::OpenDialog { .. }
             // Whoever pressed is told what was decided once it is stored.
             | Effect::Reply { .. }
+            | Effect::Audit { .. }
             | Effect::Find { .. } => true,
         };
         held.facts.extend(facts);

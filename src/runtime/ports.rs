@@ -2,6 +2,7 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Run, RunNews};
+use crate::core::audit::question::{self, Question, Told};
 use crate::core::callback::{Dialog, Meaning, Reply};
 use crate::core::effect::{Answer, Query};
 use crate::core::fact::Dated;
@@ -178,6 +179,11 @@ pub trait Store: Send + Sync {
     async fn room(&self) -> Option<Room> {
         None
     }
+    /// Looks into the audit, which is made of all facts that are stored by then.
+    async fn audit(&self, question: &Question) -> Result<Told, StoreError> {
+        let facts = self.replay().await?;
+        Ok(question::answer(&question::derive(&facts), question))
+    }
     /// Looks executions up, newest first.
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError>;
 }
@@ -331,6 +337,8 @@ pub enum CallbackCall {
 /// A wish that configuration and packs are read again.
 #[derive(Debug)]
 pub struct ReloadCall {
+    /// Who wants it; nobody when it was a signal.
+    pub by: Option<Principal>,
     /// Who is told what came of it; nobody but the admin channel when it was a signal.
     pub back: Option<Back>,
     /// Fires when it has been done.

@@ -5,6 +5,7 @@
 //! for a disk that says nothing is not told apart from one that is stuck.
 
 use crate::core::action::execution::Execution;
+use crate::core::audit::question::{Question, Told};
 use crate::core::effect::Query;
 use crate::core::fact::Dated;
 use crate::core::input::Input;
@@ -99,6 +100,10 @@ impl Store for WatchedStore {
 
     async fn room(&self) -> Option<Room> {
         self.store.room().await
+    }
+
+    async fn audit(&self, question: &Question) -> Result<Told, StoreError> {
+        self.store.audit(question).await
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError> {

@@ -371,6 +371,7 @@ impl World {
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
                 | Effect::Reload { .. }
+                | Effect::Audit { .. }
                 | Effect::Answer { .. } => {}
             }
         }

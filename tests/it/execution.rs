@@ -111,7 +111,7 @@ fn in_status(status: Status) -> Execution {
     match status {
         Status::Running => {}
         Status::Canceling | Status::Canceled => {
-            execution.apply(at(2), &Fact::CancelAsked { id: id.clone(), by: somebody() }).unwrap();
+            execution.apply(at(2), &Fact::CancelAsked { id: id.clone(), by: somebody(), from: None }).unwrap();
         }
         Status::Succeeded | Status::Failed | Status::Timeout | Status::Unknown => {}
     }
@@ -131,14 +131,21 @@ fn facts() -> Vec<(String, Fact)> {
         ("host-finished wn2".to_owned(), host_finished(&id, "wn2")),
         ("host-finished wn1 again".to_owned(), host_finished(&id, "wn1")),
         ("host-finished elsewhere".to_owned(), host_finished(&id, "se01")),
-        ("cancel-asked".to_owned(), Fact::CancelAsked { id: id.clone(), by: somebody() }),
-        ("another's cancel-asked".to_owned(), Fact::CancelAsked { id: other, by: somebody() }),
+        ("cancel-asked".to_owned(), Fact::CancelAsked { id: id.clone(), by: somebody(), from: None }),
+        ("another's cancel-asked".to_owned(), Fact::CancelAsked { id: other, by: somebody(), from: None }),
         ("host-again wn2".to_owned(), host_again(&id, "wn2")),
         ("host-again wn1".to_owned(), host_again(&id, "wn1")),
         ("host-again elsewhere".to_owned(), host_again(&id, "se01")),
         (
             "judged".to_owned(),
-            Fact::Judged { id: id.clone(), by: somebody(), judgement: Judgement::Ran, repeated_as: None },
+            Fact::Judged {
+                id: id.clone(),
+                by: somebody(),
+                judgement: Judgement::Ran,
+                repeated_as: None,
+                action: None,
+                from: None,
+            },
         ),
         (
             "post-taken".to_owned(),
@@ -188,6 +195,8 @@ fn a_judgement_is_given_once() {
         by: somebody(),
         judgement: Judgement::NotRun,
         repeated_as: None,
+        action: None,
+        from: None,
     };
     execution.apply(at(4), &judged).unwrap();
     let illegal = execution.apply(at(5), &judged).unwrap_err();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 mod alias;
 mod alias_lines;
 mod asking;
+mod audit;
+mod auditing;
 mod bot;
 mod cli;
 mod config;

@@ -150,6 +150,7 @@ impl World {
                 | Effect::ReadReactions { .. }
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
+                | Effect::Audit { .. }
                 | Effect::Reload { .. } => {}
             }
         }

@@ -240,7 +240,7 @@ async fn a_store_that_refuses_loses_no_reload_and_hides_no_pulse() {
     let from = Principal::LocalUser { uid: OWN, name: "halcyon".into() };
     let Input::Request { request, .. } = turning.callers.ask(from, Ask::Reload, reply) else { panic!("no request") };
     let reload = Reload { in_force: true, ..Reload::default() };
-    turning.inputs.send(Input::Reloaded { back: Some(Back::Request { request }), reload }).await.unwrap();
+    turning.inputs.send(Input::Reloaded { by: None, back: Some(Back::Request { request }), reload }).await.unwrap();
     // The pulse goes through, proves that the loop turns, and brings news.
     let began = Instant::now();
     let outbox = OutboxVitals { waiting: 0, oldest: None, trouble: None };

@@ -1,5 +1,6 @@
 //! The store: what was acknowledged is there, whatever happens to the process, the disk and the files.
 
+mod audited;
 mod crash;
 mod keeping;
 mod power;
@@ -61,7 +62,7 @@ fn life(number: u64, hosts: &[&str], end: Option<Status>) -> Vec<Vec<Dated>> {
         batches.push(vec![dated(second, Fact::HostFinished { id: id.clone(), host: Host::new(*host), outcome })]);
     }
     if end == Some(Status::Canceled) {
-        batches.push(vec![dated(8, Fact::CancelAsked { id: id.clone(), by: somebody() })]);
+        batches.push(vec![dated(8, Fact::CancelAsked { id: id.clone(), by: somebody(), from: None })]);
     }
     if let Some(status) = end {
         batches.push(vec![dated(9, Fact::ExecutionFinished { id, status, error: None })]);
@@ -110,23 +111,26 @@ fn one_of_each() -> Vec<Vec<Dated>> {
 fn newer_kinds() -> Vec<Dated> {
     let dated = |fact| Dated { at: at(400), fact };
     vec![
-        dated(Fact::Frozen { why: "a \"storm\"".to_owned(), by: Some(somebody()) }),
-        dated(Fact::Unfrozen { by: somebody() }),
+        dated(Fact::Frozen { why: "a \"storm\"".to_owned(), by: Some(somebody()), from: None }),
+        dated(Fact::Unfrozen { by: somebody(), from: None }),
         dated(Fact::ValueSet {
             key: Key { scope: Scope::System, name: "site.word".into() },
             value: Kept::Plain { text: "hello".into() },
             expires: None,
             by: somebody(),
+            from: None,
         }),
         dated(Fact::ValuesOpened {
             keys: vec![Key { scope: Scope::System, name: "site.word".into() }],
             by: somebody(),
+            from: None,
         }),
         dated(Fact::ValueDeleted {
             key: Key { scope: Scope::User { user: UserId::new("u1") }, name: "word".into() },
             by: somebody(),
+            from: None,
         }),
-        dated(Fact::Frozen { why: "the store was damaged".to_owned(), by: None }),
+        dated(Fact::Frozen { why: "the store was damaged".to_owned(), by: None, from: None }),
     ]
 }
 

@@ -2,6 +2,7 @@
 //!
 //! **Many callers share one sync**: while the disk is busy with one write, batches gather, and the next write takes them all.
 
+use crate::adapters::store::audit::{self, Audit};
 use crate::adapters::store::blobs::DiskBlobs;
 use crate::adapters::store::entry::Entry;
 use crate::adapters::store::index::{Index, Origin};
@@ -11,10 +12,13 @@ use crate::adapters::store::opening::{self, Found};
 use crate::adapters::store::reading::Reading;
 use crate::adapters::store::record;
 use crate::adapters::store::retention::{Freed, retain};
+use crate::adapters::store::segment::AUDIT;
+use crate::adapters::store::set_aside::AuditAside;
 use crate::adapters::store::shared::{Shared, same};
 use crate::adapters::store::snapshot::Kept;
 use crate::adapters::store::upkeep;
 use crate::core::action::execution::Execution;
+use crate::core::audit::question::{Question, Told};
 use crate::core::effect::Query;
 use crate::core::fact::Dated;
 use crate::runtime::ports::{Recalled, Room, Snapshot, Store, StoreError};
@@ -32,6 +36,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How many batches may wait before callers wait to hand theirs over.
 const WAITING: usize = 4096;
+/// How many facts the audit takes in before a store is closed; of more the next start takes in the rest.
+const AUDITED_AT_THE_END: u64 = 100_000;
 /// How many bytes one write takes at most, unless a single batch is longer.
 const WRITE: usize = 4 << 20;
 
@@ -84,12 +90,22 @@ pub struct Opened {
     pub snapshot: u64,
     /// What was wrong with snapshots, a sentence each.
     pub snapshots: Vec<String>,
+    /// What was missing in the audit, in a sentence.
+    pub audit: Option<String>,
+    /// The audit that was set aside last, if one ever was.
+    pub audit_aside: Option<AuditAside>,
 }
 
 impl Opened {
     /// What an administrator should know, a sentence each; empty after an ordinary stop.
     pub fn notices(&self) -> Vec<String> {
-        self.cut.iter().map(Cut::to_string).chain(self.snapshots.iter().cloned()).chain(self.index.notice()).collect()
+        self.cut
+            .iter()
+            .map(Cut::to_string)
+            .chain(self.snapshots.iter().cloned())
+            .chain(self.index.notice())
+            .chain(self.audit.clone())
+            .collect()
     }
 }
 
@@ -144,7 +160,7 @@ impl DiskStore {
     pub async fn open_with(path: impl Into<PathBuf>, options: Options) -> Result<(Self, Opened), StoreError> {
         let path = path.into();
         let place = path.clone();
-        let opening = tokio::task::spawn_blocking(move || open(path, options)).await;
+        let opening = tokio::task::spawn_blocking(move || open(path, options, false)).await;
         opening
             .unwrap_or_else(|error| Err(StoreError::Io { doing: "open", path: place, source: io::Error::other(error) }))
     }
@@ -179,6 +195,11 @@ impl DiskStore {
         retained.unwrap_or_else(|error| Err(StoreError::Io { doing: "clear", path, source: io::Error::other(error) }))
     }
 
+    /// How many facts the audit has not taken in yet.
+    pub fn audit_behind(&self) -> u64 {
+        self.newest().saturating_sub(self.shared.audit().taken())
+    }
+
     /// Room for this account on the file system of the store, as of a few seconds ago; nothing where the system does not say.
     pub fn free_bytes(&self) -> Option<u64> {
         self.shared.room().map(|room| room.free)
@@ -191,9 +212,9 @@ impl DiskStore {
 }
 
 /// The directories of a store.
-pub(crate) const DIRECTORIES: [&str; 3] = ["log", "blobs", "snapshots"];
+pub(crate) const DIRECTORIES: [&str; 4] = ["log", "blobs", "snapshots", AUDIT];
 
-fn open(path: PathBuf, options: Options) -> Result<(DiskStore, Opened), StoreError> {
+pub(crate) fn open(path: PathBuf, options: Options, audit_anew: bool) -> Result<(DiskStore, Opened), StoreError> {
     make_directory(&path)?;
     for directory in DIRECTORIES {
         make_directory(&path.join(directory))?;
@@ -206,8 +227,21 @@ fn open(path: PathBuf, options: Options) -> Result<(DiskStore, Opened), StoreErr
     }
     let tip = (log.newest(), log.checksum());
     let (index, origin) = Index::open(&path, tip, base.clone(), start.anchor())?;
-    let opened = Opened { facts: tip.0, cut, index: origin, snapshot: start.snapshot.newest, snapshots: notices };
-    let shared = Arc::new(Shared::new(path, options, blobs, index, base, tip, lock));
+    let (audit, missing) = Audit::open(&path, (&start, &base), tip.0, audit_anew)?;
+    let audit_aside = match audit::newest_aside(&path)? {
+        Some(place) => Some(AuditAside { place, why: None, head: audit.before_first()? }),
+        None => None,
+    };
+    let opened = Opened {
+        facts: tip.0,
+        cut,
+        index: origin,
+        snapshot: start.snapshot.newest,
+        snapshots: notices,
+        audit: missing,
+        audit_aside,
+    };
+    let shared = Arc::new(Shared::new(path, options, blobs, (index, audit), base, tip, lock));
     shared.set_anchor(start.anchor());
     shared.counts.facts_since.store(tip.0 - start.snapshot.newest, Ordering::Relaxed);
     log::begin_reserve(&shared);
@@ -247,6 +281,13 @@ impl Drop for DiskStore {
         for thread in self.threads.drain(..) {
             // It has panicked at worst, which has been reported where it happened.
             let _ = thread.join();
+        }
+        // What is left undone is done by the next start.
+        let newest = self.shared.newest();
+        let mut audit = self.shared.audit();
+        let audited = audit.catch_up(newest, AUDITED_AT_THE_END).and_then(|_| audit.settle());
+        if let Err(error) = audited {
+            tracing::warn!(%error, "the audit is behind the facts; the next start makes it good");
         }
     }
 }
@@ -301,6 +342,18 @@ impl Store for DiskStore {
     async fn room(&self) -> Option<Room> {
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || shared.room()).await.ok().flatten()
+    }
+
+    async fn audit(&self, question: &Question) -> Result<Told, StoreError> {
+        let (shared, question) = (Arc::clone(&self.shared), question.clone());
+        let path = shared.path.clone();
+        let told = tokio::task::spawn_blocking(move || {
+            let head = shared.audit_all()?;
+            Ok(audit::answer(&shared.path, &question)?.unwrap_or(Told::Head { head }))
+        });
+        told.await.unwrap_or_else(|error| {
+            Err(StoreError::Io { doing: "look into the audit of", path, source: io::Error::other(error) })
+        })
     }
 
     async fn find(&self, query: &Query) -> Result<Vec<Execution>, StoreError> {

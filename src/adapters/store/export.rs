@@ -43,7 +43,7 @@ pub fn export(store: &Path) -> impl Iterator<Item = Result<String, StoreError>> 
         Ok(None) => (1, None),
         Ok(Some(base)) => {
             let sequence = base.snapshot.newest;
-            let line = snapshot::to_json(&base.snapshot).and_then(|json| {
+            let line = snapshot::to_json(&base.snapshot, None).and_then(|json| {
                 let kept = serde_json::from_slice(&json)?;
                 serde_json::to_string(&FirstLine { base: BaseLine { sequence, kept: &kept } })
             });

@@ -6,6 +6,7 @@
 use crate::adapters::store::disk::{DIRECTORIES, DiskStore, Options, make_directory};
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::log::{begin, sync_directory};
+use crate::adapters::store::segment::AUDIT;
 use crate::adapters::store::snapshot::{self, Kept, Kind};
 use crate::core::fact::Dated;
 use crate::core::memory::Memory;
@@ -121,7 +122,8 @@ async fn fill(place: &Path, lines: impl BufRead) -> Result<u64, ImportError> {
         if line == 1 && text.starts_with("{\"base\"") {
             let FirstLine { base } = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
             let json = serde_json::to_vec(&base.kept).map_err(|error| wrong(error.to_string()))?;
-            let snapshot = snapshot::from_json(base.sequence, &json).map_err(|unusable| wrong(unusable.to_string()))?;
+            let (snapshot, _) =
+                snapshot::from_json(base.sequence, &json).map_err(|unusable| wrong(unusable.to_string()))?;
             (memory, next) = (snapshot.memory.clone(), base.sequence + 1);
             begin_after(place, snapshot)?;
             continue;
@@ -156,13 +158,13 @@ fn begin_after(place: &Path, snapshot: Snapshot) -> Result<(), StoreError> {
         make_directory(&place.join(directory))?;
     }
     begin(&place.join("log"), snapshot.newest + 1, 0)?;
-    snapshot::write(&place.join("snapshots"), Kind::Base, &Kept { snapshot, checksum: 0, offset: 0 })?;
+    snapshot::write(&place.join("snapshots"), Kind::Base, &Kept { snapshot, checksum: 0, offset: 0, audit: None })?;
     Ok(())
 }
 
 /// Moves what was gathered into its places. The log comes last: until it is there the store begins anew, or knows that facts are missing.
 fn settle(store: &Path, place: &Path) -> Result<(), StoreError> {
-    for directory in ["index", "snapshots", "log"] {
+    for directory in ["index", "snapshots", AUDIT, "log"] {
         let (from, to) = (place.join(directory), store.join(directory));
         clear(&to)?;
         fs::rename(&from, &to).map_err(|source| StoreError::Io { doing: "move", path: from, source })?;

@@ -4,6 +4,9 @@
 //! zeros that were synced before**: a sync has then nothing to tell the file system's journal, which makes it faster, and whether it
 //! succeeded hangs on the records' own blocks alone. **A write that failed is taken back** before anybody hears of it: the file is cut to where it was good. **A file is
 //! begun only when the one before is complete and synced**, so whatever is wrong in any but the last is damage.
+//!
+//! The audit is kept in such files too, though its records need not be synced one by one ([`Log::append_unsynced`]): what is lost of them is made
+//! again. All records since the last sync then belong to one write, so that it is still known what had been synced.
 
 use crate::adapters::store::record;
 use crate::adapters::store::segment::{self, Anchor, Loaded, Rest, Scanner};
@@ -85,6 +88,8 @@ pub(crate) struct Log {
     zeroed: u64,
     /// The number of the next fact.
     next: u64,
+    /// The number of the first record that is not known to be synced.
+    group: u64,
     /// The checksum of the fact before it.
     checksum: u32,
     /// What is behind `end` may be rubbish, because taking a failed write back failed too.
@@ -158,7 +163,7 @@ impl Log {
                 Log::at(directory, rooms, room, next, file, path, length)
             }
         };
-        (log.next, log.end, log.checksum) = (next, end, checksum);
+        (log.next, log.group, log.end, log.checksum) = (next, next, end, checksum);
         if cut.is_some() || log.length < log.room {
             log.take_back()?;
         }
@@ -180,6 +185,7 @@ impl Log {
             length,
             zeroed: 0,
             next: first,
+            group: first,
             checksum: 0,
             dirty: false,
             buffer: Vec::new(),
@@ -208,37 +214,70 @@ impl Log {
     }
 
     /// Writes batches of payloads behind each other and syncs once. When it fails, none of them is stored. Says where the first one begins.
-    pub(crate) fn append<'a>(&mut self, batches: impl Iterator<Item = &'a [Vec<u8>]>) -> Result<Written, StoreError> {
+    pub(crate) fn append<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a [Vec<u8>]> + Clone,
+    ) -> Result<Written, StoreError> {
+        self.append_and(batches, true)
+    }
+
+    /// Writes payloads behind each other, each a batch of its own, and leaves it to [`Self::settle`] to sync them. Until then they may be lost,
+    /// from any of them on.
+    pub(crate) fn append_unsynced(&mut self, payloads: &[Vec<u8>]) -> Result<Written, StoreError> {
+        self.append_and(payloads.iter().map(std::slice::from_ref), false)
+    }
+
+    /// Syncs what was written and is not synced yet.
+    pub(crate) fn settle(&mut self) -> Result<(), StoreError> {
+        if self.group < self.next {
+            self.sync().map_err(|source| StoreError::Io { doing: "sync", path: self.path.clone(), source })?;
+            self.group = self.next;
+        }
+        Ok(())
+    }
+
+    fn append_and<'a>(
+        &mut self,
+        batches: impl Iterator<Item = &'a [Vec<u8>]> + Clone,
+        sync: bool,
+    ) -> Result<Written, StoreError> {
         if self.dirty {
             self.take_back()?;
+        }
+        let needed: usize = batches.clone().flatten().map(|payload| record::HEADER + payload.len()).sum();
+        if self.end > 0 && self.end + needed as u64 > self.room {
+            self.settle()?;
+            self.turn_over(needed as u64)?;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
         let mut next = self.next;
         let mut checksum = self.checksum;
+        // A file is begun when all before it is synced, so a group never goes on in another.
+        let group = self.group;
         for payloads in batches {
             for (index, payload) in payloads.iter().enumerate() {
-                checksum = record::write(&mut buffer, next, self.next, index + 1 == payloads.len(), payload);
+                checksum = record::write(&mut buffer, next, group, index + 1 == payloads.len(), payload);
                 next += 1;
             }
         }
-        let written = self.write(&buffer);
+        let written = self.write(&buffer, sync);
         // A burst should not keep its memory for ever.
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
         let written = written?;
         (self.next, self.checksum) = (next, checksum);
+        if sync {
+            self.group = next;
+        }
         Ok(written)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<Written, StoreError> {
+    fn write(&mut self, bytes: &[u8], sync: bool) -> Result<Written, StoreError> {
         let needed = bytes.len() as u64;
-        if self.end > 0 && self.end + needed > self.room {
-            self.turn_over(needed)?;
-        }
         let stored = self.write_zeros(self.end + needed).map_err(|error| ("sync", error)).and_then(|()| {
             self.file.write_all_at(bytes, self.end).map_err(|error| ("write to", error))?;
-            self.sync().map_err(|error| ("sync", error))
+            if sync { self.sync().map_err(|error| ("sync", error)) } else { Ok(()) }
         });
         if let Err((doing, source)) = stored {
             self.dirty = true;

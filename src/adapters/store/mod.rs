@@ -8,6 +8,8 @@
 //! <path>/blobs/ab/cdef…                     outputs, named by the SHA-256 of their bytes
 //! <path>/snapshots/…40000.snapshot          the memory as of a fact; the two newest are kept
 //! <path>/snapshots/…20000.base              the memory as of the last fact that was removed
+//! <path>/audit/00000000000000000001.entries who did what, made of the facts: kept when they go
+//! <path>/audit.damaged-<date>/              an audit that was damaged and set aside
 //! <path>/reserve                            room that is given up when the disk is full
 //! <path>/damaged-<date>/                    a store that was damaged and set aside
 //! ```
@@ -42,10 +44,14 @@
 //!
 //! **A full disk loses nothing**: the write that failed is taken back, the caller is told, and the next one may succeed.
 //!
+//! **The audit costs a fact nothing** (`audit.rs`): it reads what is stored, a moment later, and is there whole before anything that it is made
+//! of goes.
+//!
 //! [`Contents`] tells what one file of the log holds without opening a store.
 //!
 //! Blobs are plain files and not sled's, as large values would go through sled's cache and its log twice, and could not be synced.
 
+mod audit;
 mod blobs;
 mod contents;
 mod disk;
@@ -66,6 +72,10 @@ mod shared;
 mod snapshot;
 mod upkeep;
 
+pub use crate::runtime::ports::StoreError;
+pub use audit::{
+    cut as cut_audit, cut_at as cut_audit_at, export_audit, verify as verify_audit, verify_lines as verify_audit_lines,
+};
 pub use blobs::DiskBlobs;
 pub use contents::{Contents, Ending};
 pub use disk::{Counters, DiskStore, Opened, Options};
@@ -75,4 +85,4 @@ pub use index::Origin;
 pub use log::Cut;
 pub use memory::{MemoryBlobs, MemoryStore};
 pub use retention::Freed;
-pub use set_aside::{SetAside, newest as newest_aside};
+pub use set_aside::{AuditAside, SetAside, newest as newest_aside};

@@ -22,7 +22,7 @@ pub(crate) struct Found {
 
 /// No memory, as of before the first fact.
 pub(crate) fn nothing() -> Kept {
-    Kept { snapshot: Snapshot::default(), checksum: 0, offset: 0 }
+    Kept { snapshot: Snapshot::default(), checksum: 0, offset: 0, audit: None }
 }
 
 /// Finds the newest memory that can be used, and opens the log after it.

@@ -1,6 +1,7 @@
 //! Freeing space. What ended longer ago than it is to be kept goes: whole files of the log, with the executions and outputs that only they
 //! knew.
 //!
+//! 0. The audit takes in all that is stored, and is synced.
 //! 1. The facts of those files are folded onto the base, and the result is written down as the new base.
 //! 2. The index forgets the executions that ended before it.
 //! 3. The files of the log go, the oldest first, then what the new base has made useless among the snapshots.
@@ -58,10 +59,13 @@ pub(crate) fn retain(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreE
     let _alone = shared.retaining.lock().unwrap_or_else(PoisonError::into_inner);
     let mut freed = Freed::default();
     let mut slices = Slices { shared, begun: Instant::now() };
+    // Nothing goes that the audit has not taken in.
+    shared.audit_all()?;
     if let Some(last) = last_to_go(shared, cutoff)? {
         let known = shared.base();
         if last > known.snapshot.newest {
-            let Some(base) = fold(shared, known, last, &mut slices)? else { return Ok(freed) };
+            let Some(mut base) = fold(shared, known, last, &mut slices)? else { return Ok(freed) };
+            base.audit = Some(shared.audit().head_at(last)?);
             snapshot::write(&shared.directory("snapshots"), Kind::Base, &base)?;
             shared.set_base(base.clone());
             shared.index().rest_on(base)?;

@@ -1,4 +1,4 @@
-//! One file of the log: which there are, and what is in one.
+//! One file of records: which there are, and what is in one. The log of facts has such files, and the audit.
 
 use crate::adapters::store::log::Written;
 use crate::adapters::store::record::{self, Fault, Record};
@@ -11,11 +11,17 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-const EXTENSION: &str = "facts";
+/// Where the lines of the audit are.
+pub(crate) const AUDIT: &str = "audit";
+
+/// What the names of files in this directory end with.
+fn extension(directory: &Path) -> &'static str {
+    if directory.ends_with(AUDIT) { "entries" } else { "facts" }
+}
 
 /// The file whose first record has this number.
 pub(crate) fn path(directory: &Path, first: u64) -> PathBuf {
-    directory.join(format!("{first:020}.{EXTENSION}"))
+    directory.join(format!("{first:020}.{}", extension(directory)))
 }
 
 /// The first numbers of all files of the log, ascending. Files with other names are not the log's and are left alone.
@@ -26,10 +32,10 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<u64>, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
-    let mut firsts = Vec::new();
+    let (mut firsts, extension) = (Vec::new(), extension(directory));
     for entry in entries {
         let name = entry.map_err(failed)?.file_name();
-        let first = name.to_str().and_then(|name| name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse::<u64>().ok());
+        let first = name.to_str().and_then(|name| name.strip_suffix(extension)?.strip_suffix('.')?.parse::<u64>().ok());
         firsts.extend(first.filter(|first| *first > 0));
     }
     firsts.sort_unstable();

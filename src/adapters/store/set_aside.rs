@@ -4,9 +4,12 @@
 //! writable, and it costs no copy. **As long as the new store has no fact but its name and such a directory is there, the bot has to start frozen**,
 //! whatever instant it died at before.
 
-use crate::adapters::store::disk::{DiskStore, Opened, Options};
+use crate::adapters::store::audit;
+use crate::adapters::store::disk::{self, DiskStore, Opened, Options};
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::log::sync_directory;
+use crate::adapters::store::segment::AUDIT;
+use crate::core::audit::chain::Head;
 use crate::core::fact::{Dated, Fact};
 use crate::runtime::ports::{Store, StoreError};
 use std::fs;
@@ -25,6 +28,17 @@ pub struct SetAside {
     pub why: Option<String>,
 }
 
+/// An audit that was moved out of the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditAside {
+    /// Where it lies.
+    pub place: PathBuf,
+    /// What was wrong with it, where that was found out by this process.
+    pub why: Option<String>,
+    /// The line before the first of the one that was made in its place.
+    pub head: Head,
+}
+
 impl DiskStore {
     /// Opens the store, or sets it aside when it is damaged and opens an empty one. What is said of an earlier one that was set aside is
     /// said again until anything but the store's name is stored.
@@ -37,6 +51,14 @@ impl DiskStore {
     ) -> Result<(Self, Opened, Option<SetAside>), StoreError> {
         let path = path.into();
         let (opened, why) = match Self::open_with(&path, options).await {
+            Err(damaged @ StoreError::Damaged { .. }) if is_of_audit(&damaged, &path) => {
+                tracing::error!(%damaged, "the audit is damaged; it is set aside and made again, and the bot starts frozen");
+                let (store, mut opened) = audit_anew(path.clone(), options).await?;
+                if let Some(aside) = &mut opened.audit_aside {
+                    aside.why = Some(damaged.to_string());
+                }
+                ((store, opened), None)
+            }
             Err(damaged @ StoreError::Damaged { .. }) => {
                 tracing::error!(%damaged, "the store is damaged; it is set aside, and the bot starts frozen");
                 set_aside(&path, options)?;
@@ -56,6 +78,24 @@ impl DiskStore {
     }
 }
 
+fn is_of_audit(damaged: &StoreError, store: &Path) -> bool {
+    matches!(damaged, StoreError::Damaged { path, .. } if path.starts_with(store.join(AUDIT)))
+}
+
+/// Sets the audit aside and opens the store with a new one, made of the facts that are kept.
+async fn audit_anew(path: PathBuf, options: Options) -> Result<(DiskStore, Opened), StoreError> {
+    let place = path.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        {
+            let _lock = Lock::take(&path)?;
+            audit::set_aside(&path, (options.now)())?;
+        }
+        disk::open(path, options, true)
+    });
+    let failed = |error| StoreError::Io { doing: "open", path: place, source: std::io::Error::other(error) };
+    opening.await.unwrap_or_else(|error| Err(failed(error)))
+}
+
 fn set_aside(store: &Path, options: Options) -> Result<(), StoreError> {
     let _lock = Lock::take(store)?;
     let date = (options.now)().strftime("%Y-%m-%dT%H-%M-%SZ");
@@ -67,7 +107,7 @@ fn set_aside(store: &Path, options: Options) -> Result<(), StoreError> {
         _ => {}
     }
     // The log goes last: what is left without it is damaged as well, and is set aside by the next start.
-    for directory in ["index", "blobs", "snapshots", "log"] {
+    for directory in ["index", "blobs", "snapshots", AUDIT, "log"] {
         let from = store.join(directory);
         match fs::rename(&from, place.join(directory)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed("set aside", &from, error)),

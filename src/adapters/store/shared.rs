@@ -1,5 +1,6 @@
 //! What the store's threads have in common.
 
+use crate::adapters::store::audit::Audit;
 use crate::adapters::store::blobs::DiskBlobs;
 use crate::adapters::store::disk::Options;
 use crate::adapters::store::entry::Entry;
@@ -7,6 +8,7 @@ use crate::adapters::store::index::Index;
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::segment::Anchor;
 use crate::adapters::store::snapshot::Kept;
+use crate::core::audit::chain::Head;
 use crate::runtime::ports::{Room, StoreError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,6 +21,8 @@ const FACTS: u64 = 10_000;
 const BYTES: u64 = 4 << 20;
 /// How many facts may wait for the index; when there are more it reads them from the log.
 const WAITING: usize = 65_536;
+/// How many facts the audit takes in without giving way to those who ask.
+pub(crate) const AUDITED_AT_ONCE: u64 = 4096;
 /// For how long the room on the disk is believed to be what it was.
 const BELIEVED: Duration = Duration::from_secs(2);
 
@@ -36,6 +40,7 @@ pub(crate) struct Shared {
     /// Held by whoever removes what is old.
     pub(crate) retaining: Mutex<()>,
     index: Mutex<Index>,
+    audit: Mutex<Audit>,
     /// Facts that are stored and that the index has not seen.
     waiting: Mutex<Vec<Entry>>,
     base: Mutex<Kept>,
@@ -69,7 +74,7 @@ impl Shared {
         path: PathBuf,
         options: Options,
         blobs: DiskBlobs,
-        index: Index,
+        (index, audit): (Index, Audit),
         base: Kept,
         tip: (u64, u32),
         lock: Arc<Lock>,
@@ -84,6 +89,7 @@ impl Shared {
             swept: AtomicBool::new(false),
             retaining: Mutex::default(),
             index: Mutex::new(index),
+            audit: Mutex::new(audit),
             waiting: Mutex::default(),
             base: Mutex::new(base),
             tip: Mutex::new(tip),
@@ -141,6 +147,18 @@ impl Shared {
         if waiting.len() > WAITING {
             waiting.clear();
         }
+    }
+
+    /// The audit, as far as it has seen the facts.
+    pub(crate) fn audit(&self) -> MutexGuard<'_, Audit> {
+        locked(&self.audit)
+    }
+
+    /// The audit, when it has taken in all facts that are stored by now and all of it is on disk. Gives its newest line.
+    pub(crate) fn audit_all(&self) -> Result<Head, StoreError> {
+        let newest = self.newest();
+        while self.audit().catch_up(newest, AUDITED_AT_ONCE)? {}
+        self.audit().settle()
     }
 
     /// Lets the index take in what waits, unless somebody else has it.

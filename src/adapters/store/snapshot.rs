@@ -9,7 +9,7 @@
 //! | 16..24 | the number of the newest fact that was folded in |
 //! | 24..28 | the checksum of that fact's record; 0 when it is not known |
 //! | 28..32 | where in its file of the log that record begins, so that the start reads on from there; 0 when it is not known |
-//! | 32.. | payload: `{"version": …, "at": …, "memory": …}`, where `version` is that of the memory |
+//! | 32.. | payload: `{"version": …, "at": …, "audit": …, "memory": …}`, where `version` is that of the memory |
 //!
 //! Two kinds of files have this form. A **snapshot** makes the next start short; any of them may be lost. A **base** stands for the facts
 //! that were removed before the first one that is kept, so there is one as soon as any were.
@@ -19,6 +19,7 @@
 
 use crate::adapters::store::log::sync_directory;
 use crate::adapters::store::segment::Anchor;
+use crate::core::audit::chain::Head;
 use crate::core::memory::{Memory, VERSION};
 use crate::runtime::ports::{Snapshot, StoreError};
 use jiff::Timestamp;
@@ -62,6 +63,8 @@ pub(crate) struct Kept {
     pub(crate) checksum: u32,
     /// Where in its file that record begins; 0 when it is not known.
     pub(crate) offset: u32,
+    /// A line of the audit that was on disk when all facts up to that one had been taken into it; absent when that was not so.
+    pub(crate) audit: Option<Head>,
 }
 
 impl Kept {
@@ -93,6 +96,8 @@ impl std::fmt::Display for Unusable {
 struct Writing<'a> {
     version: u32,
     at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<&'a Head>,
     memory: &'a Memory,
 }
 
@@ -104,23 +109,25 @@ struct Versioned {
 #[derive(Deserialize)]
 struct Read {
     at: Timestamp,
+    #[serde(default)]
+    audit: Option<Head>,
     memory: Memory,
 }
 
-/// A memory as JSON, as it stands in files and in exports.
-pub(crate) fn to_json(snapshot: &Snapshot) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Writing { version: VERSION, at: snapshot.at, memory: &snapshot.memory })
+/// A memory as JSON, as it stands in files, and without the audit in exports.
+pub(crate) fn to_json(snapshot: &Snapshot, audit: Option<&Head>) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Writing { version: VERSION, at: snapshot.at, audit, memory: &snapshot.memory })
 }
 
-/// The memory in a JSON text, as of this fact.
-pub(crate) fn from_json(newest: u64, json: &[u8]) -> Result<Snapshot, Unusable> {
+/// The memory in a JSON text, as of this fact, and the line of the audit that it knows.
+pub(crate) fn from_json(newest: u64, json: &[u8]) -> Result<(Snapshot, Option<Head>), Unusable> {
     let broken = |error: serde_json::Error| Unusable::Broken(error.to_string());
     let Versioned { version } = serde_json::from_slice(json).map_err(broken)?;
     if version != VERSION {
         return Err(Unusable::Version(format!("the memory in it has version {version}, this program knows {VERSION}")));
     }
-    let Read { at, memory } = serde_json::from_slice(json).map_err(broken)?;
-    Ok(Snapshot { newest, at, memory })
+    let Read { at, audit, memory } = serde_json::from_slice(json).map_err(broken)?;
+    Ok((Snapshot { newest, at, memory }, audit))
 }
 
 /// The file that has or would have a memory as of this fact.
@@ -151,7 +158,8 @@ pub(crate) fn write(directory: &Path, kind: Kind, kept: &Kept) -> Result<u64, St
     let newest = kept.snapshot.newest;
     let target = path(directory, kind, newest);
     let failed = |doing, source| StoreError::Io { doing, path: target.clone(), source };
-    let payload = to_json(&kept.snapshot).map_err(|error| failed("encode", io::Error::other(error)))?;
+    let payload =
+        to_json(&kept.snapshot, kept.audit.as_ref()).map_err(|error| failed("encode", io::Error::other(error)))?;
     let mut bytes = Vec::with_capacity(HEADER + payload.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.push(LAYOUT);
@@ -211,7 +219,8 @@ fn decode(bytes: &[u8], newest: u64) -> Result<Kept, Unusable> {
     if long(8) != payload.len() as u64 || long(16) != newest {
         return Err(broken("its header belongs to another file"));
     }
-    Ok(Kept { snapshot: from_json(newest, payload)?, checksum: word(24), offset: word(28) })
+    let (snapshot, audit) = from_json(newest, payload)?;
+    Ok(Kept { snapshot, checksum: word(24), offset: word(28), audit })
 }
 
 /// Renames a bad file, so that it is not met again.

@@ -1,9 +1,9 @@
-//! The thread that keeps the store in order beside the one that writes: snapshots, an index that is behind, and what is old.
+//! The thread that keeps the store in order beside the one that writes: snapshots, an index that is behind, the audit, and what is old.
 
 use crate::adapters::store::log::begin_reserve;
 use crate::adapters::store::reading::Reading;
 use crate::adapters::store::retention::{Freed, retain};
-use crate::adapters::store::shared::Shared;
+use crate::adapters::store::shared::{AUDITED_AT_ONCE, Shared};
 use crate::adapters::store::snapshot::{self, Kept, Kind};
 use crate::runtime::ports::{Snapshot, StoreError};
 use std::sync::Arc;
@@ -17,6 +17,10 @@ const RETAIN_EVERY: Duration = Duration::from_secs(3600);
 const RETAIN_PART: u32 = 10;
 /// How long after the start that is done first: the start has better things to do.
 const RETAIN_FIRST: Duration = Duration::from_secs(30);
+/// The longest pause between two parts of what the audit lacks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+/// How long facts wait for the audit at most, when nobody asks for it.
+const AUDIT_EVERY: Duration = Duration::from_secs(2);
 /// How many facts an index that is behind takes in without giving way to those who look something up.
 const STRIDE: u64 = 4096;
 
@@ -27,9 +31,11 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
         .keep
         .map_or(RETAIN_EVERY, |keep| (keep / RETAIN_PART).clamp(Duration::from_secs(1), RETAIN_EVERY));
     let mut due = Instant::now() + RETAIN_FIRST;
-    let mut behind = true;
+    let (mut behind, mut unaudited) = (true, true);
+    let mut trouble = None;
     loop {
-        let wait = if behind { Duration::ZERO } else { due.saturating_duration_since(Instant::now()) };
+        let rest = due.saturating_duration_since(Instant::now()).min(AUDIT_EVERY);
+        let wait = if behind || unaudited { Duration::ZERO } else { rest };
         match snapshots.recv_timeout(wait) {
             Ok(snapshot) => {
                 let newest = snapshot.newest;
@@ -40,6 +46,7 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) if behind => behind = catch_up(shared),
+            Err(RecvTimeoutError::Timeout) if Instant::now() < due => unaudited = audit_some(shared, &mut trouble),
             Err(RecvTimeoutError::Timeout) => {
                 due = Instant::now() + every;
                 begin_reserve(shared);
@@ -62,9 +69,11 @@ fn write(shared: &Shared, snapshot: Snapshot) -> Result<(), StoreError> {
     let record = Reading::new(&shared.directory("log"), newest, newest).near(shared.anchor()).next().transpose()?;
     let checksum = record.as_ref().map_or(0, |record| record.checksum);
     // In a file that is longer than such a number goes the place is not known, and the next start reads all of it.
+    // A memory without it is good too, and only makes the audit of the next start take longer.
+    let audit = shared.audit_all().inspect_err(|error| tracing::warn!(%error, "the audit is behind")).ok();
     let offset = record.and_then(|record| u32::try_from(record.place.offset).ok()).unwrap_or_default();
     let directory = shared.directory("snapshots");
-    let kept = Kept { snapshot, checksum, offset };
+    let kept = Kept { snapshot, checksum, offset, audit };
     let length = snapshot::write(&directory, Kind::Snapshot, &kept)?;
     shared.set_anchor(kept.anchor());
     shared.counts.snapshot_bytes.store(length, Ordering::Relaxed);
@@ -81,6 +90,30 @@ fn catch_up(shared: &Shared) -> bool {
         tracing::warn!(%error, "the index of executions is behind");
         false
     })
+}
+
+/// Lets the audit take in some of what it lacks. Says whether it still lacks any.
+fn audit_some(shared: &Shared, trouble: &mut Option<String>) -> bool {
+    let (newest, begun) = (shared.newest(), Instant::now());
+    let caught_up = shared.audit().catch_up(newest, AUDITED_AT_ONCE);
+    match caught_up {
+        Ok(more) => {
+            // Half of the time is left to others.
+            std::thread::sleep(if more { begun.elapsed().min(LONGEST_PAUSE) } else { Duration::ZERO });
+            if trouble.take().is_some() {
+                tracing::info!("the audit takes entries again");
+            }
+            more
+        }
+        Err(error) => {
+            let why = error.to_string();
+            if trouble.as_ref() != Some(&why) {
+                tracing::error!(%error, "the audit takes no entries; they are made later, and nothing that they are made of is removed");
+                *trouble = Some(why);
+            }
+            false
+        }
+    }
 }
 
 fn remove_old(shared: &Shared) {

@@ -339,7 +339,12 @@ impl Execution {
                 | Fact::Scheduled(_)
                 | Fact::ScheduleEnded { .. }
                 | Fact::PressTaken { .. }
-                | Fact::CallbackRefused { .. },
+                | Fact::CallbackRefused { .. }
+                | Fact::AccessDenied { .. }
+                | Fact::Reloaded { .. }
+                | Fact::CheckpointTold { .. }
+                | Fact::AuditSetAside { .. }
+                | Fact::AuditCut { .. },
             ) => illegal(Illegal::NoExecution),
         }
     }

@@ -73,6 +73,8 @@ impl Bot {
         if !rights.any() {
             let (Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. }) = &from;
             let text = self.sentences.phrase(&Phrase::NoLocalRole { name });
+            let back = Back::Request { request };
+            self.deny(step, moment, (&from, &back), String::new(), None, "a role".to_owned())?;
             answer(step, request, Answer::Refused { text });
             return Ok(());
         }
@@ -99,7 +101,8 @@ impl Bot {
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
             Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
-            Ask::Reload => self.ask_reload(step, moment, &rights, back),
+            Ask::Reload => self.ask_reload(step, moment, from, &rights, back),
+            Ask::Audit { about } => self.asked_for_audit(step, moment, request, from, &rights, about),
             Ask::Values(ask) => self.asked_for_values(step, moment, request, &from, &rights, ask),
             Ask::Health => Ok(()),
         }
@@ -121,6 +124,10 @@ impl Bot {
         }
         let known = self.catalog.actions.get(&action).filter(|_| rights.may(Verb::Run, &action)).cloned();
         let Some(action) = known else {
+            if self.catalog.actions.contains_key(&action) {
+                let (back, needed) = (Back::Request { request }, format!("run:{action}"));
+                self.deny(step, moment, (&by, &back), format!("run {action}"), Some(&action), needed)?;
+            }
             let similar = self.similar_action(&action, rights);
             let similar = similar.unwrap_or_default();
             let text = self.sentences.phrase(&Phrase::NoAction { action: action.as_str(), similar: &similar });
@@ -184,6 +191,7 @@ impl Bot {
             Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
         };
         // What may not be seen does not exist; what may be seen is shown as it stands in memory, which is ahead of the store.
+        let hidden = executions.first().map(|execution| execution.request.action.clone());
         let mut visible: Vec<Execution> = executions
             .into_iter()
             .filter(|execution| ticket.rights.may(wanted, &execution.request.action))
@@ -201,6 +209,10 @@ impl Bot {
         }
         if visible.len() > 1 {
             return self.say(step, moment, &ticket.back, &Card::ManyExecutions { id: ticket.asked });
+        }
+        if let (true, Some(action)) = (visible.is_empty(), hidden) {
+            let (line, needed) = (asked_of(&ticket), format!("{}:{action}", wanted.word()));
+            self.deny(step, moment, (&ticket.from, &ticket.back), line, Some(&action), needed)?;
         }
         let Some(execution) = visible.pop() else {
             return self.say(step, moment, &ticket.back, &Card::NoExecution { id: ticket.asked });
@@ -384,7 +396,11 @@ impl Bot {
             return self.say(step, moment, &ticket.back, &card);
         }
         if execution.status == Status::Running {
-            self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from })?;
+            self.note(
+                step,
+                moment,
+                Fact::CancelAsked { id: id.clone(), by: ticket.from, from: Some(ticket.back.clone()) },
+            )?;
             if execution.request.ends_at.is_some() {
                 self.finish(step, moment, &id, Status::Canceled, None)?;
             } else {
@@ -413,6 +429,19 @@ impl Bot {
         }
         Ok(())
     }
+}
+
+/// What was asked for, in the words of a command.
+fn asked_of(ticket: &Ticket) -> String {
+    let command = match ticket.purpose {
+        Purpose::Show | Purpose::ShowPart(_) => "show",
+        Purpose::Tail => "tail",
+        Purpose::List => "list",
+        Purpose::Cancel => "cancel",
+        Purpose::Rerun => "rerun",
+        Purpose::Settle(_) => "settle",
+    };
+    format!("{command} {}", ticket.asked)
 }
 
 /// The question that a ticket went with.

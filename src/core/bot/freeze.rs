@@ -55,14 +55,17 @@ impl Bot {
         back: &Back,
     ) -> Result<(), Contradiction> {
         if !rights.administers() {
+            let (from, line) =
+                ((&by, back), reason.as_ref().map_or("unfreeze".to_owned(), |why| format!("freeze {why}")));
+            self.deny(step, moment, from, line, None, "admin:*".to_owned())?;
             let command = if reason.is_some() { "freeze" } else { "unfreeze" }.to_owned();
             return self.say(step, moment, back, &Card::NotAdmin { command, who: self.administrators() });
         }
         let before = self.memory.frozen.is_some();
         match reason {
             // A second reason takes the place of the first.
-            Some(why) => self.note(step, moment, Fact::Frozen { why, by: Some(by) })?,
-            None if before => self.note(step, moment, Fact::Unfrozen { by })?,
+            Some(why) => self.note(step, moment, Fact::Frozen { why, by: Some(by), from: Some(back.clone()) })?,
+            None if before => self.note(step, moment, Fact::Unfrozen { by, from: Some(back.clone()) })?,
             None => {}
         }
         let frozen = self.memory.frozen.as_ref();
@@ -85,7 +88,7 @@ impl Bot {
         why: Option<&str>,
     ) -> Result<(), Contradiction> {
         let why = self.sentences.phrase(&Phrase::SetAside { place, why: why.unwrap_or_default() });
-        self.note(step, moment, Fact::Frozen { why, by: None })
+        self.note(step, moment, Fact::Frozen { why, by: None, from: None })
     }
 
     /// Why nothing but looking is allowed; empty when everything is.

@@ -276,6 +276,8 @@ impl Bot {
         let command = Command::read(line);
         if !speaker.rights.any() && command != Some(Command::WhoAmI) {
             self.not_done(step, speaker, "no_entry");
+            let (by, line) = (speaker.principal(), self.masked(line));
+            self.deny(step, moment, (&by, &speaker.back), line, None, "a role".to_owned())?;
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }
         match command {
@@ -305,7 +307,10 @@ impl Bot {
                 let card = self.packs(&speaker.rights);
                 self.say(step, moment, &speaker.back, &card)
             }
-            Some(Command::Reload) => self.ask_reload(step, moment, &speaker.rights, speaker.back.clone()),
+            Some(Command::Reload) => {
+                self.ask_reload(step, moment, speaker.principal(), &speaker.rights, speaker.back.clone())
+            }
+            Some(Command::Audit(command)) => self.hear_of_audit(step, moment, speaker, line, command),
             Some(Command::List(words)) => {
                 let query = super::answer::listed(&words, &speaker.rights, &speaker.principal(), moment.at);
                 let asked = match words.narrows() {
@@ -403,6 +408,7 @@ impl Bot {
                     self.not_done(step, speaker, "question");
                     return self.say(step, moment, &speaker.back, &card);
                 }
+                self.deny_forbidden(step, moment, speaker, line)?;
                 let lacking = catalog.matcher.lacking(line, &wanted);
                 if let [lacking] = lacking.as_slice()
                     && self.ask_for_the_only(step, moment, speaker, line, lacking)?
@@ -437,6 +443,26 @@ impl Bot {
                 self.say(step, moment, &speaker.back, &card)
             }
         }
+    }
+
+    /// Notes that a line would have meant something that its author may not run. The answer does not tell it from one that means nothing.
+    pub(super) fn deny_forbidden(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+    ) -> Result<(), Contradiction> {
+        let forbidden = |alias: &Alias| !speaker.rights.may(Verb::Run, &alias.action);
+        let found = match self.catalog.matcher.select_among(line, &forbidden) {
+            Selection::One(found) => vec![*found],
+            Selection::Ambiguous(found) => found,
+            Selection::None | Selection::Undecided(_) => return Ok(()),
+        };
+        let hidden = hide(line, found.iter().flat_map(|found| self.secrets_in(found)));
+        let Some(action) = found.first().map(|found| found.alias.action.clone()) else { return Ok(()) };
+        let needed = format!("run:{action}");
+        self.deny(step, moment, (&speaker.principal(), &speaker.back), hidden, Some(&action), needed)
     }
 
     /// Starts what a line means. `line` comes with whether it means the same when it is said again.

@@ -20,6 +20,7 @@
 //! - [`mod@reload`]: configuration and packs were read again;
 //! - [`mod@packs`]: what is wrong with the packs' files is told, once;
 //! - [`mod@farewell`]: the process is being stopped.
+//! - [`mod@audit`]: somebody asked for the audit;
 //! - [`mod@freeze`]: nothing new is to be begun;
 //! - [`mod@recover`]: the process has started again, or a command was lost on its way;
 //! - [`mod@help`]: what there is to ask for, and [`mod@plan`]: what it would do;
@@ -33,6 +34,7 @@
 mod again;
 mod announce;
 mod answer;
+mod audit;
 mod clarify;
 mod farewell;
 mod freeze;
@@ -112,6 +114,8 @@ pub struct Bot {
     refusals: press::Refusals,
     /// When it is looked again after lines that are due.
     looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
+    /// Until when it is not looked whether the newest hash of the audit has to be told.
+    checkpoint_again: Option<Timestamp>,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -183,6 +187,7 @@ impl Bot {
             pace: Pace::default(),
             refusals: press::Refusals::default(),
             looked_after: BTreeMap::new(),
+            checkpoint_again: None,
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -281,7 +286,13 @@ impl Bot {
             }
             Input::Vitals(vitals) => self.vitals = vitals,
             Input::PacksChanged(change) => self.packs_changed(&mut step, &mut moment, &change)?,
-            Input::Reloaded { back, reload } => self.reloaded(&mut step, &mut moment, back, reload)?,
+            Input::Reloaded { by, back, reload } => self.reloaded(&mut step, &mut moment, by, back, reload)?,
+            Input::Audited { asker, told } => {
+                self.audited(&mut step, &mut moment, asker.map(|asker| *asker), told)?;
+            }
+            Input::AuditSetAside { place, why, head } => {
+                self.audit_set_aside(&mut step, &moment, place, why, head)?;
+            }
             Input::Stop => self.stop(&mut step, &mut moment)?,
             Input::GraceOver => self.leave(&mut step, &mut moment)?,
         }
@@ -289,6 +300,7 @@ impl Bot {
             self.watch_health(event.at);
         }
         self.look_after_due(&mut step, &moment)?;
+        self.look_after_checkpoint(&mut step, &moment);
         self.refresh(&mut step, &moment)?;
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
@@ -305,7 +317,8 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
-        pauses.chain(refreshes).chain(lines).min_by_key(|(at, _)| *at)
+        let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint of the audit is due"));
+        pauses.chain(refreshes).chain(lines).chain(checkpoint).min_by_key(|(at, _)| *at)
     }
 
     fn promised(&self, delivery: &DeliveryId) -> bool {

@@ -191,6 +191,10 @@ impl Bot {
         if execution.status != Status::Running || self.stopping || attempt >= MOST_TRIES {
             return None;
         }
+        // What was to be begun there is no longer wanted.
+        if self.memory.frozen.is_some() && execution.request.effect != EffectClass::ReadOnly {
+            return None;
+        }
         let timeout = execution.request.reach.as_ref().map_or(0, |reach| reach.timeout);
         let harmless = matches!(execution.request.effect, EffectClass::ReadOnly | EffectClass::Idempotent);
         let first_doubt = earlier.is_none_or(|earlier| earlier.never_began);

@@ -3,7 +3,8 @@
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
 use crate::core::effect::{Answer, Effect};
-use crate::core::input::Back;
+use crate::core::fact::Fact;
+use crate::core::input::{Back, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
@@ -18,14 +19,16 @@ impl Bot {
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
+        by: Principal,
         rights: &Rights,
         back: Back,
     ) -> Result<(), Contradiction> {
         if !rights.administers() {
+            self.deny(step, moment, (&by, &back), "reload".to_owned(), None, "admin:*".to_owned())?;
             let card = Card::NotAdmin { command: "reload".to_owned(), who: self.administrators() };
             return self.say(step, moment, &back, &card);
         }
-        step.effects.push(Effect::Reload { back });
+        step.effects.push(Effect::Reload { by, back });
         Ok(())
     }
 
@@ -34,9 +37,13 @@ impl Bot {
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
+        by: Option<Principal>,
         back: Option<Back>,
         reload: Reload,
     ) -> Result<(), Contradiction> {
+        let Reload { in_force, changed, problems, .. } = &reload;
+        let (in_force, changed, problems) = (*in_force, changed.clone(), problems.len());
+        self.note(step, moment, Fact::Reloaded { by, from: back.clone(), in_force, changed, problems })?;
         if reload.in_force {
             self.told = super::packs::Told::of(&self.problems);
         }

@@ -75,6 +75,9 @@ impl Bot {
         let (found, due) = match (found, due) {
             (Ok(found), Ok(due)) => (found, due),
             (Err(card), _) => {
+                if matches!(*card, Card::NotScheduled { unfit: Unfit::Unknown, .. }) {
+                    self.deny_forbidden(step, moment, speaker, line)?;
+                }
                 self.not_done(step, speaker, "question");
                 return self.say(step, moment, &speaker.back, &card);
             }

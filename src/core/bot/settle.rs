@@ -104,8 +104,14 @@ impl Bot {
         } else {
             None
         };
-        let fact =
-            Fact::Judged { id: id.clone(), by: ticket.from.clone(), judgement, repeated_as: repeated_as.clone() };
+        let fact = Fact::Judged {
+            id: id.clone(),
+            by: ticket.from.clone(),
+            judgement,
+            repeated_as: repeated_as.clone(),
+            action: Some(execution.request.action.clone()),
+            from: Some(ticket.back.clone()),
+        };
         let mut execution = execution.clone();
         execution.apply(moment.at, &fact)?;
         if let Back::Chat { channel, .. } = &execution.request.back {

@@ -33,6 +33,7 @@ const USER_ID: usize = 26;
 pub(super) struct Seeker<'a> {
     pub(super) by: &'a Principal,
     pub(super) rights: &'a Rights,
+    pub(super) back: &'a Back,
 }
 
 impl Seeker<'_> {
@@ -68,10 +69,14 @@ impl Bot {
         rights: &Rights,
         ask: ValueAsk,
     ) -> Result<(), Contradiction> {
-        let told = match self.values(step, moment, Seeker { by: from, rights }, ask)? {
+        let back = Back::Request { request };
+        let told = match self.values(step, moment, Seeker { by: from, rights, back: &back }, ask)? {
             Ok(values) => Answer::Values { values },
             Err(problem) if problem.is_failure() => Answer::Failed { text: problem.to_string() },
-            Err(problem) => Answer::Refused { text: problem.to_string() },
+            Err(problem) => {
+                self.deny_value(step, moment, (from, &back), "key", &problem)?;
+                Answer::Refused { text: problem.to_string() }
+            }
         };
         answer(step, request, told);
         Ok(())
@@ -93,7 +98,7 @@ impl Bot {
             return self.say(step, moment, &speaker.back, &Card::Late { line: self.masked(line), ago });
         }
         let by = speaker.principal();
-        let seeker = Seeker { by: &by, rights: &speaker.rights };
+        let seeker = Seeker { by: &by, rights: &speaker.rights, back: &speaker.back };
         let told = match &ask {
             ValueAsk::Get { decrypt: true, .. } if !speaker.direct => Err(ValueProblem::InChannel),
             _ => self.values(step, moment, seeker, ask.clone())?,
@@ -102,6 +107,8 @@ impl Bot {
             Ok(values) => values,
             Err(problem) => {
                 self.not_done(step, speaker, "question");
+                let line = self.masked(line);
+                self.deny_value(step, moment, (&by, &speaker.back), &line, &problem)?;
                 let card = Card::ValueRefused { problem: markdown::prose(&problem.to_string()) };
                 return self.say(step, moment, &speaker.back, &card);
             }
@@ -132,6 +139,21 @@ impl Bot {
         Ok(())
     }
 
+    /// Notes it where the trouble is a right that is lacking.
+    fn deny_value(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        who: (&Principal, &Back),
+        line: &str,
+        problem: &ValueProblem,
+    ) -> Result<(), Contradiction> {
+        match problem {
+            ValueProblem::Denied { needed } => self.deny(step, moment, who, line.to_owned(), None, needed.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Does what is asked: gives the values that were found, set or deleted.
     ///
     /// # Errors
@@ -159,7 +181,11 @@ impl Bot {
         let opened = found.iter().filter(|(_, shown)| shown.secret && !shown.hidden);
         let keys: Vec<Key> = opened.map(|(key, _)| key.clone()).collect();
         if !keys.is_empty() {
-            self.note(step, moment, Fact::ValuesOpened { keys, by: seeker.by.clone() })?;
+            self.note(
+                step,
+                moment,
+                Fact::ValuesOpened { keys, by: seeker.by.clone(), from: Some(seeker.back.clone()) },
+            )?;
         }
         Ok(Ok(found.into_iter().map(|(_, shown)| shown).collect()))
     }
@@ -238,8 +264,8 @@ impl Bot {
         let mut shown = Vec::new();
         for (key, entry) in prepared {
             shown.push(masked(&key, &entry));
-            let Entry { value, expires, by, .. } = entry;
-            self.note(step, moment, Fact::ValueSet { key, value, expires, by })?;
+            let (Entry { value, expires, by, .. }, from) = (entry, Some(seeker.back.clone()));
+            self.note(step, moment, Fact::ValueSet { key, value, expires, by, from })?;
         }
         Ok(Ok(shown))
     }
@@ -299,7 +325,7 @@ impl Bot {
         if let Err(problem) = seeker.need(Verb::Admin, &key) {
             return Ok(Err(problem));
         }
-        self.note(step, moment, Fact::ValueDeleted { key, by: seeker.by.clone() })?;
+        self.note(step, moment, Fact::ValueDeleted { key, by: seeker.by.clone(), from: Some(seeker.back.clone()) })?;
         Ok(Ok(vec![shown]))
     }
 
@@ -329,7 +355,11 @@ impl Bot {
         }
         let mut deleted = Vec::new();
         for (key, shown) in concerned {
-            self.note(step, moment, Fact::ValueDeleted { key, by: seeker.by.clone() })?;
+            self.note(
+                step,
+                moment,
+                Fact::ValueDeleted { key, by: seeker.by.clone(), from: Some(seeker.back.clone()) },
+            )?;
             deleted.push(shown);
         }
         Ok(Ok(deleted))

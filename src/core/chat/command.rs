@@ -2,6 +2,7 @@
 
 use super::key;
 use crate::core::action::execution::Judgement;
+use crate::core::audit::Filter;
 use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
@@ -49,12 +50,32 @@ pub enum Command {
     Again(Option<String>),
     /// `alias status`: the line of an alias that one of these commands would otherwise be taken for.
     Alias(String),
+    /// `audit last 20`, `audit verify`
+    Audit(AuditCommand),
     /// A number that answers an offered choice.
     Choose(usize),
 }
 
+/// What the audit is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditCommand {
+    /// `audit`, `audit last 20`, `audit 5c61ab`, `audit operator site.reboot`
+    Show {
+        /// At most so many.
+        most: usize,
+        /// Which.
+        filter: Filter,
+        /// As it was written.
+        words: String,
+    },
+    /// `audit verify`
+    Verify,
+    /// `audit checkpoint`
+    Checkpoint,
+}
+
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 23] = [
+pub const COMMANDS: [(&str, &str); 26] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -78,6 +99,9 @@ pub const COMMANDS: [(&str, &str); 23] = [
     ),
     ("freeze REASON", "start nothing but read-only commands until `unfreeze`"),
     ("unfreeze", "let everything start again"),
+    ("audit", "who did what, and what came of it; `audit last 20`, `audit ID`, `audit NAME`, `audit site.*`"),
+    ("audit verify", "check that nothing of it was changed or taken out"),
+    ("audit checkpoint", "tell its newest hash, to be kept elsewhere"),
     ("key get NAME", "a value of the datastore; `--scope=user` for one of your own"),
     ("key list", "the values of the datastore; `key list site.` for those that begin with it"),
     ("key set NAME VALUE", "set one; `--encrypt` before the name for a secret, `--ttl=60` for one that expires"),
@@ -123,6 +147,14 @@ impl Command {
                 Some(Command::Freeze(reason.to_owned()))
             }
             ("unfreeze", []) => Some(Command::Unfreeze),
+            ("audit", [verify]) if verify.eq_ignore_ascii_case("verify") => Some(Command::Audit(AuditCommand::Verify)),
+            ("audit", [checkpoint]) if checkpoint.eq_ignore_ascii_case("checkpoint") => {
+                Some(Command::Audit(AuditCommand::Checkpoint))
+            }
+            ("audit", words) => {
+                let (most, filter) = Filter::read(words)?;
+                Some(Command::Audit(AuditCommand::Show { most, filter, words: words.join(" ") }))
+            }
             ("key", _) => key::read(line).map(Command::Values),
             ("!!" | "again", []) => Some(Command::Again(None)),
             ("!!" | "again", [hosts] | ["on", hosts]) => Some(Command::Again(Some((*hosts).to_owned()))),

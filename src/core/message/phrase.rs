@@ -207,6 +207,13 @@ pub enum Phrase<'a> {
         /// What was wrong with it; empty when that was found out by an earlier process.
         why: &'a str,
     },
+    /// Why the bot froze itself at its start: the audit was damaged.
+    AuditSetAside {
+        /// Where the old one lies.
+        place: &'a str,
+        /// What was wrong with it; empty when that was found out by an earlier process.
+        why: &'a str,
+    },
     /// What is known of machines.
     HealthInventory {
         /// Hosts.
@@ -256,6 +263,7 @@ impl Phrase<'_> {
             Phrase::HealthInventory { .. } => "health_inventory",
             Phrase::HealthStore { .. } => "health_store",
             Phrase::SetAside { .. } => "set_aside",
+            Phrase::AuditSetAside { .. } => "audit_set_aside",
         }
     }
 }

@@ -116,6 +116,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("store_recovered", include_str!("../../../templates/store_recovered.hbs")),
     ("frozen", include_str!("../../../templates/frozen.hbs")),
     ("freeze_changed", include_str!("../../../templates/freeze_changed.hbs")),
+    ("audit", include_str!("../../../templates/audit.hbs")),
+    ("audit_verified", include_str!("../../../templates/audit_verified.hbs")),
+    ("checkpoint", include_str!("../../../templates/checkpoint.hbs")),
     ("not_admin", include_str!("../../../templates/not_admin.hbs")),
     ("value", include_str!("../../../templates/value.hbs")),
     ("values", include_str!("../../../templates/values.hbs")),
@@ -160,6 +163,7 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("health_inventory", include_str!("../../../templates/phrases/health_inventory.hbs")),
     ("health_store", include_str!("../../../templates/phrases/health_store.hbs")),
     ("set_aside", include_str!("../../../templates/phrases/set_aside.hbs")),
+    ("audit_set_aside", include_str!("../../../templates/phrases/audit_set_aside.hbs")),
 ];
 
 /// Name and text of every piece that templates have in common, as they are in `templates/partials/`.

@@ -180,4 +180,12 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         Phrase::SetAside { place: "store/damaged-1", why: "log/1.facts is damaged at byte 9" },
         "my store was damaged and I remember nothing of what was before (log/1.facts is damaged at byte 9); the old one is kept in store/damaged-1",
     );
+    check(
+        Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "" },
+        "my audit was damaged; the old one is kept in store/audit.damaged-1, and I have made it again from the facts that I still have",
+    );
+    check(
+        Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "audit/1.entries is damaged at byte 9" },
+        "my audit was damaged (audit/1.entries is damaged at byte 9); the old one is kept in store/audit.damaged-1, and I have made it again from the facts that I still have",
+    );
 }

@@ -146,7 +146,7 @@ async fn a_store_that_is_frozen_or_damaged_is_told() {
     rewrite(&world, "path = \"store\"", "path = \"store\"\nreserve = 1000000000000000");
     let place = world.directory.path().join("store");
     let (store, _) = DiskStore::open(&place).await.unwrap();
-    let frozen = Fact::Frozen { why: "a storm".into(), by: None };
+    let frozen = Fact::Frozen { why: "a storm".into(), by: None, from: None };
     // Damage in what is not the end is no torn end.
     for _ in 0..2 {
         store.append(vec![Dated { at: Timestamp::UNIX_EPOCH, fact: frozen.clone() }]).await.unwrap();

@@ -571,7 +571,7 @@ async fn a_damaged_store_is_set_aside_and_nothing_else_is() {
     let (store, _, said) = again(directory.path()).await;
     let said = said.unwrap();
     assert_eq!((said.place, said.why), (aside.place, None));
-    store.append(vec![Dated { at: at(0), fact: Fact::Unfrozen { by: somebody() } }]).await.unwrap();
+    store.append(vec![Dated { at: at(0), fact: Fact::Unfrozen { by: somebody(), from: None } }]).await.unwrap();
     drop(store);
     let (_, opened, aside) = again(directory.path()).await;
     assert_eq!((opened.facts, aside), (1, None));

@@ -66,3 +66,34 @@ pub struct PackRow {
     /// How many mistakes its files have; 0 also where the asker is not told.
     pub problems: usize,
 }
+
+/// See [`super::Card::Audit`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// The entry's number.
+    pub number: u64,
+    /// When it happened, by the clock of the one who asks.
+    pub at: String,
+    /// The word for what happened.
+    pub event: &'static str,
+    /// An emoji for it; empty where there is none.
+    pub mark: &'static str,
+    /// Who did it; empty when the bot did it by itself.
+    pub who: String,
+    /// The line, the action or the values that it is about, as inline code; empty where it is about none.
+    pub about: String,
+    /// The short id of the execution, or of the line that waits; empty where it is about none.
+    pub id: String,
+    /// On how many hosts; 0 where it is about none.
+    pub count: usize,
+    /// Those, as inline code.
+    pub hosts: String,
+    /// StackStorm's word for how it ended; empty where nothing ended.
+    pub status: &'static str,
+    /// Where it failed, as inline code.
+    pub failed: String,
+    /// The reason; may be empty.
+    pub reason: String,
+    /// How long it took; empty where nothing ended.
+    pub took: String,
+}

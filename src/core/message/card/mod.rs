@@ -9,7 +9,7 @@ pub mod itself;
 
 pub use asking::{Help, HelpLine, HelpPack, Lacks, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
-pub use itself::{BrokenFile, PackRow, StatusPart, StillRunning, UnreadPart};
+pub use itself::{AuditRow, BrokenFile, PackRow, StatusPart, StillRunning, UnreadPart};
 
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
@@ -454,6 +454,43 @@ pub enum Card {
         /// Why it is.
         why: String,
     },
+    /// Entries of the audit, oldest first.
+    Audit {
+        /// A row each.
+        rows: Vec<AuditRow>,
+        /// What was written after `audit`.
+        words: String,
+        /// The number of the oldest entry that was looked at; 0 when all were.
+        since: u64,
+    },
+    /// The audit was checked.
+    AuditVerified {
+        /// Nothing is wrong.
+        sound: bool,
+        /// How many entries it has.
+        entries: u64,
+        /// The number of the first one; 0 when there is none.
+        first: u64,
+        /// The number of the newest one.
+        number: u64,
+        /// Its hash.
+        hash: String,
+        /// How many checkpoints were compared.
+        checkpoints: usize,
+        /// What is wrong, a sentence each without the full stop.
+        flaws: Vec<String>,
+        /// How much more is wrong.
+        more: usize,
+    },
+    /// The newest hash of the audit.
+    Checkpoint {
+        /// The number of the entry; 0 when there is none yet.
+        number: u64,
+        /// Its hash.
+        hash: String,
+        /// Nobody has asked for it.
+        daily: bool,
+    },
     /// The asker may not tell the bot itself what to do.
     NotAdmin {
         /// The command.
@@ -569,6 +606,9 @@ impl Card {
             Card::StoreRecovered => "store_recovered",
             Card::Frozen { .. } => "frozen",
             Card::FreezeChanged { .. } => "freeze_changed",
+            Card::Audit { .. } => "audit",
+            Card::AuditVerified { .. } => "audit_verified",
+            Card::Checkpoint { .. } => "checkpoint",
             Card::NotAdmin { .. } => "not_admin",
             Card::Value(_) => "value",
             Card::Values(_) => "values",

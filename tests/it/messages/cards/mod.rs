@@ -2,6 +2,7 @@
 
 use halcyon::core::message::card::Card;
 
+mod audit;
 mod executions;
 mod itself;
 mod lines;
@@ -11,6 +12,7 @@ mod values;
 
 /// All of them, each with what it is said for.
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
-    let areas = [executions::cards, lines::cards, looks::cards, schedule::cards, itself::cards, values::cards];
+    let areas =
+        [executions::cards, lines::cards, looks::cards, schedule::cards, itself::cards, values::cards, audit::cards];
     areas.iter().flat_map(|cards| cards()).collect()
 }
