@@ -52,9 +52,9 @@ async fn what_was_done_is_told_to_those_who_may_see_it() {
     let id = id_of(&done);
     world.say("operator", "!uptime on wn001").await;
     // What one may not run is answered as what does not exist, and noted.
-    let forbidden = world.say("guest", "!hold 60 on wn001").await.message;
-    let unknown = world.say("guest", "!hxld 60 on wn001").await.message;
-    assert_eq!(forbidden.replace("hold 60", "hxld 60"), unknown);
+    let forbidden = world.say("guest", "!wait 5 on wn001").await.message;
+    let unknown = world.say("guest", "!wxit 5 on wn001").await.message;
+    assert_eq!(forbidden.replace("wait 5", "wxit 5"), unknown);
     world.say("operator", "!freeze now").await;
     world.say("operator", "!reload").await;
     world.say("lead", "!freeze a storm").await;
@@ -72,7 +72,7 @@ async fn what_was_done_is_told_to_those_who_may_see_it() {
         .collect();
     assert_eq!(
         refused,
-        [("hold 60 on wn001", "needs run:trial.hold"), ("freeze now", "needs admin:*"), ("reload", "needs admin:*")]
+        [("wait 5 on wn001", "needs run:trial.wait"), ("freeze now", "needs admin:*"), ("reload", "needs admin:*")]
     );
     assert_eq!(all[0].hosts.as_ref().unwrap().names, "wn[001-002]");
     assert!(all[1].milliseconds.is_some() && all[1].failed.is_none());
@@ -82,13 +82,13 @@ async fn what_was_done_is_told_to_those_who_may_see_it() {
         assert!(expected.iter().all(|text| said.contains(text)), "{line}: {said}");
         assert!(!not.iter().any(|text| said.contains(text)), "{line}: {said}");
     };
-    check("lead", "!audit last 20", &["**refused** `hold 60 on wn001`", "a storm", "`greet you on wn[001-002]`"], &[])
+    check("lead", "!audit last 20", &["**refused** `wait 5 on wn001`", "a storm", "`greet you on wn[001-002]`"], &[])
         .await;
     check("lead", "!audit 2", &["**unfrozen**", "**value-set** `key.system.site.word`"], &["a storm"]).await;
     check("lead", "!audit guest", &["**refused**"], &["operator", "**started**"]).await;
     check("lead", &format!("!audit {id}"), &["**started**", "**ended** succeeded"], &["uptime"]).await;
     check("operator", "!audit", &["`greet you", "`uptime on wn001`"], &["refused", "storm", "site.word"]).await;
-    check("guest", "!audit", &["`uptime on wn001`", "greet you"], &["storm", "hold"]).await;
+    check("guest", "!audit", &["`uptime on wn001`", "greet you"], &["storm", "wait"]).await;
     check("guest", "!audit words.*", &["nothing that is like `words.*`"], &[]).await;
     check("operator", "!audit verify", &["`audit verify` is for those who may administer me"], &[]).await;
     check("lead", "!audit verify", &["The audit is as it was written: 11 entries, from 1 to 11"], &[]).await;

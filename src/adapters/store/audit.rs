@@ -35,6 +35,8 @@ use std::path::{Path, PathBuf};
 const ROOMS: Rooms = Rooms { least: 64 << 10, most: 2 << 20 };
 /// How many facts are taken in with one write.
 const STRIDE: usize = 1024;
+/// How many bytes of lines are written at once, or a few more.
+const PIECE: usize = 32 << 10;
 /// How many lines a question looks at, at most.
 const MOST_LOOKED_AT: usize = 200_000;
 /// What the name of an audit that was set aside begins with.
@@ -182,20 +184,27 @@ impl Audit {
     }
 
     fn write(&mut self, entries: Vec<Entry>) -> Result<(), StoreError> {
-        let Some(lined) = entries.last().map(|entry| entry.fact) else { return Ok(()) };
-        let mut head = self.head.clone();
-        let mut lines = Vec::with_capacity(entries.len());
+        let (mut head, mut lined, mut lines, mut bytes) = (self.head.clone(), self.lined, Vec::new(), 0);
         for entry in entries {
+            lined = entry.fact;
             let appended = chain::append(&head, &entry).map_err(|error| StoreError::Io {
                 doing: "encode an entry for",
                 path: self.directory.clone(),
                 source: io::Error::other(error),
             })?;
+            bytes += appended.0.len();
             lines.push(appended.0.into_bytes());
             head = appended.1;
+            // Files are filled one after the other, and none is made larger for what is written at once.
+            if bytes >= PIECE {
+                self.log.append_unsynced(&std::mem::take(&mut lines))?;
+                (self.head, self.lined, bytes) = (head.clone(), lined, 0);
+            }
         }
-        self.log.append_unsynced(&lines)?;
-        (self.head, self.lined) = (head, lined);
+        if !lines.is_empty() {
+            self.log.append_unsynced(&lines)?;
+            (self.head, self.lined) = (head, lined);
+        }
         Ok(())
     }
 
