@@ -244,7 +244,7 @@ fn what_was_tampered_with_is_found_where_it_is() {
         let known = [head_of(&lines[place])];
         let said =
             format!("entry {number} is not the one that a checkpoint knows: it, or one before it, was written anew");
-        assert_eq!(words(&check(&anew, &known)), [said.clone()]);
+        assert_eq!(words(&check(&anew, &known)), std::slice::from_ref(&said));
         assert_eq!(
             words(&check(&anew, std::slice::from_ref(&newest))),
             [said.replacen(&format!("entry {number} "), &format!("entry {count} "), 1)]
