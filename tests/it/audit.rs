@@ -2,6 +2,7 @@
 
 use crate::execution::{asked, at, outcome, somebody};
 use crate::{data, golden};
+use halcyon::core::access::names::Named;
 use halcyon::core::action::execution::{Judgement, Requested, Status};
 use halcyon::core::action::run::Exit;
 use halcyon::core::audit::chain::{BEGINNING, Check, Head, Parts, Verdict, append};
@@ -108,6 +109,13 @@ pub(crate) fn deeds() -> Vec<Dated> {
         },
         Fact::ValuesOpened { keys: vec![key("site.password"), key("site.pin")], by: lead(), from: Some(chat()) },
         Fact::ValueDeleted { key: key("site.word"), by: lead(), from: Some(chat()) },
+        Fact::InquiryAnswered {
+            id: id(8),
+            by: lead(),
+            response: serde_json::Map::from_iter([("continue".to_owned(), true.into())]),
+        },
+        Fact::NameTied { kind: Named::User, name: "lead".into(), id: "u2".into() },
+        Fact::NameFreed { kind: Named::Group, name: "leads".into() },
         Fact::AccessDenied {
             by: somebody(),
             from: chat(),

@@ -45,8 +45,8 @@ mod storage;
 mod store;
 mod template;
 mod tidy;
-mod workflow;
 mod turns;
+mod workflow;
 mod world;
 mod yaql;
 

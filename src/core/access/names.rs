@@ -29,6 +29,17 @@ pub enum Named {
     Group,
 }
 
+impl Named {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Named::User => "user",
+            Named::Channel => "channel",
+            Named::Group => "group",
+        }
+    }
+}
+
 /// A name of a kind.
 pub type Name = (Named, String);
 

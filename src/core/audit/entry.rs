@@ -89,6 +89,8 @@ pub enum Event {
     RanAgain,
     /// Somebody stopped an execution.
     CancelAsked,
+    /// Somebody answered what an execution asked.
+    Answered,
     /// Somebody said what became of an execution that had ended as unknown.
     Settled,
     /// A line was put off.
@@ -115,6 +117,10 @@ pub enum Event {
     ValueDeleted,
     /// Secrets of the datastore were shown.
     SecretsShown,
+    /// A name in a role was seen for the first time, and from now on means who has it now.
+    NameTied,
+    /// A name stands in no role any more.
+    NameFreed,
     /// Somebody asked for what they have no right to.
     Refused,
     /// A press of a button or a submitted dialog was refused as one that should not have come. Of very many not every one has an entry.
@@ -138,6 +144,7 @@ impl Event {
             Event::Ended => "ended",
             Event::RanAgain => "ran-again",
             Event::CancelAsked => "cancel-asked",
+            Event::Answered => "answered",
             Event::Settled => "settled",
             Event::Scheduled => "scheduled",
             Event::ScheduleBegun => "schedule-begun",
@@ -151,6 +158,8 @@ impl Event {
             Event::SecretSet => "secret-set",
             Event::ValueDeleted => "value-deleted",
             Event::SecretsShown => "secrets-shown",
+            Event::NameTied => "name-tied",
+            Event::NameFreed => "name-freed",
             Event::Refused => "refused",
             Event::CallbackRefused => "callback-refused",
             Event::Reloaded => "reloaded",

@@ -124,6 +124,15 @@ impl Trail {
                 };
                 (Event::CancelAsked, Box::new(say))
             }
+            Fact::InquiryAnswered { id, by, response } => {
+                let action = self.executions.get(id).map(|going| going.action.clone());
+                let (id, who, parameters) = (id.clone(), who(by, None), shortened(response));
+                let say = move |entry: &mut Entry| {
+                    (entry.execution, entry.action, entry.parameters) = (Some(id), action, parameters);
+                    who(entry);
+                };
+                (Event::Answered, Box::new(say))
+            }
             Fact::Judged { id, by, judgement, repeated_as, action, from } => {
                 let (id, action, reason) = (id.clone(), action.clone(), judgement.words().to_owned());
                 let (again, who) = (repeated_as.clone(), who(by, from.as_ref()));
@@ -165,6 +174,15 @@ impl Trail {
             Fact::ValuesOpened { keys, by, from } => {
                 let names = keys.iter().map(crate::core::datastore::key::Key::reference).collect();
                 (Event::SecretsShown, about_values(names, None, by, from.as_ref()))
+            }
+            Fact::NameTied { kind, name, id } => {
+                let (name, id) = (format!("{}:{name}", kind.word()), id.clone());
+                let say = move |entry: &mut Entry| (entry.names, entry.reason) = (vec![name], id);
+                (Event::NameTied, Box::new(say))
+            }
+            Fact::NameFreed { kind, name } => {
+                let name = format!("{}:{name}", kind.word());
+                (Event::NameFreed, Box::new(move |entry: &mut Entry| entry.names = vec![name]))
             }
             Fact::AccessDenied { by, from, line, action, needed } => {
                 let (line, action, needed) = (line.clone(), action.clone(), needed.clone());

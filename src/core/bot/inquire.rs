@@ -11,7 +11,7 @@
 use super::hear::Speaker;
 use super::press::Presser;
 use super::{Bot, Moment, Step, react, unreact};
-use crate::core::access::{Asker, Rights};
+use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::execution::{Execution, Requested, Status};
 use crate::core::action::flaw::Flaw;
 use crate::core::action::inquiry::{Complaint, Form, FormField, Inquiry};
@@ -208,7 +208,7 @@ impl Bot {
         presser: &Presser,
         trigger: &str,
     ) -> Result<(), Contradiction> {
-        let Some((execution, inquiry, form)) = self.open_to(step, presser) else { return Ok(()) };
+        let Some((execution, inquiry, form)) = self.open_to(step, moment, presser) else { return Ok(()) };
         match (presser.meaning.value.clone(), form.only()) {
             (Some(value), Some(only)) => {
                 let given = BTreeMap::from([(only.name.clone(), Value::String(value))]);
@@ -237,6 +237,14 @@ impl Bot {
         }
     }
 
+    /// Where a question stands.
+    fn place_of(&self, inquiry: &Inquiry, at: Timestamp) -> Place {
+        match &inquiry.channel {
+            Some(channel) => self.place(channel, !self.hears(channel), at),
+            None => Place::outside(at),
+        }
+    }
+
     /// Somebody submitted the form of a question.
     pub(super) fn inquiry_submitted(
         &mut self,
@@ -245,12 +253,12 @@ impl Bot {
         presser: &Presser,
         values: &BTreeMap<String, Value>,
     ) -> Result<(), Contradiction> {
-        let Some((execution, _, form)) = self.open_to(step, presser) else { return Ok(()) };
+        let Some((execution, _, form)) = self.open_to(step, moment, presser) else { return Ok(()) };
         self.press_answers(step, moment, presser, &execution, &form, values.clone())
     }
 
     /// The question that a press is about, where it is open and this person may answer it; otherwise they are told.
-    fn open_to(&self, step: &mut Step, presser: &Presser) -> Option<(Execution, Inquiry, Form)> {
+    fn open_to(&self, step: &mut Step, moment: &Moment, presser: &Presser) -> Option<(Execution, Inquiry, Form)> {
         let Subject::Inquiry { execution: id } = &presser.meaning.subject else { return None };
         let reply = |step: &mut Step, card: Card| {
             let reply = Reply { stays: true, ..Reply::text(self.sentences.say(&card)) };
@@ -262,7 +270,7 @@ impl Bot {
             reply(step, Card::NoInquiry { code: id.short().to_owned() });
             return None;
         };
-        let rights = self.rights(Asker::Chat(&presser.identity));
+        let rights = self.rights(Asker::Chat(&presser.identity), &self.place_of(inquiry, moment.at));
         let by = principal(&presser.identity);
         if !may_answer(&execution.request, inquiry, &by, &rights) {
             reply(step, Card::NotYourInquiry { code: inquiry.code.to_string(), who: self.answerers(inquiry) });
@@ -309,7 +317,7 @@ impl Bot {
         let (Some((execution, inquiry)), Some(identity), false) = (asked, &reaction.identity, reaction.removed) else {
             return Ok(());
         };
-        let rights = self.rights(Asker::Chat(identity));
+        let rights = self.rights(Asker::Chat(identity), &self.place_of(inquiry, moment.at));
         let by = principal(identity);
         let usable = identity.active && !identity.is_bot && may_answer(&execution.request, inquiry, &by, &rights);
         let form = Form::of(&inquiry.schema).ok();

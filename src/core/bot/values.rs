@@ -107,7 +107,7 @@ impl Bot {
             Ok(values) => values,
             Err(problem) => {
                 self.not_done(step, speaker, "question");
-                let line = self.masked(line);
+                let line = self.masked(Some(speaker), line);
                 self.deny_value(step, moment, (&by, &speaker.back), &line, &problem)?;
                 let card = Card::ValueRefused { problem: markdown::prose(&problem.to_string()) };
                 return self.say(step, moment, &speaker.back, &card);

@@ -82,12 +82,7 @@ pub struct MovedName {
 impl MovedName {
     /// Of this kind.
     pub fn new(kind: Named, name: &str) -> Self {
-        let kind_word = match kind {
-            Named::User => "user",
-            Named::Channel => "channel",
-            Named::Group => "group",
-        };
-        Self { kind: kind_word, name: name.to_owned(), kept: kind == Named::User }
+        Self { kind: kind.word(), name: name.to_owned(), kept: kind == Named::User }
     }
 }
 

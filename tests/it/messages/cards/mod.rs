@@ -15,6 +15,8 @@ mod values;
 /// All of them, each with what it is said for.
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let areas = [
+        access::cards,
+        audit::cards,
         executions::cards,
         inquiries::cards,
         lines::cards,
