@@ -307,7 +307,7 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
-        let unanswered = self.next_unanswered().map(|at| (at, "the time of an inquiry is over"));
+        let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
         pauses.chain(refreshes).chain(lines).chain(unanswered).min_by_key(|(at, _)| *at)
     }
 
