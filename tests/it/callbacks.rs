@@ -96,7 +96,10 @@ fn actions(post: &Post) -> Vec<Value> {
 /// Writes a line that asks, and gives the question.
 async fn question(world: &World, line: &str) -> Post {
     let asked = world.write("operator", line);
-    world.answer_that(&asked, |post| post.message.starts_with(":speech_balloon:")).await
+    let question = world.answer_that(&asked, |post| post.message.starts_with(":speech_balloon:")).await;
+    // Until it is noted that the post stands, a press is told to come again.
+    world.settle().await;
+    question
 }
 
 /// Waits until the question says how it ended.
@@ -428,7 +431,7 @@ fn the_time_of_a_question_ends_it_also_while_nobody_was_there() {
     let facts = machine.facts.clone();
     machine.wait(61);
     let step = machine.take(Input::Deadline);
-    assert!(said(&step).contains("Nobody answered within 1 h"), "{}", said(&step));
+    assert!(said(&step).contains("nobody answered within 1 h"), "{}", said(&step));
 
     // The same where the process was away.
     let later = Machine::over(facts, machine.now);
@@ -572,10 +575,8 @@ fn what_cannot_be_asked_is_refused_when_it_is_asked() {
 
 #[test]
 fn codes_are_no_words_and_read_in_any_case() {
-    let mut seed = 0_u64;
     let mut seen = BTreeSet::new();
-    for _ in 0..2_000 {
-        seed += 1;
+    for seed in 1..=2_000_u64 {
         let mut bits = || seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let code = Code::generate(&mut bits, |_| false);
         assert_eq!(Code::read(&code.as_str().to_lowercase()), Some(code.clone()));
@@ -616,7 +617,7 @@ fn a_key_is_read_as_it_was_written_and_signs_for_one_purpose() {
 async fn a_form_takes_the_value_that_a_line_lacks() {
     let world = world(true).await;
     let line = world.write("operator", "!wipe it times");
-    let asked = world.reply(&line, |post| post.message.contains("needs one thing more")).await;
+    let asked = world.reply(&line, |post| post.message.contains("needs one more thing")).await;
     let told = whispered(&world, "lead", &asked.id, "form").await;
     assert!(told.contains("for the one who wrote the line"), "{told}");
     let mut happenings = world.chat.subscribe();

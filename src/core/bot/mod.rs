@@ -332,8 +332,8 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
-        let unanswered = self.next_unanswered().map(|at| (at, "the time of an inquiry is over"));
-        let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint of the audit is due"));
+        let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
+        let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         pauses.chain(refreshes).chain(lines).chain(unanswered).chain(checkpoint).min_by_key(|(at, _)| *at)
     }
 
