@@ -7,7 +7,9 @@ use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{ChannelKind, HeardPost, HeardReaction, PostMarks};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Props by which a post says that it is not simply a person's own words. Any user can set them, so they only ever take trust away.
@@ -76,57 +78,54 @@ pub enum Event {
 
 /// Reads one text frame.
 pub fn decode(text: &str) -> Frame {
-    let frame: Map<String, Value> = match serde_json::from_str(text) {
-        Ok(Value::Object(frame)) => frame,
-        Ok(_) => return Frame::Noise("not an object".into()),
+    let frame = match Object::read(text) {
+        Ok(frame) => frame,
+        Err(problem) if problem.is_data() => return Frame::Noise("not an object".into()),
         Err(problem) => return Frame::Noise(shorten(&format!("not JSON: {problem}"))),
     };
-    if let Some(name) = frame.get("event").and_then(Value::as_str).filter(|name| !name.is_empty()) {
-        let seq = frame.get("seq").and_then(Value::as_u64);
-        let event = event(name, frame.get("data"), frame.get("broadcast"))
+    if let Some(name) = frame.text("event") {
+        let event = event(&name, &frame.object("data"), &frame.object("broadcast"))
             .unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
-        return Frame::Event { seq, event };
+        return Frame::Event { seq: frame.read_as("seq"), event };
     }
-    let Some(to) = frame.get("seq_reply").and_then(Value::as_u64) else {
+    let Some(to) = frame.read_as("seq_reply") else {
         return Frame::Noise("neither an event nor a reply".into());
     };
-    let failed = match (frame.get("status").and_then(Value::as_str), frame.get("error")) {
+    let failed = match (frame.text("status").as_deref(), frame.read_as("error")) {
         (Some("OK"), None | Some(Value::Null)) => None,
-        (_, error) => Some(error.map_or_else(|| "no reason given".into(), |error| shorten(&reason(error)))),
+        (_, error) => Some(error.map_or_else(|| "no reason given".into(), |error| shorten(&reason(&error)))),
     };
     Frame::Reply { to, failed }
 }
 
-fn event(name: &str, data: Option<&Value>, broadcast: Option<&Value>) -> Result<Event, String> {
-    let text = |key: &str| data.and_then(|data| data.get(key)).and_then(Value::as_str).filter(|text| !text.is_empty());
+fn event(name: &str, data: &Object<'_>, broadcast: &Object<'_>) -> Result<Event, String> {
     match name {
-        "hello" => Ok(Event::Hello { connection: text("connection_id").map(String::from) }),
+        "hello" => Ok(Event::Hello { connection: data.text("connection_id").map(Cow::into_owned) }),
         "posted" | "post_edited" => {
-            let post = text("post").ok_or("no post in it")?;
+            let post = data.text("post").ok_or("no post in it")?;
             let post: Post =
-                serde_json::from_str(post).map_err(|problem| format!("the post is not readable: {problem}"))?;
-            heard(post, text("channel_type"), name == "post_edited").map(|post| Event::Post(Box::new(post)))
+                serde_json::from_str(&post).map_err(|problem| format!("the post is not readable: {problem}"))?;
+            heard(post, data.text("channel_type").as_deref(), name == "post_edited")
+                .map(|post| Event::Post(Box::new(post)))
         }
         "reaction_added" | "reaction_removed" => {
-            let reaction = text("reaction").ok_or("no reaction in it")?;
+            let reaction = data.text("reaction").ok_or("no reaction in it")?;
             let reaction: Reaction =
-                serde_json::from_str(reaction).map_err(|problem| format!("the reaction is not readable: {problem}"))?;
-            let channel = broadcast.and_then(|broadcast| broadcast.get("channel_id")).and_then(Value::as_str);
-            let channel = channel.filter(|channel| !channel.is_empty()).map(ChannelId::new);
+                serde_json::from_str(&reaction).map_err(|problem| format!("the reaction is not readable: {problem}"))?;
+            let channel = broadcast.text("channel_id").map(ChannelId::new);
             let heard = reaction.heard(channel.as_ref(), name == "reaction_removed")?;
             Ok(Event::Reaction(Box::new(heard)))
         }
         "user_updated" => {
             // An object in the versions that were read; a string holding one would follow the custom of the other events.
-            let user = data.and_then(|data| data.get("user")).ok_or("no user in it")?;
+            let user: Value = data.read_as("user").ok_or("no user in it")?;
             let parsed = user.as_str().and_then(|user| serde_json::from_str::<Value>(user).ok());
-            let id = parsed.as_ref().unwrap_or(user).get("id").and_then(Value::as_str).ok_or("the user has no id")?;
+            let id = parsed.as_ref().unwrap_or(&user).get("id").and_then(Value::as_str).ok_or("the user has no id")?;
             Ok(Event::UserChanged(UserId::new(id)))
         }
         "user_added" | "user_removed" | "user_role_updated" | "added_to_team" | "leave_team" => {
-            let whom = broadcast.and_then(|broadcast| broadcast.get("user_id")).and_then(Value::as_str);
             // Who is removed hears of it by a frame of their own that names them in the address only.
-            let user = text("user_id").or(whom).filter(|user| !user.is_empty()).ok_or("it names no user")?;
+            let user = data.text("user_id").or_else(|| broadcast.text("user_id")).ok_or("it names no user")?;
             Ok(Event::UserChanged(UserId::new(user)))
         }
         "user_activation_status_change" => Ok(Event::UsersChanged),
@@ -134,6 +133,35 @@ fn event(name: &str, data: Option<&Value>, broadcast: Option<&Value>) -> Result<
         _ => Ok(Event::Other),
     }
 }
+
+/// An object of which only what is asked for is read: of most frames that is the name of the event.
+#[derive(Default)]
+struct Object<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Object<'a> {
+    fn read(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
+
+    /// A value of that kind; absent where it is of another, too.
+    fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
+        serde_json::from_str(self.0.get(key)?.get()).ok()
+    }
+
+    /// A text that is not empty.
+    fn text(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.read_as::<Text<'a>>(key).map(|text| text.0).filter(|text| !text.is_empty())
+    }
+
+    /// An object; an empty one where there is none.
+    fn object(&self, key: &str) -> Self {
+        self.0.get(key).and_then(|value| Self::read(value.get()).ok()).unwrap_or_default()
+    }
+}
+
+/// A text that is copied only where it is written with escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A post as the runtime takes it. It knows no clock: whoever hears it dates the hearing.
 pub(crate) fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPost, String> {
