@@ -540,7 +540,7 @@ pub fn answer_to(post: &PostId, what: &str) -> DeliveryId {
 }
 
 /// Whether a delivery was named by [`answer_to`] for this post.
-fn answers(post: &PostId, delivery: &DeliveryId) -> bool {
+pub(crate) fn answers(post: &PostId, delivery: &DeliveryId) -> bool {
     delivery.as_str().strip_prefix(post.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 

@@ -76,6 +76,25 @@ fn ignored(step: &Step) -> bool {
 }
 
 #[test]
+fn the_answer_goes_first_and_whoever_has_it_needs_no_sign() {
+    let cases: [(&str, &[&str]); 4] = [
+        ("!whoami", &["answer"]),
+        ("!nothing of the kind", &["answer", "+question"]),
+        ("!show beef", &["+eyes"]),
+        ("!paint red", &["answer", "+eyes"]),
+    ];
+    for (line, expected) in cases {
+        let step = machine().hear(line, None);
+        let told = step.effects.iter().filter_map(|effect| match effect {
+            Effect::Deliver(_) => Some("answer".to_owned()),
+            Effect::React { emoji, remove, .. } => Some(format!("{}{emoji}", if *remove { '-' } else { '+' })),
+            _ => None,
+        });
+        assert_eq!(told.collect::<Vec<_>>(), expected, "{line}");
+    }
+}
+
+#[test]
 fn one_line_may_start_several() {
     let cases: [(&str, &[&str]); 7] = [
         ("!ticket AB-1", &["ticket AB-1"]),

@@ -110,8 +110,8 @@ fn event(name: &str, data: &Object<'_>, broadcast: &Object<'_>) -> Result<Event,
         }
         "reaction_added" | "reaction_removed" => {
             let reaction = data.text("reaction").ok_or("no reaction in it")?;
-            let reaction: Reaction =
-                serde_json::from_str(&reaction).map_err(|problem| format!("the reaction is not readable: {problem}"))?;
+            let reaction: Reaction = serde_json::from_str(&reaction)
+                .map_err(|problem| format!("the reaction is not readable: {problem}"))?;
             let channel = broadcast.text("channel_id").map(ChannelId::new);
             let heard = reaction.heard(channel.as_ref(), name == "reaction_removed")?;
             Ok(Event::Reaction(Box::new(heard)))

@@ -17,9 +17,9 @@ use crate::core::chat::pace::{Bound, Passage};
 use crate::core::chat::secret::hide;
 use crate::core::effect::{Body, Delivery, Effect, Query};
 use crate::core::fact::{Choice, Fact};
-use crate::core::id::{AliasRef, ChannelId};
+use crate::core::id::{AliasRef, ChannelId, PostId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
-use crate::core::memory::{Contradiction, answer_to};
+use crate::core::memory::{Contradiction, answer_to, answers};
 use crate::core::message::card::{Card, HelpLine, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
@@ -35,6 +35,8 @@ use std::time::Duration;
 const MOST_ALIKE: usize = 5;
 /// With so many deliveries waiting, the marks on lines that are not taken are promised no more.
 const MOST_PROMISED: usize = 200;
+/// The sign on a line that was heard and is worked on.
+pub(super) const HEARD: &str = "eyes";
 /// How long an offered choice stands.
 const OFFER: SignedDuration = SignedDuration::from_mins(10);
 /// The highest number that can be chosen.
@@ -96,7 +98,7 @@ impl Bot {
 
         let taken = Fact::PostTaken { post: post.id.clone(), channel: post.channel.clone(), created: post.created };
         self.note(step, moment, taken)?;
-        react(step, &post.channel, &post.id, "eyes");
+        react(step, &post.channel, &post.id, HEARD);
         let back = Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() };
         let ago = span(Duration::try_from(post.heard.duration_since(post.created)).unwrap_or_default());
         let speaker = post.identity.as_ref().map(|identity| self.speaker(post, identity, moment.at));
@@ -120,7 +122,7 @@ impl Bot {
         match self.pace.take(&post.author, &post.channel, moment.at, &self.settings.limits) {
             Passage::Open => {}
             passage => {
-                unreact(step, &post.channel, &post.id, "eyes");
+                unreact(step, &post.channel, &post.id, HEARD);
                 let Passage::Closing(bound) = passage else {
                     // It is all the answer that this line gets, so it is promised like one; in a flood of them it is only tried.
                     if self.memory.unsent.len() >= MOST_PROMISED {
@@ -689,7 +691,7 @@ impl Bot {
     /// Replaces the first sign by one that says that nothing was done.
     pub(super) fn not_done(&self, step: &mut Step, speaker: &Speaker<'_>, emoji: &'static str) {
         if let Back::Chat { channel, post, .. } = &speaker.back {
-            unreact(step, channel, post, "eyes");
+            unreact(step, channel, post, HEARD);
             react(step, channel, post, emoji);
         }
     }
@@ -741,6 +743,22 @@ impl Bot {
             again: false,
         })
     }
+}
+
+/// Lets the answer go before the signs, and spares the sign of having heard where the answer itself shows it: it would be a second call to
+/// the server for every line, and the server takes only so many.
+pub(super) fn spare_signs(step: &mut Step, heard: &PostId) {
+    let is_sign = |effect: &Effect| matches!(effect, Effect::React { .. });
+    let is_heard = |effect: &Effect| matches!(effect, Effect::React { post, emoji: HEARD, .. } if post == heard);
+    let works = step.facts.iter().any(|dated| matches!(dated.fact, Fact::ExecutionStarted(_)));
+    let answered =
+        step.effects.iter().any(|effect| matches!(effect, Effect::Deliver(delivery) if answers(heard, &delivery.id)));
+    let gone =
+        step.effects.iter().any(|effect| is_heard(effect) && matches!(effect, Effect::React { remove: true, .. }));
+    if gone || (answered && !works) {
+        step.effects.retain(|effect| !is_heard(effect));
+    }
+    step.effects.sort_by_key(is_sign);
 }
 
 /// Whether an alias is there at all in a channel of these names.

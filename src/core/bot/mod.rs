@@ -260,7 +260,10 @@ impl Bot {
                 self.announce(&mut step, &mut moment)?;
                 self.ask_admins(&mut step, &moment)?;
             }
-            Input::Post(post) => self.hear(&mut step, &mut moment, &post)?,
+            Input::Post(post) => {
+                self.hear(&mut step, &mut moment, &post)?;
+                hear::spare_signs(&mut step, &post.id);
+            }
             Input::Pressed(press) => self.pressed(&mut step, &mut moment, &press)?,
             Input::Submitted(submission) => self.submitted(&mut step, &mut moment, &submission)?,
             Input::Forged(forgery) => self.forged(&mut step, &moment, forgery)?,

@@ -280,7 +280,7 @@ impl Bot {
             // One line may have started several.
             let same = |other: &Execution| matches!(&other.request.back, Back::Chat { post: of, .. } if of == post);
             if !self.memory.executions.values().any(same) {
-                unreact(step, channel, post, "eyes");
+                unreact(step, channel, post, super::hear::HEARD);
             }
         }
         self.ask_admins(step, moment)
