@@ -96,7 +96,6 @@ async fn a_name_that_is_given_away_gives_nothing_away() {
     world.chat.rename("lead", "chief").unwrap();
     world.chat.rename("guest", "lead").unwrap();
     // Across a restart too.
-    let told = |post: &Post| post.message.contains("`lead` in `access.roles` is not the one");
     for restarted in [false, true] {
         if restarted {
             world.stop_bot().await;
