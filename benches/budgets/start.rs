@@ -56,6 +56,7 @@ fn life(number: u64) -> Vec<Dated> {
         notify: None,
         reach: None,
         telling: None,
+        inquiry: None,
     };
     let promised = Delivery {
         id: delivery.clone(),

@@ -263,6 +263,9 @@ fn readable(message: &str) -> String {
 /// The configuration of a site whose chat server and nodes these are.
 fn config(chat: &Server, nodes: &Nodes, count: u16, directory: &Path) -> anyhow::Result<Config> {
     let pack = site_pack()?;
+    // Free a moment ago; whoever takes it in between makes the start fail with a word.
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    let http = free.context("there is no free port for [http]")?;
     let text = format!(
         r#"
 [mattermost]
@@ -273,6 +276,9 @@ admin_channel = "{CHANNEL}"
 address = ["mention", "prefix"]
 prefix = "!"
 mention_after = 4
+callback_url = "http://{http}"
+[http]
+listen = "{http}"
 [store]
 path = "store"
 [content]

@@ -379,7 +379,13 @@ pub(super) fn chat(config: &Config, pace: Pace, key: Option<&CallbackKey>) -> an
 /// The key by which callbacks are known to be ours, where the chat server can call us.
 fn callback_key(config: &Config) -> anyhow::Result<Option<CallbackKey>> {
     let called = config.http.is_some() && config.mattermost.as_ref().is_some_and(|chat| chat.callback_url.is_some());
-    Ok(if called { Some(callback_key::keep(&config.store.path)?) } else { None })
+    if !called {
+        return Ok(None);
+    }
+    match config.mattermost.as_ref().and_then(|chat| chat.callback_key.clone()) {
+        Some(given) => given.map(Some).map_err(|problem| anyhow::anyhow!("{problem}")),
+        None => Ok(Some(callback_key::keep(&config.store.path)?)),
+    }
 }
 
 pub(super) fn mattermost_options(section: &crate::config::Mattermost, pace: Pace) -> anyhow::Result<MattermostOptions> {

@@ -299,6 +299,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
             restart(old.url != new.url, "mattermost.url");
             restart(old.team != new.team, "mattermost.team");
             restart(old.callback_url != new.callback_url, "mattermost.callback_url");
+            restart(old.callback_key != new.callback_key, "mattermost.callback_key");
             restart(old.calls_per_second != new.calls_per_second, "mattermost.calls_per_second");
             restart(old.calls_at_once != new.calls_at_once, "mattermost.calls_at_once");
         }
@@ -321,6 +322,7 @@ fn kept(old: &Config, mut new: Config) -> Config {
     new.mattermost = match (&old.mattermost, new.mattermost) {
         (Some(old), Some(mut new)) => {
             (new.url, new.team, new.callback_url) = (old.url.clone(), old.team.clone(), old.callback_url.clone());
+            new.callback_key = old.callback_key.clone();
             (new.calls_per_second, new.calls_at_once) = (old.calls_per_second, old.calls_at_once);
             Some(new)
         }

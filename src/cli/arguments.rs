@@ -84,6 +84,12 @@ pub enum Command {
         #[command(subcommand)]
         command: ExecutionCommand,
     },
+    /// See and answer what executions ask people
+    Inquiry {
+        /// What to do.
+        #[command(subcommand)]
+        command: InquiryCommand,
+    },
     /// Read and change the values of the datastore
     Key {
         /// What to do.
@@ -285,6 +291,39 @@ pub enum ExecutionCommand {
         /// Print the new id and do not wait
         #[arg(long)]
         detach: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `inquiry`
+#[derive(Debug, Subcommand)]
+pub enum InquiryCommand {
+    /// What waits for an answer
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One question with its schema
+    Get {
+        /// Its execution's id, the last digits of it, or its code
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer one
+    Respond {
+        /// Its execution's id, the last digits of it, or its code
+        id: String,
+        /// The whole answer as a JSON object
+        #[arg(short, long, value_name = "JSON")]
+        response: Option<String>,
+        /// Values of the answer
+        #[arg(value_name = "KEY=VALUE")]
+        values: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

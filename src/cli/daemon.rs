@@ -152,6 +152,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Done { .. }
         | Answer::Health { .. }
         | Answer::Reloaded { .. }
+        | Answer::Inquiries { .. }
         | Answer::Values { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
@@ -167,6 +168,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Health { .. } => "health",
         Answer::Reloaded { .. } => "reloaded",
         Answer::Values { .. } => "values",
+        Answer::Inquiries { .. } => "inquiries",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",
     };

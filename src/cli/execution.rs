@@ -129,7 +129,7 @@ fn start(
     match status {
         Status::Succeeded => Ok(()),
         Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => Err(Failure::Shown),
-        Status::Running | Status::Canceling => unreachable!("waited for a final status"),
+        Status::Running | Status::Pending | Status::Canceling => unreachable!("waited for a final status"),
     }
 }
 
@@ -169,7 +169,8 @@ fn show(execution: &Value, as_json: bool, surroundings: &mut Surroundings<'_>) -
 }
 
 /// `key=value` as the shell gave it. Values stay text; the action's schema makes of them what they should be.
-fn parameters(written: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
+/// `key=value` words.
+pub(crate) fn parameters(written: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
     let mut parameters = BTreeMap::new();
     for word in written {
         let (key, value) = match word.split_once('=') {

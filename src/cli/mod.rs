@@ -19,6 +19,7 @@ mod execution;
 mod export;
 mod failure;
 mod freeze;
+mod inquiry;
 mod key;
 mod look;
 mod pack;
@@ -126,6 +127,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Freeze { reason, json } => {
             freeze::change(&load(file, surroundings)?, Some(reason.join(" ")), json, surroundings)
         }
+        Command::Inquiry { command } => inquiry::inquiry(&load(file, surroundings)?, command, surroundings),
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }

@@ -6,6 +6,7 @@ use super::validated::{
     CALLS_AT_ONCE, CALLS_PER_SECOND, Config, HostKeys, Http, LATE_AFTER, Log, LogFormat, MENTION_AFTER, Mattermost, Ssh,
 };
 use super::{Environment, Network, file, secret};
+use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
 use crate::core::settings::{Address, Grant, Limits, Role, Verb};
@@ -77,6 +78,9 @@ impl Judge<'_, '_, '_> {
         let (http_wanted, chat_wanted) = (file.http.is_some(), file.mattermost.is_some());
         config.http = file.http.and_then(|http| self.http(&http));
         config.mattermost = file.mattermost.and_then(|chat| self.mattermost(chat, http_place.is_some()));
+        if let Some(Some(Err(broken))) = config.mattermost.as_ref().map(|chat| &chat.callback_key) {
+            config.warnings.push(Diagnostic { severity: Severity::Warning, ..broken.clone() });
+        }
         if let Some(Err(missing)) = config.mattermost.as_ref().map(|chat| &chat.token) {
             let severity = Severity::Warning;
             let message = format!("{} (`halcyon serve` cannot start without)", missing.message);
@@ -146,6 +150,7 @@ impl Judge<'_, '_, '_> {
             }
             self.url(&spot, false)
         });
+        let callback_key = self.callback_key(chat.callback_key_file.as_ref(), &chat.place);
         let channels = self.names(chat.channels);
         if channels.is_empty() && !self.document.complained("mattermost.channels") {
             let at = Spot { key_path: "mattermost.channels".to_owned(), ..chat.place.clone() };
@@ -184,12 +189,33 @@ impl Judge<'_, '_, '_> {
             address,
             prefix,
             callback_url,
+            callback_key,
             ca_file,
             late_after: chat.late_after.map_or(LATE_AFTER, |spot| spot.value),
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
             calls_per_second: calls(chat.calls_per_second, CALLS_PER_SECOND),
             calls_at_once: calls(chat.calls_at_once, CALLS_AT_ONCE),
         })
+    }
+
+    /// The key of the callbacks, where the site gives one.
+    fn callback_key(&self, file: Option<&Spot<String>>, place: &Spot<()>) -> Option<Result<CallbackKey, Diagnostic>> {
+        let (variable, credential) = ("HALCYON_CALLBACK_KEY", "mattermost.callback_key");
+        if file.is_none() && !secret::is_given(self.environment, variable, credential) {
+            return None;
+        }
+        let path = self.path(file);
+        let named = file.zip(path.as_deref());
+        let (document, environment) = (self.document, self.environment);
+        let key = "callback_key_file";
+        let written = secret::fetch("callback key", document, environment, variable, credential, key, named, place);
+        Some(written.and_then(|written| {
+            CallbackKey::read(written.reveal()).map_err(|problem| {
+                let at = file.map_or_else(|| place.clone(), |spot| spot.with(()));
+                let hint = Some("leave it out, and the bot makes one of its own".to_owned());
+                document.diagnostic(Severity::Error, &at, format!("the callback key is of no use: {problem}"), hint)
+            })
+        }))
     }
 
     fn http(&self, http: &file::Http) -> Option<Http> {

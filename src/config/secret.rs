@@ -67,6 +67,13 @@ pub(super) fn fetch(
     }
 }
 
+/// Whether the environment or a credential gives a secret.
+pub(super) fn is_given(environment: &Environment, variable: &str, credential: &str) -> bool {
+    let directory = environment.get("CREDENTIALS_DIRECTORY");
+    environment.get(variable).is_some()
+        || directory.is_some_and(|directory| Path::new(directory).join(credential).exists())
+}
+
 fn read(path: &Path) -> std::io::Result<(String, u32)> {
     let file = std::fs::File::open(path)?;
     let mode = file.metadata()?.permissions().mode();

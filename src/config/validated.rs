@@ -6,6 +6,7 @@ use super::judge::Judge;
 use super::mail::Mail;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
+use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
 use crate::core::settings::{Address, Limits, Role, Settings};
@@ -71,6 +72,8 @@ pub struct Mattermost {
     pub prefix: String,
     /// How the server reaches `[http]`.
     pub callback_url: Option<String>,
+    /// The key by which callbacks are known to be ours, or what is wrong with it; absent where the store keeps one of its own.
+    pub callback_key: Option<Result<CallbackKey, Diagnostic>>,
     /// Certificates (PEM) to trust in the place of the system's.
     pub ca_file: Option<PathBuf>,
     /// How old a line may be that was written while the bot was away and is run all the same.

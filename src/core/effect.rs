@@ -5,7 +5,7 @@ use crate::core::action::run::{Attach, Progress, Run};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
-use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Back, Ticket};
 use crate::core::message::attachment::Attachment;
 use jiff::Timestamp;
@@ -281,6 +281,11 @@ pub enum Answer {
         /// They.
         values: Vec<ShownValue>,
     },
+    /// What executions ask people.
+    Inquiries {
+        /// They.
+        inquiries: Vec<OpenInquiry>,
+    },
     /// The asking was sound, and what was asked for failed (exit code 1).
     Failed {
         /// Why, in a sentence.
@@ -291,6 +296,22 @@ pub enum Answer {
         /// Why, in a sentence.
         text: String,
     },
+}
+
+/// What an execution asks people, as the control socket shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenInquiry {
+    /// The execution.
+    pub id: ExecutionId,
+    /// By which people name it.
+    pub code: String,
+    /// The action that asks.
+    pub action: ActionRef,
+    /// StackStorm's result while nobody has answered: schema, roles, users, route, ttl.
+    pub result: serde_json::Map<String, serde_json::Value>,
+    /// Until when it waits; absent when for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One part of the path.

@@ -86,6 +86,15 @@ pub enum Fact {
         /// Who.
         by: Principal,
     },
+    /// Somebody answered what an execution asks.
+    InquiryAnswered {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+        /// The answer, checked.
+        response: serde_json::Map<String, serde_json::Value>,
+    },
     /// An execution came to its end.
     ExecutionFinished {
         /// The execution.
@@ -276,6 +285,7 @@ impl Fact {
             | Fact::HostAgain { id, .. }
             | Fact::Judged { id, .. }
             | Fact::CancelAsked { id, .. }
+            | Fact::InquiryAnswered { id, .. }
             | Fact::ExecutionFinished { id, .. } => Some(id),
             Fact::PostTaken { .. }
             | Fact::DeliveryIntended(_)

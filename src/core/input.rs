@@ -435,6 +435,19 @@ pub enum Ask {
     Health,
     /// Read the configuration and the packs again.
     Reload,
+    /// What executions ask people and nobody has answered: all of it, or one by its id, the end of it, or its code.
+    Inquiries {
+        /// Which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// Answer what an execution asks.
+    Respond {
+        /// Its id, the end of it, or its code.
+        id: String,
+        /// The answer; strings are cast by its schema.
+        response: BTreeMap<String, serde_json::Value>,
+    },
     /// Read or change values of the datastore.
     Values(ValueAsk),
 }

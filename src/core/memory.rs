@@ -123,6 +123,9 @@ pub struct Buttons {
     pub meanings: Vec<Meaning>,
     /// Who has pressed with effect, and on which revision.
     pub used: BTreeSet<(UserId, u32)>,
+    /// Since when the card shows none any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Timestamp>,
 }
 
 impl Buttons {
@@ -139,7 +142,7 @@ impl Buttons {
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        let until = self.meanings.iter().map(|meaning| meaning.until).max();
+        let until = self.meanings.iter().map(|meaning| meaning.until).max().min(self.gone.or(Some(Timestamp::MAX)));
         until.is_none_or(|until| until.saturating_add(LINGER).is_ok_and(|until| until < now))
     }
 }
@@ -246,7 +249,10 @@ impl Memory {
                 }
                 self.executions.insert(request.id.clone(), execution);
             }
-            fact @ (Fact::HostFinished { id, .. } | Fact::HostAgain { id, .. } | Fact::CancelAsked { id, .. }) => {
+            fact @ (Fact::HostFinished { id, .. }
+            | Fact::HostAgain { id, .. }
+            | Fact::CancelAsked { id, .. }
+            | Fact::InquiryAnswered { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
             }
             fact @ Fact::ExecutionFinished { id, status, .. } => {
@@ -435,15 +441,18 @@ impl Memory {
     /// Notes what can be pressed from now on.
     fn draw_buttons(&mut self, delivery: &Delivery, now: Timestamp) {
         let Some(attachments) = delivery.body.attachments() else { return };
-        if meanings(attachments).next().is_none() {
-            return;
-        }
         self.buttons.retain(|_, buttons| !buttons.is_over(now));
         let card = match &delivery.body {
             Body::Edit { of, .. } => of,
             Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => &delivery.id,
         };
-        self.buttons.entry(card.clone()).or_default().add(meanings(attachments));
+        if meanings(attachments).next().is_some() {
+            let buttons = self.buttons.entry(card.clone()).or_default();
+            buttons.add(meanings(attachments));
+            buttons.gone = None;
+        } else if let Some(buttons) = self.buttons.get_mut(card) {
+            buttons.gone = Some(now);
+        }
     }
 
     /// A card that could not be edited stands as a new post: its buttons are there from now on.
@@ -470,6 +479,8 @@ impl Memory {
             self.executions.keys().chain(self.questions.keys()).map(card_of).collect();
         wanted.extend(self.tails.values().flatten().map(|tail| tail.delivery.clone()));
         wanted.extend(self.buttons.keys().cloned());
+        let asking = self.executions.values().filter(|execution| execution.request.inquiry.is_some());
+        wanted.extend(asking.map(|execution| inquiry_of(&execution.request.id)));
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {
@@ -499,6 +510,11 @@ fn answers(post: &PostId, delivery: &DeliveryId) -> bool {
 /// The delivery that makes an execution's post.
 pub fn card_of(id: &ExecutionId) -> DeliveryId {
     DeliveryId::new(format!("{id}-card"))
+}
+
+/// The delivery that makes the post in which an execution asks people something.
+pub fn inquiry_of(id: &ExecutionId) -> DeliveryId {
+    DeliveryId::new(format!("{id}-inquiry"))
 }
 
 /// The delivery that asks what became of an execution.

@@ -196,9 +196,9 @@ impl EventLoop {
         self.held.is_none() && self.waiting.is_empty()
     }
 
-    /// Whether something would be lost by ending now. A pause would not: its end is stored.
+    /// Whether something would be lost by ending now. A pause would not: its end is stored. An inquiry waits for people.
     fn is_running(&self) -> bool {
-        self.bot.memory().executions.values().any(|execution| execution.request.ends_at.is_none())
+        self.bot.memory().executions.values().any(|execution| execution.request.is_carried_out())
     }
 
     /// One turn: decide about every input, make the facts durable, then act.

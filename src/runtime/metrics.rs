@@ -203,15 +203,15 @@ impl Metrics {
                 Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => {
                     self.add(EXECUTIONS_ENDED, status.word());
                 }
-                Status::Running | Status::Canceling => {}
+                Status::Running | Status::Pending | Status::Canceling => {}
             },
             Fact::HostFinished { outcome, .. } => self.add(COMMANDS_ENDED, exit_word(&outcome.exit)),
             Fact::DeliveryIntended(_) => self.add(DELIVERIES_INTENDED, ""),
             Fact::DeliverySent { delivery, .. } => {
                 self.add(DELIVERIES_SENT, "");
                 let (_, kind) = delivery.as_str().rsplit_once('-').unwrap_or_default();
-                let later =
-                    ["end", "told", "question", "judged", "due_asked", "due_missed", "due_refused"].contains(&kind);
+                let later = ["end", "told", "question", "inquiry", "judged", "due_asked", "due_missed", "due_refused"]
+                    .contains(&kind);
                 // What the bot says of itself ends in a number, what it answers in the kind of the answer.
                 let own = kind.len() == 16 && kind.bytes().all(|digit| digit.is_ascii_hexdigit());
                 if !later && !own {

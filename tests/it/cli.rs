@@ -104,6 +104,7 @@ fn execution(status: Status) -> Execution {
             notify: None,
             reach: None,
             telling: None,
+            inquiry: None,
         },
         status,
         started,
@@ -118,6 +119,7 @@ fn execution(status: Status) -> Execution {
         error: None,
         attempts: BTreeMap::new(),
         judged: None,
+        answered: None,
     }
 }
 

@@ -2,8 +2,10 @@
 //! `HALCYON_REGENERATE=1` to write the tables anew, and read the difference.
 
 use halcyon::core::action::execution::{EffectClass, Execution, Judgement, Requested, Status, judge};
+use halcyon::core::action::inquiry::Inquiry;
 use halcyon::core::action::result::{result, to_stackstorm};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::chat::code::Code;
 use halcyon::core::effect::{Body, Delivery};
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
@@ -14,8 +16,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const STATUSES: [Status; 7] = [
+const STATUSES: [Status; 8] = [
     Status::Running,
+    Status::Pending,
     Status::Canceling,
     Status::Succeeded,
     Status::Failed,
@@ -65,6 +68,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         notify: None,
         reach: None,
         telling: None,
+        inquiry: None,
     }
 }
 
@@ -102,14 +106,32 @@ fn host_again(id: &ExecutionId, host: &str) -> Fact {
     Fact::HostAgain { id: id.clone(), host: Host::new(host), attempt: 1, never_began: true }
 }
 
-/// An execution on wn1 and wn2, done on wn1, in each status.
+fn inquiry() -> Inquiry {
+    Inquiry {
+        code: Code::read("K3QZ").unwrap(),
+        schema: serde_json::Map::new(),
+        roles: Vec::new(),
+        users: Vec::new(),
+        user_ids: Vec::new(),
+        route: String::new(),
+        ttl: 0,
+        until: None,
+        channel: None,
+    }
+}
+
+/// An execution on wn1 and wn2, done on wn1, in each status; one that asks has no hosts.
 fn in_status(status: Status) -> Execution {
-    let request = asked("remote-shell-cmd", &["wn1", "wn2"]);
+    let mut request = asked("remote-shell-cmd", &["wn1", "wn2"]);
     let id = request.id.clone();
+    if status == Status::Pending {
+        (request.hosts, request.inquiry) = (Vec::new(), Some(Box::new(inquiry())));
+        return Execution::start(at(0), request);
+    }
     let mut execution = Execution::start(at(0), request);
     execution.apply(at(1), &host_finished(&id, "wn1")).unwrap();
     match status {
-        Status::Running => {}
+        Status::Running | Status::Pending => {}
         Status::Canceling | Status::Canceled => {
             execution.apply(at(2), &Fact::CancelAsked { id: id.clone(), by: somebody() }).unwrap();
         }
@@ -132,6 +154,10 @@ fn facts() -> Vec<(String, Fact)> {
         ("host-finished wn1 again".to_owned(), host_finished(&id, "wn1")),
         ("host-finished elsewhere".to_owned(), host_finished(&id, "se01")),
         ("cancel-asked".to_owned(), Fact::CancelAsked { id: id.clone(), by: somebody() }),
+        (
+            "inquiry-answered".to_owned(),
+            Fact::InquiryAnswered { id: id.clone(), by: somebody(), response: serde_json::Map::new() },
+        ),
         ("another's cancel-asked".to_owned(), Fact::CancelAsked { id: other, by: somebody() }),
         ("host-again wn2".to_owned(), host_again(&id, "wn2")),
         ("host-again wn1".to_owned(), host_again(&id, "wn1")),

@@ -7,6 +7,7 @@ mod alias;
 mod alias_lines;
 mod asking;
 mod bot;
+mod callbacks;
 mod cli;
 mod config;
 mod content;

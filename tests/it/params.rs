@@ -119,7 +119,7 @@ fn shell(command: &ShellCommand) -> Map<String, Value> {
 fn drawn(plan: &Plan) -> Map<String, Value> {
     match plan {
         Plan::Noop => json!({"noop": true}).as_object().unwrap().clone(),
-        Plan::Run(Work::Http(_) | Work::Mail(_)) | Plan::Announce(_) | Plan::Uuid { .. } => Map::new(),
+        Plan::Run(Work::Http(_) | Work::Mail(_)) | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => Map::new(),
         Plan::Pause { longest, .. } => json!({"pause": longest.as_secs()}).as_object().unwrap().clone(),
         Plan::Run(Work::Local(command)) => shell(command),
         Plan::Run(Work::Remote(remote)) => {

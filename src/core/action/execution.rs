@@ -1,6 +1,7 @@
 //! One execution: the machine from its start to its end, folded from facts, with StackStorm's statuses and fields.
 //!
 //! ```text
+//! start -> pending --- inquiry-answered -----> succeeded; or timeout, canceled: nobody answered
 //! start -> running ---------------------------> succeeded | failed | timeout | unknown | canceled
 //!             `-- cancel-asked -> canceling --> the same: what happened counts, not what was wished
 //! ```
@@ -10,6 +11,7 @@
 //! **The end is the end**: nothing changes a final status, a person's judgement neither. **A pair of status and fact that is not drawn here is an [`IllegalFact`]**, so
 //! a log that lies is noticed and not acted upon. The full table stands in `tests/data/machines/execution.txt`.
 
+use crate::core::action::inquiry::{Answered, Inquiry};
 use crate::core::action::run::{Exit, HostOutcome, Parting};
 use crate::core::action::spec::{Notify, RunnerType};
 use crate::core::alias::spec::Saying;
@@ -30,6 +32,8 @@ pub const LOCALHOST: &str = "localhost";
 pub enum Status {
     /// The run goes on.
     Running,
+    /// It has asked people, and waits for their answer.
+    Pending,
     /// Everything did what was asked.
     Succeeded,
     /// Something did not.
@@ -48,7 +52,7 @@ impl Status {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            Status::Running | Status::Canceling => false,
+            Status::Running | Status::Pending | Status::Canceling => false,
             Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => true,
         }
     }
@@ -57,6 +61,7 @@ impl Status {
     pub fn word(self) -> &'static str {
         match self {
             Status::Running => "running",
+            Status::Pending => "pending",
             Status::Succeeded => "succeeded",
             Status::Failed => "failed",
             Status::Timeout => "timeout",
@@ -122,6 +127,17 @@ pub struct Requested {
     /// How the alias wants it to be told, where it says so. Part of what was asked for: an alias that changes meanwhile changes nothing here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telling: Option<Box<Telling>>,
+    /// What it asks people, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inquiry: Option<Box<Inquiry>>,
+}
+
+impl Requested {
+    /// Whether a runner is at work on it, so that it would be lost sight of when the process ends. A pause has its stored end, and an inquiry
+    /// waits for people.
+    pub fn is_carried_out(&self) -> bool {
+        self.ends_at.is_none() && self.inquiry.is_none()
+    }
 }
 
 /// What an alias says about the words for its executions (`ack`, `result`).
@@ -231,22 +247,27 @@ pub struct Execution {
     /// What a person said when nobody knew how it had ended.
     #[serde(default)]
     pub judged: Option<Judged>,
+    /// What was answered to what it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Box<Answered>>,
 }
 
 impl Execution {
     /// The execution as it stands when its run begins.
     pub fn start(at: Timestamp, request: Requested) -> Self {
+        let status = if request.inquiry.is_some() { Status::Pending } else { Status::Running };
         Self {
             request,
-            status: Status::Running,
+            status,
             started: at,
             ended: None,
-            log: vec![(at, Status::Running)],
+            log: vec![(at, status)],
             outcomes: BTreeMap::new(),
             canceled_by: None,
             error: None,
             attempts: BTreeMap::new(),
             judged: None,
+            answered: None,
         }
     }
 
@@ -292,16 +313,29 @@ impl Execution {
                 Ok(())
             }
             (_, Fact::Judged { .. }) => illegal(Illegal::Known),
-            (Status::Running, Fact::CancelAsked { by, .. }) => {
+            (Status::Pending, Fact::InquiryAnswered { .. }) if self.answered.is_some() => {
+                illegal(Illegal::AnsweredTwice)
+            }
+            (Status::Pending, Fact::InquiryAnswered { by, response, .. }) => {
+                self.answered = Some(Box::new(Answered { by: by.clone(), at, response: response.clone() }));
+                Ok(())
+            }
+            (Status::Running | Status::Canceling, Fact::InquiryAnswered { .. }) => illegal(Illegal::NotAsking),
+            (Status::Pending, Fact::HostFinished { host, .. } | Fact::HostAgain { host, .. }) => {
+                illegal(Illegal::StrangeHost(host.clone()))
+            }
+            (Status::Running | Status::Pending, Fact::CancelAsked { by, .. }) => {
                 self.canceled_by = Some(by.clone());
                 self.turn(at, Status::Canceling);
                 Ok(())
             }
             (Status::Canceling, Fact::CancelAsked { .. }) => illegal(Illegal::CancelTwice),
-            (Status::Running | Status::Canceling, Fact::ExecutionFinished { status, .. }) if !status.is_final() => {
+            (Status::Running | Status::Pending | Status::Canceling, Fact::ExecutionFinished { status, .. })
+                if !status.is_final() =>
+            {
                 illegal(Illegal::NotAnEnd(*status))
             }
-            (Status::Running | Status::Canceling, Fact::ExecutionFinished { status, error, .. }) => {
+            (Status::Running | Status::Pending | Status::Canceling, Fact::ExecutionFinished { status, error, .. }) => {
                 self.error.clone_from(error);
                 self.ended = Some(at);
                 self.turn(at, *status);
@@ -313,6 +347,7 @@ impl Execution {
                 Fact::HostFinished { .. }
                 | Fact::HostAgain { .. }
                 | Fact::CancelAsked { .. }
+                | Fact::InquiryAnswered { .. }
                 | Fact::ExecutionFinished { .. },
             ) => illegal(Illegal::Ended),
             (
@@ -448,6 +483,12 @@ pub enum Illegal {
     /// It cannot end in a status that goes on.
     #[error("`{}` is not a way to end", .0.word())]
     NotAnEnd(Status),
+    /// It was answered already.
+    #[error("it was answered before")]
+    AnsweredTwice,
+    /// It has asked nothing.
+    #[error("it has asked nothing")]
+    NotAsking,
     /// It has ended.
     #[error("it has ended")]
     Ended,

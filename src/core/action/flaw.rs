@@ -106,6 +106,42 @@ pub enum Flaw {
     /// Nothing is connected.
     #[error("cannot be reached: there is no chat")]
     NoChat,
+    /// What nobody can be asked, by its schema.
+    #[error("must be of type object, since an answer has names")]
+    NotAForm,
+    /// A schema that asks nothing.
+    #[error("has no properties, so there is nothing to answer")]
+    NothingAsked,
+    /// A property that is none.
+    #[error("says nothing about `{name}`")]
+    NotAProperty {
+        /// Which.
+        name: String,
+    },
+    /// A secret to be answered.
+    #[error("asks for the secret `{name}`: answers are kept, and secrets are not")]
+    SecretAsked {
+        /// Which.
+        name: String,
+    },
+    /// How long an inquiry waits.
+    #[error("must be minutes, from 0 to {most}")]
+    NotMinutes {
+        /// The longest time.
+        most: u64,
+    },
+    /// A role that does not exist.
+    #[error("names `{name}`, and there is no such role")]
+    NoRole {
+        /// It.
+        name: String,
+    },
+    /// A user who is not known by id.
+    #[error("names `{name}`, and I only know users who are named in a role")]
+    NoUser {
+        /// They.
+        name: String,
+    },
     /// A channel or route.
     #[error("names none of the channels that I know: {}", .known.join(", "))]
     NoChannel {

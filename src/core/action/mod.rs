@@ -3,7 +3,7 @@
 //! What can be run, with what parameters, and the life of one run.
 //!
 //! An action's file is [`spec`]. What somebody gives is brought together with the file's defaults in [`params`], and becomes work for a runner
-//! in [`plan`]; [`run`] is that work, [`execution`] its life.
+//! in [`plan`]; [`run`] is that work, [`execution`] its life. What an execution asks people is an [`inquiry`].
 //!
 //! **A value that somebody gives is data**: it is never a template, and it reaches a shell command only if a shell sees nothing in it.
 
@@ -11,6 +11,7 @@ pub mod capture;
 pub mod execution;
 pub mod flaw;
 mod http;
+pub mod inquiry;
 pub mod launcher;
 mod mail;
 pub mod params;

@@ -6,6 +6,7 @@
 //! its environment; values that the pack puts into the environment are data, and host names have been checked one by one.
 
 use crate::core::action::flaw::Flaw;
+use crate::core::action::inquiry::Form;
 use crate::core::action::launcher::Place;
 use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
@@ -18,6 +19,9 @@ use crate::core::template::value::written;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// The longest time that an inquiry waits, in minutes: ten years. For ever is 0.
+const LONGEST_TTL: u64 = 10 * 366 * 24 * 60;
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -35,11 +39,28 @@ pub enum Plan {
     },
     /// Say this in chat.
     Announce(Announcement),
+    /// Ask people this, and wait.
+    Ask(Question),
     /// Make a UUID: one of random bits, or of the time when `by_time` is set.
     Uuid {
         /// Version 1 instead of 4.
         by_time: bool,
     },
+}
+
+/// A question to people, as an action asks it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What the answer has to be like; [`Form::of`] reads it.
+    pub schema: Map<String, Value>,
+    /// Names of roles that may answer; all when empty.
+    pub roles: Vec<String>,
+    /// Names of users who may answer; all when empty.
+    pub users: Vec<String>,
+    /// StackStorm's route.
+    pub route: String,
+    /// How many minutes it waits; 0 for ever.
+    pub ttl: u64,
 }
 
 /// Something to be said in chat, as an action asks for it.
@@ -122,6 +143,7 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
         RunnerType::HttpRequest => Ok(Plan::Run(http::request(action, &resolved.values)?)),
         RunnerType::Mail => Ok(Plan::Run(mail::letter(&resolved.values)?)),
         RunnerType::Announcement => planner.announce(),
+        RunnerType::Inquirer => planner.ask(),
         RunnerType::Uuid => Ok(Plan::Uuid { by_time: text(&resolved.values, "uuid_type").as_deref() == Some("uuid1") }),
     }
 }
@@ -139,11 +161,13 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
         RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.local()?,
         RunnerType::HttpRequest => Plan::Run(http::request(action, &resolved.values)?),
         RunnerType::Mail => Plan::Run(mail::letter(&resolved.values)?),
-        RunnerType::Noop | RunnerType::Pause | RunnerType::Announcement | RunnerType::Uuid => Plan::Noop,
+        RunnerType::Noop | RunnerType::Pause | RunnerType::Announcement | RunnerType::Inquirer | RunnerType::Uuid => {
+            Plan::Noop
+        }
     };
     match planned {
         Plan::Run(work) => Ok(work),
-        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Uuid { .. } => {
+        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => {
             Err(unusable("cmd", Flaw::NothingRuns))
         }
     }
@@ -224,6 +248,20 @@ impl Planner<'_> {
             user: text(values, "user").filter(|user| !user.is_empty()),
             message,
         }))
+    }
+
+    fn ask(&self) -> Result<Plan, PlanProblem> {
+        let values = &self.resolved.values;
+        let schema = values.get("schema").and_then(Value::as_object).cloned().unwrap_or_default();
+        Form::of(&schema).map_err(|flaw| unusable("schema", flaw))?;
+        let names = |key: &str| -> Vec<String> {
+            let list = values.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            list.iter().map(|name| written(name).trim().trim_start_matches('@').to_owned()).collect()
+        };
+        let ttl = values.get("ttl").and_then(Value::as_u64).filter(|minutes| *minutes <= LONGEST_TTL);
+        let ttl = ttl.ok_or_else(|| unusable("ttl", Flaw::NotMinutes { most: LONGEST_TTL }))?;
+        let route = text(values, "route").unwrap_or_default();
+        Ok(Plan::Ask(Question { schema, roles: names("roles"), users: names("users"), route, ttl }))
     }
 
     /// The values with `hosts` written out, so that a command can speak of the machines by name.

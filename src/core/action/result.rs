@@ -5,6 +5,7 @@
 //! | `local-shell-cmd`, `local-shell-script`, `mail` | `{stdout, stderr, return_code, succeeded, failed[, error]}` |
 //! | `http-request` | `{status_code, body, parsed, headers}`; `{error}` when no answer came in time |
 //! | `announcement` | the parameters of the action, and `output` with all of them |
+//! | `inquirer` | `{schema, roles, users, route, ttl[, response]}` |
 //! | `uuid` | `{result, stdout, stderr, exit_code}`, as StackStorm's Python runner has it |
 //! | `remote-shell-cmd`, `remote-shell-script` | the same for each host, under the host's name without port, in the order asked for; `timeout` beside `error` |
 //! | `noop`, `pause` | `{failed, succeeded, return_code[, error]}` |
@@ -52,6 +53,7 @@ pub fn result(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Valu
             Some(RunnerType::HttpRequest) => http(execution, text),
             Some(RunnerType::Uuid) => python(execution, text),
             Some(RunnerType::Announcement) => announcement(execution),
+            Some(RunnerType::Inquirer) => inquiry(execution),
             Some(RunnerType::Noop | RunnerType::Pause) | None => plain(execution),
         }
     }
@@ -137,10 +139,20 @@ fn announcement(execution: &Execution) -> Value {
     Value::Object(said)
 }
 
+/// What was asked, and what was answered, if anything was: the same however it ended.
+fn inquiry(execution: &Execution) -> Value {
+    let Some(inquiry) = &execution.request.inquiry else { return plain(execution) };
+    let mut result = inquiry.result();
+    if let Some(answered) = &execution.answered {
+        result.insert("response".to_owned(), Value::Object(answered.response.clone()));
+    }
+    Value::Object(result)
+}
+
 /// Runners that start no command.
 fn plain(execution: &Execution) -> Value {
     let (code, error) = match execution.status {
-        Status::Running | Status::Canceling => return json!({}),
+        Status::Running | Status::Pending | Status::Canceling => return json!({}),
         Status::Succeeded => return json!({"failed": false, "succeeded": true, "return_code": 0}),
         Status::Canceled => (CANCELED_CODE, "canceled"),
         Status::Timeout => (TIMEOUT_CODE, "its time was over"),
@@ -279,6 +291,9 @@ fn context(execution: &Execution) -> Value {
     if !execution.attempts.is_empty() {
         let attempts = execution.attempts.iter().map(|(host, again)| (host.to_string(), json!(again.attempt + 1)));
         own.insert("attempts".to_owned(), Value::Object(attempts.collect()));
+    }
+    if let Some(answered) = &execution.answered {
+        own.insert("answered_by".to_owned(), json!(answered.by));
     }
     if let Some(judged) = &execution.judged {
         own.insert("judged".to_owned(), json!(judged));

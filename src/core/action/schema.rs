@@ -178,7 +178,8 @@ fn counted(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-fn kind(word: &str) -> Option<ParameterType> {
+/// The type of this word.
+pub(crate) fn kind(word: &str) -> Option<ParameterType> {
     Some(match word {
         "string" => ParameterType::String,
         "integer" => ParameterType::Integer,

@@ -109,13 +109,15 @@ pub enum RunnerType {
     Pause,
     /// Sends a mail. StackStorm's `core.sendmail` is a script around `sendmail`; ours speaks SMTP.
     Mail,
+    /// `inquirer`: asks people, and waits for their answer.
+    Inquirer,
     /// Gives a new UUID. StackStorm's `core.uuid` is a Python script.
     Uuid,
 }
 
 impl RunnerType {
     /// All of them.
-    pub const ALL: [RunnerType; 10] = [
+    pub const ALL: [RunnerType; 11] = [
         RunnerType::LocalShellCmd,
         RunnerType::LocalShellScript,
         RunnerType::RemoteShellCmd,
@@ -125,6 +127,7 @@ impl RunnerType {
         RunnerType::Noop,
         RunnerType::Pause,
         RunnerType::Mail,
+        RunnerType::Inquirer,
         RunnerType::Uuid,
     ];
 
@@ -140,6 +143,7 @@ impl RunnerType {
             RunnerType::Noop => "noop",
             RunnerType::Pause => "pause",
             RunnerType::Mail => "mail",
+            RunnerType::Inquirer => "inquirer",
             RunnerType::Uuid => "uuid",
         }
     }
@@ -165,6 +169,7 @@ impl RunnerType {
             RunnerType::RemoteShellCmd
             | RunnerType::RemoteShellScript
             | RunnerType::Announcement
+            | RunnerType::Inquirer
             | RunnerType::Noop
             | RunnerType::Pause => false,
         }

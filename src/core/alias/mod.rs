@@ -23,7 +23,7 @@ pub mod help;
 pub mod lacking;
 pub mod matcher;
 mod outline;
-mod pairs;
+pub(crate) mod pairs;
 mod reader;
 mod shadow;
 pub mod spec;

@@ -98,7 +98,7 @@ impl Bot {
         channels.get(&name.to_lowercase()).or_else(by_id).cloned()
     }
 
-    fn channel_of_route(&self, route: &str, back: &Back) -> Option<ChannelId> {
+    pub(super) fn channel_of_route(&self, route: &str, back: &Back) -> Option<ChannelId> {
         let asked_in = || match back {
             Back::Chat { channel, .. } => Some(channel.clone()),
             Back::Request { .. } => self.settings.channels.first().and_then(|name| self.channel_called(name)),

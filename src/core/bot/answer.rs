@@ -101,6 +101,13 @@ impl Bot {
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
             Ask::Reload => self.ask_reload(step, moment, &rights, back),
             Ask::Values(ask) => self.asked_for_values(step, moment, request, &from, &rights, ask),
+            Ask::Inquiries { id } => {
+                self.asked_for_inquiries(step, request, &from, &rights, id.as_deref());
+                Ok(())
+            }
+            Ask::Respond { id, response } => {
+                self.asked_to_respond(step, moment, request, (&from, &rights), (&id, response))
+            }
             Ask::Health => Ok(()),
         }
     }
@@ -263,7 +270,9 @@ impl Bot {
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
         };
-        let (text, files) = if execution.status.is_final() || part.is_some() || attached {
+        let (text, files) = if execution.request.inquiry.is_some() && execution.status.is_final() {
+            (self.sentences.say(&self.inquiry_end(&execution, moment.at)), Vec::new())
+        } else if execution.status.is_final() || part.is_some() || attached {
             let (places, detail) = match &part {
                 Some(part) => (part.clone(), if part.len() == 1 { Detail::Closer } else { Detail::Post }),
                 None => (execution.places(), Detail::Post),
@@ -383,9 +392,9 @@ impl Bot {
             let card = Card::AlreadyEnded { id: short, verdict: verdict(execution, &self.sentences) };
             return self.say(step, moment, &ticket.back, &card);
         }
-        if execution.status == Status::Running {
+        if matches!(execution.status, Status::Running | Status::Pending) {
             self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from })?;
-            if execution.request.ends_at.is_some() {
+            if !execution.request.is_carried_out() {
                 self.finish(step, moment, &id, Status::Canceled, None)?;
             } else {
                 step.effects.push(Effect::Cancel(id));

@@ -4,27 +4,37 @@
 //! restart does not make it forgotten, and what the value completes is judged like a line that was written whole: by the rights, the channel and
 //! the content of now, and with a second question where it was said while the bot was away and can do harm.
 //!
+//! Where buttons are drawn, one below the question opens a form for the value; what comes out of it is taken like a line with the value.
+//!
 //! **Nothing is asked for that holds a secret, and no line with a secret in it is kept for an answer.**
 
 use super::hear::{Speaker, is_there};
+use super::press::Presser;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
+use crate::core::access::Asker;
 use crate::core::action::params::{self, ParameterProblem, type_in_words};
 use crate::core::action::spec::ParameterType;
 use crate::core::alias::lacking::{Lacking, put_in};
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
+use crate::core::callback::{Button, ButtonStyle, Dialog, DialogField, FieldKind, Meaning, Reply, Subject};
 use crate::core::chat::secret::hide_pairs;
-use crate::core::effect::{Body, Delivery, Thread};
+use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::{Fact, Lack};
-use crate::core::id::PostId;
+use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::{Back, HeardPost};
 use crate::core::memory::{Contradiction, answer_to};
+use crate::core::message::attachment::Attachment;
 use crate::core::message::card::{Card, Lacks};
+use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
 use crate::core::settings::Verb;
 use crate::core::template::value::written;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a question stands.
@@ -93,6 +103,7 @@ impl Bot {
             (_, root) => Some(root.clone().unwrap_or_else(|| post.clone())),
         };
         let stands = SignedDuration::try_from(STANDS).unwrap_or(SignedDuration::ZERO);
+        let until = moment.at.saturating_add(stands).unwrap_or(moment.at);
         let lack = Lack {
             post: post.clone(),
             line: line.to_owned(),
@@ -105,7 +116,7 @@ impl Bot {
             channel: channel.clone(),
             thread: thread.clone(),
             lack,
-            until: moment.at.saturating_add(stands).unwrap_or(moment.at),
+            until,
         };
         self.note(step, moment, asked)?;
         self.not_done(step, speaker, "question");
@@ -123,12 +134,162 @@ impl Bot {
             thread: thread.is_some(),
             time: span(STANDS),
         });
-        let body = Body::Post {
-            root: thread.map(|post| Thread::Post { post }),
-            text: self.sentences.say(&card),
-            files: Vec::new(),
+        let root = thread.map(|post| Thread::Post { post });
+        let text = self.sentences.say(&card);
+        let body = if self.settings.buttons {
+            let button = Button {
+                id: "form".to_owned(),
+                label: self.sentences.phrase(&Phrase::Form { what: "button", example: "" }),
+                style: ButtonStyle::Primary,
+                meaning: Meaning {
+                    subject: Subject::Lack { post: post.clone() },
+                    action: "fill".to_owned(),
+                    value: None,
+                    revision: 1,
+                    until,
+                },
+            };
+            let fallback = self.sentences.phrase(&Phrase::Form { what: "button", example: "" });
+            Body::Attached {
+                root,
+                text,
+                attachments: vec![Attachment { fallback, buttons: vec![button], ..Attachment::default() }],
+            }
+        } else {
+            Body::Post { root, text, files: Vec::new() }
         };
-        self.deliver(step, moment, Delivery { id: answer_to(post, card.template()), channel: channel.clone(), body })
+        self.deliver(step, moment, Delivery { id: lacks_of(post), channel: channel.clone(), body })
+    }
+
+    /// Somebody pressed the button below a question for a value.
+    pub(super) fn lack_pressed(
+        &self,
+        step: &mut Step,
+        moment: &Moment,
+        presser: &Presser,
+        post: &PostId,
+        trigger: &str,
+    ) {
+        let Some((lack, _, _)) = self.lack_of(step, moment, presser, post) else { return };
+        let alias = self.catalog.aliases.iter().find(|alias| alias.reference == lack.alias);
+        let action = alias.and_then(|alias| self.catalog.actions.get(&alias.action));
+        let declared = action.and_then(|action| action.parameters.get(&lack.parameter));
+        let choices = declared.and_then(|declared| declared.choices.clone()).unwrap_or_default();
+        let kind = match declared.and_then(|declared| declared.kind) {
+            _ if !choices.is_empty() => {
+                FieldKind::Choice(choices.iter().map(|choice| (written(choice), written(choice))).collect())
+            }
+            Some(ParameterType::Integer | ParameterType::Number) => FieldKind::Number,
+            Some(ParameterType::Boolean) => {
+                FieldKind::Choice(["yes", "no"].into_iter().map(|word| (word.to_owned(), word.to_owned())).collect())
+            }
+            _ => FieldKind::Line,
+        };
+        let word = |what| self.sentences.phrase(&Phrase::Form { what, example: "" });
+        let field = DialogField {
+            name: lack.parameter.clone(),
+            label: lack.parameter.clone(),
+            help: declared.map(|declared| declared.description.trim().to_owned()).unwrap_or_default(),
+            default: String::new(),
+            optional: false,
+            kind,
+        };
+        let dialog = Dialog {
+            title: word("heading"),
+            introduction: markdown::code(&lack.line),
+            submit: word("submit"),
+            fields: vec![field],
+            meaning: presser.meaning.clone(),
+            user: presser.identity.id.clone(),
+            card: presser.card.clone(),
+        };
+        let example = self.sentences.phrase(&Phrase::Form { what: "in words", example: "" });
+        step.effects.push(Effect::OpenDialog {
+            request: presser.request,
+            trigger: trigger.to_owned(),
+            dialog: Box::new(dialog),
+            otherwise: self.sentences.phrase(&Phrase::Form { what: "closed", example: &example }),
+        });
+    }
+
+    /// Somebody submitted the form for a value.
+    pub(super) fn lack_submitted(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        presser: &Presser,
+        post: &PostId,
+        values: &BTreeMap<String, Value>,
+    ) -> Result<(), Contradiction> {
+        let Some((lack, channel, thread)) = self.lack_of(step, moment, presser, post) else { return Ok(()) };
+        let value = values.get(&lack.parameter).map(written).unwrap_or_default();
+        if value.trim().is_empty() || self.stopping {
+            let text = if self.stopping { self.sentences.say(&Card::Stopping) } else { String::new() };
+            let complaints = match self.stopping {
+                true => BTreeMap::new(),
+                false => BTreeMap::from([(
+                    lack.parameter.clone(),
+                    ParameterProblem::Required { name: lack.parameter.clone() }.to_string(),
+                )]),
+            };
+            let reply = Reply { stays: true, complaints, ..Reply::text(text) };
+            step.effects.push(Effect::Reply { request: presser.request, reply });
+            return Ok(());
+        }
+        self.press_taken(step, moment, presser)?;
+        let direct = !self.hears(&channel);
+        let speaker = Speaker {
+            identity: &presser.identity,
+            rights: self.rights(Asker::Chat(&presser.identity)),
+            back: Back::Chat { channel: channel.clone(), root: thread.clone(), post: lack.post.clone() },
+            here: self.names_in(&channel, direct),
+            channel,
+            direct,
+            missed: None,
+        };
+        self.value_given(step, moment, &speaker, thread.as_ref(), &lack, &value)?;
+        step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });
+        Ok(())
+    }
+
+    /// What is lacked in a line, and where that was asked, for the one who was asked; others are told that it is not for them.
+    fn lack_of(
+        &self,
+        step: &mut Step,
+        moment: &Moment,
+        presser: &Presser,
+        post: &PostId,
+    ) -> Option<(Lack, ChannelId, Option<PostId>)> {
+        let asked = self.memory.asked.iter().find(|(_, asked)| asked.lack.post == *post && moment.at <= asked.until);
+        let what = match asked {
+            Some(((user, channel, thread), asked)) if *user == presser.identity.id => {
+                return Some((asked.lack.clone(), channel.clone(), thread.clone()));
+            }
+            Some(_) => "theirs",
+            None => "over",
+        };
+        let text = self.sentences.phrase(&Phrase::Form { what, example: "" });
+        let reply = Reply { stays: true, ..Reply::text(text) };
+        step.effects.push(Effect::Reply { request: presser.request, reply });
+        None
+    }
+
+    /// Takes the button below a question away, since there is nothing to fill in any more.
+    fn take_button_away(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        channel: &ChannelId,
+        lack: &Lack,
+    ) -> Result<(), Contradiction> {
+        let question = lacks_of(&lack.post);
+        if self.memory.buttons.get(&question).is_none_or(|buttons| buttons.gone.is_some()) {
+            return Ok(());
+        }
+        let card = Card::LackFilled { line: lack.line.clone(), parameter: lack.parameter.clone() };
+        let body = Body::Edit { of: question, text: self.sentences.say(&card), attachments: Some(Vec::new()) };
+        let id = answer_to(&lack.post, card.template());
+        self.deliver(step, moment, Delivery { id, channel: channel.clone(), body })
     }
 
     /// What the author of a post was asked for, where the post is the answer: it stands where the question does, is younger, and is no
@@ -198,6 +359,7 @@ impl Bot {
             thread: thread.cloned(),
         };
         self.note(step, moment, closed)?;
+        self.take_button_away(step, moment, &speaker.channel, lack)?;
         if DROPPED.contains(&value.to_lowercase().trim_end_matches(['.', '!'])) {
             return self.say(step, moment, &speaker.back, &Card::ValueDropped { line: lack.line.clone() });
         }
@@ -212,6 +374,11 @@ impl Bot {
             None => self.obey(step, moment, speaker, &line, None),
         }
     }
+}
+
+/// The delivery that asks for the value that a line lacks.
+fn lacks_of(post: &PostId) -> DeliveryId {
+    answer_to(post, "lacks")
 }
 
 /// A value without the quotes that somebody put around it, as in a line.

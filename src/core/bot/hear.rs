@@ -274,7 +274,9 @@ impl Bot {
         meant: Option<&AliasRef>,
     ) -> Result<(), Contradiction> {
         let command = Command::read(line);
-        if !speaker.rights.any() && command != Some(Command::WhoAmI) {
+        // Who is named in a question may answer it without any role.
+        let open_to_all = matches!(command, Some(Command::WhoAmI | Command::Answer(..)));
+        if !speaker.rights.any() && !open_to_all {
             self.not_done(step, speaker, "no_entry");
             return self.say(step, moment, &speaker.back, &Card::NoRole);
         }
@@ -328,6 +330,11 @@ impl Bot {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Tail))
             }
             Some(Command::Later(when, line)) => self.schedule(step, moment, speaker, when, &line),
+            Some(Command::Answer(code, words)) => self.answer_inquiry(step, moment, speaker, &code, &words),
+            Some(Command::Inquiries) => {
+                let card = self.inquiries(speaker, moment.at);
+                self.say(step, moment, &speaker.back, &card)
+            }
             Some(Command::Scheduled) => {
                 let card = self.scheduled(speaker, moment.at);
                 self.say(step, moment, &speaker.back, &card)

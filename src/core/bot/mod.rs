@@ -9,6 +9,7 @@
 //! - [`mod@again`]: the last line once more;
 //! - [`mod@masking`]: what of a line may be repeated and remembered;
 //! - [`mod@telling`]: how an alias wants its executions to be told;
+//! - [`mod@inquire`]: an execution asks people;
 //! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it;
 //! - [`mod@watch`]: a run tells how it goes;
@@ -39,6 +40,7 @@ mod freeze;
 mod health;
 mod hear;
 mod help;
+mod inquire;
 mod listen;
 mod masking;
 mod packs;
@@ -305,7 +307,8 @@ impl Bot {
                 .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
-        pauses.chain(refreshes).chain(lines).min_by_key(|(at, _)| *at)
+        let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
+        pauses.chain(refreshes).chain(lines).chain(unanswered).min_by_key(|(at, _)| *at)
     }
 
     fn promised(&self, delivery: &DeliveryId) -> bool {

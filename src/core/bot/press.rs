@@ -51,14 +51,12 @@ impl Refusals {
 }
 
 /// Who pressed on what, and where the answer goes: a press that has passed what holds for all of them.
-#[allow(dead_code, reason = "for what presses are about")]
 #[derive(Debug)]
 pub(super) struct Presser {
     pub(super) request: RequestId,
     pub(super) identity: Identity,
     /// The delivery that made the card.
     pub(super) card: DeliveryId,
-    pub(super) channel: ChannelId,
     pub(super) meaning: Meaning,
 }
 
@@ -67,7 +65,11 @@ impl Bot {
     pub(super) fn pressed(&mut self, step: &mut Step, moment: &mut Moment, press: &Press) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_press(step, moment, press)? else { return Ok(()) };
         match &presser.meaning.subject {
-            Subject::Inquiry { .. } => self.not_yet(step, &presser),
+            Subject::Lack { post } => {
+                self.lack_pressed(step, moment, &presser, post, &press.trigger);
+                Ok(())
+            }
+            Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
         }
     }
 
@@ -77,7 +79,7 @@ impl Bot {
         moment: &Moment,
         press: &Press,
     ) -> Result<Option<Presser>, Contradiction> {
-        let Press { request, user, identity, post, channel, meaning, .. } = press;
+        let Press { request, user, identity, post, meaning, .. } = press;
         let claim = Claim { request: *request, user, post: Some(post), meaning };
         let Some(identity) = person(identity.as_ref()) else {
             return self.refuse_press(step, moment, &claim, Refusal::NotIdentified);
@@ -95,8 +97,8 @@ impl Bot {
         if let Some(why) = untimely(meaning, moment.at, used) {
             return self.refuse_press(step, moment, &claim, why);
         }
-        let (channel, meaning) = (channel.clone(), meaning.clone());
-        Ok(Some(Presser { request: *request, identity, card, channel, meaning }))
+        let meaning = meaning.clone();
+        Ok(Some(Presser { request: *request, identity, card, meaning }))
     }
 
     /// Somebody submitted a dialog.
@@ -108,7 +110,8 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_submission(step, moment, submission)? else { return Ok(()) };
         match &presser.meaning.subject {
-            Subject::Inquiry { .. } => self.not_yet(step, &presser),
+            Subject::Lack { post } => self.lack_submitted(step, moment, &presser, post, &submission.values),
+            Subject::Inquiry { .. } => self.inquiry_submitted(step, moment, &presser, &submission.values),
         }
     }
 
@@ -118,7 +121,7 @@ impl Bot {
         moment: &Moment,
         submission: &Submission,
     ) -> Result<Option<Presser>, Contradiction> {
-        let Submission { request, user, identity, channel, card, meaning, .. } = submission;
+        let Submission { request, user, identity, card, meaning, .. } = submission;
         let claim = Claim { request: *request, user, post: None, meaning };
         let Some(identity) = person(identity.as_ref()) else {
             return self.refuse_press(step, moment, &claim, Refusal::NotIdentified);
@@ -130,13 +133,8 @@ impl Bot {
         if let Some(why) = untimely(meaning, moment.at, used) {
             return self.refuse_press(step, moment, &claim, why);
         }
-        let (card, channel, meaning) = (card.clone(), channel.clone(), meaning.clone());
-        Ok(Some(Presser { request: *request, identity, card, channel, meaning }))
-    }
-
-    fn not_yet(&self, step: &mut Step, presser: &Presser) -> Result<(), Contradiction> {
-        step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });
-        Ok(())
+        let (card, meaning) = (card.clone(), meaning.clone());
+        Ok(Some(Presser { request: *request, identity, card, meaning }))
     }
 
     /// A callback was refused at the door.
@@ -186,17 +184,17 @@ impl Bot {
         moment: &mut Moment,
         reaction: &HeardReaction,
     ) -> Result<(), Contradiction> {
-        let _ = (step, moment, reaction);
-        Ok(())
+        self.inquiry_reaction(step, moment, reaction)
     }
 
     /// The posts on which an emoji would mean something now.
     fn awaited_posts(&self) -> Vec<(ChannelId, PostId)> {
-        Vec::new()
+        self.inquiry_posts()
     }
 
     /// A post of ours stands: what people have put on it before that was known has to be read.
     pub(super) fn card_stands(&self, step: &mut Step, post: &PostId) {
+        self.inquiry_stands(step, post);
         if let Some((channel, post)) = self.awaited_posts().into_iter().find(|(_, awaited)| awaited == post) {
             self.read_reactions(step, channel, post);
         }
@@ -214,7 +212,6 @@ impl Bot {
     }
 
     /// Notes that a press has had its effect: this user presses nothing more on this revision.
-    #[allow(dead_code, reason = "for what presses are about")]
     pub(super) fn press_taken(
         &mut self,
         step: &mut Step,

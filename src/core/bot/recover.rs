@@ -49,9 +49,11 @@ impl Bot {
             self.say(step, moment, &back, &Card::Restarted { line })?;
         }
         let live: Vec<Execution> = self.memory.executions.values().cloned().collect();
-        let interrupted = live.iter().filter(|execution| execution.request.ends_at.is_none()).count();
+        let interrupted = live.iter().filter(|execution| execution.request.is_carried_out()).count();
         for execution in live {
-            if execution.request.ends_at.is_some() {
+            if execution.request.inquiry.is_some() {
+                // It waits for people, whoever runs.
+            } else if execution.request.ends_at.is_some() {
                 self.watches.insert(execution.request.id.clone(), super::Watch::new(&[], moment.at));
             } else {
                 self.look_after(step, moment, &execution)?;

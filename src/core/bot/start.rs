@@ -80,12 +80,20 @@ impl Bot {
             },
             _ => None,
         };
+        let inquiry = match &plan {
+            Plan::Ask(question) => match self.inquiry(moment, question, &wish.by, &wish.back) {
+                Ok(inquiry) => Some(Box::new(inquiry)),
+                Err(problem) => return Ok(Err(declined_for(&wish, &problem))),
+            },
+            _ => None,
+        };
+        let asks = inquiry.is_some();
         let id = ExecutionId::generate(moment.at, moment.bits());
         let (hosts, ends_at) = match &plan {
             Plan::Run(Work::Remote(remote)) => {
                 (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None)
             }
-            Plan::Run(Work::Local(_) | Work::Http(_) | Work::Mail(_)) => (Vec::new(), None),
+            Plan::Run(Work::Local(_) | Work::Http(_) | Work::Mail(_)) | Plan::Ask(_) => (Vec::new(), None),
             Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => (Vec::new(), Some(moment.at)),
             Plan::Pause { longest, random } => {
                 let time = if *random { share(*longest, moment.bits()) } else { *longest };
@@ -111,15 +119,20 @@ impl Bot {
             notify: wish.action.notify.as_deref().cloned(),
             reach: match &plan {
                 Plan::Run(work) => Some(recover::reach(work)),
-                Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Uuid { .. } => None,
+                Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => None,
             },
             telling: None,
+            inquiry,
         };
         if let Some(alias) = &wish.alias {
             self.tell_as(&mut request, alias, moment.at);
         }
         let (back, quiet) = (request.back.clone(), is_quiet(&request));
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
+        if asks {
+            self.ask_people(step, moment, &id)?;
+            return Ok(Ok(id));
+        }
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
         if let (Back::Chat { channel, root, .. }, false) = (&back, quiet) {
             let text = self.first_card(&id, moment.at);

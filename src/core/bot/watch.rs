@@ -172,6 +172,9 @@ impl Bot {
         for id in over {
             self.finish(step, moment, &id, Status::Succeeded, None)?;
         }
+        for id in self.unanswered(moment.at) {
+            self.finish(step, moment, &id, Status::Timeout, None)?;
+        }
         for (id, watch) in &mut self.watches {
             let Some(execution) = self.memory.executions.get(id) else { continue };
             let tails = self.memory.tails.get(id).map(Vec::as_slice).unwrap_or_default();
@@ -240,7 +243,12 @@ impl Bot {
 
     /// The first text of an execution's post.
     pub(super) fn first_card(&self, id: &ExecutionId, now: Timestamp) -> String {
-        match (self.memory.executions.get(id), self.watches.get(id)) {
+        let execution = self.memory.executions.get(id);
+        if let Some((execution, inquiry)) = execution.and_then(|known| Some((known, known.request.inquiry.as_deref()?)))
+        {
+            return self.sentences.say(&self.inquiry_card(execution, inquiry, now));
+        }
+        match (execution, self.watches.get(id)) {
             (Some(execution), Some(watch)) => self.sentences.say(&running_card(execution, watch, now, &self.sentences)),
             _ => String::new(),
         }
@@ -301,6 +309,9 @@ impl Bot {
 
     fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
         let request = &execution.request;
+        if request.inquiry.is_some() {
+            return self.inquiry_ended(execution, now);
+        }
         let Back::Chat { channel, root, post } = &request.back else { return Vec::new() };
         let took = span(execution.elapsed(now));
         let ending = self.ending(execution);

@@ -23,7 +23,7 @@
 
 pub mod signature;
 
-use crate::core::id::{DeliveryId, ExecutionId, UserId};
+use crate::core::id::{DeliveryId, ExecutionId, PostId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +32,11 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "of")]
 pub enum Subject {
+    /// A value that a line lacks.
+    Lack {
+        /// The post that the line was written in.
+        post: PostId,
+    },
     /// An inquiry that waits for its answer.
     Inquiry {
         /// The execution that asks.

@@ -2,6 +2,7 @@
 
 use super::key;
 use crate::core::action::execution::Judgement;
+use crate::core::chat::code::Code;
 use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
@@ -43,6 +44,10 @@ pub enum Command {
     Values(ValueAsk),
     /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
     Later(When, String),
+    /// `answer K3QZ yes`, `answer K3QZ host=wn001 reason="disk"`
+    Answer(Code, String),
+    /// `inquiries`: what executions ask people
+    Inquiries,
     /// `scheduled`, `list scheduled`
     Scheduled,
     /// `!!`, `again`, `again wn002`: the last line of whoever says it in this channel, perhaps on other hosts.
@@ -54,7 +59,7 @@ pub enum Command {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 23] = [
+pub const COMMANDS: [(&str, &str); 25] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -70,6 +75,8 @@ pub const COMMANDS: [(&str, &str); 23] = [
     ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
     ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
     ("scheduled", "what is scheduled; `cancel ID` calls it off"),
+    ("inquiries", "what waits for an answer by people"),
+    ("answer CODE …", "answer what is asked under a code: `answer K3QZ yes`, `answer K3QZ host=wn001`"),
     ("pack list", "the packs that I work with"),
     ("reload", "read my configuration and the packs again"),
     (
@@ -103,6 +110,13 @@ impl Command {
             ("reload", []) => Some(Command::Reload),
             ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
             ("packs", []) => Some(Command::Packs),
+            ("inquiries", []) => Some(Command::Inquiries),
+            ("answer", [code, ..]) => {
+                let code = Code::read(code.trim_start_matches('#'))?;
+                let rest = line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim_start());
+                let words = rest.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
+                Some(Command::Answer(code, words.to_owned()))
+            }
             ("scheduled", []) => Some(Command::Scheduled),
             ("list", [scheduled]) if scheduled.eq_ignore_ascii_case("scheduled") => Some(Command::Scheduled),
             ("at" | "in", [_, ..]) => when::read(line).map(|(when, line)| Command::Later(when, line.to_owned())),

@@ -53,6 +53,7 @@ impl ListWords {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "running" => read.stands.extend([Status::Running, Status::Canceling]),
+                "pending" | "asking" => read.stands.push(Status::Pending),
                 "failed" => read.stands.extend([Status::Failed, Status::Timeout]),
                 "done" | "succeeded" => read.stands.push(Status::Succeeded),
                 "canceled" | "cancelled" => read.stands.push(Status::Canceled),

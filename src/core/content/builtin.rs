@@ -20,6 +20,7 @@ macro_rules! files {
 const CORE: &[File] = files!("core":
     "pack.yaml",
     "actions/announcement.yaml",
+    "actions/ask.yaml",
     "actions/echo.yaml",
     "actions/error.yaml",
     "actions/http.yaml",
@@ -69,7 +70,6 @@ pub(crate) const NOT_BUILT: &[&str] = &[
     "chatops.match_and_execute",
     "chatops.post_result",
     "chatops.run",
-    "core.ask",
     "core.inject_trigger",
     "core.winrm_cmd",
     "core.winrm_ps_cmd",

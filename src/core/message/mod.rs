@@ -17,6 +17,7 @@
 pub mod attachment;
 pub mod card;
 mod folding;
+pub mod inquiry;
 pub mod markdown;
 pub mod output;
 pub mod overrides;

@@ -86,6 +86,23 @@ pub enum Phrase<'a> {
         /// `unreadable` in the store, `refused` by the chat server, `many` on one post, or `late`: not taken in time.
         why: &'static str,
     },
+    /// What stands on buttons and forms.
+    Form {
+        /// `heading` and `submit` of a form, `button` that opens one, `yes`, `no`; `closed`: it could not be opened; `in words`: what to write then;
+        /// `over`: nothing is asked any more; `theirs`: somebody else was asked.
+        what: &'static str,
+        /// A line that says the same, as inline code; for `closed` only.
+        example: &'a str,
+    },
+    /// Who may answer a question; empty when nobody is named.
+    Answerers {
+        /// Roles of which one is needed.
+        roles: &'a [String],
+        /// Users of whom it has to be one.
+        users: &'a [String],
+        /// Both are named, and both are needed.
+        both: bool,
+    },
     /// Why a press of a button has no effect.
     PressRefused {
         /// `foreign_post`, `late`, `replayed`, `not_identified`, or `early`: the post is not known to stand yet.
@@ -237,6 +254,8 @@ impl Phrase<'_> {
             Phrase::Cut { .. } => "cut",
             Phrase::WholeText => "whole_text",
             Phrase::FileMissing { .. } => "file_missing",
+            Phrase::Form { .. } => "form",
+            Phrase::Answerers { .. } => "answerers",
             Phrase::PressRefused { .. } => "press_refused",
             Phrase::NoWay { .. } => "no_way",
             Phrase::LostTwice { .. } => "lost_twice",

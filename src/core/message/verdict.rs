@@ -48,6 +48,7 @@ pub fn judged(execution: &Execution, sentences: &Sentences) -> String {
 pub fn mark(status: Status) -> &'static str {
     match status {
         Status::Running | Status::Canceling => "hourglass_flowing_sand",
+        Status::Pending => "speech_balloon",
         Status::Succeeded => "white_check_mark",
         Status::Failed => "x",
         Status::Timeout => "alarm_clock",
@@ -64,7 +65,7 @@ pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
         hosts.iter().filter(|host| wanted(exit(host))).cloned().collect()
     };
     let concerned = match execution.status {
-        Status::Running | Status::Canceling | Status::Canceled => Vec::new(),
+        Status::Running | Status::Pending | Status::Canceling | Status::Canceled => Vec::new(),
         Status::Succeeded => hosts.clone(),
         Status::Failed => about(&|exit| exit.is_some_and(|exit| !exit.succeeded())),
         Status::Timeout => about(&|exit| matches!(exit, Some(Exit::Timeout))),

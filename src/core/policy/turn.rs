@@ -18,7 +18,7 @@
 
 use crate::core::id::{ExecutionId, Host};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an execution needs for itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -140,10 +140,10 @@ impl InPolicy {
 /// All who wait and all who run.
 #[derive(Debug, Clone, Default)]
 pub struct Turns {
-    entries: HashMap<ExecutionId, Entry>,
+    entries: BTreeMap<ExecutionId, Entry>,
     order: BTreeMap<Arrival, ExecutionId>,
-    hosts: HashMap<Host, OnHost>,
-    policies: HashMap<(String, String), InPolicy>,
+    hosts: BTreeMap<Host, OnHost>,
+    policies: BTreeMap<(String, String), InPolicy>,
     /// Those who wait with nothing in their way.
     next: BTreeSet<Arrival>,
     last: Arrival,
@@ -423,7 +423,7 @@ impl Turns {
 
 /// One thing less is in the way of this one.
 fn unblock(
-    entries: &mut HashMap<ExecutionId, Entry>,
+    entries: &mut BTreeMap<ExecutionId, Entry>,
     order: &BTreeMap<Arrival, ExecutionId>,
     next: &mut BTreeSet<Arrival>,
     arrival: Arrival,

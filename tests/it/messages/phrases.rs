@@ -34,6 +34,24 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         "Cut here: the message is longer than the chat server takes, and the rest could not be attached.",
     );
     check(Phrase::WholeText, "The whole text:");
+    for (what, said) in [
+        ("heading", "An answer"),
+        ("submit", "Answer"),
+        ("button", "Answer …"),
+        ("yes", "Yes"),
+        ("no", "No"),
+        ("in words", "the answer"),
+        ("over", "This question is not open any more."),
+        ("theirs", "This question is for the one who wrote the line."),
+        ("closed", "The form could not be opened. Write `answer K3QZ yes` instead."),
+    ] {
+        check(Phrase::Form { what, example: if what == "closed" { "`answer K3QZ yes`" } else { "" } }, said);
+    }
+    let (roles, users) = (vec!["lead".to_owned(), "owner".to_owned()], vec!["operator".to_owned()]);
+    check(Phrase::Answerers { roles: &roles, users: &[], both: false }, "the role lead or the role owner");
+    check(Phrase::Answerers { roles: &[], users: &users, both: false }, "operator");
+    check(Phrase::Answerers { roles: &roles[..1], users: &users, both: true }, "the role lead, as one of operator");
+    check(Phrase::Answerers { roles: &[], users: &[], both: false }, "");
     for (why, said) in [
         ("foreign_post", "This button does not belong to this post, so nothing was done."),
         ("late", "The time of this button is over, so nothing was done."),

@@ -11,6 +11,7 @@ pub use asking::{Help, HelpLine, HelpPack, Lacks, Numbered, PlanCard, PlannedPar
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{BrokenFile, PackRow, StatusPart, StillRunning, UnreadPart};
 
+use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
 
@@ -119,8 +120,54 @@ pub enum Card {
         /// It is the bound of the one who asks.
         yours: bool,
     },
+    /// An execution asks people.
+    Inquiry(InquiryCard),
+    /// How that ended.
+    InquiryEnd(InquiryEnd),
+    /// An execution that was asked for here asks people in another channel.
+    InquiryElsewhere {
+        /// The line, as inline code.
+        line: String,
+        /// The channel.
+        channel: String,
+        /// The code of the question.
+        code: String,
+    },
+    /// What is asked and not answered.
+    Inquiries {
+        /// It.
+        rows: Vec<InquiryRow>,
+    },
+    /// An answer that does not fit.
+    AnswerUnfit {
+        /// The code of the question.
+        code: String,
+        /// What is wrong with it, as Markdown.
+        problems: Vec<String>,
+        /// A line that would fit.
+        example: String,
+    },
+    /// Nothing waits under a code.
+    NoInquiry {
+        /// The code, or what was written for one.
+        code: String,
+    },
+    /// Somebody may not answer a question.
+    NotYourInquiry {
+        /// Its code.
+        code: String,
+        /// Who may, in words; empty when that is nobody in particular.
+        who: String,
+    },
     /// A line lacks a value, and its author is asked for it.
     Lacks(Lacks),
+    /// A value that a line lacked was given, or is wanted no more: what is left of the question when its button is taken away.
+    LackFilled {
+        /// The line.
+        line: String,
+        /// The parameter that had no value.
+        parameter: String,
+    },
     /// The value is wanted no more.
     ValueDropped {
         /// The line that lacked it.
@@ -519,7 +566,15 @@ impl Card {
             Card::NotUnderstood { .. } => "not_understood",
             Card::Ambiguous { .. } => "ambiguous",
             Card::Undecided { .. } => "undecided",
+            Card::Inquiry(_) => "inquiry",
+            Card::InquiryEnd(_) => "inquiry_end",
+            Card::InquiryElsewhere { .. } => "inquiry_elsewhere",
+            Card::Inquiries { .. } => "inquiries",
+            Card::AnswerUnfit { .. } => "answer_unfit",
+            Card::NoInquiry { .. } => "no_inquiry",
+            Card::NotYourInquiry { .. } => "not_your_inquiry",
             Card::Lacks(_) => "lacks",
+            Card::LackFilled { .. } => "lack_filled",
             Card::ValueDropped { .. } => "value_dropped",
             Card::NothingToRepeat { .. } => "nothing_to_repeat",
             Card::CannotRepeatOn { .. } => "cannot_repeat_on",

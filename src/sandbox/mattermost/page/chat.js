@@ -612,7 +612,7 @@ function openDialog({ url, dialog }) {
     const common = { name: field.name, placeholder: field.placeholder || null, required: !field.optional && field.type !== "bool" };
     let input;
     if (field.type === "textarea") input = element("textarea", { ...common, rows: "4" }, field.default ?? "");
-    else if (field.type === "select" || field.type === "radio") input = element("select", common, ...(field.options ?? []).map((option) => element("option", { value: option.value, selected: option.value === field.default }, option.text)));
+    else if (field.type === "select" || field.type === "radio") input = element("select", common, ...(field.default ? [] : [element("option", { value: "" }, field.placeholder || (field.optional ? "(none)" : "Choose …"))]), ...(field.options ?? []).map((option) => element("option", { value: option.value, selected: option.value === field.default }, option.text)));
     else if (field.type === "bool") input = element("input", { type: "checkbox", name: field.name, checked: field.default === "true" });
     else input = element("input", { ...common, type: field.subtype === "password" ? "password" : "text", value: field.default ?? null, maxlength: field.max_length || null });
     return element("label", {}, element("span", {}, field.display_name ?? field.name), input, field.help_text ? element("small", {}, field.help_text) : null, element("em", { "data-error": field.name }));

@@ -84,6 +84,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("too many of one person", Card::TooMany { line: "uptime on wn001".into(), most: 50, yours: true }),
         ("too many", Card::TooMany { line: "uptime on wn001".into(), most: 500, yours: false }),
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
+        (
+            "what is left of the question once its button is gone",
+            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into() },
+        ),
         ("a value that is missing", Card::Lacks(lacks.clone())),
         (
             "a value of few, missing in a direct message",

@@ -3,6 +3,7 @@
 use halcyon::core::message::card::Card;
 
 mod executions;
+mod inquiries;
 mod itself;
 mod lines;
 mod looks;
@@ -11,6 +12,14 @@ mod values;
 
 /// All of them, each with what it is said for.
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
-    let areas = [executions::cards, lines::cards, looks::cards, schedule::cards, itself::cards, values::cards];
+    let areas = [
+        executions::cards,
+        inquiries::cards,
+        lines::cards,
+        looks::cards,
+        schedule::cards,
+        itself::cards,
+        values::cards,
+    ];
     areas.iter().flat_map(|cards| cards()).collect()
 }
