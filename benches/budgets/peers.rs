@@ -75,7 +75,7 @@ pub(crate) fn workflow(setting: &Setting, request: &Value) -> Option<Value> {
         return None;
     }
     let mut command = Command::new(python);
-    command.arg(script("orquesta.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command.arg(script("conductor.py")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().ok()?;
     child.stdin.take()?.write_all(request.to_string().as_bytes()).ok()?;
     let output = child.wait_with_output().ok()?;

@@ -200,10 +200,10 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     );
     check(
         Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "" },
-        "my audit was damaged; the old one lies in store/audit.damaged-1, and I have made it again from the facts that I still have",
+        "my audit was damaged; the old one is kept in store/audit.damaged-1, and I have made it again from the facts that I still have",
     );
     check(
         Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "audit/1.entries is damaged at byte 9" },
-        "my audit was damaged (audit/1.entries is damaged at byte 9); the old one lies in store/audit.damaged-1, and I have made it again from the facts that I still have",
+        "my audit was damaged (audit/1.entries is damaged at byte 9); the old one is kept in store/audit.damaged-1, and I have made it again from the facts that I still have",
     );
 }
