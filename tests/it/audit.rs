@@ -109,11 +109,6 @@ pub(crate) fn deeds() -> Vec<Dated> {
         },
         Fact::ValuesOpened { keys: vec![key("site.password"), key("site.pin")], by: lead(), from: Some(chat()) },
         Fact::ValueDeleted { key: key("site.word"), by: lead(), from: Some(chat()) },
-        Fact::InquiryAnswered {
-            id: id(8),
-            by: lead(),
-            response: serde_json::Map::from_iter([("continue".to_owned(), true.into())]),
-        },
         Fact::NameTied { kind: Named::User, name: "lead".into(), id: "u2".into() },
         Fact::NameFreed { kind: Named::Group, name: "leads".into() },
         Fact::AccessDenied {

@@ -38,7 +38,8 @@ fn halcyon(world: &World, words: &[&str]) -> (String, String, u8) {
 }
 
 fn words(entries: &[Entry]) -> Vec<&'static str> {
-    entries.iter().map(|entry| entry.event.word()).collect()
+    // That names in roles were tied is told by the tests of access.
+    entries.iter().map(|entry| entry.event.word()).filter(|word| *word != "name-tied").collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,7 +39,7 @@ const PACK: &[(&str, &str)] = &[
          default:\n      type: object\n      properties:\n        reason: {type: string, minLength: 3, required: true, description: Why}\n        \
          count: {type: integer, default: 1, minimum: 1, description: How many}\n        wait: {type: boolean}\n",
     ),
-    ("aliases/go.yaml", "name: go\naction_ref: ask.go\ndescription: go\nformats: ['may i go']\n"),
+    ("aliases/go.yaml", "name: go\naction_ref: ask.go\ndescription: go\nformats: ['shall i go']\n"),
     ("aliases/pick.yaml", "name: pick\naction_ref: ask.pick\ndescription: pick\nformats: ['which rack']\n"),
     ("aliases/more.yaml", "name: more\naction_ref: ask.more\ndescription: more\nformats: ['tell me more']\n"),
 ];
@@ -129,7 +129,7 @@ async fn whispered(world: &World, user: &str, post: &str, action: &str) -> Strin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_button_answers_and_only_of_whom_may() {
     let world = world(true).await;
-    let asked = question(&world, "!may i go").await;
+    let asked = question(&world, "!shall i go").await;
     let names: Vec<_> = actions(&asked).iter().map(|action| action["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["Yes", "No"]);
     assert!(asked.message.contains("Would you like to continue the workflow?"), "{}", asked.message);
@@ -148,7 +148,7 @@ async fn a_button_answers_and_only_of_whom_may() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_made_up_has_no_effect_and_is_noted() {
     let mut world = world(true).await;
-    let (one, other) = (question(&world, "!may i go").await, question(&world, "!may i go").await);
+    let (one, other) = (question(&world, "!shall i go").await, question(&world, "!shall i go").await);
     let kept =
         |post: &Post| actions(&world.chat.post(&post.id).unwrap())[0]["integration"]["context"]["halcyon"].clone();
     let (sealed, foreign) = (kept(&one).as_str().unwrap().to_owned(), kept(&other).as_str().unwrap().to_owned());
@@ -283,7 +283,7 @@ async fn a_dialog_answers_and_only_of_the_one_who_opened_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_callback_text_and_emojis_do_everything() {
     let mut world = world(false).await;
-    let asked = question(&world, "!may i go").await;
+    let asked = question(&world, "!shall i go").await;
     assert_eq!(asked.props.get("attachments"), None, "no button is drawn");
     assert!(asked.message.contains("put an emoji here: :white_check_mark: for `yes`"), "{}", asked.message);
     world.reaction(&asked.id, "white_check_mark").await;
@@ -445,7 +445,7 @@ fn the_time_of_a_question_ends_it_also_while_nobody_was_there() {
 
 #[test]
 fn a_press_counts_once_on_its_own_post_and_in_its_time() {
-    let (mut machine, id, post) = asking("!may i go");
+    let (mut machine, id, post) = asking("!shall i go");
     let meaning = meaning(&id, &machine);
     let refused = |machine: &mut Machine, user: &str, post: &PostId, meaning: &Meaning, why: Refusal| {
         let reply = press(machine, user, post, meaning);
@@ -472,7 +472,7 @@ fn a_press_counts_once_on_its_own_post_and_in_its_time() {
 fn a_button_pressed_before_its_post_is_known_asks_for_patience() {
     let mut machine = Machine::new();
     content(&mut machine);
-    let step = machine.hear("!may i go", None);
+    let step = machine.hear("!shall i go", None);
     let id = started(&step).unwrap();
     let meaning = meaning(&id, &machine);
     let reply = press(&mut machine, "u1", &PostId::new("question"), &meaning);
@@ -501,7 +501,7 @@ fn a_flood_of_forgeries_is_noted_sparingly() {
 
 #[test]
 fn an_emoji_of_somebody_who_is_not_known_is_read_again() {
-    let (mut machine, id, post) = asking("!may i go");
+    let (mut machine, id, post) = asking("!shall i go");
     let reaction = |identity| HeardReaction {
         post: post.clone(),
         channel: None,
@@ -522,7 +522,7 @@ fn an_emoji_of_somebody_who_is_not_known_is_read_again() {
 
 #[test]
 fn a_submission_needs_a_card_that_is_known() {
-    let (mut machine, id, _) = asking("!may i go");
+    let (mut machine, id, _) = asking("!shall i go");
     let submission = Submission {
         request: RequestId(9),
         user: UserId::new("u1"),

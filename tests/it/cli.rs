@@ -316,7 +316,7 @@ fn wrong_asking_ends_with_two() {
         assert!(ended.err.contains(sentence), "{words:?}: {}", ended.err);
     };
     check(&[], "Usage: halcyon");
-    check(&["inquiry"], "unrecognized subcommand 'inquiry'");
+    check(&["inquiry"], "Usage: halcyon inquiry");
     check(&["execution", "pause", "1"], "unrecognized subcommand 'pause'");
     check(&["execution", "list", "-n", "many"], "invalid value 'many'");
     check(&["run"], "required arguments were not provided");

@@ -27,7 +27,10 @@ const MUTE: [&str; 12] = [
     "src/runtime/watch.rs",
 ];
 /// Texts there that are said to nobody, and those that StackStorm's own action writes.
-const NOT_SAID: [&str; 6] = [
+const NOT_SAID: [&str; 9] = [
+    "a checkpoint is due",
+    "an inquiry ends",
+    "control socket of {uid}",
     "a line is due",
     "a post is to be brought up to date",
     "none has been read yet",

@@ -167,6 +167,13 @@ impl Rights {
         granted.map(|held| held.grant.on.clone()).collect()
     }
 
+    /// The same, of grants alone that hold whatever the arguments are.
+    pub fn unconditional_globs(&self, verb: Verb) -> Vec<String> {
+        let granted =
+            self.grants.iter().filter(|held| includes(held.grant.verb, verb) && held.grant.arguments.is_empty());
+        granted.map(|held| held.grant.on.clone()).collect()
+    }
+
     /// Whether `verb` is granted on a value of the datastore: by a glob that speaks of values (`key.…`), or by `admin:*`. What is granted on all
     /// actions says nothing about values.
     pub fn may_with_value(&self, verb: Verb, key: &Key) -> bool {

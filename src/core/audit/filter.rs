@@ -70,7 +70,7 @@ impl Filter {
     /// The same, as far as somebody may see it. Whoever administers the bot sees all; others see what was done with the actions that they may
     /// view, and nothing of the bot itself, of values, and of what was refused.
     pub fn for_rights(self, rights: &Rights) -> Self {
-        let visible = (!rights.administers()).then(|| rights.globs(Verb::View));
+        let visible = (!rights.administers()).then(|| rights.unconditional_globs(Verb::View));
         Self { visible, ..self }
     }
 

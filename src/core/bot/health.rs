@@ -109,7 +109,9 @@ impl Bot {
 
     /// The same as far as somebody with these rights may know of it; all of it without.
     fn health_for(&self, now: Timestamp, rights: Option<&Rights>) -> Vec<HealthPart> {
-        let seen = rights.map(|rights| self.inventory.with_only(&|host| self.hosts_for(rights).contains(host)));
+        // Whoever may see every machine is told of what is wrong with their list, too.
+        let restricted = rights.filter(|rights| rights.have_conditions());
+        let seen = restricted.map(|rights| self.inventory.with_only(&|host| self.hosts_for(rights).contains(host)));
         let inventory = seen.as_ref().unwrap_or(&self.inventory);
         let content = self.content_health(rights);
         let mut parts = vec![self.chat_health(now), self.outbox_health(), self.store_health(), content];

@@ -748,7 +748,6 @@ impl Bot {
 /// Lets the answer go before the signs, and spares the sign of having heard where the answer itself shows it: it would be a second call to
 /// the server for every line, and the server takes only so many.
 pub(super) fn spare_signs(step: &mut Step, heard: &PostId) {
-    let is_sign = |effect: &Effect| matches!(effect, Effect::React { .. });
     let is_heard = |effect: &Effect| matches!(effect, Effect::React { post, emoji: HEARD, .. } if post == heard);
     let works = step.facts.iter().any(|dated| matches!(dated.fact, Fact::ExecutionStarted(_)));
     let answered =
@@ -758,7 +757,7 @@ pub(super) fn spare_signs(step: &mut Step, heard: &PostId) {
     if gone || (answered && !works) {
         step.effects.retain(|effect| !is_heard(effect));
     }
-    step.effects.sort_by_key(is_sign);
+    step.effects.sort_by_key(|effect| !matches!(effect, Effect::Deliver(_)));
 }
 
 /// Whether an alias is there at all in a channel of these names.

@@ -4,6 +4,7 @@
 use super::settings;
 use crate::world::{CHANNEL, World, id_of};
 use halcyon::config::GroupSource;
+use regex::Regex;
 use std::path::Path;
 
 /// What the operator may do in both worlds.
@@ -14,8 +15,8 @@ const ROLES: &str = r#"
     unix_users = []
     grants = [
         { verb = "run", on = "trial.*", arguments = { hosts = "wn[001-003]" } },
-        { verb = "run", on = "words.*" },
-        "view:site.*",
+        { verb = "run", on = "words.*", arguments = { hosts = "wn[001-003]" } },
+        { verb = "view", on = "site.*", arguments = { hosts = "wn[001-003]" } },
     ]
     [[access.roles]]
     name = "lead"
@@ -221,9 +222,16 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
             world.chat.reactions(post).iter().map(|reaction| reaction.emoji_name.clone()).collect();
         signs.sort();
         let kind = if channel == CHANNEL { "channel" } else { "direct" };
-        said.push(format!("{kind}: {line}\n{signs:?}\n{}", answers.join("\n--\n")));
+        said.push(format!("{kind}: {line}\n{signs:?}\n{}", bare(&answers.join("\n--\n"))));
     }
     (said, hidden)
+}
+
+/// Without what is another each time: ids, and how long ago something was.
+fn bare(said: &str) -> String {
+    let other_each_time =
+        Regex::new(r"`[0-9a-f]{6}`|`[0-9a-z]{26}`|[0-9.]+ (s|min) ago|[0-9.]+ GiB free|in [0-9.]+ s").unwrap();
+    other_each_time.replace_all(said, "(…)").into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
