@@ -215,7 +215,7 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
             answer.user_id == world.bot
                 && answer.create_at > from
                 && answer.create_at < until
-                && !answer.message.contains("stop")
+                && !answer.message.contains("I am being stopped")
         });
         let answers: Vec<String> = answers.map(|answer| answer.message.clone()).collect();
         let mut signs: Vec<String> =
