@@ -201,7 +201,13 @@ async fn entries_stay_when_their_facts_go() {
     let all: Vec<Dated> = facts.into_iter().chain(more.into_iter().flatten()).collect();
     assert_eq!(exported(directory.path()), derive(&all));
     let (store, opened) = open(directory.path()).await;
-    assert_eq!((opened.notices(), store.audit_behind()), (vec![], 0));
+    assert_eq!(opened.notices(), Vec::<String>::new());
+    // What an end left over is taken up by the next start.
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while store.audit_behind() > 0 {
+        assert!(tokio::time::Instant::now() < end, "{} facts behind", store.audit_behind());
+        tokio::task::yield_now().await;
+    }
     drop(store);
     let file = files(directory.path()).remove(0);
     let bytes = fs::read(&file).unwrap();

@@ -86,7 +86,7 @@ impl MovedName {
     }
 }
 
-/// See [`Card::Audit`].
+/// See [`super::Card::Audit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditRow {
     /// The entry's number.
