@@ -474,11 +474,11 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     // Little room: what looks and what changes are refused alike, and what is asked is answered.
     disk.fill(6 << 20);
     let end = tokio::time::Instant::now() + PATIENCE;
-    while !world.say("operator", "!greet you on wn001").await.message.contains("of room is left on the disk") {
+    while !world.say("operator", "!greet you on wn001").await.message.contains("is left on the disk of my store") {
         assert!(tokio::time::Instant::now() < end, "it goes on beginning");
     }
     let status = world.say("operator", "!status").await.message;
-    assert!(status.contains("Not everything") && status.contains("of room is left"), "{status}");
+    assert!(status.contains("Not everything") && status.contains("nothing new starts"), "{status}");
     // None at all: what was set aside is used up, and then the store refuses.
     disk.fill(0);
     std::fs::remove_file(world.config.store.path.join("reserve")).unwrap();
@@ -501,7 +501,7 @@ async fn peers_a_full_disk_is_said_and_loses_nothing() {
     tokio::time::timeout(PATIENCE * 2, refuses).await.expect("the store refuses and the bot says so");
     let Answer::Health { healthy, parts } = world.ask(Ask::Health).await else { panic!() };
     assert!(
-        !healthy && parts.iter().any(|part| part.name == "store" && part.says.contains("takes nothing")),
+        !healthy && parts.iter().any(|part| part.name == "store" && part.says.contains("cannot be written")),
         "{parts:?}"
     );
     let late = world.write("operator", "!greet late on wn002");
