@@ -25,6 +25,7 @@
 pub mod access;
 pub mod action;
 pub mod alias;
+pub mod approval;
 pub mod audit;
 pub mod bot;
 pub mod callback;

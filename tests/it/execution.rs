@@ -28,7 +28,7 @@ const STATUSES: [Status; 8] = [
 ];
 
 /// Compares with the stored table, or stores it.
-fn check(file: &str, actual: &str) {
+pub(crate) fn check(file: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/machines").join(file);
     if std::env::var_os("HALCYON_REGENERATE").is_some() {
         std::fs::write(&path, actual).unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 mod access;
 mod alias;
 mod alias_lines;
+mod approval;
 mod asking;
 mod audit;
 mod auditing;

@@ -6,7 +6,7 @@
 //! **The nonce is synthetic**: a keyed hash of the name, the value, the time and the randomness of the event. Two values have the same nonce only
 //! when all of these are the same, and then the sealed texts are equal and tell no more than one of them.
 //!
-//! **The key is used under names of its own** for sealing, for nonces and for being recognised, each derived by HMAC-SHA256.
+//! **The key is used under names of its own** for sealing, for nonces, for imprints and for being recognised, each derived by HMAC-SHA256.
 
 use crate::core::datastore::key::{Key, Scope};
 use base64::Engine;
@@ -82,6 +82,12 @@ impl MasterKey {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+
+    /// A keyed hash, by which what was hashed is recognised and cannot be guessed.
+    pub fn imprint(&self, bytes: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&hmac::Key::new(HMAC_SHA256, &self.derived("imprint")), bytes);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
     fn derived(&self, purpose: &str) -> [u8; 32] {
