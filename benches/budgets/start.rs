@@ -104,6 +104,7 @@ fn settings() -> Arc<Settings> {
         roles: Vec::new(),
         mention_after: Duration::from_secs(10),
         own_uid: 0,
+        chat_users: Default::default(),
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
         grace: Duration::from_secs(20),

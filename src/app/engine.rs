@@ -18,6 +18,7 @@ use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, AuditAside, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
+use crate::core::approval::Approvers;
 use crate::core::callback::Reply;
 use crate::core::callback::signature::CallbackKey;
 use crate::core::effect::HealthPart;
@@ -84,6 +85,8 @@ pub struct Engine {
 pub(super) struct Shared {
     pub(super) inputs: mpsc::Sender<Input>,
     pub(super) settings: watch::Sender<Arc<Settings>>,
+    /// Whom the policies name that may decide about approvals, all together.
+    pub(super) deciders: watch::Sender<Approvers>,
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) local: Arc<Swap<dyn Runner>>,
     pub(super) http: Arc<Swap<dyn Runner>>,
@@ -172,6 +175,7 @@ impl Engine {
         let shared = Shared {
             inputs,
             settings: watch::Sender::new(Arc::clone(&settings)),
+            deciders: watch::Sender::new(Approvers::default()),
             blobs,
             local: Arc::new(Swap::new(Arc::new(local))),
             http: Arc::new(Swap::new(Arc::new(http))),
@@ -214,7 +218,7 @@ impl Engine {
         // The queue is empty and its reader is not turning yet, so these neither wait nor fail.
         let watch = PackWatch::new(config.content.packs.clone(), config.content.poll).await;
         let mut good = LastGood::default();
-        take_in_content(config, &mut good, &shared.inputs).await;
+        take_in_content(config, &mut good, &shared).await;
         let inventory = stop.child_token();
         reload::keep_inventory(config, &shared, &inventory).await;
         if let Some(SetAside { place, why }) = aside {
@@ -237,10 +241,10 @@ impl Engine {
         tasks.spawn(reloader.serve(reload_calls, stop.clone()));
         if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
             let longest_post = move |characters| outbox.set_max_post(characters);
-            let (chat, settings) = (Arc::clone(chat), shared.settings.subscribe());
+            let (chat, inputs) = (Arc::clone(chat), shared.inputs.clone());
+            let named = intake::Named { settings: shared.settings.subscribe(), deciders: shared.deciders.subscribe() };
             let callbacks = intake::Callbacks { calls: callbacks, pressers };
-            let inputs = shared.inputs.clone();
-            tasks.spawn(intake::listen(chat, settings, longest_post, beginning, inputs, callbacks, stop));
+            tasks.spawn(intake::listen(chat, named, longest_post, beginning, inputs, callbacks, stop));
         }
         Ok(Self { urgent, turning, tasks, reloads, outbox, shared })
     }
@@ -447,13 +451,14 @@ pub(super) fn master_key(config: &Config) -> Input {
     Input::MasterKey(config.datastore.key.clone().map_err(|problem| problem.message))
 }
 
-async fn take_in_content(config: &Config, good: &mut LastGood, inputs: &mpsc::Sender<Input>) {
+async fn take_in_content(config: &Config, good: &mut LastGood, shared: &Shared) {
     let loaded = good.read(&config.content.packs).loaded;
     for problem in &loaded.diagnostics {
         tracing::warn!("{problem}");
     }
+    shared.deciders.send_replace(loaded.catalog.deciders());
     let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
-    let _ = inputs.send(input).await;
+    let _ = shared.inputs.send(input).await;
 }
 
 /// What the adapter needs to know of hosts and groups, and what is known of the groups without asking.

@@ -170,6 +170,10 @@ impl Reloader {
 
     async fn put_in_force(&self, reading: Reading) -> PackChange {
         let Reading { loaded, kept, gone, .. } = reading;
+        self.shared.deciders.send_if_modified(|known| {
+            let next = loaded.catalog.deciders();
+            std::mem::replace(known, next.clone()) != next
+        });
         let input = Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::new(loaded.diagnostics) };
         let _ = self.shared.inputs.send(input).await;
         PackChange { kept, gone }

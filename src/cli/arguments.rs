@@ -118,6 +118,12 @@ pub enum Command {
         #[command(subcommand)]
         command: AuditCommand,
     },
+    /// Requests for approvals: what waits, and what you say of it
+    Approval {
+        /// What to do.
+        #[command(subcommand)]
+        command: ApprovalCommand,
+    },
     /// Start nothing but read-only actions until `unfreeze`
     Freeze {
         /// Why, for those who are told
@@ -421,6 +427,37 @@ pub enum InquiryCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// `approval …`
+#[derive(Debug, Subcommand)]
+pub enum ApprovalCommand {
+    /// What waits for an approval
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say yes
+    Approve(Deciding),
+    /// Say no; whoever asked will want to know why
+    Deny(Deciding),
+    /// Take your yes back while more are needed
+    Revoke(Deciding),
+    /// Take your own request back
+    Withdraw(Deciding),
+}
+
+/// What is said of one request.
+#[derive(Debug, Args)]
+pub struct Deciding {
+    /// Its code, or the id of the execution that waits
+    pub code: String,
+    /// The host or the number of hosts where the request wants it to be named, then the reason
+    pub words: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `key …`

@@ -164,6 +164,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Inquiries { .. }
         | Answer::Values { .. }
         | Answer::May { .. }
+        | Answer::Approvals { .. }
         | Answer::Audit { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
@@ -182,6 +183,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Inquiries { .. } => "inquiries",
         Answer::May { .. } => "may",
         Answer::Audit { .. } => "audit",
+        Answer::Approvals { .. } => "approvals",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",
     };

@@ -129,7 +129,9 @@ fn start(
     match status {
         Status::Succeeded => Ok(()),
         Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => Err(Failure::Shown),
-        Status::Running | Status::Pending | Status::Canceling => unreachable!("waited for a final status"),
+        Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => {
+            unreachable!("waited for a final status")
+        }
     }
 }
 
@@ -140,8 +142,14 @@ fn wait(
     surroundings: &mut Surroundings<'_>,
 ) -> Result<Status, Failure> {
     let mut pause = FIRST_LOOK;
+    let mut told = false;
     loop {
         let (execution, _) = daemon.live(id)?;
+        if let (false, true, Some(request)) = (told, execution.status.waits(), &execution.approval) {
+            told = true;
+            let (code, until) = (&request.code, request.until);
+            writeln!(surroundings.err, "halcyon: {id} waits for an approval as {code}, until {until:.0}")?;
+        }
         if execution.status.is_final() {
             show(&look::stackstorm(&execution), as_json, surroundings)?;
             return Ok(execution.status);

@@ -12,6 +12,7 @@
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
 
 mod alias;
+mod approval;
 mod arguments;
 mod audit;
 mod check;
@@ -36,8 +37,9 @@ pub use arguments::{Arguments, Command};
 pub use look::{execution_list, execution_text};
 
 use crate::config::{Config, Environment};
+use crate::core::approval::Verdict;
 use crate::core::content::diagnostic::Diagnostic;
-use arguments::{AliasCommand, ExecutionCommand, PackCommand, WorkflowCommand};
+use arguments::{AliasCommand, ApprovalCommand, ExecutionCommand, PackCommand, WorkflowCommand};
 use clap::Parser;
 use failure::Failure;
 use jiff::Timestamp;
@@ -134,8 +136,20 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         }
         Command::Inquiry { command } => inquiry::inquiry(&load(file, surroundings)?, command, surroundings),
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
+        Command::Approval { command } => approval(command, &load(file, surroundings)?, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }
+}
+
+fn approval(command: ApprovalCommand, config: &Config, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    let (verdict, said) = match command {
+        ApprovalCommand::List { json } => return approval::list(config, json, surroundings),
+        ApprovalCommand::Approve(said) => (Verdict::Approve, said),
+        ApprovalCommand::Deny(said) => (Verdict::Deny, said),
+        ApprovalCommand::Revoke(said) => (Verdict::Revoke, said),
+        ApprovalCommand::Withdraw(said) => (Verdict::Withdraw, said),
+    };
+    approval::decide(config, &said.code, verdict, &said.words, said.json, surroundings)
 }
 
 /// The running bot is found even when the configuration that it is to read again has mistakes: it then says what they are.

@@ -23,6 +23,8 @@ pub(super) struct Access {
     pub(super) roles: Vec<WrittenRole>,
     /// The folder of StackStorm's RBAC files.
     pub(super) rbac: Text,
+    /// Which chat user a user of the bot's machine stands for.
+    pub(super) chat_users: Vec<(String, Spot<String>)>,
 }
 
 #[derive(Debug)]
@@ -57,11 +59,21 @@ struct GrantTable {
 }
 
 /// Reads every key.
-pub(super) fn read(section: Section<'_, '_>) -> Access {
-    let access =
-        Access { roles: section.sections("roles").into_iter().map(role).collect(), rbac: section.string("rbac") };
+pub(super) fn read(document: &Document<'_>, section: Section<'_, '_>) -> Access {
+    let access = Access {
+        roles: section.sections("roles").into_iter().map(role).collect(),
+        rbac: section.string("rbac"),
+        chat_users: section.section("unix_users").map(|users| chat_users(document, users)).unwrap_or_default(),
+    };
     section.close();
     access
+}
+
+fn chat_users(document: &Document<'_>, section: Section<'_, '_>) -> Vec<(String, Spot<String>)> {
+    let named = section.named().into_iter();
+    let users = named.filter_map(|(name, value)| Some((name, document::text(document, &value)?))).collect();
+    section.close();
+    users
 }
 
 fn role(section: Section<'_, '_>) -> WrittenRole {
@@ -124,6 +136,21 @@ fn patterns(section: &Section<'_, '_>) -> Vec<(String, Spot<Vec<Spot<String>>>)>
 }
 
 impl Judge<'_, '_, '_> {
+    /// Which chat user a user of the bot's machine stands for.
+    pub(super) fn chat_users(&self, written: Vec<(String, Spot<String>)>) -> BTreeMap<String, String> {
+        let mut chat_users = BTreeMap::new();
+        for (name, spot) in written {
+            let chat_user = spot.value.trim().trim_start_matches('@').to_lowercase();
+            if chat_user.is_empty() {
+                let hint = Some(format!("write {name} = \"the name of a chat user\""));
+                self.document.problem(&spot, format!("`{name}` stands for nobody"), hint);
+                continue;
+            }
+            chat_users.insert(name, chat_user);
+        }
+        chat_users
+    }
+
     /// What is written of roles, and what is meant by it. `groups` are those of the inventory.
     pub(super) fn roles(&self, written: Vec<WrittenRole>, groups: &BTreeSet<String>) -> Vec<Role> {
         let mut seen = BTreeSet::new();

@@ -86,6 +86,7 @@ pub(super) struct Limits {
     pub(super) lines_per_user: Number,
     pub(super) lines_per_channel: Number,
     pub(super) scheduled_per_user: Number,
+    pub(super) approvals_per_user: Number,
     pub(super) scheduled_late: Seconds,
 }
 
@@ -153,7 +154,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
         inventory.close();
     }
     if let Some(access) = root.section("access") {
-        file.access = super::access::read(access);
+        file.access = super::access::read(document, access);
     }
     if let Some(log) = root.section("log") {
         file.log_level = log.string("level");
@@ -224,6 +225,7 @@ fn limits(section: Section<'_, '_>) -> Limits {
         lines_per_user: section.number("lines_per_user", 1..1_000_001),
         lines_per_channel: section.number("lines_per_channel", 1..1_000_001),
         scheduled_per_user: section.number("scheduled_per_user", 0..1_000_001),
+        approvals_per_user: section.number("approvals_per_user", 0..1_000_001),
         scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
     };
     section.close();

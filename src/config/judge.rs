@@ -75,6 +75,7 @@ impl Judge<'_, '_, '_> {
         let groups = config.inventory.groups.keys().cloned().collect();
         config.roles = self.roles(file.access.roles, &groups);
         self.rbac(file.access.rbac.as_ref(), &mut config);
+        config.chat_users = self.chat_users(file.access.chat_users);
         self.log(&mut config.log, file.log_level, file.log_format);
         let http_place = file.http.as_ref().map(|http| http.place.clone());
         let (http_wanted, chat_wanted) = (file.http.is_some(), file.mattermost.is_some());
@@ -466,6 +467,7 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.lines_per_user, &written.lines_per_user),
         (&mut limits.lines_per_channel, &written.lines_per_channel),
         (&mut limits.scheduled_per_user, &written.scheduled_per_user),
+        (&mut limits.approvals_per_user, &written.approvals_per_user),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {

@@ -10,6 +10,7 @@ use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
 use crate::core::settings::{Address, Limits, Role, Settings};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who may do what.
     pub roles: Vec<Role>,
+    /// Which chat user a user of this machine stands for when approvals are decided.
+    pub chat_users: BTreeMap<String, String>,
     /// What the bot tells about itself.
     pub log: Log,
     /// What is probably not as meant, missing secrets included.
@@ -295,6 +298,7 @@ impl Config {
             inventory: InventorySource::default(),
             limits: Limits::default(),
             roles: Vec::new(),
+            chat_users: BTreeMap::new(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
             warnings: Vec::new(),
         }
@@ -309,6 +313,7 @@ impl Config {
             address: chat.map(|chat| chat.address.clone()).unwrap_or_default(),
             prefix: chat.map(|chat| chat.prefix.clone()).unwrap_or_default(),
             roles: self.roles.clone(),
+            chat_users: self.chat_users.clone(),
             late_after: chat.map_or(LATE_AFTER, |chat| chat.late_after),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             grace: self.serve.grace,

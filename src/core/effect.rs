@@ -7,8 +7,8 @@ use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
-use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
-use crate::core::input::{Back, Principal, Ticket};
+use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, UserId};
+use crate::core::input::{Back, Identifying, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -53,13 +53,13 @@ pub enum Effect {
         /// Comes back with the answer.
         ticket: Box<Ticket>,
     },
-    /// Find out who somebody is now whose line is due.
+    /// Find out who people are now, on whose word something hangs that is about to be done.
     Identify {
-        /// The line.
-        schedule: ExecutionId,
+        /// What it is asked for.
+        of: Identifying,
         /// Who.
-        user: UserId,
-        /// Channels of which it matters whether they are a member.
+        users: Vec<UserId>,
+        /// Channels of which it matters whether they are members.
         channels: Vec<ChannelId>,
     },
     /// Find out who has a name.
@@ -296,6 +296,11 @@ pub enum Answer {
         /// All of it in words.
         text: String,
     },
+    /// The open requests for approvals that the asker may see, the most urgent first.
+    Approvals {
+        /// They.
+        requests: Vec<OpenRequest>,
+    },
     /// Values of the datastore: those that were asked for, set or deleted.
     Values {
         /// They.
@@ -352,6 +357,31 @@ pub struct OpenInquiry {
     /// Until when it waits; absent when for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+}
+
+/// A request for an approval, as the control socket shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRequest {
+    /// Its code.
+    pub code: String,
+    /// The execution that waits.
+    pub execution: ExecutionId,
+    /// What would be run.
+    pub action: String,
+    /// The line that it came from; empty when it came another way.
+    pub line: String,
+    /// Who asked.
+    pub by: String,
+    /// The machines.
+    pub hosts: Vec<Host>,
+    /// Who has said yes.
+    pub votes: Vec<String>,
+    /// How many have to.
+    pub quorum: usize,
+    /// `pending`, or `approved` when it has not begun yet.
+    pub state: String,
+    /// When it expires.
+    pub until: Timestamp,
 }
 
 /// One part of the path.

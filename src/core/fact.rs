@@ -6,6 +6,8 @@
 use crate::core::access::names::Named;
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
+use crate::core::action::waiting::{Turn, Waits};
+use crate::core::approval::request::Event;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Refusal;
 use crate::core::datastore::Kept;
@@ -39,7 +41,25 @@ pub enum Fact {
         /// When the server stored it.
         created: Timestamp,
     },
-    /// An execution was asked for and granted; its run starts now.
+    /// An execution was asked for and granted, and has to wait before it may begin.
+    ExecutionWaits(Box<Waits>),
+    /// Something happened to the request for the approval that an execution waits for.
+    Approval {
+        /// The execution.
+        id: ExecutionId,
+        /// The revision of the request on which this was decided.
+        revision: u32,
+        /// What.
+        event: Event,
+    },
+    /// An execution that waits lets others go first; or it was seen whom it waits for now.
+    TurnAwaited {
+        /// The execution.
+        id: ExecutionId,
+        /// Whom it lets go first.
+        turn: Turn,
+    },
+    /// An execution was asked for and granted, and had to wait for nothing or has waited long enough; its run starts now.
     ExecutionStarted(Box<Requested>),
     /// The command ended on one host.
     HostFinished {
@@ -379,7 +399,10 @@ impl Fact {
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {
             Fact::ExecutionStarted(request) => Some(&request.id),
-            Fact::HostFinished { id, .. }
+            Fact::ExecutionWaits(waits) => Some(&waits.request.id),
+            Fact::Approval { id, .. }
+            | Fact::TurnAwaited { id, .. }
+            | Fact::HostFinished { id, .. }
             | Fact::HostAgain { id, .. }
             | Fact::Judged { id, .. }
             | Fact::CancelAsked { id, .. }

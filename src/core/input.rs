@@ -3,6 +3,7 @@
 use crate::core::access::Rights;
 use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
+use crate::core::approval::{Decision, Verdict};
 use crate::core::audit::chain::Head;
 use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Meaning, Refusal};
@@ -121,10 +122,10 @@ pub enum Input {
     PacksChanged(PackChange),
     /// The answer to a [`crate::core::effect::Effect::Identify`].
     Identified {
-        /// The line that is due.
-        schedule: ExecutionId,
-        /// Who its author is now; absent when the server does not say so.
-        identity: Option<Identity>,
+        /// What it was asked for.
+        of: Identifying,
+        /// Who they are now, those who are not there any more left out; absent when the server does not say so of all of them.
+        people: Option<Vec<Identity>>,
     },
     /// The answer to a [`crate::core::effect::Effect::LookUpUser`].
     UserLookedUp {
@@ -232,15 +233,33 @@ pub enum Connection {
     },
 }
 
-/// Names from the settings resolved to ids. What could not be resolved is absent and grants nothing.
+/// What people are looked up for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Identifying {
+    /// A line that is due: its author.
+    Due(ExecutionId),
+    /// An execution that has waited and could begin: who asked for it, and who approved it.
+    Beginning(ExecutionId),
+    /// A user of the bot's machine decides about an approval as the chat user that they stand for.
+    Deciding {
+        /// The call that is answered.
+        request: RequestId,
+        /// What.
+        decision: Box<Decision>,
+    },
+}
+
+/// Names from the settings and from policies resolved to ids. What could not be resolved is absent and grants nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     /// User name (lower case, without the at sign) to id.
     pub users: BTreeMap<String, UserId>,
     /// Channel name to id.
     pub channels: BTreeMap<String, ChannelId>,
-    /// Those of the users who are deactivated or are bots.
-    pub idle: BTreeSet<UserId>,
+    /// Those of all these users who are deactivated, or bots.
+    pub inactive: BTreeSet<UserId>,
+    /// Who is a member of those channels whose members may decide about approvals; absent where that is not known.
+    pub members: BTreeMap<ChannelId, BTreeSet<UserId>>,
     /// Group name to who is in it.
     pub groups: BTreeMap<String, GroupMembers>,
     /// Groups of which the server does not tell who is in them, and why; they grant nothing.
@@ -467,6 +486,18 @@ pub enum Ask {
         id: String,
         /// What.
         judgement: Judgement,
+    },
+    /// The open requests for approvals.
+    Approvals,
+    /// Decide about one, as the chat user that the caller stands for.
+    Decide {
+        /// Its code, or the id of its execution.
+        of: String,
+        /// What.
+        verdict: Verdict,
+        /// What is written behind: the target where it has to be named, then the reason.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        words: String,
     },
     /// Let nothing start that does more than look.
     Freeze {

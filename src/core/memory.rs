@@ -13,6 +13,8 @@
 
 use crate::core::access::names::Ties;
 use crate::core::action::execution::{Execution, IllegalFact, Status};
+use crate::core::action::waiting::Waiting;
+use crate::core::approval::request::Request;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Meaning;
 use crate::core::datastore::{Datastore, Entry};
@@ -25,7 +27,7 @@ use crate::core::message::attachment::meanings;
 use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// How far before the cursor a post may still turn up that was not considered: servers store posts later than they date them, and read from
@@ -44,6 +46,8 @@ const LINGER: SignedDuration = SignedDuration::from_hours(24);
 const REVISIONS: usize = 16;
 /// How many checkpoints of the audit are remembered.
 const CHECKPOINTS: usize = 16;
+/// How many requests for an approval are remembered after their end.
+const DECIDED: usize = 200;
 
 /// The version in which a memory is written down. It goes up whenever the same facts fold to something else than before; a field that only
 /// new kinds of facts fill needs no new version.
@@ -103,6 +107,12 @@ pub struct Memory {
     /// The values that packs and people keep; shared with whoever reads it while it changes.
     #[serde(skip_serializing_if = "nothing_in")]
     pub datastore: Arc<Datastore>,
+    /// What those of the executions need to begin that wait for it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<ExecutionId, Waiting>,
+    /// Requests for an approval whose executions have ended, the newest last, so that whoever comes late is told how it was decided.
+    #[serde(skip_serializing_if = "VecDeque::is_empty")]
+    pub decided: VecDeque<(ExecutionId, Box<Request>)>,
     /// Lines that wait for their time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scheduled: BTreeMap<ExecutionId, Scheduled>,
@@ -267,20 +277,44 @@ impl Memory {
                     self.owed.remove(post);
                 }
                 if let Some(known) = self.executions.get_mut(&request.id) {
-                    return Ok(known.apply(at, &dated.fact)?);
+                    known.apply(at, &dated.fact)?;
+                    self.waiting.remove(&request.id);
+                    return Ok(());
                 }
                 self.executions.insert(request.id.clone(), execution);
+            }
+            Fact::ExecutionWaits(waits) => {
+                let id = &waits.request.id;
+                if let Back::Chat { post, .. } = &waits.request.back {
+                    self.owed.remove(post);
+                }
+                if let Some(known) = self.executions.get_mut(id) {
+                    return Ok(known.apply(at, &dated.fact)?);
+                }
+                self.executions.insert(id.clone(), Execution::wait(at, waits));
+                self.waiting.insert(id.clone(), waits.waiting.clone());
+            }
+            fact @ Fact::TurnAwaited { id, turn } => {
+                self.live(id)?.apply(at, fact)?;
+                if let Some(waiting) = self.waiting.get_mut(id) {
+                    waiting.turn = Some(turn.clone());
+                }
             }
             fact @ (Fact::HostFinished { id, .. }
             | Fact::HostAgain { id, .. }
             | Fact::CancelAsked { id, .. }
-            | Fact::InquiryAnswered { id, .. }) => {
+            | Fact::InquiryAnswered { id, .. }
+            | Fact::Approval { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
             }
             fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
                 let ended = self.executions.remove(id);
                 self.tails.remove(id);
+                self.waiting.remove(id);
+                if let Some(approval) = ended.as_ref().and_then(|ended| ended.approval.clone()) {
+                    self.keep_decided(id.clone(), approval);
+                }
                 if let (Status::Unknown, Some(execution)) = (status, ended) {
                     self.questions.insert(id.clone(), self.question(&execution));
                 }
@@ -503,6 +537,18 @@ impl Memory {
     /// The card that a post is, where it has or had buttons.
     pub fn card_at(&self, post: &PostId) -> Option<(&DeliveryId, &Buttons)> {
         self.buttons.iter().find(|(card, _)| self.posts.get(*card) == Some(post))
+    }
+
+    /// The executions whose run has begun and not ended.
+    pub fn under_way(&self) -> impl Iterator<Item = &Execution> {
+        self.executions.values().filter(|execution| !execution.status.waits())
+    }
+
+    fn keep_decided(&mut self, id: ExecutionId, approval: Box<Request>) {
+        self.decided.push_back((id, approval));
+        while self.decided.len() > DECIDED {
+            self.decided.pop_front();
+        }
     }
 
     fn live(&mut self, id: &ExecutionId) -> Result<&mut Execution, Contradiction> {

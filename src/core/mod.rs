@@ -13,6 +13,7 @@
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`policy`]: whose turn it is to be run;
+//! - [`approval`]: what has to be said yes to before it is run;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;

@@ -21,6 +21,8 @@ pub struct Settings {
     pub roles: Vec<Role>,
     /// A line that is older when it is read is not run, unless it was heard as it was written.
     pub late_after: Duration,
+    /// Which chat user a user of the bot's own machine stands for when approvals are decided: names of both.
+    pub chat_users: BTreeMap<String, String>,
     /// An execution that took longer than this ends with a reply that mentions who asked.
     pub mention_after: Duration,
     /// How long running executions may go on after a stop was asked for.
@@ -46,6 +48,8 @@ pub struct Limits {
     pub lines_per_channel: usize,
     /// Lines of one person that wait for their time.
     pub scheduled_per_user: usize,
+    /// Requests of one person that wait for an approval.
+    pub approvals_per_user: usize,
     /// A line whose time came while the bot was away is carried out when that is not longer ago.
     pub scheduled_late: Duration,
 }
@@ -58,6 +62,7 @@ impl Default for Limits {
             lines_per_user: 60,
             lines_per_channel: 300,
             scheduled_per_user: 20,
+            approvals_per_user: 20,
             scheduled_late: Duration::from_secs(600),
         }
     }

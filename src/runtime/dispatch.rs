@@ -6,11 +6,12 @@ use crate::core::audit::question::{Asker, Question};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
-use crate::core::input::{Ask, HeardReaction, Identity, Input, Principal, Ticket};
+use crate::core::input::{Ask, HeardReaction, Identifying, Identity, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{Chat, ChatError, ReloadCall, Runner, Store};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,7 +182,7 @@ impl Dispatch {
                 }
             }
             Effect::Find { query, ticket } => self.find(query, *ticket),
-            Effect::Identify { schedule, user, channels } => self.identify(schedule, user, channels),
+            Effect::Identify { of, users, channels } => self.identify(of, users, channels),
             Effect::LookUpUser { name, channels, ticket } => self.look_up_user(name, channels, *ticket),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
             Effect::Reply { request, reply } => self.pressers.answer(request, reply),
@@ -243,22 +244,31 @@ impl Dispatch {
         tokio::spawn(work.in_current_span());
     }
 
-    fn identify(&self, schedule: ExecutionId, user: UserId, channels: Vec<ChannelId>) {
+    fn identify(&self, of: Identifying, users: Vec<UserId>, channels: Vec<ChannelId>) {
         let (Some(inputs), Some(chat)) = (self.inputs.upgrade(), self.chat.clone()) else { return };
         tokio::spawn(async move {
-            let identity = match tokio::time::timeout(IDENTIFYING, chat.identify(&user, &channels)).await {
-                Ok(Ok(identity)) => Some(identity),
+            // Something hangs on who they are at this moment, so what is kept of them does not do.
+            users.iter().for_each(|user| chat.forget(user));
+            let one = async |user: &UserId| match chat.identify(user, &channels).await {
+                Ok(identity) => Ok(Some(identity)),
+                // Whoever is not there any more is nobody.
+                Err(ChatError::Unknown { .. }) => Ok(None),
+                Err(problem) => Err(problem),
+            };
+            let look_ups = try_join_all(users.iter().map(one));
+            let people = match tokio::time::timeout(IDENTIFYING, look_ups).await {
+                Ok(Ok(people)) => Some(people.into_iter().flatten().collect()),
                 Ok(Err(problem)) => {
-                    tracing::warn!(%problem, "whose line is due could not be looked up");
+                    tracing::warn!(%problem, "people on whose word something hangs could not be looked up");
                     None
                 }
                 Err(_) => {
-                    tracing::warn!("whose line is due could not be looked up in time");
+                    tracing::warn!("people on whose word something hangs could not be looked up in time");
                     None
                 }
             };
-            // Without a loop nothing is due.
-            let _ = inputs.send(Input::Identified { schedule, identity }).await;
+            // Without a loop nothing is done.
+            let _ = inputs.send(Input::Identified { of, people }).await;
         });
     }
 
@@ -311,7 +321,7 @@ impl Dispatch {
                 let Some(chat) = chat else { return Err("there is no chat server".to_owned()) };
                 let told = |problem: ChatError| problem.to_string();
                 let names = [name.clone()];
-                let found = chat.directory(&names, &[], &[]).await.map_err(told)?.users.remove(&name);
+                let found = chat.directory(&names, &[], &[], &[]).await.map_err(told)?.users.remove(&name);
                 let Some(user) = found else { return Ok(None) };
                 chat.identify(&user, &channels).await.map(Some).map_err(told)
             };

@@ -196,9 +196,9 @@ impl EventLoop {
         self.held.is_none() && self.waiting.is_empty()
     }
 
-    /// Whether something would be lost by ending now. A pause would not: its end is stored. An inquiry waits for people.
+    /// Whether something would be lost by ending now. A pause would not: its end is stored; nor would what waits. An inquiry waits for people.
     fn is_running(&self) -> bool {
-        self.bot.memory().executions.values().any(|execution| execution.request.is_carried_out())
+        self.bot.memory().under_way().any(|execution| execution.request.is_carried_out())
     }
 
     /// One turn: decide about every input, make the facts durable, then act.
@@ -219,7 +219,7 @@ impl EventLoop {
         }
         self.keep_and_act(facts, effects).await?;
         let memory = self.bot.memory();
-        let (running, unsent) = (memory.executions.len(), memory.unsent.len());
+        let (running, unsent) = (memory.under_way().count(), memory.unsent.len());
         self.metrics.turned(count, began.elapsed(), running, unsent, self.bot.is_connected());
         if proof {
             self.metrics.prove();

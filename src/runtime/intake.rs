@@ -8,6 +8,7 @@
 //! the button.
 
 use crate::core::alias::spec::DIRECT;
+use crate::core::approval::Approvers;
 use crate::core::callback::Reply;
 use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{Connection, Directory, HeardPost, HeardReaction, Identity, Input, Press, Submission};
@@ -69,7 +70,7 @@ pub struct Callbacks {
 /// server tells.
 pub async fn listen(
     chat: Arc<dyn Chat>,
-    mut settings: watch::Receiver<Arc<Settings>>,
+    mut named: Named,
     longest_post: impl Fn(usize) + Send,
     beginning: Beginning,
     inputs: mpsc::Sender<Input>,
@@ -83,7 +84,7 @@ pub async fn listen(
     };
     let mut intake = Intake {
         chat,
-        names: Names::of(&settings.borrow_and_update().clone()),
+        names: named.names(),
         inputs,
         me: None,
         role_channels: Vec::new(),
@@ -108,8 +109,8 @@ pub async fn listen(
             biased;
             () = stop.cancelled() => break,
             () = due(intake.resolve_at) => intake.resolve().await,
-            Ok(()) = settings.changed() => {
-                intake.names = Names::of(&settings.borrow_and_update().clone());
+            () = named.changed() => {
+                intake.names = named.names();
                 // Names that are new have no ids yet.
                 intake.resolve_at = intake.me.is_some().then(Instant::now);
                 Some(())
@@ -208,7 +209,8 @@ impl Intake {
     async fn resolve(&mut self) -> WentOn {
         self.resolve_at = Some(Instant::now() + DIRECTORY_RETRY);
         self.tries_left = self.tries_left.saturating_sub(1);
-        let asked = self.chat.directory(&self.names.users, &self.names.channels, &self.names.groups);
+        let names = &self.names;
+        let asked = self.chat.directory(&names.users, &names.channels, &names.groups, &names.counted);
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(directory)) => {
                 self.resolve_at = Some(Instant::now() + DIRECTORY_AGE);
@@ -456,19 +458,50 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-/// The names that the settings speak of.
+/// Where names stand that have to be resolved.
+pub struct Named {
+    /// The settings in force.
+    pub settings: watch::Receiver<Arc<Settings>>,
+    /// Whom the policies name that may decide about approvals, all together.
+    pub deciders: watch::Receiver<Approvers>,
+}
+
+impl Named {
+    fn names(&mut self) -> Names {
+        Names::of(&self.settings.borrow_and_update(), &self.deciders.borrow_and_update())
+    }
+
+    /// Waits until either has changed. Neither does once the engine is gone.
+    async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.settings.changed() => {}
+            Ok(()) = self.deciders.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// The names that the settings and the policies speak of.
 struct Names {
     users: Vec<String>,
     channels: Vec<String>,
     groups: Vec<String>,
+    /// Whose members have a role, or may decide.
     role_channels: Vec<String>,
+    /// Whose members may decide, and have to be known for that.
+    counted: Vec<String>,
 }
 
 impl Names {
-    fn of(settings: &Settings) -> Self {
+    fn of(settings: &Settings, deciders: &Approvers) -> Self {
         let users = settings.roles.iter().flat_map(|role| role.users.iter().cloned());
+        let users = users.chain(deciders.users.iter().cloned()).chain(settings.chat_users.values().cloned());
         let groups = settings.roles.iter().flat_map(|role| role.groups.iter().cloned());
-        let role_channels: Vec<String> = settings.roles.iter().flat_map(|role| role.channels.iter().cloned()).collect();
+        let deciding = settings.roles.iter().filter(|role| deciders.roles.contains(&role.name));
+        let counted: Vec<String> =
+            deciding.flat_map(|role| &role.channels).chain(&deciders.channels).cloned().collect();
+        let role_channels = settings.roles.iter().flat_map(|role| role.channels.iter().cloned());
+        let role_channels: Vec<String> = role_channels.chain(deciders.channels.iter().cloned()).collect();
         let conditions = settings.roles.iter().flat_map(|role| &role.grants).flat_map(|grant| &grant.channels);
         let conditions = conditions.filter(|name| *name != DIRECT);
         let heard = settings.channels.iter().chain(&settings.admin_channel);
@@ -483,6 +516,7 @@ impl Names {
             channels: unique(channels.collect()),
             groups: unique(groups.collect()),
             role_channels: unique(role_channels),
+            counted: unique(counted),
         }
     }
 

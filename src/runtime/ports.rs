@@ -74,9 +74,15 @@ pub trait Chat: Send + Sync {
     async fn identify(&self, user: &UserId, channels: &[ChannelId]) -> Result<Identity, ChatError>;
     /// Forgets a cached identity.
     fn forget(&self, user: &UserId);
-    /// Resolves names. Unknown ones are left out; groups whose members the server does not tell are there with the reason.
-    async fn directory(&self, users: &[String], channels: &[String], groups: &[String])
-    -> Result<Directory, ChatError>;
+    /// Resolves names. Unknown ones are left out; groups whose members the server does not tell are there with the reason. Of the channels in
+    /// `counted` it is also told who is a member.
+    async fn directory(
+        &self,
+        users: &[String],
+        channels: &[String],
+        groups: &[String],
+        counted: &[String],
+    ) -> Result<Directory, ChatError>;
 }
 
 /// A channel that the bot is in.

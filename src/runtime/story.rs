@@ -32,6 +32,8 @@ enum What {
     Started { execution: ExecutionId, action: String, alias: String, hosts: usize },
     HostFinished { execution: ExecutionId, host: String, exit: String, seconds: f64 },
     CancelAsked { execution: ExecutionId },
+    Waits { execution: ExecutionId, action: String, request: String },
+    Approval { execution: ExecutionId, event: String },
     Finished { execution: ExecutionId, status: &'static str },
     Intended { delivery: DeliveryId },
     Sent { delivery: DeliveryId, post: String },
@@ -68,6 +70,17 @@ impl Story {
                 let alias = request.alias.as_ref().map(ToString::to_string).unwrap_or_default();
                 let (execution, hosts) = (request.id.clone(), request.hosts.len());
                 told(&line, What::Started { execution, action: request.action.to_string(), alias, hosts })
+            }
+            Fact::ExecutionWaits(waits) => {
+                let line = line_of(&waits.request.back);
+                self.lines.insert(waits.request.id.clone(), line.clone());
+                let request = waits.approval.as_ref().map(|request| request.code.clone()).unwrap_or_default();
+                let (execution, action) = (waits.request.id.clone(), waits.request.action.to_string());
+                told(&line, What::Waits { execution, action, request })
+            }
+            Fact::Approval { id, event, .. } => {
+                let event = serde_json::to_string(event).unwrap_or_default();
+                told(self.line(id), What::Approval { execution: id.clone(), event })
             }
             Fact::HostFinished { id, host, outcome } => {
                 let exit = serde_json::to_string(&outcome.exit).unwrap_or_default();
@@ -132,6 +145,10 @@ impl Told {
             What::Started { execution, action, alias, hosts } => {
                 tracing::info!(line, %execution, action, alias, hosts, "execution started");
             }
+            What::Waits { execution, action, request } => {
+                tracing::info!(line, %execution, action, request, "execution waits");
+            }
+            What::Approval { execution, event } => tracing::info!(line, %execution, event, "approval"),
             What::HostFinished { execution, host, exit, seconds } => {
                 tracing::info!(line, %execution, host, exit, seconds, "command ended");
             }

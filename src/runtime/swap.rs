@@ -130,7 +130,8 @@ impl Chat for Swap<dyn Chat> {
         users: &[String],
         channels: &[String],
         groups: &[String],
+        counted: &[String],
     ) -> Result<Directory, ChatError> {
-        self.now().directory(users, channels, groups).await
+        self.now().directory(users, channels, groups, counted).await
     }
 }

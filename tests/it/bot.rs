@@ -59,6 +59,7 @@ fn settings() -> Arc<Settings> {
         grace: Duration::from_secs(30),
         limits: Limits::default(),
         own_uid: 1000,
+        chat_users: BTreeMap::new(),
     })
 }
 

@@ -120,6 +120,8 @@ fn execution(status: Status) -> Execution {
         attempts: BTreeMap::new(),
         judged: None,
         answered: None,
+        begun: None,
+        approval: None,
     }
 }
 

@@ -5,6 +5,9 @@ use halcyon::core::action::execution::{EffectClass, Execution, Judgement, Reques
 use halcyon::core::action::inquiry::Inquiry;
 use halcyon::core::action::result::{result, to_stackstorm};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
+use halcyon::core::action::waiting::{Given, Turn, Waiting, Waits};
+use halcyon::core::approval::request::{Event, State};
+use halcyon::core::approval::snapshot::Snapshot;
 use halcyon::core::chat::code::Code;
 use halcyon::core::effect::{Body, Delivery};
 use halcyon::core::fact::Fact;
@@ -16,7 +19,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const STATUSES: [Status; 8] = [
+const STATUSES: [Status; 10] = [
+    Status::Requested,
+    Status::Delayed,
     Status::Running,
     Status::Pending,
     Status::Canceling,
@@ -124,6 +129,9 @@ fn inquiry() -> Inquiry {
 fn in_status(status: Status) -> Execution {
     let mut request = asked("remote-shell-cmd", &["wn1", "wn2"]);
     let id = request.id.clone();
+    if status.waits() {
+        return waiting(status, status == Status::Requested);
+    }
     if status == Status::Pending {
         (request.hosts, request.inquiry) = (Vec::new(), Some(Box::new(inquiry())));
         return Execution::start(at(0), request);
@@ -131,7 +139,7 @@ fn in_status(status: Status) -> Execution {
     let mut execution = Execution::start(at(0), request);
     execution.apply(at(1), &host_finished(&id, "wn1")).unwrap();
     match status {
-        Status::Running | Status::Pending => {}
+        Status::Running | Status::Pending | Status::Requested | Status::Delayed => {}
         Status::Canceling | Status::Canceled => {
             execution.apply(at(2), &Fact::CancelAsked { id: id.clone(), by: somebody(), from: None }).unwrap();
         }
@@ -142,6 +150,51 @@ fn in_status(status: Status) -> Execution {
     }
     assert_eq!(execution.status, status);
     execution
+}
+
+/// An execution that waits, with or without a request that nobody has decided about yet.
+fn waiting(status: Status, approval: bool) -> Execution {
+    let request = asked("remote-shell-cmd", &["wn1", "wn2"]);
+    let snapshot = Snapshot {
+        content: request.content.clone(),
+        parameters: request.parameters.clone(),
+        hosts: request.hosts.clone(),
+        terms: Vec::new(),
+        work: "0".repeat(64),
+    };
+    let turn = (!approval).then(Turn::default);
+    let waiting = Waiting { given: Given::default(), snapshot, shown: Box::default(), turn };
+    let approval = approval.then(|| Box::new(crate::approval::request()));
+    let execution = Execution::wait(at(0), &Waits { request, waiting, approval });
+    assert_eq!(execution.status, status);
+    execution
+}
+
+fn event(id: &ExecutionId, revision: u32, event: Event) -> Fact {
+    Fact::Approval { id: id.clone(), revision, event }
+}
+
+#[test]
+fn what_needs_an_approval_starts_with_it_and_not_without() {
+    let start = || Fact::ExecutionStarted(Box::new(asked("remote-shell-cmd", &["wn1", "wn2"])));
+    let mut execution = waiting(Status::Requested, true);
+    let id = execution.request.id.clone();
+    let canceled = Fact::ExecutionFinished { id: id.clone(), status: Status::Canceled, error: None };
+    let turn = Fact::TurnAwaited { id: id.clone(), turn: Turn::default() };
+    for early in [start(), canceled, turn.clone()] {
+        let before = execution.clone();
+        execution.apply(at(1), &early).unwrap_err();
+        assert_eq!(execution, before);
+    }
+    execution.apply(at(1), &event(&id, 1, crate::approval::yes("lead", &[0, 1]))).unwrap();
+    execution.apply(at(2), &event(&id, 2, crate::approval::yes("second", &[1]))).unwrap();
+    execution.apply(at(3), &turn).unwrap();
+    assert_eq!(execution.status, Status::Delayed);
+    execution.apply(at(5), &start()).unwrap();
+    assert_eq!((execution.status, execution.started, execution.began()), (Status::Running, at(0), at(5)));
+    assert_eq!(execution.elapsed(at(7)), Duration::from_secs(2), "what it waited does not count");
+    assert_eq!(execution.approval.as_ref().unwrap().state, State::Begun);
+    assert!(execution.apply(at(6), &event(&id, 4, Event::Expired)).is_err(), "a run does not wait for anything");
 }
 
 fn facts() -> Vec<(String, Fact)> {
@@ -162,6 +215,8 @@ fn facts() -> Vec<(String, Fact)> {
         ("host-again wn2".to_owned(), host_again(&id, "wn2")),
         ("host-again wn1".to_owned(), host_again(&id, "wn1")),
         ("host-again elsewhere".to_owned(), host_again(&id, "se01")),
+        ("withdrawn".to_owned(), event(&id, 1, Event::Withdrawn { by: somebody() })),
+        ("turn-awaited".to_owned(), Fact::TurnAwaited { id: id.clone(), turn: Turn::default() }),
         (
             "judged".to_owned(),
             Fact::Judged {

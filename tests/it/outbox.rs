@@ -192,7 +192,7 @@ impl Chat for Scripted {
 
     fn forget(&self, _: &UserId) {}
 
-    async fn directory(&self, _: &[String], _: &[String], _: &[String]) -> Result<Directory, ChatError> {
+    async fn directory(&self, _: &[String], _: &[String], _: &[String], _: &[String]) -> Result<Directory, ChatError> {
         Ok(Directory::default())
     }
 }

@@ -7,7 +7,7 @@ use halcyon::core::chat::when::{self, Odd, Wrong};
 use halcyon::core::effect::Effect;
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, UserId};
-use halcyon::core::input::{Identity, Input};
+use halcyon::core::input::{Identifying, Identity, Input};
 use halcyon::core::message::zone::zone;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn waiting(machine: &Machine) -> Vec<ExecutionId> {
 
 fn asked_for(step: &Step) -> Option<ExecutionId> {
     step.effects.iter().find_map(|effect| match effect {
-        Effect::Identify { schedule, .. } => Some(schedule.clone()),
+        Effect::Identify { of: Identifying::Due(line), .. } => Some(line.clone()),
         _ => None,
     })
 }
@@ -117,8 +117,8 @@ fn due(machine: &mut Machine, active: bool) -> Step {
     let memory = machine.bot.memory();
     let schedule =
         asked_for(&step).unwrap_or_else(|| panic!("nobody is looked up: {:?} {}", memory.scheduled, said(&step)));
-    let identity = Some(who(machine, active));
-    machine.take(Input::Identified { schedule, identity })
+    let people = Some(vec![who(machine, active)]);
+    machine.take(Input::Identified { of: Identifying::Due(schedule), people })
 }
 
 /// A process that begins on what is stored.
@@ -236,15 +236,15 @@ fn who_its_author_is_then_counts() {
     machine.hear("!in 10m greet you on wn001", None);
     machine.wait(600);
     let schedule = asked_for(&machine.take(Input::Deadline)).unwrap();
-    machine.take(Input::Identified { schedule: schedule.clone(), identity: None });
+    machine.take(Input::Identified { of: Identifying::Due(schedule.clone()), people: None });
     assert_eq!(asked_for(&machine.take(Input::Deadline)), None, "not at once");
     machine.wait(15);
     assert_eq!(asked_for(&machine.take(Input::Deadline)), Some(schedule.clone()));
     machine.wait(600);
     let step = machine.take(Input::Deadline);
     assert!(said(&step).contains("I could not check who you are"), "{}", said(&step));
-    let identity = Some(who(&machine, true));
-    assert!(started(&machine.take(Input::Identified { schedule, identity })).is_none());
+    let people = Some(vec![who(&machine, true)]);
+    assert!(started(&machine.take(Input::Identified { of: Identifying::Due(schedule), people })).is_none());
 }
 
 #[test]

@@ -123,6 +123,7 @@ impl Turning {
             mention_after: Duration::from_secs(10),
             grace: Duration::from_millis(300),
             own_uid: OWN,
+            chat_users: Default::default(),
             limits: Default::default(),
             late_after: Duration::from_secs(120),
         });

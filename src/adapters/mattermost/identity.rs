@@ -10,7 +10,7 @@ use crate::core::input::Identity;
 use crate::runtime::ports::ChatError;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -123,4 +123,45 @@ pub(crate) async fn channel_by_name(rest: &Rest, team: &str, name: &str) -> Resu
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// How many members, or users, one page has.
+const PAGE: usize = 200;
+/// How many members of a channel are looked at: where there are more, somebody will be there.
+const MOST_MEMBERS: usize = 2_000;
+
+/// Who is in a channel; nothing where the server does not say so, or where they are very many.
+pub(crate) async fn members_of(rest: &Rest, channel: &ChannelId) -> Result<Option<BTreeSet<UserId>>, ChatError> {
+    #[derive(serde::Deserialize)]
+    struct Member {
+        user_id: String,
+    }
+    let path = format!("channels/{}/members", segment(channel.as_str())?);
+    let (mut members, size) = (BTreeSet::new(), PAGE.to_string());
+    for page in 0..=MOST_MEMBERS / PAGE {
+        let query = [("page", page.to_string()), ("per_page", size.clone())];
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let found: Vec<Member> = match rest.look_up(&path, &query).await {
+            Ok(found) => found,
+            Err(ChatError::Unknown { .. } | ChatError::Refused { .. }) => return Ok(None),
+            Err(problem) => return Err(problem),
+        };
+        let whole = found.len() < PAGE;
+        members.extend(found.into_iter().map(|member| UserId::new(member.user_id)));
+        if whole {
+            return Ok(Some(members));
+        }
+    }
+    Ok(None)
+}
+
+/// Those of these users who are deactivated, or bots.
+pub(crate) async fn inactive_of(rest: &Rest, users: &BTreeSet<UserId>) -> Result<Vec<UserId>, ChatError> {
+    let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
+    let mut inactive = Vec::new();
+    for some in users.chunks(PAGE) {
+        let found: Vec<User> = rest.ask("users/ids", &some).await?;
+        inactive.extend(found.into_iter().filter(User::is_inactive).map(|user| UserId::new(user.id)));
+    }
+    Ok(inactive)
 }

@@ -57,7 +57,7 @@ use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Directory, HeardPost, HeardReaction, Identity};
 use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost};
 use async_trait::async_trait;
-use identity::{Identities, channel_by_name};
+use identity::{Identities, channel_by_name, inactive_of, members_of};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rest::{Rest, lock, segment};
@@ -345,14 +345,15 @@ impl Chat for Mattermost {
         users: &[String],
         channels: &[String],
         groups: &[String],
+        counted: &[String],
     ) -> Result<Directory, ChatError> {
         let mut directory = Directory::default();
         let names: Vec<String> = users.iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect();
         let names: Vec<&String> = names.iter().filter(|name| segment(name).is_ok()).collect();
         if !names.is_empty() {
             let found: Vec<User> = self.rest.ask("users/usernames", &names).await?;
-            let idle = found.iter().filter(|user| user.is_bot || user.delete_at != 0);
-            directory.idle = idle.map(|user| UserId::new(user.id.clone())).collect();
+            let inactive = found.iter().filter(|user| user.is_inactive());
+            directory.inactive = inactive.map(|user| UserId::new(user.id.as_str())).collect();
             directory.users =
                 found.into_iter().map(|user| (user.username.to_lowercase(), UserId::new(user.id))).collect();
         }
@@ -363,6 +364,12 @@ impl Chat for Mattermost {
         }
         let told = self.groups.look_up(&self.rest, self.now, groups).await;
         (directory.groups, directory.untold) = (told.groups, told.untold);
+        for channel in counted.iter().filter_map(|name| directory.channels.get(name).cloned()).collect::<Vec<_>>() {
+            // Of a channel that the server does not list nobody knows who is in it, which is not the same as nobody.
+            let Some(members) = members_of(&self.rest, &channel).await? else { continue };
+            directory.inactive.extend(inactive_of(&self.rest, &members).await?);
+            directory.members.insert(channel, members);
+        }
         Ok(directory)
     }
 }

@@ -316,6 +316,11 @@ pub(crate) struct Timezone {
 }
 
 impl User {
+    /// Whether nobody speaks with this account.
+    pub(crate) fn is_inactive(&self) -> bool {
+        self.is_bot || self.delete_at != 0
+    }
+
     /// The name of the time zone that this user sees; empty when the server does not say.
     pub(crate) fn zone(&self) -> &str {
         match &self.timezone {

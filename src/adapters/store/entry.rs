@@ -39,6 +39,7 @@ impl Entry {
         let about = dated.fact.execution().map(|id| {
             let turn = match &dated.fact {
                 Fact::ExecutionStarted(request) => Turn::Started { at: dated.at, action: request.action.clone() },
+                Fact::ExecutionWaits(waits) => Turn::Started { at: dated.at, action: waits.request.action.clone() },
                 Fact::ExecutionFinished { .. } => Turn::Finished,
                 _ => Turn::Other,
             };

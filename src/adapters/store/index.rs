@@ -542,6 +542,10 @@ pub(crate) fn fold(execution: &mut Option<Execution>, dated: &Dated) {
             *execution = Some(Execution::start(dated.at, Requested::clone(request)));
             Ok(())
         }
+        (None, Fact::ExecutionWaits(waits)) => {
+            *execution = Some(Execution::wait(dated.at, waits));
+            Ok(())
+        }
         (Some(execution), fact) => execution.apply(dated.at, fact).map_err(|illegal| illegal.to_string()),
         (None, _) => Err("it was never started".to_owned()),
     };

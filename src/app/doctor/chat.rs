@@ -229,7 +229,7 @@ async fn roles(config: &Config, chat: &Mattermost, findings: &mut Findings) {
         return;
     }
     let (users, groups): (Vec<String>, Vec<String>) = (users.into_iter().collect(), groups.into_iter().collect());
-    match chat.directory(&users, &[], &groups).await {
+    match chat.directory(&users, &[], &groups, &[]).await {
         Ok(directory) => {
             for (group, members) in &directory.groups {
                 findings.ok("access", format!("the group {group} has {} members", members.members.len()));

@@ -125,14 +125,15 @@ pub fn anybody(
     asked_ones.extend(known.settings.roles.iter().filter(|role| asked(role)).flat_map(of_role));
     let granted: BTreeSet<UserId> = granting.iter().flat_map(|role| of_role(role)).collect();
     let mut users: BTreeSet<UserId> = asked_ones.intersection(&granted).cloned().collect();
-    users.retain(|user| Some(user) != but && !known.directory.idle.contains(user));
+    users.retain(|user| Some(user) != but && !known.directory.inactive.contains(user));
     // Whoever is in a channel is not known by name: of those that are asked, or of those to whom it is granted.
     let unseen = |names: &[String]| names.iter().any(|name| known.directory.channels.contains_key(name));
     let asked_unseen =
         unseen(&approvers.channels) || known.settings.roles.iter().any(|role| asked(role) && unseen(&role.channels));
     let granted_unseen = granting.iter().any(|role| unseen(&role.channels));
-    let others =
-        |users: &BTreeSet<UserId>| users.iter().any(|user| Some(user) != but && !known.directory.idle.contains(user));
+    let others = |users: &BTreeSet<UserId>| {
+        users.iter().any(|user| Some(user) != but && !known.directory.inactive.contains(user))
+    };
     let perhaps = (asked_unseen && (granted_unseen || others(&granted))) || (granted_unseen && others(&asked_ones));
     if users.is_empty() && !perhaps { Anybody::Nobody } else { Anybody::Known { users, perhaps } }
 }

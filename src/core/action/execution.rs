@@ -1,10 +1,15 @@
 //! One execution: the machine from its start to its end, folded from facts, with StackStorm's statuses and fields.
 //!
 //! ```text
-//! start -> pending --- inquiry-answered -----> succeeded; or timeout, canceled: nobody answered
-//! start -> running ---------------------------> succeeded | failed | timeout | unknown | canceled
-//!             `-- cancel-asked -> canceling --> the same: what happened counts, not what was wished
+//! waits -> requested -> delayed                                   (where it has to wait; else it starts at once)
+//!              |           |
+//! start ----> pending ---- inquiry-answered ------> succeeded; or timeout, canceled: nobody answered
+//! start ----> running ----------------------------> succeeded | failed | timeout | unknown | canceled
+//!                `-- cancel-asked -> canceling ---> the same: what happened counts, not what was wished
 //! ```
+//!
+//! What is `requested` waits for an approval, what is `delayed` for its turn; neither has begun, and it ends without having run, or starts. **One
+//! that needs an approval takes its start in only when it has that** ([`crate::core::approval`]).
 //!
 //! A host can be tried again while the execution goes on, and a person can say once what became of one that ended as `unknown`.
 //!
@@ -14,7 +19,9 @@
 use crate::core::action::inquiry::{Answered, Inquiry};
 use crate::core::action::run::{Exit, HostOutcome, Parting};
 use crate::core::action::spec::{Notify, RunnerType};
+use crate::core::action::waiting::Waits;
 use crate::core::alias::spec::Saying;
+use crate::core::approval::request::{self, Request as Approval, State};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
@@ -30,6 +37,10 @@ pub const LOCALHOST: &str = "localhost";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
+    /// It waits for somebody's approval.
+    Requested,
+    /// It waits for its turn.
+    Delayed,
     /// The run goes on.
     Running,
     /// It has asked people, and waits for their answer.
@@ -52,14 +63,21 @@ impl Status {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            Status::Running | Status::Pending | Status::Canceling => false,
+            Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => false,
             Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => true,
         }
+    }
+
+    /// Whether its run has not begun yet.
+    pub fn waits(self) -> bool {
+        matches!(self, Status::Requested | Status::Delayed)
     }
 
     /// The word that StackStorm's API uses.
     pub fn word(self) -> &'static str {
         match self {
+            Status::Requested => "requested",
+            Status::Delayed => "delayed",
             Status::Running => "running",
             Status::Pending => "pending",
             Status::Succeeded => "succeeded",
@@ -229,8 +247,11 @@ pub struct Execution {
     pub request: Requested,
     /// How it stands.
     pub status: Status,
-    /// When it was started.
+    /// When it was taken up. Its run began then, unless it had to wait.
     pub started: Timestamp,
+    /// When its run began, where it had to wait before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Timestamp>,
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// Every status with its time.
@@ -250,9 +271,23 @@ pub struct Execution {
     /// What was answered to what it asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Box<Answered>>,
+    /// The request for an approval, where policies wanted one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
 }
 
 impl Execution {
+    /// The execution as it stands when it has to wait before its run begins.
+    pub fn wait(at: Timestamp, waits: &Waits) -> Self {
+        let status = if waits.approval.is_some() { Status::Requested } else { Status::Delayed };
+        Self {
+            status,
+            log: vec![(at, status)],
+            approval: waits.approval.clone(),
+            ..Self::start(at, waits.request.clone())
+        }
+    }
+
     /// The execution as it stands when its run begins.
     pub fn start(at: Timestamp, request: Requested) -> Self {
         let status = if request.inquiry.is_some() { Status::Pending } else { Status::Running };
@@ -260,6 +295,7 @@ impl Execution {
             request,
             status,
             started: at,
+            begun: None,
             ended: None,
             log: vec![(at, status)],
             outcomes: BTreeMap::new(),
@@ -268,6 +304,7 @@ impl Execution {
             attempts: BTreeMap::new(),
             judged: None,
             answered: None,
+            approval: None,
         }
     }
 
@@ -283,6 +320,48 @@ impl Execution {
             None => return illegal(Illegal::NoExecution),
         }
         match (self.status, fact) {
+            (Status::Requested | Status::Delayed, Fact::ExecutionStarted(request)) => {
+                if let Some(approval) = &mut self.approval
+                    && let Err(why) = approval.begin()
+                {
+                    return illegal(Illegal::Approval(why));
+                }
+                self.request = Requested::clone(request);
+                self.begun = Some(at);
+                self.turn(at, if self.request.inquiry.is_some() { Status::Pending } else { Status::Running });
+                Ok(())
+            }
+            (Status::Requested | Status::Delayed, Fact::Approval { revision, event, .. }) => {
+                let Some(approval) = &mut self.approval else { return illegal(Illegal::NoApproval) };
+                if let Err(why) = approval.apply(at, *revision, event) {
+                    return illegal(Illegal::Approval(why));
+                }
+                // A yes that does not count any more sends it back to where it waits for one.
+                if approval.state == State::Pending && self.status == Status::Delayed {
+                    self.turn(at, Status::Requested);
+                }
+                Ok(())
+            }
+            (Status::Requested | Status::Delayed, Fact::TurnAwaited { .. }) => {
+                if let Some(approval) = self.approval.as_ref().filter(|approval| approval.state != State::Approved) {
+                    return illegal(Illegal::Approval(request::Illegal::NotApproved(approval.state)));
+                }
+                if self.status != Status::Delayed {
+                    self.turn(at, Status::Delayed);
+                }
+                Ok(())
+            }
+            (Status::Requested | Status::Delayed, Fact::ExecutionFinished { .. } | Fact::CancelAsked { .. })
+                if self.approval.as_ref().is_some_and(|approval| !approval.state.is_final()) =>
+            {
+                let state = self.approval.as_ref().map_or(State::Pending, |approval| approval.state);
+                illegal(Illegal::Approval(request::Illegal::StillOpen(state)))
+            }
+            (Status::Requested | Status::Delayed, Fact::HostFinished { .. } | Fact::HostAgain { .. }) => {
+                illegal(Illegal::NotBegun)
+            }
+            (_, Fact::ExecutionWaits(_)) => illegal(Illegal::StartTwice),
+            (_, Fact::Approval { .. } | Fact::TurnAwaited { .. }) => illegal(Illegal::NotWaiting),
             (Status::Running | Status::Canceling, Fact::HostFinished { host, .. }) if !self.expects(host) => {
                 illegal(Illegal::StrangeHost(host.clone()))
             }
@@ -320,22 +399,32 @@ impl Execution {
                 self.answered = Some(Box::new(Answered { by: by.clone(), at, response: response.clone() }));
                 Ok(())
             }
-            (Status::Running | Status::Canceling, Fact::InquiryAnswered { .. }) => illegal(Illegal::NotAsking),
+            (
+                Status::Requested | Status::Delayed | Status::Running | Status::Canceling,
+                Fact::InquiryAnswered { .. },
+            ) => illegal(Illegal::NotAsking),
             (Status::Pending, Fact::HostFinished { host, .. } | Fact::HostAgain { host, .. }) => {
                 illegal(Illegal::StrangeHost(host.clone()))
             }
-            (Status::Running | Status::Pending, Fact::CancelAsked { by, .. }) => {
+            (Status::Requested | Status::Delayed, Fact::ExecutionFinished { status, .. })
+                if *status != Status::Canceled =>
+            {
+                illegal(Illegal::NotAnEnd(*status))
+            }
+            (Status::Requested | Status::Delayed | Status::Running | Status::Pending, Fact::CancelAsked { by, .. }) => {
                 self.canceled_by = Some(by.clone());
                 self.turn(at, Status::Canceling);
                 Ok(())
             }
             (Status::Canceling, Fact::CancelAsked { .. }) => illegal(Illegal::CancelTwice),
-            (Status::Running | Status::Pending | Status::Canceling, Fact::ExecutionFinished { status, .. })
-                if !status.is_final() =>
-            {
-                illegal(Illegal::NotAnEnd(*status))
-            }
-            (Status::Running | Status::Pending | Status::Canceling, Fact::ExecutionFinished { status, error, .. }) => {
+            (
+                Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling,
+                Fact::ExecutionFinished { status, .. },
+            ) if !status.is_final() => illegal(Illegal::NotAnEnd(*status)),
+            (
+                Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling,
+                Fact::ExecutionFinished { status, error, .. },
+            ) => {
                 self.error.clone_from(error);
                 self.ended = Some(at);
                 self.turn(at, *status);
@@ -386,9 +475,14 @@ impl Execution {
         }
     }
 
-    /// How long it took, or has taken until `now`.
+    /// When its run began; of one that waits, when it was taken up.
+    pub fn began(&self) -> Timestamp {
+        self.begun.unwrap_or(self.started)
+    }
+
+    /// How long it took, or has taken until `now`. What it waited before it began does not count.
     pub fn elapsed(&self, now: Timestamp) -> Duration {
-        Duration::try_from(self.ended.unwrap_or(now).duration_since(self.started)).unwrap_or_default()
+        Duration::try_from(self.ended.unwrap_or(now).duration_since(self.began())).unwrap_or_default()
     }
 
     /// The hosts on which the command runs: those asked for, or the bot's own machine, or none where nothing is started anywhere.
@@ -505,4 +599,16 @@ pub enum Illegal {
     /// There is nothing to judge.
     #[error("nobody needs to say how it ended")]
     Known,
+    /// It waits and has not begun.
+    #[error("it has not begun yet")]
+    NotBegun,
+    /// It does not wait.
+    #[error("it does not wait for anything")]
+    NotWaiting,
+    /// Nobody was asked for an approval.
+    #[error("it needs no approval")]
+    NoApproval,
+    /// Its request for an approval does not allow it.
+    #[error("{0}")]
+    Approval(request::Illegal),
 }

@@ -22,4 +22,5 @@ pub mod run;
 mod schema;
 pub(crate) mod shell;
 pub mod spec;
+pub mod waiting;
 pub mod wrapper;

@@ -152,7 +152,9 @@ fn inquiry(execution: &Execution) -> Value {
 /// Runners that start no command.
 fn plain(execution: &Execution) -> Value {
     let (code, error) = match execution.status {
-        Status::Running | Status::Pending | Status::Canceling => return json!({}),
+        Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => {
+            return json!({});
+        }
         Status::Succeeded => return json!({"failed": false, "succeeded": true, "return_code": 0}),
         Status::Canceled => (CANCELED_CODE, "canceled"),
         Status::Timeout => (TIMEOUT_CODE, "its time was over"),
@@ -297,6 +299,12 @@ fn context(execution: &Execution) -> Value {
     }
     if let Some(judged) = &execution.judged {
         own.insert("judged".to_owned(), json!(judged));
+    }
+    if let Some(request) = &execution.approval {
+        own.insert("approval".to_owned(), json!(request));
+    }
+    if let Some(begun) = &execution.begun {
+        own.insert("begun".to_owned(), json!(iso(*begun)));
     }
     if let Some(error) = &execution.error {
         own.insert("error".to_owned(), json!(error));

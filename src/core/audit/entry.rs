@@ -81,7 +81,25 @@ pub struct Entry {
 pub enum Event {
     /// The audit begins here though something happened before; the reason says why.
     Begun,
-    /// An execution was asked for and granted.
+    /// An execution was asked for that needs an approval, or somebody asked for the same.
+    ApprovalAsked,
+    /// Somebody said yes to it.
+    Approved,
+    /// Somebody said no to it.
+    Denied,
+    /// Somebody took their yes back.
+    Revoked,
+    /// A yes does not count any more.
+    Unseated,
+    /// The request was taken back.
+    Withdrawn,
+    /// Not enough people said yes in time.
+    Expired,
+    /// What was asked for is not what would run any more.
+    Void,
+    /// An execution was asked for and granted, and waits for its turn.
+    Delayed,
+    /// An execution was asked for and granted, and begins.
     Started,
     /// An execution ended.
     Ended,
@@ -140,6 +158,15 @@ impl Event {
     pub fn word(self) -> &'static str {
         match self {
             Event::Begun => "begun",
+            Event::ApprovalAsked => "approval-asked",
+            Event::Approved => "approved",
+            Event::Denied => "denied",
+            Event::Revoked => "revoked",
+            Event::Unseated => "unseated",
+            Event::Withdrawn => "withdrawn",
+            Event::Expired => "expired",
+            Event::Void => "void",
+            Event::Delayed => "delayed",
             Event::Started => "started",
             Event::Ended => "ended",
             Event::RanAgain => "ran-again",
@@ -203,12 +230,15 @@ impl Origin {
     /// Where what was answered there came from.
     pub fn of(back: &Back) -> Self {
         match back {
-            Back::Chat { channel, post, .. } => {
-                let link = format!("/_redirect/pl/{post}");
-                Origin::Chat { channel: channel.clone(), post: post.clone(), link }
-            }
+            Back::Chat { channel, post, .. } => Origin::post(channel, post),
             Back::Request { .. } => Origin::ControlSocket,
         }
+    }
+
+    /// A post.
+    pub fn post(channel: &ChannelId, post: &PostId) -> Self {
+        let link = format!("/_redirect/pl/{post}");
+        Origin::Chat { channel: channel.clone(), post: post.clone(), link }
     }
 }
 

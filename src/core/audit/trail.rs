@@ -4,6 +4,7 @@
 //! long as it may be needed, and a [`Trail`] that begins with a memory goes on exactly like one that has seen all facts.
 
 use crate::core::action::execution::{Execution, Requested};
+use crate::core::approval::request::{Event as Happened, Unseat, Via, Voter};
 use crate::core::audit::entry::{Entry, Event, Hosts, Origin, shortened};
 use crate::core::datastore::Kept;
 use crate::core::fact::{Dated, Fact};
@@ -27,6 +28,8 @@ pub struct Trail {
 struct Going {
     action: ActionRef,
     started: Timestamp,
+    /// It has not begun.
+    waits: bool,
     /// Where it has not done what was asked, or nothing is known yet.
     failed: BTreeSet<Host>,
 }
@@ -44,7 +47,8 @@ impl Going {
         let succeeded = |host: &Host| execution.outcomes.get(host).is_some_and(|outcome| outcome.exit.succeeded());
         Self {
             action: execution.request.action.clone(),
-            started: execution.started,
+            started: execution.began(),
+            waits: execution.status.waits(),
             failed: execution.places().into_iter().filter(|host| !succeeded(host)).collect(),
         }
     }
@@ -80,9 +84,23 @@ impl Trail {
             Fact::ExecutionStarted(request) => {
                 let execution = Execution::start(dated.at, Requested::clone(request));
                 // A second start of the same execution is nonsense, and no new beginning.
-                self.executions.entry(request.id.clone()).or_insert_with(|| Going::new(&execution));
+                if self.executions.get(&request.id).is_none_or(|going| going.waits) {
+                    self.executions.insert(request.id.clone(), Going::new(&execution));
+                }
                 (Event::Started, started(request))
             }
+            Fact::ExecutionWaits(waits) => {
+                let execution = Execution::wait(dated.at, waits);
+                self.executions.entry(waits.request.id.clone()).or_insert_with(|| Going::new(&execution));
+                let event = if waits.approval.is_some() { Event::ApprovalAsked } else { Event::Delayed };
+                let (started, due) = (started(&waits.request), waits.approval.as_ref().map(|request| request.until));
+                let say = move |entry: &mut Entry| {
+                    started(entry);
+                    entry.due = due;
+                };
+                (event, Box::new(say))
+            }
+            Fact::Approval { id, event, .. } => self.decided(id, event)?,
             Fact::HostFinished { id, host, outcome } => {
                 if let Some(going) = self.executions.get_mut(id)
                     && outcome.exit.succeeded()
@@ -107,7 +125,7 @@ impl Trail {
                 let (id, status, reason, at) = (id.clone(), *status, error.clone().unwrap_or_default(), dated.at);
                 let say = move |entry: &mut Entry| {
                     (entry.execution, entry.status, entry.reason) = (Some(id), Some(status), reason);
-                    if let Some(Going { action, started, failed }) = going {
+                    if let Some(Going { action, started, failed, .. }) = going {
                         let took = at.duration_since(started).as_millis();
                         entry.milliseconds = Some(u64::try_from(took).unwrap_or_default());
                         (entry.action, entry.failed) = (Some(action), hosts(&Vec::from_iter(failed)));
@@ -238,6 +256,7 @@ impl Trail {
             Fact::PostTaken { .. }
             | Fact::PressTaken { .. }
             | Fact::TailBegun { .. }
+            | Fact::TurnAwaited { .. }
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }
             | Fact::DeliveryRefused { .. }
@@ -251,6 +270,55 @@ impl Trail {
             | Fact::ValueClosed { .. }
             | Fact::LineKept { .. } => return None,
         })
+    }
+
+    /// What happened to a request for an approval.
+    fn decided(&self, id: &ExecutionId, happened: &Happened) -> Option<(Event, Said)> {
+        let chat = |voter: &Voter| Principal::ChatUser { id: voter.id.clone(), name: voter.name.clone() };
+        let (mut by, mut from, mut reason, mut names) = (None, None, String::new(), Vec::new());
+        let event = match happened {
+            Happened::Approved { by: voter, reason: why, via, .. } => {
+                (by, from, reason) = (Some(chat(voter)), origin(via), why.clone());
+                Event::Approved
+            }
+            Happened::Denied { by: voter, reason: why, via } => {
+                (by, from, reason) = (Some(chat(voter)), origin(via), why.clone());
+                Event::Denied
+            }
+            Happened::Revoked { by: voter } => {
+                by = Some(chat(voter));
+                Event::Revoked
+            }
+            Happened::Withdrawn { by: who } => {
+                by = Some(who.clone());
+                Event::Withdrawn
+            }
+            Happened::Expired => Event::Expired,
+            Happened::Void { why } => {
+                reason.clone_from(why);
+                Event::Void
+            }
+            Happened::Unseated { voter, why } => {
+                names.push(voter.to_string());
+                let words = match why {
+                    Unseat::Account => "the account is deactivated, or a bot's",
+                    Unseat::Right => "they may not decide about this any more",
+                };
+                words.clone_into(&mut reason);
+                Event::Unseated
+            }
+            Happened::Joined { joined } => {
+                (by, from) = (Some(joined.by.clone()), Some(Origin::of(&joined.back)));
+                Event::ApprovalAsked
+            }
+            Happened::Reminded => return None,
+        };
+        let (id, action) = (id.clone(), self.executions.get(id).map(|going| going.action.clone()));
+        let say = move |entry: &mut Entry| {
+            (entry.execution, entry.action) = (Some(id), action);
+            (entry.by, entry.from, entry.reason, entry.names) = (by, from, reason, names);
+        };
+        Some((event, Box::new(say)))
     }
 
     fn schedule_ended(&mut self, id: &ExecutionId, end: &ScheduleEnd) -> (Event, Said) {
@@ -280,6 +348,15 @@ impl Trail {
             }
         };
         (event, Box::new(say))
+    }
+}
+
+/// Where a decision came from. The card that a button or an emoji stands on is told by the execution.
+fn origin(via: &Via) -> Option<Origin> {
+    match via {
+        Via::Line { channel, post } => Some(Origin::post(channel, post)),
+        Via::CommandLine { .. } => Some(Origin::ControlSocket),
+        Via::Button | Via::Reaction => None,
     }
 }
 

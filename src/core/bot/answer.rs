@@ -105,6 +105,14 @@ impl Bot {
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
+            Ask::Approvals => {
+                self.list_approvals(step, request, &rights);
+                Ok(())
+            }
+            Ask::Decide { of, verdict, words } => {
+                self.decide_by_command(step, request, &from, (of, verdict, words));
+                Ok(())
+            }
             Ask::Freeze { reason } => self.change_freeze(step, moment, from, &rights, Some(reason), &back),
             Ask::Unfreeze => self.change_freeze(step, moment, from, &rights, None, &back),
             Ask::Reload => self.ask_reload(step, moment, from, &rights, back),
@@ -179,6 +187,7 @@ impl Bot {
             rights: rights.clone(),
             rerun_of: None,
             trace_tag,
+            zone: String::new(),
         };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
@@ -436,7 +445,9 @@ impl Bot {
             let card = Card::AlreadyEnded { id: short, verdict: verdict(execution, &self.sentences) };
             return self.say(step, moment, &ticket.back, &card);
         }
-        if matches!(execution.status, Status::Running | Status::Pending) {
+        if execution.status.waits() {
+            self.withdraw(step, moment, &id, ticket.from, Some(ticket.back.clone()))?;
+        } else if matches!(execution.status, Status::Running | Status::Pending) {
             let from = Some(ticket.back.clone());
             self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from, from })?;
             if !execution.request.is_carried_out() {

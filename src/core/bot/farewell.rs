@@ -42,7 +42,7 @@ impl Bot {
             return Ok(());
         }
         let running: Vec<&Execution> =
-            self.memory.executions.values().filter(|execution| execution.request.is_carried_out()).collect();
+            self.memory.under_way().filter(|execution| execution.request.is_carried_out()).collect();
         let mut told: BTreeMap<ChannelId, Vec<StillRunning>> = BTreeMap::new();
         for execution in &running {
             if let Back::Chat { channel, .. } = &execution.request.back {

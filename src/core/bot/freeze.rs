@@ -68,6 +68,7 @@ impl Bot {
             None if before => self.note(step, moment, Fact::Unfrozen { by, from: Some(back.clone()) })?,
             None => {}
         }
+        self.show_frozen(step, moment)?;
         let frozen = self.memory.frozen.as_ref();
         let why = frozen.map(|frozen| frozen.why.clone()).unwrap_or_default();
         let card = Card::FreezeChanged { frozen: frozen.is_some(), before, why };

@@ -86,7 +86,10 @@ impl Bot {
         let seen = |execution: &&Execution| rights.may_with_execution(Verb::View, execution, &self.inventory);
         Card::Status {
             healthy: parts.iter().all(|part| part.works),
-            running: self.memory.executions.values().filter(seen).count(),
+            running: self.memory.under_way().filter(seen).count(),
+            approvals: self.open_requests().filter(|(execution, _)| seen(execution)).count(),
+            delayed: self.memory.executions.values().filter(seen).filter(|one| one.status.waits()).count()
+                - self.open_requests().filter(|(execution, _)| seen(execution)).count(),
             waiting: self.memory.questions.len(),
             frozen: self.frozen_why(),
             parts: parts

@@ -390,6 +390,11 @@ impl Bot {
             Some(Command::Settle(id, judgement)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Settle(judgement)))
             }
+            Some(Command::Approvals) => {
+                let card = self.approvals(speaker, moment.at);
+                self.say(step, moment, &speaker.back, &card)
+            }
+            Some(Command::Decide(of, verdict, words)) => self.decide_by_line(step, moment, speaker, of, verdict, words),
             Some(Command::Freeze(reason)) => {
                 self.change_freeze(step, moment, speaker.principal(), &speaker.rights, Some(reason), &speaker.back)
             }
@@ -628,6 +633,7 @@ impl Bot {
                 rights: speaker.rights.clone(),
                 rerun_of: None,
                 trace_tag: None,
+                zone: speaker.identity.zone.clone(),
             });
         }
         Ok(wishes)

@@ -11,7 +11,9 @@
 //! - [`mod@telling`]: how an alias wants its executions to be told;
 //! - [`mod@inquire`]: an execution asks people;
 //! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
-//! - [`mod@start`]: an execution is started, whoever asked for it;
+//! - [`mod@start`]: an execution is started, whoever asked for it, or has to wait;
+//! - [`mod@approve`]: people say whether it may begin, [`mod@approve_by_press`] also without words, [`mod@approval_card`]: what is said of that;
+//! - [`mod@turn`]: others go first;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
 //! - [`mod@authority`]: what somebody may do;
@@ -37,6 +39,9 @@
 mod again;
 mod announce;
 mod answer;
+mod approval_card;
+mod approve;
+mod approve_by_press;
 mod audit;
 mod authority;
 mod clarify;
@@ -58,6 +63,7 @@ mod schedule;
 mod settle;
 mod start;
 mod telling;
+mod turn;
 mod uuid;
 mod values;
 mod watch;
@@ -71,7 +77,7 @@ use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
-use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Input, Storage};
+use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Identifying, Identity, Input, Storage};
 use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
@@ -122,6 +128,10 @@ pub struct Bot {
     announcement: Option<usize>,
     pace: Pace,
     refusals: press::Refusals,
+    /// When it is tried again to begin what has waited. Lost without harm.
+    tried: BTreeMap<ExecutionId, Timestamp>,
+    /// Who has been told that their emoji on a card has no effect. Lost without harm.
+    told_by_emoji: BTreeSet<(ExecutionId, UserId, crate::core::message::card::Said)>,
     /// When it is looked again after lines that are due.
     looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
     /// Until when it is not looked whether the newest hash of the audit has to be told.
@@ -198,6 +208,8 @@ impl Bot {
             announcement: None,
             pace: Pace::default(),
             refusals: press::Refusals::default(),
+            tried: BTreeMap::new(),
+            told_by_emoji: BTreeSet::new(),
             looked_after: BTreeMap::new(),
             checkpoint_again: None,
             stopping: false,
@@ -296,9 +308,7 @@ impl Bot {
             Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
-            Input::Identified { schedule, identity } => {
-                self.identified(&mut step, &mut moment, &schedule, identity.as_ref())?;
-            }
+            Input::Identified { of, people } => self.looked_up(&mut step, &mut moment, of, people)?,
             Input::UserLookedUp { ticket, identity } => {
                 self.user_looked_up(&mut step, &moment, &ticket, identity)?;
             }
@@ -318,6 +328,7 @@ impl Bot {
             self.watch_health(event.at);
         }
         self.look_after_due(&mut step, &moment)?;
+        self.look_after_waiting(&mut step, &mut moment)?;
         self.look_after_checkpoint(&mut step, &moment);
         self.refresh(&mut step, &moment)?;
         self.note_cursor(&mut step, &moment)?;
@@ -330,18 +341,43 @@ impl Bot {
         let pauses = pauses.map(|at| (at, "a pause ends"));
         let refreshes = self.watches.iter().filter_map(|(id, watch)| {
             let execution = self.memory.executions.get(id)?;
-            let told = matches!(execution.request.back, Back::Chat { .. }) && !telling::is_quiet(&execution.request);
+            let told = approval_card::stands_in(execution).is_some() && !telling::is_quiet(&execution.request);
             (told || self.memory.tails.contains_key(id))
-                .then(|| (watch.due(execution.started), "a post is to be brought up to date"))
+                .then(|| (watch.due(execution.began()), "a post is to be brought up to date"))
         });
         let lines = self.memory.scheduled.values().map(|line| (self.next_look(line), "a line is due"));
         let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
-        pauses.chain(refreshes).chain(lines).chain(unanswered).chain(checkpoint).min_by_key(|(at, _)| *at)
+        let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
+        let others = unanswered.into_iter().chain(checkpoint).chain(waiting);
+        pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }
 
     fn promised(&self, delivery: &DeliveryId) -> bool {
         self.memory.unsent.iter().any(|promised| promised.id == *delivery)
+    }
+
+    /// It is known who people are by now.
+    fn looked_up(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        of: Identifying,
+        people: Option<Vec<Identity>>,
+    ) -> Result<(), Contradiction> {
+        match (of, people) {
+            (Identifying::Due(line), people) => {
+                let author = people.as_ref().and_then(|people| people.first());
+                self.identified(step, moment, &line, author)
+            }
+            (Identifying::Beginning(id), Some(people)) => self.counted(step, moment, &id, &people),
+            // It is tried again after a while.
+            (Identifying::Beginning(_), None) => Ok(()),
+            (Identifying::Deciding { request, decision }, people) => {
+                let voter = people.and_then(|people| people.into_iter().next());
+                self.decided_by_command(step, moment, request, voter.as_ref(), *decision)
+            }
+        }
     }
 
     /// Remembers: into the memory and into the step.
@@ -382,10 +418,12 @@ impl Bot {
         }
     }
 
-    /// The channels whose members have roles, as far as they are known.
+    /// The channels whose members have roles or may decide about approvals, as far as they are known.
     fn role_channels(&self) -> Vec<ChannelId> {
-        let names = self.settings.roles.iter().flat_map(|role| &role.channels);
-        names.filter_map(|name| self.directory.channels.get(name).cloned()).collect()
+        let roles = self.settings.roles.iter().flat_map(|role| &role.channels);
+        let policies = self.catalog.approvals.values().flatten().flat_map(|policy| &policy.terms.approvers.channels);
+        let names: BTreeSet<&String> = roles.chain(policies).collect();
+        names.into_iter().filter_map(|name| self.directory.channels.get(name).cloned()).collect()
     }
 
     /// The bot's own user, known from the first connection on: what was missed is still being decided about when a connection has gone again.

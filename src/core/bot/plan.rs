@@ -1,8 +1,9 @@
 //! What a line would do, without doing it.
 
 use super::Bot;
+use super::approval_card::wanted_approval;
 use super::hear::Speaker;
-use super::start::Wish;
+use super::start::{Prepared, Wish};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::params::Resolved;
 use crate::core::action::plan::Plan;
@@ -64,18 +65,24 @@ impl Bot {
         // What is switched off would still do something if it were not.
         let on = Wish { action: Arc::new(Action { enabled: true, ..(*action).clone() }), ..wish };
         match self.prepare(at, &on) {
-            Ok((resolved, plan)) => Card::Plan(self.planned(&on, &action, &resolved, &plan, further)),
+            Ok(prepared) => {
+                let terms = self.wanted(at, &on, &prepared);
+                let approvals = terms.iter().map(|terms| wanted_approval(terms, &[], &self.sentences)).collect();
+                let (resolved, plan) = &prepared;
+                Card::Plan(PlanCard { approvals, ..self.planned(&on, &action, resolved, plan, further) })
+            }
             Err(declined) => declined.card,
         }
     }
 
+    /// A plan as it stands on the card of what waits.
+    pub(super) fn shown_plan(&self, wish: &Wish, (resolved, plan): &Prepared) -> PlanCard {
+        let shown = self.planned(wish, &wish.action, resolved, plan, 0);
+        PlanCard { frozen: String::new(), ..shown }
+    }
+
     fn planned(&self, wish: &Wish, action: &Action, resolved: &Resolved, plan: &Plan, further: usize) -> PlanCard {
-        let secrets = || {
-            let values = resolved.secrets.iter().filter_map(|name| resolved.values.get(name));
-            let taken =
-                resolved.taken.values().flatten().filter(|taken| taken.entry.secret).map(|taken| &taken.entry.value);
-            values.chain(taken).filter(|value| !value.is_null()).map(written).collect::<Vec<_>>()
-        };
+        let secrets = || resolved.hidden();
         let (command, hosts, user): (Option<&ShellCommand>, Vec<Host>, Option<String>) = match plan {
             Plan::Run(Work::Remote(remote)) => {
                 let hosts = remote.hosts.iter().map(|machine| machine.host.clone()).collect();
@@ -96,7 +103,8 @@ impl Bot {
                 EffectClass::ReadOnly => "read-only",
                 EffectClass::Idempotent => "idempotent",
                 EffectClass::Destructive => "destructive",
-            },
+            }
+            .to_owned(),
             parameters: parameters
                 .map(|name| PlannedParameter {
                     name: name.clone(),
@@ -115,6 +123,7 @@ impl Bot {
             },
             further,
             off: !action.enabled,
+            approvals: Vec::new(),
             guards: self.catalog.guards.get(&action.reference).cloned().unwrap_or_default(),
             frozen: if action.effect == EffectClass::ReadOnly { String::new() } else { self.frozen_why() },
         }

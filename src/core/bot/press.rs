@@ -64,9 +64,10 @@ impl Bot {
     /// Somebody pressed a button.
     pub(super) fn pressed(&mut self, step: &mut Step, moment: &mut Moment, press: &Press) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_press(step, moment, press)? else { return Ok(()) };
-        match &presser.meaning.subject {
+        match presser.meaning.subject.clone() {
+            Subject::Approval { execution } => self.decide_by_press(step, moment, &presser, &press.trigger, &execution),
             Subject::Lack { post } => {
-                self.lack_pressed(step, moment, &presser, post, &press.trigger);
+                self.lack_pressed(step, moment, &presser, &post, &press.trigger);
                 Ok(())
             }
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
@@ -109,8 +110,11 @@ impl Bot {
         submission: &Submission,
     ) -> Result<(), Contradiction> {
         let Some(presser) = self.admit_submission(step, moment, submission)? else { return Ok(()) };
-        match &presser.meaning.subject {
-            Subject::Lack { post } => self.lack_submitted(step, moment, &presser, post, &submission.values),
+        match presser.meaning.subject.clone() {
+            Subject::Approval { execution } => {
+                self.decide_by_dialog(step, moment, &presser, &execution, &submission.values)
+            }
+            Subject::Lack { post } => self.lack_submitted(step, moment, &presser, &post, &submission.values),
             Subject::Inquiry { .. } => self.inquiry_submitted(step, moment, &presser, &submission.values),
         }
     }
@@ -174,7 +178,7 @@ impl Bot {
         for reaction in reactions {
             self.take_reaction(step, moment, reaction)?;
         }
-        Ok(())
+        self.without_emoji(step, moment, post, reactions)
     }
 
     /// Whoever the emoji is for decides what it means.
@@ -184,12 +188,13 @@ impl Bot {
         moment: &mut Moment,
         reaction: &HeardReaction,
     ) -> Result<(), Contradiction> {
+        self.decide_by_reaction(step, moment, reaction)?;
         self.inquiry_reaction(step, moment, reaction)
     }
 
     /// The posts on which an emoji would mean something now.
     fn awaited_posts(&self) -> Vec<(ChannelId, PostId)> {
-        self.inquiry_posts()
+        self.inquiry_posts().into_iter().chain(self.cards_to_decide()).collect()
     }
 
     /// A post of ours stands: what people have put on it before that was known has to be read.

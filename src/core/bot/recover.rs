@@ -49,6 +49,7 @@ impl Bot {
             self.say(step, moment, &back, &Card::Restarted { line })?;
         }
         let live: Vec<Execution> = self.memory.executions.values().cloned().collect();
+        let live: Vec<Execution> = live.into_iter().filter(|execution| !execution.status.waits()).collect();
         let interrupted = live.iter().filter(|execution| execution.request.is_carried_out()).count();
         for execution in live {
             if execution.request.inquiry.is_some() {
@@ -85,7 +86,7 @@ impl Bot {
         };
         let begun = |host: &Host| {
             let again = execution.attempts.get(host);
-            let since = again.map_or(execution.started, |again| again.at);
+            let since = again.map_or(execution.began(), |again| again.at);
             Begun { attempt: again.map_or(0, |again| again.attempt), ago: between(since, moment.at) }
         };
         let begun = open.iter().map(|host| (host.clone(), begun(host))).collect();

@@ -18,7 +18,7 @@ use crate::core::chat::when::{self, Due, Odd, When, Wrong};
 use crate::core::effect::Effect;
 use crate::core::fact::{Choice, Fact};
 use crate::core::id::ExecutionId;
-use crate::core::input::{Back, Identity, Principal};
+use crate::core::input::{Back, Identifying, Identity, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, ScheduledRow, Unfit};
 use crate::core::message::markdown;
@@ -214,8 +214,8 @@ impl Bot {
             self.looked_after.insert(line.id.clone(), LookedAfter { again, asked: asked || ready });
             if let (true, Principal::ChatUser { id: user, .. }) = (ready, &line.by) {
                 let channels = self.role_channels();
-                let effect = Effect::Identify { schedule: line.id.clone(), user: user.clone(), channels };
-                step.effects.push(effect);
+                let of = Identifying::Due(line.id.clone());
+                step.effects.push(Effect::Identify { of, users: vec![user.clone()], channels });
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 //!
 //! **The first judgement counts**; whoever comes later is told who gave it.
 
+use super::approval_card::stands_in;
 use super::{Bot, Moment, Step};
 use crate::core::action::execution::{Execution, Judgement, Status};
 use crate::core::effect::{Answer, Body, Delivery, Effect};
@@ -114,7 +115,7 @@ impl Bot {
         };
         let mut execution = execution.clone();
         execution.apply(moment.at, &fact)?;
-        if let Back::Chat { channel, .. } = &execution.request.back {
+        if let Some((channel, _)) = stands_in(&execution) {
             let took = span(execution.elapsed(moment.at));
             let text = self.sentences.say(&Card::Ended(self.ended_card(&execution, took)));
             let body = Body::Edit { of: card_of(&id), text, attachments: None };
@@ -196,6 +197,7 @@ impl Bot {
             rights: ticket.rights.clone(),
             rerun_of: Some(request.id.clone()),
             trace_tag: request.trace_tag.clone(),
+            zone: ticket.zone.clone(),
         };
         match self.start(step, moment, wish)? {
             Ok(id) => Ok(Some(id)),

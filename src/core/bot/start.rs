@@ -1,18 +1,29 @@
-//! Starting an execution, whoever asked for it: parameters are resolved, the run is planned, the facts are noted, the run is asked for.
+//! Starting an execution, whoever asked for it: parameters are resolved, the run is planned, the gates are passed, the facts are noted, the run
+//! is asked for.
+//!
+//! ```text
+//! wish → held back? (freeze) → prepare → gates (approval, then turn) → begin
+//!                                          `→ refused, or it waits and is resumed here later
+//! ```
 //!
 //! **Whether somebody may is decided here at the latest**, over what the parameters came to. Whoever calls this has mostly asked before, since
-//! what somebody may not do has to be answered as if it were not there.
+//! what somebody may not do has to be answered as if it were not there. **Every way to start an action goes through here**, so no way goes past
+//! the gates.
 
+use super::approve::Changed;
 use super::telling::is_quiet;
 use super::{Bot, Moment, Step, Watch, recover, uuid};
 use crate::core::access::Rights;
-use crate::core::action::execution::{LOCALHOST, Requested};
+use crate::core::action::execution::{LOCALHOST, Reach, Requested};
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{Plan, PlanProblem};
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
 use crate::core::action::shell;
 use crate::core::action::spec::Action;
+use crate::core::action::waiting::{Given, Turn, Waiting, Waits};
 use crate::core::alias::spec::Alias;
+use crate::core::approval::request::Request;
+use crate::core::approval::snapshot::Snapshot;
 use crate::core::content::config::ConfigContext;
 use crate::core::datastore::lookup::Values;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
@@ -50,6 +61,8 @@ pub(super) struct Wish {
     pub(super) rerun_of: Option<ExecutionId>,
     /// The word under which it is found with others.
     pub(super) trace_tag: Option<String>,
+    /// The time zone in which the one who asks thinks; empty when that is not known.
+    pub(super) zone: String,
 }
 
 /// Why a wish comes to nothing: what is said, and the lines offered instead.
@@ -59,8 +72,34 @@ pub(super) struct Declined {
     pub(super) offered: Vec<String>,
 }
 
+/// What would be run.
+pub(super) type Prepared = (Resolved, Plan);
+
+/// What a gate says of an execution that is about to begin.
+#[derive(Debug)]
+pub(super) enum Gate {
+    /// Nothing is in its way.
+    Open,
+    /// It comes to nothing.
+    Refused(Box<Declined>),
+    /// The same has been asked for already, and waits.
+    Joined(ExecutionId),
+    /// It has to wait.
+    Waits(Hold),
+}
+
+/// What an execution waits for.
+#[derive(Debug)]
+pub(super) enum Hold {
+    /// That people say yes.
+    Approval(Box<Request>),
+    /// That others have ended.
+    #[expect(dead_code, reason = "the gate that says so stands open for now")]
+    Turn(Turn),
+}
+
 impl Bot {
-    /// Starts what is wished for.
+    /// Starts what is wished for, or has it wait. Either way it has its id from now on.
     ///
     /// # Errors
     /// The outer result is a contradiction in the memory; the inner one says why nothing was started.
@@ -73,36 +112,41 @@ impl Bot {
         if let Some(declined) = self.held_back(&wish) {
             return Ok(Err(declined));
         }
-        let (resolved, mut plan) = match self.prepare(moment.at, &wish) {
+        let prepared = match self.prepare(moment.at, &wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
         };
-        let announced = match &plan {
-            Plan::Announce(announcement) => match self.announcement(announcement, &wish.back) {
-                Ok(announced) => Some(announced),
-                Err(problem) => return Ok(Err(declined_for(&wish, &problem))),
-            },
-            _ => None,
-        };
-        let inquiry = match &plan {
-            Plan::Ask(question) => match self.inquiry(moment, question, &wish.by, &wish.back) {
-                Ok(inquiry) => Some(Box::new(inquiry)),
-                Err(problem) => return Ok(Err(declined_for(&wish, &problem))),
-            },
-            _ => None,
-        };
-        let asks = inquiry.is_some();
+        if let Plan::Announce(announcement) = &prepared.1
+            && let Err(problem) = self.announcement(announcement, &wish.back)
+        {
+            return Ok(Err(declined_for(&wish, &problem)));
+        }
+        if let Plan::Ask(question) = &prepared.1
+            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back)
+        {
+            return Ok(Err(declined_for(&wish, &problem)));
+        }
         let id = ExecutionId::generate(moment.at, moment.bits());
-        let (hosts, ends_at) = match &plan {
-            Plan::Run(Work::Remote(remote)) => {
-                (remote.hosts.iter().map(|host| host.host.clone()).collect::<Vec<Host>>(), None)
+        let gate = match self.approval_gate(moment, &wish, &prepared) {
+            Gate::Open => self.turn_gate(moment.at, &id, &wish, &prepared),
+            other => other,
+        };
+        match gate {
+            Gate::Open => {
+                let request = self.requested(moment, &id, &wish, &prepared);
+                self.begin(step, moment, request, &wish.action, prepared).map(|()| Ok(id))
             }
-            Plan::Run(Work::Local(_) | Work::Http(_) | Work::Mail(_)) | Plan::Ask(_) => (Vec::new(), None),
-            Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => (Vec::new(), Some(moment.at)),
-            Plan::Pause { longest, random } => {
-                let time = if *random { share(*longest, moment.bits()) } else { *longest };
-                (Vec::new(), Some(moment.at.saturating_add(time).unwrap_or(moment.at)))
-            }
+            Gate::Refused(declined) => Ok(Err(declined)),
+            Gate::Joined(other) => self.join(step, moment, &wish, &other).map(|()| Ok(other)),
+            Gate::Waits(hold) => Ok(self.wait(step, moment, id.clone(), &wish, &prepared, hold)?.map(|()| id)),
+        }
+    }
+
+    /// What is asked for, as it is remembered.
+    fn requested(&self, moment: &mut Moment, id: &ExecutionId, wish: &Wish, (resolved, plan): &Prepared) -> Requested {
+        let hosts = match plan {
+            Plan::Run(Work::Remote(remote)) => remote.hosts.iter().map(|host| host.host.clone()).collect(),
+            _ => Vec::new(),
         };
         let mut request = Requested {
             id: id.clone(),
@@ -111,34 +155,57 @@ impl Bot {
             effect: wish.action.effect,
             parameters: resolved.masked(),
             secrets: resolved.secrets.iter().filter(|name| resolved.given.contains(*name)).cloned().collect(),
-            by: wish.by,
+            by: wish.by.clone(),
             back: wish.back.clone(),
-            line: wish.line,
-            hosts: hosts.clone(),
-            ends_at,
+            line: wish.line.clone(),
+            hosts,
+            ends_at: ends_at(moment, plan),
             alias: wish.alias.as_ref().map(|alias| alias.reference.clone()),
-            rerun_of: wish.rerun_of,
+            rerun_of: wish.rerun_of.clone(),
             content: wish.action.content.clone(),
-            trace_tag: wish.trace_tag,
+            trace_tag: wish.trace_tag.clone(),
             notify: wish.action.notify.as_deref().cloned(),
-            reach: match &plan {
-                Plan::Run(work) => Some(recover::reach(work)),
-                Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => None,
-            },
+            reach: reach_of(plan),
             telling: None,
-            inquiry,
+            inquiry: None,
         };
         if let Some(alias) = &wish.alias {
             self.tell_as(&mut request, alias, moment.at);
         }
-        let (back, quiet) = (request.back.clone(), is_quiet(&request));
+        request
+    }
+
+    /// Begins what is asked for: all gates are passed.
+    fn begin(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        mut request: Requested,
+        action: &Action,
+        (resolved, plan): Prepared,
+    ) -> Result<(), Contradiction> {
+        let id = request.id.clone();
+        let announced = match &plan {
+            Plan::Announce(announcement) => self.announcement(announcement, &request.back).ok(),
+            _ => None,
+        };
+        if let Plan::Ask(question) = &plan {
+            request.inquiry = self.inquiry(moment, question, &request.by, &request.back).ok().map(Box::new);
+        }
+        let asks = request.inquiry.is_some();
+        let (back, quiet, hosts) = (request.back.clone(), is_quiet(&request), request.hosts.clone());
+        let waited = self.memory.executions.contains_key(&id);
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         if asks {
-            self.ask_people(step, moment, &id)?;
-            return Ok(Ok(id));
+            if waited {
+                self.show_begun(step, moment, &id)?;
+            }
+            return self.ask_people(step, moment, &id);
         }
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
-        if let (Back::Chat { channel, root, .. }, false) = (&back, quiet) {
+        if waited {
+            self.show_begun(step, moment, &id)?;
+        } else if let (Back::Chat { channel, root, .. }, false) = (&back, quiet) {
             let text = self.first_card(&id, moment.at);
             let root = root.clone().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
@@ -163,14 +230,151 @@ impl Bot {
             let body = Body::Post { root: None, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{id}-announced")), channel, body })?;
         }
-        if let Plan::Run(work) = &mut plan {
+        if let Plan::Run(mut work) = plan {
             let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
-            shell::identify(work, &wish.action.reference, debug, &id);
+            shell::identify(&mut work, &action.reference, debug, &id);
+            step.effects.push(Effect::Run(Box::new(Run { execution: id, work, attempt: 0 })));
         }
-        if let Plan::Run(work) = plan {
-            step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work, attempt: 0 })));
+        Ok(())
+    }
+
+    /// Has what is asked for wait, with all that it needs to begin later.
+    fn wait(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        id: ExecutionId,
+        wish: &Wish,
+        prepared: &Prepared,
+        hold: Hold,
+    ) -> Result<Result<(), Box<Declined>>, Contradiction> {
+        let mut request = self.requested(moment, &id, wish, prepared);
+        // The end of a pause is counted from its beginning.
+        request.ends_at = None;
+        // What waits is told in any case.
+        if let Some(telling) = &mut request.telling {
+            telling.quiet = false;
         }
-        Ok(Ok(id))
+        let (approval, turn) = match hold {
+            Hold::Approval(request) => (Some(request), None),
+            Hold::Turn(turn) => (None, Some(turn)),
+        };
+        let secrets = prepared.0.secrets.clone();
+        let (at, key) = (moment.at, self.master_key.clone());
+        let given = Given::keep(&id, &wish.given, &secrets, &wish.trusted, key.as_ref(), (at, || moment.bits()));
+        let given = match given {
+            Ok(given) => given,
+            Err(why) => return Ok(Err(self.cannot_wait(wish, &secrets, &why))),
+        };
+        let terms = approval.as_ref().map(|request| request.terms.clone()).unwrap_or_default();
+        let snapshot = Snapshot::of(&wish.action, &prepared.0, &prepared.1, &terms, self.master_key.as_ref());
+        let shown = Box::new(self.shown_plan(wish, prepared));
+        let waiting = Waiting { given, snapshot, shown, turn };
+        self.note(step, moment, Fact::ExecutionWaits(Box::new(Waits { request, waiting, approval })))?;
+        self.show_waiting(step, moment, &id)?;
+        Ok(Ok(()))
+    }
+
+    /// Begins an execution that has waited, where nothing is in its way any more. What exactly was asked for has to be what would run now.
+    pub(super) fn resume(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        id: &ExecutionId,
+        rights: Rights,
+    ) -> Result<(), Contradiction> {
+        let (Some(execution), Some(waiting)) = (self.memory.executions.get(id), self.memory.waiting.get(id)) else {
+            return Ok(());
+        };
+        let (old, waiting) = (execution.request.clone(), waiting.clone());
+        let zone = execution.approval.as_ref().map(|approval| approval.zone.clone()).unwrap_or_default();
+        let wish = match self.wish_again(&old, &waiting, rights, zone) {
+            Ok(wish) => wish,
+            Err(change) => return self.void(step, moment, id, &change),
+        };
+        if self.held_back(&wish).is_some() || self.bound_reached(&wish.by, 1).is_some() {
+            return Ok(());
+        }
+        let prepared = match self.prepare_unbounded(moment.at, &wish) {
+            Ok(prepared) => prepared,
+            Err(declined) => {
+                let why = markdown::bare(&self.sentences.say(&declined.card));
+                return self.void(step, moment, id, &Changed::Refused(why));
+            }
+        };
+        let terms = self.wanted(moment.at, &wish, &prepared);
+        // What waits for its turn only was never shown to anybody who decides; what it would do is what it does when its turn comes.
+        if self.memory.executions.get(id).is_some_and(|execution| execution.approval.is_some()) {
+            let now = Snapshot::of(&wish.action, &prepared.0, &prepared.1, &terms, self.master_key.as_ref());
+            if let Some(change) = waiting.snapshot.change(&now) {
+                let change = Changed::Since { change, before: waiting.snapshot.hosts.clone(), now: now.hosts };
+                return self.void(step, moment, id, &change);
+            }
+        } else if !terms.is_empty() {
+            return self.void(step, moment, id, &Changed::NeedsApproval);
+        }
+        match self.turn_gate(moment.at, id, &wish, &prepared) {
+            Gate::Open => {}
+            Gate::Waits(Hold::Turn(turn)) => return self.await_turn(step, moment, id, turn),
+            Gate::Refused(declined) => {
+                let why = markdown::bare(&self.sentences.say(&declined.card));
+                return self.void(step, moment, id, &Changed::Refused(why));
+            }
+            Gate::Waits(Hold::Approval(_)) | Gate::Joined(_) => return Ok(()),
+        }
+        if let Plan::Ask(question) = &prepared.1
+            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back)
+        {
+            let why = markdown::bare(&self.sentences.say(&declined_for(&wish, &problem).card));
+            return self.void(step, moment, id, &Changed::Refused(why));
+        }
+        let request = Requested {
+            ends_at: ends_at(moment, &prepared.1),
+            reach: reach_of(&prepared.1),
+            hosts: self.requested(moment, id, &wish, &prepared).hosts,
+            parameters: prepared.0.masked(),
+            content: wish.action.content.clone(),
+            ..old
+        };
+        let action = Arc::clone(&wish.action);
+        self.begin(step, moment, request, &action, prepared)
+    }
+
+    /// What was wished for when an execution began to wait, as it is wished for now.
+    fn wish_again(&self, old: &Requested, waiting: &Waiting, rights: Rights, zone: String) -> Result<Wish, Changed> {
+        let action = self.catalog.actions.get(&old.action).cloned().ok_or(Changed::Gone)?;
+        let given = waiting.given.open(&old.id, self.master_key.as_ref());
+        let given = given.map_err(|why| Changed::Refused(why.to_string()))?;
+        Ok(Wish {
+            action,
+            given,
+            by: old.by.clone(),
+            back: old.back.clone(),
+            line: old.line.clone(),
+            correctable: false,
+            alias: self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == old.alias.as_ref()).cloned(),
+            trusted: waiting.given.trusted.clone(),
+            rights,
+            rerun_of: old.rerun_of.clone(),
+            trace_tag: old.trace_tag.clone(),
+            zone,
+        })
+    }
+
+    /// An execution lets others go first.
+    fn await_turn(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        id: &ExecutionId,
+        turn: Turn,
+    ) -> Result<(), Contradiction> {
+        let known = self.memory.waiting.get(id).and_then(|waiting| waiting.turn.as_ref());
+        if known == Some(&turn) {
+            return Ok(());
+        }
+        self.note(step, moment, Fact::TurnAwaited { id: id.clone(), turn })?;
+        self.show_changed(step, moment, id)
     }
 
     /// Why one of several wishes, which are to come true together, cannot.
@@ -186,10 +390,11 @@ impl Bot {
     /// The bound on executions under way that so many more would exceed, and whether it is that of this person.
     fn bound_reached(&self, by: &Principal, more: usize) -> Option<(usize, bool)> {
         let limits = &self.settings.limits;
-        if self.memory.executions.len() + more > limits.executions {
+        // What waits is bounded otherwise.
+        if self.memory.under_way().count() + more > limits.executions {
             return Some((limits.executions, false));
         }
-        let theirs = self.memory.executions.values().filter(|execution| same_person(&execution.request.by, by));
+        let theirs = self.memory.under_way().filter(|execution| same_person(&execution.request.by, by));
         (theirs.count() + more > limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
@@ -214,14 +419,21 @@ impl Bot {
             .unsealing(values)
     }
 
-    pub(super) fn prepare(&self, at: Timestamp, wish: &Wish) -> Result<(Resolved, Plan), Box<Declined>> {
+    /// What would be run, or why that cannot be.
+    pub(super) fn prepare(&self, at: Timestamp, wish: &Wish) -> Result<Prepared, Box<Declined>> {
+        if let Some((most, yours)) = self.bound_reached(&wish.by, 1).filter(|_| wish.action.enabled) {
+            let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
+            return Err(Box::new(Declined { card: Card::TooMany { line, most, yours }, offered: Vec::new() }));
+        }
+        self.prepare_unbounded(at, wish)
+    }
+
+    /// The same, however much is under way.
+    fn prepare_unbounded(&self, at: Timestamp, wish: &Wish) -> Result<Prepared, Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
             return Err(declined(Card::Disabled { action: wish.action.reference.to_string() }));
-        }
-        if let Some((most, yours)) = self.bound_reached(&wish.by, 1) {
-            return Err(declined(Card::TooMany { line, most, yours }));
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
         let around = self.surroundings(at, wish.action.reference.pack(), &wish.by);
@@ -260,6 +472,25 @@ fn hiding(action: &Arc<Action>, names: &BTreeSet<String>) -> Arc<Action> {
     Arc::new(hiding)
 }
 
+/// When what ends by the clock ends, where it begins now.
+fn ends_at(moment: &mut Moment, plan: &Plan) -> Option<Timestamp> {
+    match plan {
+        Plan::Run(_) | Plan::Ask(_) => None,
+        Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => Some(moment.at),
+        Plan::Pause { longest, random } => {
+            let time = if *random { share(*longest, moment.bits()) } else { *longest };
+            Some(moment.at.saturating_add(time).unwrap_or(moment.at))
+        }
+    }
+}
+
+fn reach_of(plan: &Plan) -> Option<Reach> {
+    match plan {
+        Plan::Run(work) => Some(recover::reach(work)),
+        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => None,
+    }
+}
+
 /// What is said of a wish that fails for a reason of its values.
 fn declined_for(wish: &Wish, problem: &PlanProblem) -> Box<Declined> {
     let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
@@ -281,7 +512,7 @@ fn corrected_lines(line: &str, problem: &HostError) -> Vec<String> {
 }
 
 /// Whether two are one, whatever they are called by now.
-fn same_person(one: &Principal, other: &Principal) -> bool {
+pub(super) fn same_person(one: &Principal, other: &Principal) -> bool {
     match (one, other) {
         (Principal::ChatUser { id: one, .. }, Principal::ChatUser { id: other, .. }) => one == other,
         (Principal::LocalUser { uid: one, .. }, Principal::LocalUser { uid: other, .. }) => one == other,

@@ -1,5 +1,6 @@
 //! A run tells how it goes: its post is brought up to date, its end is judged and told.
 
+use super::approval_card::stands_in;
 use super::telling::is_quiet;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::action::capture::TAIL_LINES;
@@ -178,20 +179,16 @@ impl Bot {
         for (id, watch) in &mut self.watches {
             let Some(execution) = self.memory.executions.get(id) else { continue };
             let tails = self.memory.tails.get(id).map(Vec::as_slice).unwrap_or_default();
-            let told = matches!(execution.request.back, Back::Chat { .. }) && !is_quiet(&execution.request);
-            if (!told && tails.is_empty()) || watch.due(execution.started) > moment.at {
+            let place =
+                stands_in(execution).filter(|_| !is_quiet(&execution.request)).map(|(channel, _)| channel.clone());
+            if (place.is_none() && tails.is_empty()) || watch.due(execution.began()) > moment.at {
                 continue;
             }
             watch.refreshed = moment.at;
             watch.changed = false;
-            if let (true, Back::Chat { channel, .. }) = (told, &execution.request.back) {
+            if let Some(channel) = place {
                 let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
-                step.effects.push(Effect::Refresh {
-                    channel: channel.clone(),
-                    of: card_of(id),
-                    text,
-                    attachments: None,
-                });
+                step.effects.push(Effect::Refresh { channel, of: card_of(id), text, attachments: None });
             }
             if !tails.is_empty() {
                 let text = self.sentences.say(&following_card(execution, watch, moment.at, true));
@@ -244,6 +241,9 @@ impl Bot {
     /// The first text of an execution's post.
     pub(super) fn first_card(&self, id: &ExecutionId, now: Timestamp) -> String {
         let execution = self.memory.executions.get(id);
+        if let Some(execution) = execution.filter(|execution| execution.status.waits()) {
+            return self.waiting_text(execution, now);
+        }
         if let Some((execution, inquiry)) = execution.and_then(|known| Some((known, known.request.inquiry.as_deref()?)))
         {
             return self.sentences.say(&self.inquiry_card(execution, inquiry, now));
@@ -312,12 +312,16 @@ impl Bot {
         if request.inquiry.is_some() {
             return self.inquiry_ended(execution, now);
         }
-        let Back::Chat { channel, root, post } = &request.back else { return Vec::new() };
+        let Some((channel, root)) = stands_in(execution) else { return Vec::new() };
         let took = span(execution.elapsed(now));
         let ending = self.ending(execution);
         let asks = execution.status == Status::Unknown;
         // Neither announced nor told: the mark that the line gets is all, and it is promised.
-        if is_quiet(request) && ending.off && execution.status == Status::Succeeded {
+        if let Back::Chat { post, .. } = &request.back
+            && is_quiet(request)
+            && ending.off
+            && execution.status == Status::Succeeded
+        {
             let body = Body::Mark { post: post.clone(), emoji: mark(execution.status).to_owned() };
             return vec![Delivery {
                 id: DeliveryId::new(format!("{}-end", request.id)),
@@ -335,8 +339,22 @@ impl Bot {
         let attach = card.attached;
         let (line, verdict, mark) = (card.line.clone(), card.verdict.clone(), card.mark);
         let card = Card::Ended(card);
-        let end = Said { headline: self.sentences.say(&card), words: ending.text, attachments: ending.attachments };
-        let mut deliveries = end.deliveries(request, channel, root.as_ref());
+        let headline = self.sentences.say(&card);
+        let said_at_the_end = headline.clone();
+        let end = Said { headline, words: ending.text, attachments: ending.attachments };
+        let mut deliveries = end.deliveries(request, channel, root);
+        // Where it was asked for and others do not read.
+        if let Back::Chat { channel: asked, root, .. } = &request.back
+            && asked != channel
+        {
+            let root = root.clone().map(|post| Thread::Post { post });
+            let body = Body::Post { root, text: said_at_the_end, files: Vec::new() };
+            deliveries.push(Delivery {
+                id: DeliveryId::new(format!("{}-answer", request.id)),
+                channel: asked.clone(),
+                body,
+            });
+        }
         let call = execution.elapsed(now) > self.settings.mention_after;
         if call || attach || asks {
             let who = match &request.by {
@@ -400,13 +418,16 @@ impl Said {
 
 /// What is to be known of an execution besides how it stands: where a command is not run for the first time.
 fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
+    let voters = execution.approval.iter().flat_map(|request| request.votes.values().map(|vote| vote.name.as_str()));
+    let voters = voters.collect::<Vec<_>>().join(", ");
+    let approved = (!voters.is_empty()).then(|| sentences.phrase(&Phrase::ApprovedBy { names: &voters }));
     let again = |never_began: bool| {
         let hosts = execution.attempts.iter().filter(|(_, again)| again.never_began == never_began);
         let hosts: Vec<Host> = hosts.map(|(host, _)| host.clone()).collect();
         let hosts_said = if execution.request.hosts.is_empty() { String::new() } else { shown_names(&hosts) };
         (!hosts.is_empty()).then(|| sentences.phrase(&Phrase::Again { hosts: hosts_said, never_began }))
     };
-    [again(true), again(false)].into_iter().flatten().collect()
+    [approved, again(true), again(false)].into_iter().flatten().collect()
 }
 
 /// The newest lines in a fence, each with its host where there are several; empty when there was no output.

@@ -32,6 +32,11 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "of")]
 pub enum Subject {
+    /// A request for the approval of an execution that waits.
+    Approval {
+        /// The execution.
+        execution: ExecutionId,
+    },
     /// A value that a line lacks.
     Lack {
         /// The post that the line was written in.

@@ -1,6 +1,7 @@
 //! The codes by which people name what waits for them: four characters that cannot be mistaken for each other, such as `K3QZ`.
 //!
-//! **A code is no word**: it has a letter and a digit at least, so that a line of talk is not taken for one. **It proves nothing**: who may
+//! **A code is no word**: it has a letter and a digit at least, so that a line of talk is not taken for one; **and it is no end of an execution's
+//! id**, so that `cancel K3QZ` can mean one thing only. **It proves nothing**: who may
 //! answer is asked of the user, never of the code.
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ impl Code {
     pub fn generate(mut bits: impl FnMut() -> u64, taken: impl Fn(&Code) -> bool) -> Self {
         loop {
             let code = Self::draw(bits());
-            if !taken(&code) {
+            if !taken(&code) && !is_end_of_id(&code.0) {
                 return code;
             }
         }
@@ -53,13 +54,17 @@ impl Code {
             && text.bytes().all(|letter| LETTERS.contains(&letter))
             && text.bytes().any(|letter| letter.is_ascii_digit())
             && text.bytes().any(|letter| letter.is_ascii_uppercase());
-        sound.then_some(Self(text))
+        (sound && !is_end_of_id(&text)).then_some(Self(text))
     }
 
     /// The code itself.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn is_end_of_id(code: &str) -> bool {
+    code.bytes().all(|letter| letter.is_ascii_hexdigit())
 }
 
 impl fmt::Display for Code {

@@ -1,9 +1,10 @@
 //! The bot's own commands. Everything else is an alias.
 
+use super::code::Code;
 use super::key;
 use crate::core::action::execution::Judgement;
+use crate::core::approval::Verdict;
 use crate::core::audit::Filter;
-use crate::core::chat::code::Code;
 use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
@@ -37,6 +38,10 @@ pub enum Command {
     Packs,
     /// `settle 5c61ab ran`, `settle 5c61ab not run`, `settle 5c61ab again`
     Settle(String, Judgement),
+    /// `approve K3QZ …`, `deny K3QZ …`, `revoke K3QZ`, `withdraw K3QZ`: the code, what, and the words behind.
+    Decide(String, Verdict, String),
+    /// `approvals`: the open requests
+    Approvals,
     /// `freeze storm on the way`
     Freeze(String),
     /// `unfreeze`
@@ -82,7 +87,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 29] = [
+pub const COMMANDS: [(&str, &str); 34] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -107,6 +112,14 @@ pub const COMMANDS: [(&str, &str); 29] = [
         "settle ID …",
         "say what became of one with an unknown outcome: `ran`, `not run`, or `again` to run it there again",
     ),
+    ("approvals", "what waits for an approval, and what of it is yours to decide"),
+    (
+        "approve CODE",
+        "say yes to a request; behind the code a host's name or a number where the card asks for it, then a reason",
+    ),
+    ("deny CODE REASON", "say no to a request"),
+    ("revoke CODE", "take your yes back while more are needed"),
+    ("withdraw CODE", "take your own request back"),
     ("freeze REASON", "start nothing but read-only commands until `unfreeze`"),
     ("unfreeze", "let everything start again"),
     ("audit", "who did what, and what came of it; `audit last 20`, `audit ID`, `audit NAME`, `audit site.*`"),
@@ -164,6 +177,18 @@ impl Command {
             ("show", [id]) => execution(id).map(Command::Show),
             ("show", [id, part @ ..]) => Some(Command::ShowPart(execution(id)?, part.join(" "))),
             ("tail", [id]) => execution(id).map(Command::Tail),
+            ("approvals", []) => Some(Command::Approvals),
+            ("approve" | "deny" | "revoke" | "withdraw" | "cancel", [word, words @ ..])
+                if Code::read(word).is_some() && (words.is_empty() || matches!(first.as_str(), "approve" | "deny")) =>
+            {
+                let verdict = match first.as_str() {
+                    "approve" => Verdict::Approve,
+                    "deny" => Verdict::Deny,
+                    "revoke" => Verdict::Revoke,
+                    _ => Verdict::Withdraw,
+                };
+                Some(Command::Decide(Code::read(word)?.to_string(), verdict, words.join(" ")))
+            }
             ("cancel", [id]) => execution(id).map(Command::Cancel),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
             ("settle", [id, judgement @ ..]) => Some(Command::Settle(execution(id)?, judgement_of(judgement)?)),

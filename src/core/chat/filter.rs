@@ -73,6 +73,7 @@ impl ListWords {
         let mut words = words.iter().map(|word| word.to_lowercase());
         while let Some(word) = words.next() {
             match word.as_str() {
+                "waiting" => read.stands.extend([Status::Requested, Status::Delayed]),
                 "running" => read.stands.extend([Status::Running, Status::Canceling]),
                 "pending" | "asking" => read.stands.push(Status::Pending),
                 "failed" => read.stands.extend([Status::Failed, Status::Timeout]),

@@ -19,6 +19,7 @@ use crate::core::action::spec::{Action, Script};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
+use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
 use serde_json::{Map, Value};
@@ -44,8 +45,9 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let Joined { loading, aliases, configs, sentences } = join(sources, parsed);
-    let Loading { packs, actions, guards, mut diagnostics, order, .. } = loading;
-    let catalog = Catalog { guards, sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
+    let Loading { packs, actions, guards, approvals, mut diagnostics, order, .. } = loading;
+    let catalog =
+        Catalog { guards, approvals, sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -122,6 +124,7 @@ fn catalog(
         matcher: Arc::new(matcher),
         sentences: Sentences::new(),
         guards: BTreeMap::new(),
+        approvals: BTreeMap::new(),
     }
 }
 
@@ -191,8 +194,10 @@ struct Loading {
     actions: BTreeMap<ActionRef, Action>,
     absent: BTreeMap<ActionRef, Absent>,
     policies: Vec<FiledPolicy>,
-    /// The files of the policies that want an approval for an action.
+    /// The files that may be meant as policies for the approval of an action, and cannot be understood.
     guards: BTreeMap<ActionRef, Vec<String>>,
+    /// The policies that want an approval for an action.
+    approvals: BTreeMap<ActionRef, Vec<Arc<approval::Policy>>>,
     aliases: Vec<AliasFile>,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
@@ -274,7 +279,10 @@ impl Loading {
             let mut report = Report::new(&file.shown);
             let guards = policies_of(file, &source.directory, &mut report)
                 .into_iter()
-                .filter(|policy| matches!((&policy.does, &policy.covers), (Does::Guard, Covers::Glob(_))));
+                .filter(|policy| {
+                    matches!((&policy.does, &policy.covers), (Does::Guard | Does::Ask(_), Covers::Glob(_)))
+                })
+                .map(|policy| Policy { does: Does::Guard, ..policy });
             self.policies.extend(guards.map(|policy| FiledPolicy {
                 policy,
                 file: file.shown.clone(),
@@ -481,6 +489,12 @@ impl Loading {
             .collect();
         let mut report = Report::new(&filed.file);
         match (&filed.policy.does, &filed.policy.covers) {
+            (Does::Ask(policy), _) if !covered.is_empty() => {
+                let policy = Arc::new((**policy).clone());
+                for reference in covered {
+                    self.approvals.entry(reference).or_default().push(Arc::clone(&policy));
+                }
+            }
             (Does::Guard, _) if !covered.is_empty() => {
                 for reference in &covered {
                     if let Some(action) = self.actions.get_mut(reference) {
@@ -491,11 +505,7 @@ impl Loading {
                 let list = enumerate(&covered);
                 let line = filed.policy.line;
                 match filed.standing {
-                    Standing::Sound => {
-                        let why = "approval is not asked for yet, so nothing runs unguarded";
-                        report.not_supported(line, "", format!("{why}: disabled {list}"));
-                    }
-                    Standing::Spoilt => {
+                    Standing::Sound | Standing::Spoilt => {
                         let why = "until this file is mended, nothing that it may guard runs";
                         report.error(line, "", format!("{why}: disabled {list}"));
                     }

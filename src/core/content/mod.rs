@@ -10,7 +10,7 @@
 //! - **One bad file never stops the rest**, and a bad file is never half in force: it is there with all it says, or not at all. Only a
 //!   pack whose ref is uncertain is left out as a whole, because grants and policies go by it.
 //! - **Everything that is wrong is told at once**, with file, line, key path and, where one can be guessed, what was meant.
-//! - **Nothing is ignored in silence**: what is sound but not built is `NotSupported`, and an approval that cannot be asked for takes the
+//! - **Nothing is ignored in silence**: what is sound but not built is `NotSupported`, and an approval that cannot be understood takes the
 //!   actions it covers out of service.
 //! - **No text makes this panic**, recurse without bound, or take memory out of proportion to its length.
 
@@ -36,6 +36,7 @@ pub mod yaml;
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
+use crate::core::approval::{Approvers, Policy};
 use crate::core::id::ActionRef;
 use crate::core::message::sentences::Sentences;
 use crate::core::template::value::cast;
@@ -57,8 +58,10 @@ pub struct Catalog {
     pub matcher: Arc<Matcher>,
     /// What the bot says, the site's own texts among it.
     pub sentences: Sentences,
-    /// For each action that policies want an approval for, the files of those.
+    /// For each action that is out of service since a file may be meant as a policy for its approval and cannot be understood, those files.
     pub guards: BTreeMap<ActionRef, Vec<String>>,
+    /// For each action that needs approvals, the policies that want them.
+    pub approvals: BTreeMap<ActionRef, Vec<Arc<Policy>>>,
 }
 
 impl Catalog {
@@ -85,6 +88,22 @@ impl Catalog {
             kind.is_none_or(|kind| cast(&serde_json::Value::from(value.as_str()), kind).is_some())
         };
         hit.all().all(|each| each.parameters.iter().all(|(name, value)| fits(name, value)))
+    }
+
+    /// Whom the policies name that may decide about approvals, all together.
+    pub fn deciders(&self) -> Approvers {
+        let mut all = Approvers::default();
+        for policy in self.approvals.values().flatten() {
+            let named = policy.terms.approvers.clone();
+            all.roles.extend(named.roles);
+            all.users.extend(named.users);
+            all.channels.extend(named.channels);
+        }
+        for names in [&mut all.roles, &mut all.users, &mut all.channels] {
+            names.sort();
+            names.dedup();
+        }
+        all
     }
 
     /// The pack that a file lies in, by the name that messages use.

@@ -1,14 +1,16 @@
 //! A policy file: what is said about actions from outside of them.
 //!
-//! `action.effect` is in force. The others are StackStorm's, or ours and not built yet, and are only checked; but
-//! **an approval that is not enforced takes the actions it covers out of service**, because a guarded action that runs unguarded is
-//! worse than one that does not run. For the same reason a policy file that cannot be understood is searched for signs of an approval.
+//! `action.effect` and `action.approval` are in force. The others are StackStorm's and are only checked. **An approval that cannot be understood
+//! takes the actions it covers out of service**, because a guarded action that runs unguarded is worse than one that does not run. For the
+//! same reason a policy file that is no map at all is searched for signs of an approval.
 
 use super::action::{EFFECTS, PARTINGS};
 use super::fields::{Report, Table, check_name, check_pack, not_among};
 use super::yaml::{Node, Value};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
+use crate::core::approval::{self, Approvers, Terms};
+use crate::core::template::render::is_template;
 
 const KEYS: &[&str] =
     &["name", "description", "enabled", "resource_ref", "policy_type", "parameters", "pack", "id", "ref", "uid"];
@@ -16,6 +18,11 @@ const KEYS: &[&str] =
 const APPROVAL: &str = "action.approval";
 const EFFECT: &str = "action.effect";
 const TYPES: &[&str] = &[APPROVAL, EFFECT, "action.concurrency", "action.concurrency.attr", "action.retry"];
+
+/// How long a request stands where the policy says nothing, in seconds.
+const EXPIRES: u64 = 900;
+/// How long at most.
+const LONGEST: u64 = 30 * 24 * 3600;
 
 /// What a file of `policies/` does to the actions that it covers.
 pub(crate) struct Policy {
@@ -35,7 +42,9 @@ pub(crate) enum Covers {
 pub(crate) enum Does {
     /// Says what the actions can do to the world.
     Effect { class: Option<EffectClass>, raw: Option<bool>, parting: Option<Parting> },
-    /// Takes the actions out of service, as nothing asks for their approval.
+    /// Has the actions wait for an approval.
+    Ask(Box<approval::Policy>),
+    /// Takes the actions out of service: an approval may be meant, and nobody can tell which.
     Guard,
     /// Nothing yet.
     Nothing,
@@ -46,7 +55,8 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     let table = Table::document(document, report)?;
     table.only(KEYS, report);
     check_pack(&table, pack, report);
-    if let Some(name) = table.required_text("name", report) {
+    let name = table.required_text("name", report);
+    if let Some(name) = name {
         check_name(&table, name, true, report);
     }
     for key in ["description", "id", "ref", "uid"] {
@@ -61,8 +71,14 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     let does = match policy_type {
         Some(EFFECT) => effect(parameters.as_ref(), report),
         Some(APPROVAL) => {
-            approval(parameters.as_ref(), report);
-            Does::Guard
+            let asked = approval(parameters.as_ref(), report);
+            match (asked, name) {
+                (Some((terms, when)), Some(name)) if !report.has_errors() => {
+                    let terms = Terms { policy: format!("{pack}.{name}"), ..terms };
+                    Does::Ask(Box::new(approval::Policy { terms, when, file: report.file().to_owned() }))
+                }
+                _ => Does::Guard,
+            }
         }
         Some(known @ ("action.concurrency" | "action.concurrency.attr" | "action.retry")) => {
             limits(known, parameters.as_ref(), report);
@@ -85,7 +101,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         None => Covers::Unknown,
     };
     match does {
-        Does::Guard => Some(Policy { covers, line, does }),
+        Does::Guard | Does::Ask(_) => Some(Policy { covers, line, does }),
         Does::Effect { .. } | Does::Nothing if report.has_errors() => None,
         Does::Effect { .. } | Does::Nothing => Some(Policy { covers, line, does }),
     }
@@ -127,32 +143,53 @@ fn effect(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Does {
     Does::Effect { class, raw, parting }
 }
 
-fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) {
+/// What an approval policy wants, but for its name, and on which condition.
+fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Option<(Terms, Option<String>)> {
     let Some(parameters) = parameters else {
         report.error(None, "", "the key `parameters` is missing, with `approvers` in it");
-        return;
+        return None;
     };
     parameters.only(&["approvers", "quorum", "allow_requester", "expires", "reason", "confirm", "when"], report);
+    let mut named = Approvers::default();
     match parameters.table("approvers", report) {
         Some(approvers) => {
             approvers.only(&["roles", "users", "channels"], report);
-            let mut anybody = false;
-            for key in ["roles", "users", "channels"] {
-                anybody |= !approvers.texts(key, report).is_empty();
-            }
-            if !anybody {
+            let mut texts = |key| approvers.texts(key, report).into_iter().map(str::to_owned).collect::<Vec<_>>();
+            let (roles, users, channels) = (texts("roles"), texts("users"), texts("channels"));
+            let users = users.iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect();
+            let channels = channels.iter().map(|name| name.trim_start_matches(['~', '#']).to_owned()).collect();
+            named = Approvers { roles, users, channels };
+            if named.is_open() {
                 report.error(approvers.line, &approvers.path, "names nobody, so nobody could ever approve");
             }
         }
         None if parameters.entry("approvers").is_none() => parameters.missing("approvers", report),
         None => {}
     }
-    parameters.whole("quorum", 1, report);
-    parameters.whole("expires", 1, report);
-    parameters.boolean("allow_requester", report);
-    parameters.word("reason", &["optional", "required"], report);
-    parameters.word("confirm", &["none", "target"], report);
-    parameters.text("when", report);
+    let quorum = parameters.whole("quorum", 1, report).unwrap_or(1);
+    let expires = parameters.whole("expires", 1, report).unwrap_or(EXPIRES);
+    if expires > LONGEST {
+        let line = parameters.entry("expires").map(|entry| entry.line);
+        let message = format!("has to be {LONGEST} at most, which is thirty days");
+        report.error(line, &parameters.path_of("expires"), message);
+    }
+    let when = parameters.text("when", report).map(str::to_owned);
+    if let (Some(when), Some(entry)) = (&when, parameters.entry("when"))
+        && !is_template(when)
+    {
+        let path = parameters.path_of("when");
+        report.warning(Some(entry.line), &path, "holds no `{{ }}`, so it says the same of every run");
+    }
+    let terms = Terms {
+        policy: String::new(),
+        approvers: named,
+        quorum: usize::try_from(quorum).unwrap_or(usize::MAX),
+        allow_requester: parameters.boolean("allow_requester", report).unwrap_or(false),
+        expires,
+        reason_required: parameters.word("reason", &["optional", "required"], report) == Some("required"),
+        confirm_target: parameters.word("confirm", &["none", "target"], report) == Some("target"),
+    };
+    Some((terms, when))
 }
 
 fn limits(policy_type: &str, parameters: Option<&Table<'_>>, report: &mut Report<'_>) {

@@ -1,6 +1,7 @@
 //! Pieces of sentences that cards are made of. A phrase is plain text, without Markdown; whoever puts it into a card escapes it or fences it.
 
 use crate::core::action::run::Exit;
+use crate::core::approval::Approvers;
 use serde::Serialize;
 
 /// The pieces; each has a template of its name in `templates/phrases/`.
@@ -160,6 +161,47 @@ pub enum Phrase<'a> {
         /// The name that was probably meant; empty when none is near.
         similar: &'a str,
     },
+    /// Who may decide about an approval.
+    Deciders(&'a Approvers),
+    /// Why what was asked for is not what would run any more.
+    Changed {
+        /// `content`, `parameters`, `hosts`, `terms`, `work`, `gone`, `refused`, `needs_approval`, `requester`.
+        what: &'static str,
+        /// Names of parameters, or the sentence of the refusal.
+        names: &'a str,
+        /// The hosts as they were, written the short way.
+        before: &'a str,
+        /// And as they are.
+        now: &'a str,
+    },
+    /// Why an execution did not begin.
+    NotApproved {
+        /// `denied`, `withdrawn`, `expired` or `void`.
+        state: &'static str,
+        /// Who ended it; empty when nobody did.
+        by: &'a str,
+        /// Why; may be empty.
+        why: &'a str,
+    },
+    /// A user of the bot's machine cannot decide about an approval.
+    NoVoter {
+        /// The user.
+        name: &'a str,
+        /// The chat user that they stand for; empty when they stand for none.
+        chat_user: &'a str,
+        /// Whether there is a connection to the chat server, which knows who that is.
+        connected: bool,
+    },
+    /// What stands on the buttons, and in the dialog, of a decision.
+    DecisionForm {
+        /// `approve`, `deny`, `host`, `count`, `action`, `reason`, `look`, `write`.
+        of: &'a str,
+    },
+    /// Who has approved what runs.
+    ApprovedBy {
+        /// Their names.
+        names: &'a str,
+    },
     /// The chat connection stands, or was not tried yet.
     HealthChat {
         /// The bot's name; empty before the first try.
@@ -272,6 +314,12 @@ impl Phrase<'_> {
             Phrase::BrokenWords { .. } => "broken_words",
             Phrase::NoLocalRole { .. } => "no_local_role",
             Phrase::NoAction { .. } => "no_action",
+            Phrase::Deciders(_) => "deciders",
+            Phrase::Changed { .. } => "changed",
+            Phrase::NotApproved { .. } => "not_approved",
+            Phrase::NoVoter { .. } => "no_voter",
+            Phrase::DecisionForm { .. } => "decision_form",
+            Phrase::ApprovedBy { .. } => "approved_by",
             Phrase::HealthChat { .. } => "health_chat",
             Phrase::HealthOther { .. } => "health_other",
             Phrase::HealthOutbox { .. } => "health_outbox",

@@ -136,6 +136,20 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("no_inquiry", include_str!("../../../templates/no_inquiry.hbs")),
     ("not_your_inquiry", include_str!("../../../templates/not_your_inquiry.hbs")),
     ("lack_filled", include_str!("../../../templates/lack_filled.hbs")),
+    ("approval", include_str!("../../../templates/approval.hbs")),
+    ("delayed", include_str!("../../../templates/delayed.hbs")),
+    ("decision_dialog", include_str!("../../../templates/decision_dialog.hbs")),
+    ("decided", include_str!("../../../templates/decided.hbs")),
+    ("reminder", include_str!("../../../templates/reminder.hbs")),
+    ("vote_lost", include_str!("../../../templates/vote_lost.hbs")),
+    ("approval_end", include_str!("../../../templates/approval_end.hbs")),
+    ("asked_already", include_str!("../../../templates/asked_already.hbs")),
+    ("asked_elsewhere", include_str!("../../../templates/asked_elsewhere.hbs")),
+    ("too_many_requests", include_str!("../../../templates/too_many_requests.hbs")),
+    ("nobody_decides", include_str!("../../../templates/nobody_decides.hbs")),
+    ("cannot_ask", include_str!("../../../templates/cannot_ask.hbs")),
+    ("secret_cannot_wait", include_str!("../../../templates/secret_cannot_wait.hbs")),
+    ("approvals", include_str!("../../../templates/approvals.hbs")),
     ("announced", include_str!("../../../templates/announced.hbs")),
     ("started", include_str!("../../../templates/started.hbs")),
 ];
@@ -143,6 +157,12 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 /// Name and text of every phrase, as they are in `templates/phrases/`.
 pub const PHRASES: &[(&str, &str)] = &[
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
+    ("deciders", include_str!("../../../templates/phrases/deciders.hbs")),
+    ("changed", include_str!("../../../templates/phrases/changed.hbs")),
+    ("not_approved", include_str!("../../../templates/phrases/not_approved.hbs")),
+    ("no_voter", include_str!("../../../templates/phrases/no_voter.hbs")),
+    ("decision_form", include_str!("../../../templates/phrases/decision_form.hbs")),
+    ("approved_by", include_str!("../../../templates/phrases/approved_by.hbs")),
     ("exit", include_str!("../../../templates/phrases/exit.hbs")),
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
     ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
@@ -180,7 +200,10 @@ pub const PHRASES: &[(&str, &str)] = &[
 ];
 
 /// Name and text of every piece that templates have in common, as they are in `templates/partials/`.
-pub const PARTIALS: &[(&str, &str)] = &[("outputs", include_str!("../../../templates/partials/outputs.hbs"))];
+pub const PARTIALS: &[(&str, &str)] = &[
+    ("outputs", include_str!("../../../templates/partials/outputs.hbs")),
+    ("plan_details", include_str!("../../../templates/partials/plan_details.hbs")),
+];
 
 /// The sentences that come with the program.
 static BUILT_IN: LazyLock<Voice> = LazyLock::new(|| {

@@ -2,6 +2,7 @@
 
 use crate::core::action::execution::{Execution, Status};
 use crate::core::action::run::Exit;
+use crate::core::approval::request::State;
 use crate::core::host::fold;
 use crate::core::id::Host;
 use crate::core::input::Principal;
@@ -47,6 +48,8 @@ pub fn judged(execution: &Execution, sentences: &Sentences) -> String {
 /// The emoji for a status.
 pub fn mark(status: Status) -> &'static str {
     match status {
+        Status::Requested => "lock",
+        Status::Delayed => "hourglass",
         Status::Running | Status::Canceling => "hourglass_flowing_sand",
         Status::Pending => "speech_balloon",
         Status::Succeeded => "white_check_mark",
@@ -65,18 +68,26 @@ pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
         hosts.iter().filter(|host| wanted(exit(host))).cloned().collect()
     };
     let concerned = match execution.status {
-        Status::Running | Status::Pending | Status::Canceling | Status::Canceled => Vec::new(),
+        Status::Requested
+        | Status::Delayed
+        | Status::Running
+        | Status::Pending
+        | Status::Canceling
+        | Status::Canceled => Vec::new(),
         Status::Succeeded => hosts.clone(),
         Status::Failed => about(&|exit| exit.is_some_and(|exit| !exit.succeeded())),
         Status::Timeout => about(&|exit| matches!(exit, Some(Exit::Timeout))),
         Status::Unknown => about(&|exit| matches!(exit, None | Some(Exit::Unknown { .. }))),
     };
-    let by = match &execution.canceled_by {
+    // What was never approved tells how that went.
+    let request = execution.approval.as_deref().filter(|request| request.state.is_final());
+    let request = request.filter(|request| request.state != State::Begun);
+    let by = match request.map_or(&execution.canceled_by, |request| &request.ended_by) {
         Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => name.as_str(),
         None => "",
     };
     let verdict = sentences.phrase(&Phrase::Verdict {
-        status: execution.status.word(),
+        status: request.map_or(execution.status.word(), |request| request.state.word()),
         all: hosts.len(),
         some: concerned.len(),
         hosts: shown_names(&concerned),

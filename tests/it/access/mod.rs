@@ -293,7 +293,7 @@ fn approvers_are_named_by_the_policy_and_trusted_by_a_grant() {
     "#;
     let settings = settings(roles);
     let mut names = directory(&["lead", "second", "storage-lead", "operator"], &["ops", "storage-leads"]);
-    names.idle.insert(UserId::new("id-of-second"));
+    names.inactive.insert(UserId::new("id-of-second"));
     let inventory = inventory();
     let known = Known { settings: &settings, directory: &names, inventory: &inventory };
     let action = ActionRef::new("site.restart");

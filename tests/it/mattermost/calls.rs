@@ -185,14 +185,14 @@ async fn names_are_resolved_and_unknown_ones_left_out() {
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let users = names(&["lead", "@Operator", "nobody", "not a name", ""]);
     let channels = names(&["cluster", "secret", "nowhere", "../../x"]);
-    let directory = world.chat.directory(&users, &channels, &[]).await.unwrap();
+    let directory = world.chat.directory(&users, &channels, &[], &[]).await.unwrap();
     let user = |name: &str| (name.to_owned(), UserId::new(server.user_id(name).unwrap()));
     assert_eq!(directory.users, [user("lead"), user("operator")].into());
     let cluster = ("cluster".to_owned(), ChannelId::new(server.channel_id("cluster").unwrap()));
     assert_eq!(directory.channels, [cluster].into());
-    assert_eq!(world.chat.directory(&[], &[], &[]).await.unwrap(), Default::default());
+    assert_eq!(world.chat.directory(&[], &[], &[], &[]).await.unwrap(), Default::default());
     world.faults().fail_calls(1, 503);
-    assert_eq!(kind(&world.chat.directory(&users, &channels, &[]).await.unwrap_err()), "later None");
+    assert_eq!(kind(&world.chat.directory(&users, &channels, &[], &[]).await.unwrap_err()), "later None");
 }
 
 struct NoBlobs;

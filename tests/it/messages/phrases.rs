@@ -1,11 +1,13 @@
 //! Every phrase, and how it is said.
 
 use halcyon::core::action::run::Exit;
+use halcyon::core::approval::Approvers;
 use halcyon::core::message::phrase::Phrase;
 use std::collections::BTreeMap;
 
 /// Every phrase, and how it is said.
 pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
+    approvals(check);
     check(Phrase::Summary { same: 147, differ: 2, failed: 1 }, "147 hosts say the same, 2 differ, 1 failed.");
     check(Phrase::Summary { same: 3, differ: 1, failed: 0 }, "3 hosts say the same, 1 differs.");
     let like = |how, lines: &str, several| Phrase::Like { count: 147, how, lines: lines.into(), several };
@@ -206,4 +208,60 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         Phrase::AuditSetAside { place: "store/audit.damaged-1", why: "audit/1.entries is damaged at byte 9" },
         "my audit was damaged (audit/1.entries is damaged at byte 9); the old one is kept in store/audit.damaged-1, and I have made it again from the facts that I still have",
     );
+}
+
+fn approvals(check: &mut dyn FnMut(Phrase<'_>, &str)) {
+    let named = |roles: &[&str], users: &[&str], channels: &[&str]| {
+        let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        Approvers { roles: owned(roles), users: owned(users), channels: owned(channels) }
+    };
+    check(Phrase::Deciders(&named(&["lead"], &[], &[])), "the role lead");
+    check(Phrase::Deciders(&named(&["lead", "chief"], &[], &[])), "the role lead or the role chief");
+    check(Phrase::Deciders(&named(&[], &["ann", "ben"], &[])), "ann or ben");
+    check(
+        Phrase::Deciders(&named(&["lead"], &["ann"], &["on_call", "ops"])),
+        "the role lead or ann or a member of on_call or a member of ops",
+    );
+    check(Phrase::Deciders(&named(&[], &[], &[])), "whoever is granted to approve it");
+    let changed = |what, names| Phrase::Changed { what, names, before: "wn[001-002]", now: "wn001" };
+    check(changed("content", ""), "the file of the action has changed since it was asked for");
+    check(changed("parameters", "hosts, word"), "it would run with other values of hosts, word now");
+    check(changed("hosts", ""), "it would run on wn001 now, and was asked for on wn[001-002]");
+    check(changed("terms", ""), "the policies for its approval have changed since it was asked for");
+    check(changed("work", ""), "the command that it would run has changed since it was asked for");
+    check(changed("gone", ""), "the action is not there any more");
+    check(changed("refused", "there is no host wn009"), "it would be refused now: there is no host wn009");
+    check(changed("needs_approval", ""), "it needs an approval by now; please ask for it again");
+    check(changed("requester", ""), "whoever asked for it may not run it any more");
+    let ended = |state, by, why| Phrase::NotApproved { state, by, why };
+    check(ended("denied", "lead", "not now"), "denied by lead: not now");
+    check(ended("withdrawn", "operator", ""), "withdrawn by operator");
+    check(ended("expired", "", ""), "nobody approved it in time");
+    check(
+        ended("void", "", "the action is not there any more"),
+        "the approval is void: the action is not there any more",
+    );
+    let voter = |chat_user, connected| Phrase::NoVoter { name: "root", chat_user, connected };
+    check(
+        voter("", true),
+        "root stands for no chat user, and only those decide about approvals; `[access.unix_users]` of the configuration says who stands for whom",
+    );
+    check(voter("lead", true), "root stands for the chat user lead, and the chat server knows nobody of that name");
+    check(
+        voter("", false),
+        "only chat users decide about approvals, and who they are now cannot be found out: the chat server does not answer",
+    );
+    for (of, words) in [
+        ("approve", "Approve"),
+        ("deny", "Deny"),
+        ("host", "Name of the host"),
+        ("count", "Number of hosts"),
+        ("action", "Name of the action"),
+        ("reason", "Reason"),
+        ("look", "as it stands on the card, so that nobody says yes to another one by mistake"),
+        ("write", "I could not open the form. The card says what to write instead."),
+    ] {
+        check(Phrase::DecisionForm { of }, words);
+    }
+    check(Phrase::ApprovedBy { names: "lead, second" }, "approved by lead, second");
 }

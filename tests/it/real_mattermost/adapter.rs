@@ -117,7 +117,7 @@ async fn real_mattermost_is_spoken_to() {
     assert!(chat.identify(&lead, &[nowhere]).await.unwrap().member_of.is_empty());
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let users = names(&["lead", "@Operator", "nobody-at-all", "not a name", ""]);
-    let directory = chat.directory(&users, &names(&["cluster", "nowhere", "../../x"]), &[]).await.unwrap();
+    let directory = chat.directory(&users, &names(&["cluster", "nowhere", "../../x"]), &[], &[]).await.unwrap();
     assert_eq!(directory.users.keys().collect::<Vec<_>>(), ["lead", "operator"]);
     assert_eq!(directory.channels.get("cluster"), Some(&cluster));
 

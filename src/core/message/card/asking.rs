@@ -1,7 +1,8 @@
 //! What is said of lines: what can be asked for, what is missing, what one would do.
 
+use super::WantedApproval;
 use crate::core::access::explain::Reason;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A numbered line that can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,8 +73,9 @@ pub struct Lacks {
     pub time: String,
 }
 
-/// See [`super::Card::Plan`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// See [`super::Card::Plan`]. What waits for an approval keeps it, so that what stands on the card is what was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PlanCard {
     /// The line, as inline code.
     pub line: String,
@@ -82,7 +84,7 @@ pub struct PlanCard {
     /// What carries that out.
     pub runner: String,
     /// What it can do to the world.
-    pub effect: &'static str,
+    pub effect: String,
     /// Its parameters, secrets masked.
     pub parameters: Vec<PlannedParameter>,
     /// How many hosts; 0 for an action without hosts.
@@ -101,14 +103,16 @@ pub struct PlanCard {
     pub further: usize,
     /// It is switched off.
     pub off: bool,
-    /// Files of the policies that want an approval for it.
+    /// Files that may be meant as policies for its approval, and cannot be understood.
     pub guards: Vec<String>,
+    /// The approvals that it needs.
+    pub approvals: Vec<WantedApproval>,
     /// Why it would not start now; empty when it would.
     pub frozen: String,
 }
 
 /// One parameter of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedParameter {
     /// Its name.
     pub name: String,

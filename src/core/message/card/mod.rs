@@ -1,12 +1,14 @@
 //! # Cards
 //!
 //! What can be said. A card is data; its template, named like its variant, makes the text. A card with much data has a structure of its own:
-//! [`execution`] for what is said of an execution, [`asking`] for what is said of lines, [`itself`] for what the bot says of itself.
+//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`itself`] for what the bot says of itself.
 
+pub mod approval;
 pub mod asking;
 pub mod execution;
 pub mod itself;
 
+pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
@@ -271,6 +273,10 @@ pub enum Card {
         parts: Vec<StatusPart>,
         /// Executions under way.
         running: usize,
+        /// Executions that wait for an approval.
+        approvals: usize,
+        /// Executions that wait for their turn.
+        delayed: usize,
         /// Executions of which a person has to say what became of them.
         waiting: usize,
         /// Why nothing but looking is allowed; empty when everything is.
@@ -578,6 +584,116 @@ pub enum Card {
         /// Why, as Markdown, without the full stop.
         problem: String,
     },
+    /// An execution that waits for an approval, and what became of that while it had not begun; edited as it goes.
+    Approval(Box<ApprovalCard>),
+    /// An execution that lets others go first.
+    Delayed {
+        /// What was asked for, as inline code.
+        line: String,
+        /// Its short id.
+        id: String,
+        /// The short ids of those that go first.
+        behind: Vec<String>,
+        /// The policy that says so; empty where it is a lock on hosts.
+        policy: String,
+        /// It waits no more and did not begin.
+        over: bool,
+        /// Why; empty when somebody stopped it.
+        error: String,
+    },
+    /// What stands above the fields of the dialog in which somebody decides.
+    DecisionDialog {
+        /// What was asked for, as inline code.
+        line: String,
+        /// The request.
+        request: String,
+        /// Who asked.
+        who: String,
+        /// What would be run.
+        action: String,
+        /// On how many hosts; 0 for an action without hosts.
+        count: usize,
+        /// They, as inline code.
+        hosts: String,
+    },
+    /// What somebody is told who decided, or tried to.
+    Decided(Decided),
+    /// Half of a request's time is over; said in the thread of its card.
+    Reminder(Reminder),
+    /// A yes does not count any more; said in the thread of the card.
+    VoteLost {
+        /// Whose.
+        name: String,
+        /// `account` or `right`.
+        why: &'static str,
+        /// What was asked for, as inline code.
+        line: String,
+        /// The request.
+        request: String,
+    },
+    /// Those who asked are called, since their request has ended without a run.
+    ApprovalEnd(ApprovalEnd),
+    /// The same was asked for already, and waits.
+    AskedAlready {
+        /// The line, as inline code.
+        line: String,
+        /// The request.
+        request: String,
+        /// Who asked; empty when it is the same person.
+        who: String,
+        /// The short id of its execution.
+        id: String,
+    },
+    /// The request stands in another channel, since those who decide do not read here.
+    AskedElsewhere {
+        /// The line, as inline code.
+        line: String,
+        /// The request.
+        request: String,
+        /// The channel.
+        channel: String,
+    },
+    /// Requests of one person that wait already are as many as there may be.
+    TooManyRequests {
+        /// The line, as inline code.
+        line: String,
+        /// The bound.
+        most: usize,
+    },
+    /// Nobody, or not enough, could say yes.
+    NobodyDecides {
+        /// The line, as inline code.
+        line: String,
+        /// The policy.
+        policy: String,
+        /// Who it names.
+        who: String,
+        /// How many of them there are beside the one who asks.
+        there: usize,
+        /// How many it wants.
+        quorum: usize,
+    },
+    /// Nobody can be asked, since there is no way to the chat server.
+    CannotAsk {
+        /// The line, as inline code.
+        line: String,
+    },
+    /// What has to wait holds a secret, and secrets cannot be kept.
+    SecretCannotWait {
+        /// The line, as inline code.
+        line: String,
+        /// The parameters.
+        names: Vec<String>,
+        /// Why they cannot be kept.
+        why: String,
+    },
+    /// The open requests that concern somebody.
+    Approvals {
+        /// They, the most urgent first.
+        rows: Vec<ApprovalRow>,
+        /// How many more there are.
+        more: usize,
+    },
     /// An action says something, or tells of an end.
     Announced(Announced),
     /// The bot is there again; said in the admin channel.
@@ -685,6 +801,20 @@ impl Card {
             Card::ValueSet { .. } => "value_set",
             Card::ValueDeleted { .. } => "value_deleted",
             Card::ValueRefused { .. } => "value_refused",
+            Card::Approval(_) => "approval",
+            Card::Delayed { .. } => "delayed",
+            Card::DecisionDialog { .. } => "decision_dialog",
+            Card::Decided(_) => "decided",
+            Card::Reminder(_) => "reminder",
+            Card::VoteLost { .. } => "vote_lost",
+            Card::ApprovalEnd(_) => "approval_end",
+            Card::AskedAlready { .. } => "asked_already",
+            Card::AskedElsewhere { .. } => "asked_elsewhere",
+            Card::TooManyRequests { .. } => "too_many_requests",
+            Card::NobodyDecides { .. } => "nobody_decides",
+            Card::CannotAsk { .. } => "cannot_ask",
+            Card::SecretCannotWait { .. } => "secret_cannot_wait",
+            Card::Approvals { .. } => "approvals",
             Card::Announced(_) => "announced",
             Card::Started { .. } => "started",
         }

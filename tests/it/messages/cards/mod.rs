@@ -3,6 +3,7 @@
 use halcyon::core::message::card::Card;
 
 mod access;
+mod approvals;
 mod audit;
 mod executions;
 mod inquiries;
@@ -16,6 +17,7 @@ mod values;
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let areas = [
         access::cards,
+        approvals::cards,
         audit::cards,
         executions::cards,
         inquiries::cards,
