@@ -12,6 +12,7 @@
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
+//! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
 //! - [`policy`]: whose turn it is to be run;
 //! - [`approval`]: what has to be said yes to before it is run;
 //! - [`datastore`]: values that packs and people keep under names;
@@ -41,6 +42,7 @@ pub mod input;
 pub mod memory;
 pub mod message;
 pub mod policy;
+pub mod rehearsal;
 pub mod schedule;
 pub mod settings;
 pub mod template;

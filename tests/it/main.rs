@@ -36,6 +36,7 @@ mod peers_clients;
 mod peers_ssh;
 mod prefix;
 mod real_mattermost;
+mod rehearsal;
 mod runners;
 mod sandbox_chat;
 mod sandbox_nodes;
