@@ -24,6 +24,7 @@ mod execution;
 mod fire;
 mod fuzz_corpus;
 mod host;
+mod kernel_upgrade;
 mod live_content;
 mod local;
 mod mattermost;

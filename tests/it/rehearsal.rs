@@ -4,7 +4,7 @@ use halcyon::cli::{self, Surroundings};
 use std::path::{Path, PathBuf};
 
 /// What `halcyon test` prints on both streams, and how it ends.
-fn test(words: &[&str]) -> (String, String, u8) {
+pub(crate) fn test(words: &[&str]) -> (String, String, u8) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     // No configuration stands beside the packs that are tried here.
     let words = ["halcyon", "--config", "/absent/config.toml", "test"].iter().chain(words).map(Into::into);
