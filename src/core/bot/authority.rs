@@ -54,7 +54,11 @@ impl Bot {
         moment: &mut Moment,
         directory: Directory,
     ) -> Result<(), Contradiction> {
-        let retied = names::retie(&names::of_roles(&self.settings.roles), &directory, &self.memory.ties);
+        let retied = names::retie(
+            &names::giving_rights(&self.settings.roles, &self.catalog.deciders()),
+            &directory,
+            &self.memory.ties,
+        );
         for ((kind, name), id) in retied.tied {
             self.note(step, moment, Fact::NameTied { kind, name, id })?;
         }
