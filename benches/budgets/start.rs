@@ -57,6 +57,9 @@ fn life(number: u64) -> Vec<Dated> {
         reach: None,
         telling: None,
         inquiry: None,
+        workflow: None,
+        takes_up: None,
+        parent: None,
     };
     let promised = Delivery {
         id: delivery.clone(),

@@ -194,6 +194,7 @@ impl Engine {
         let (callback_calls, callbacks) = mpsc::channel(CALLBACKS);
         let (reloads, reload_calls) = mpsc::unbounded_channel();
         let hands = Hands {
+            blobs: Arc::clone(&shared.blobs),
             local: Arc::clone(&shared.local) as _,
             remote: Arc::clone(&shared.remote) as _,
             http: Arc::clone(&shared.http) as _,

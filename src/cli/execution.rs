@@ -129,7 +129,13 @@ fn start(
     match status {
         Status::Succeeded => Ok(()),
         Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => Err(Failure::Shown),
-        Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => {
+        Status::Requested
+        | Status::Delayed
+        | Status::Running
+        | Status::Pending
+        | Status::Pausing
+        | Status::Paused
+        | Status::Canceling => {
             unreachable!("waited for a final status")
         }
     }

@@ -9,13 +9,10 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The names that whoever starts a workflow always hands down.
-const HANDED_DOWN: [&str; 2] = ["parent", "st2"];
-
 pub(crate) fn inspect(file: &Path, as_json: bool, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     let text = read(file)?;
     let shown = file.display().to_string();
-    let found = match orquesta::read(&shown, &text, &HANDED_DOWN) {
+    let found = match orquesta::read(&shown, &text, &orquesta::HANDED_DOWN) {
         Ok(Ok(_)) => Vec::new(),
         Ok(Err(inspection)) => inspection.diagnostics(&shown),
         Err(Unloadable(diagnostics)) => diagnostics,

@@ -78,6 +78,15 @@ pub enum Effect {
         /// Who wants to know; nobody when the bot itself does.
         asker: Option<Box<Asker>>,
     },
+    /// Read outputs whole that a workflow passes on.
+    ReadOutputs {
+        /// The execution that wrote them.
+        execution: ExecutionId,
+        /// Which.
+        blobs: Vec<BlobId>,
+        /// How many bytes of one may be read; what is longer is left out.
+        most: u64,
+    },
     /// Read the configuration and the packs again.
     Reload {
         /// Who wants it.

@@ -16,6 +16,7 @@ use crate::core::effect::Delivery;
 use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::schedule::{ScheduleEnd, Scheduled};
+use crate::core::workflow::conducted::{Conducted, Moved};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,33 @@ pub enum Fact {
         /// From where; absent in old logs.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Back>,
+    },
+    /// Something happened in a workflow.
+    WorkflowMoved(Box<Moved>),
+    /// A workflow goes on where another one of the same text has ended: it takes up how the tasks of that one stood.
+    WorkflowTakenUp {
+        /// The workflow that goes on.
+        id: ExecutionId,
+        /// How the other one stood.
+        conducted: Box<Conducted>,
+    },
+    /// Somebody paused a workflow; it stands still when what it has begun has ended.
+    PauseAsked {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+        /// From where.
+        from: Back,
+    },
+    /// Somebody lets a paused workflow go on.
+    ResumeAsked {
+        /// The execution.
+        id: ExecutionId,
+        /// Who.
+        by: Principal,
+        /// From where.
+        from: Back,
     },
     /// Somebody answered what an execution asks.
     InquiryAnswered {
@@ -407,7 +435,11 @@ impl Fact {
             | Fact::Judged { id, .. }
             | Fact::CancelAsked { id, .. }
             | Fact::InquiryAnswered { id, .. }
+            | Fact::WorkflowTakenUp { id, .. }
+            | Fact::PauseAsked { id, .. }
+            | Fact::ResumeAsked { id, .. }
             | Fact::ExecutionFinished { id, .. } => Some(id),
+            Fact::WorkflowMoved(moved) => Some(&moved.id),
             Fact::PostTaken { .. }
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }

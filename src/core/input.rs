@@ -12,7 +12,7 @@ use crate::core::content::diagnostic::Diagnostic;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::datastore::seal::MasterKey;
 use crate::core::host::Inventory;
-use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::settings::Settings;
 use crate::core::vitals::{PackChange, Reload, Vitals};
 use jiff::Timestamp;
@@ -157,6 +157,13 @@ pub enum Input {
         /// The line before the first of the new one.
         head: Head,
     },
+    /// The answer to a [`crate::core::effect::Effect::ReadOutputs`].
+    OutputsRead {
+        /// The execution.
+        execution: ExecutionId,
+        /// What was read; what was too long, or cannot be read any more, is missing.
+        texts: BTreeMap<BlobId, String>,
+    },
     /// How it stands with the room on the disk and with the store.
     Storage(Storage),
     /// A damaged store was set aside when the process started, and the memory is empty; comes once, before [`Input::Started`].
@@ -240,6 +247,8 @@ pub enum Identifying {
     Due(ExecutionId),
     /// An execution that has waited and could begin: who asked for it, and who approved it.
     Beginning(ExecutionId),
+    /// A workflow under way: who asked for it.
+    Conducting(ExecutionId),
     /// A user of the bot's machine decides about an approval as the chat user that they stand for.
     Deciding {
         /// The call that is answered.
@@ -596,6 +605,12 @@ pub enum Purpose {
     Cancel,
     /// Run one again.
     Rerun,
+    /// Go on with a workflow that has ended, from these tasks; from those that failed when none is named.
+    RerunFrom(Vec<String>),
+    /// Have a workflow stand still.
+    Pause,
+    /// Let it go on.
+    Resume,
     /// Judge one that ended as unknown.
     Settle(Judgement),
     /// Tell whether somebody may do what a line says.

@@ -113,6 +113,9 @@ pub struct Memory {
     /// Requests for an approval whose executions have ended, the newest last, so that whoever comes late is told how it was decided.
     #[serde(skip_serializing_if = "VecDeque::is_empty")]
     pub decided: VecDeque<(ExecutionId, Box<Request>)>,
+    /// Children of workflows that have ended, and of whose end their tasks do not know yet.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub untold: BTreeMap<ExecutionId, Execution>,
     /// Lines that wait for their time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scheduled: BTreeMap<ExecutionId, Scheduled>,
@@ -304,12 +307,26 @@ impl Memory {
             | Fact::HostAgain { id, .. }
             | Fact::CancelAsked { id, .. }
             | Fact::InquiryAnswered { id, .. }
+            | Fact::WorkflowTakenUp { id, .. }
+            | Fact::PauseAsked { id, .. }
+            | Fact::ResumeAsked { id, .. }
             | Fact::Approval { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
+            }
+            fact @ Fact::WorkflowMoved(moved) => {
+                self.live(&moved.id)?.apply(at, fact)?;
+                for told in &moved.told {
+                    self.untold.remove(told);
+                }
             }
             fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
                 let ended = self.executions.remove(id);
+                if let Some(child) = ended.as_ref().filter(|ended| self.is_waited_for(ended)) {
+                    self.untold.insert(id.clone(), child.clone());
+                }
+                self.untold
+                    .retain(|_, child| child.request.parent.as_ref().is_none_or(|parent| parent.workflow != *id));
                 self.tails.remove(id);
                 self.waiting.remove(id);
                 if let Some(approval) = ended.as_ref().and_then(|ended| ended.approval.clone()) {
@@ -320,7 +337,10 @@ impl Memory {
                 }
                 self.forget_posts();
             }
-            Fact::Judged { id, .. } => {
+            fact @ Fact::Judged { id, .. } => {
+                if let Some(child) = self.untold.get_mut(id) {
+                    child.apply(at, fact)?;
+                }
                 self.questions.remove(id).ok_or_else(|| Contradiction::NoQuestion(id.clone()))?;
                 self.forget_posts();
             }
@@ -542,6 +562,12 @@ impl Memory {
     /// The executions whose run has begun and not ended.
     pub fn under_way(&self) -> impl Iterator<Item = &Execution> {
         self.executions.values().filter(|execution| !execution.status.waits())
+    }
+
+    /// Whether a workflow waits to hear of the end of an execution.
+    fn is_waited_for(&self, execution: &Execution) -> bool {
+        let parent = execution.request.parent.as_ref().and_then(|parent| self.executions.get(&parent.workflow));
+        parent.is_some_and(|parent| parent.conducted.is_some())
     }
 
     fn keep_decided(&mut self, id: ExecutionId, approval: Box<Request>) {

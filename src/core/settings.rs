@@ -50,6 +50,8 @@ pub struct Limits {
     pub scheduled_per_user: usize,
     /// Requests of one person that wait for an approval.
     pub approvals_per_user: usize,
+    /// Executions under way that tasks of workflows began, all together, and those of one workflow.
+    pub workflow_tasks: usize,
     /// A line whose time came while the bot was away is carried out when that is not longer ago.
     pub scheduled_late: Duration,
 }
@@ -63,6 +65,7 @@ impl Default for Limits {
             lines_per_channel: 300,
             scheduled_per_user: 20,
             approvals_per_user: 20,
+            workflow_tasks: 100,
             scheduled_late: Duration::from_secs(600),
         }
     }

@@ -1,16 +1,17 @@
 //! Effects are carried out here, each in a task of its own; what comes of them returns as an input.
 
+use crate::core::action::capture::without_last_line_end;
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
 use crate::core::audit::question::{Asker, Question};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use crate::core::input::{Ask, HeardReaction, Identifying, Identity, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{Chat, ChatError, ReloadCall, Runner, Store};
+use crate::runtime::ports::{Blobs, Chat, ChatError, ReloadCall, Runner, Store};
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ const READING_PAUSE: Duration = Duration::from_millis(500);
 pub struct Dispatch {
     inputs: mpsc::WeakSender<Input>,
     store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
     local: Arc<dyn Runner>,
     remote: Arc<dyn Runner>,
     http: Arc<dyn Runner>,
@@ -82,6 +84,8 @@ impl Task {
 
 /// What [`Dispatch`] is made of.
 pub struct Hands {
+    /// Where long outputs lie.
+    pub blobs: Arc<dyn Blobs>,
     /// Carries out commands on this machine.
     pub local: Arc<dyn Runner>,
     /// Carries out commands on nodes.
@@ -110,10 +114,11 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { local, remote, http, mail, outbox, chat, pressers, reloads } = hands;
+        let Hands { blobs, local, remote, http, mail, outbox, chat, pressers, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
+            blobs,
             local,
             remote,
             http,
@@ -182,6 +187,7 @@ impl Dispatch {
                 }
             }
             Effect::Find { query, ticket } => self.find(query, *ticket),
+            Effect::ReadOutputs { execution, blobs, most } => self.read_outputs(execution, blobs, most),
             Effect::Identify { of, users, channels } => self.identify(of, users, channels),
             Effect::LookUpUser { name, channels, ticket } => self.look_up_user(name, channels, *ticket),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
@@ -342,6 +348,28 @@ impl Dispatch {
             });
             // Without a loop there is nobody left to answer.
             let _ = inputs.send(Input::Audited { asker, told }).await;
+        });
+    }
+
+    /// Reads outputs; what is longer than `most`, and what cannot be read, is left out.
+    fn read_outputs(&self, execution: ExecutionId, wanted: Vec<BlobId>, most: u64) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let blobs = Arc::clone(&self.blobs);
+        tokio::spawn(async move {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let mut texts = BTreeMap::new();
+            for blob in wanted {
+                match blobs.read(&blob, 0, most.saturating_add(1)).await {
+                    Ok(bytes) if bytes.len() <= most => {
+                        let text = String::from_utf8_lossy(&bytes);
+                        texts.insert(blob, without_last_line_end(&text).to_owned());
+                    }
+                    Ok(_) => {}
+                    Err(problem) => tracing::error!(%problem, %execution, "an output cannot be read"),
+                }
+            }
+            // Without a loop there is nobody left to answer.
+            let _ = inputs.send(Input::OutputsRead { execution, texts }).await;
         });
     }
 

@@ -356,6 +356,7 @@ impl EventLoop {
             | Effect::LookUpUser { .. }
             | Effect::Reload { .. }
             | Effect::Identify { .. }
+            | Effect::ReadOutputs { .. }
             | Effect::ReadReactions { .. }
             | Effect::OpenDialog { .. }
             // Whoever pressed is told what was decided once it is stored.

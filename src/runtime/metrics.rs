@@ -203,7 +203,13 @@ impl Metrics {
                 Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => {
                     self.add(EXECUTIONS_ENDED, status.word());
                 }
-                Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => {}
+                Status::Requested
+                | Status::Delayed
+                | Status::Running
+                | Status::Pending
+                | Status::Pausing
+                | Status::Paused
+                | Status::Canceling => {}
             },
             Fact::HostFinished { outcome, .. } => self.add(COMMANDS_ENDED, exit_word(&outcome.exit)),
             Fact::DeliveryIntended(_) => self.add(DELIVERIES_INTENDED, ""),

@@ -24,8 +24,11 @@ use std::time::Duration;
 
 const CHANNEL: &str = "c1";
 
+/// What is in force of some packs, and what is wrong with them.
+pub(crate) type Content = (Arc<Catalog>, Arc<Vec<Diagnostic>>);
+
 /// The packs, read once.
-static CONTENT: LazyLock<(Arc<Catalog>, Arc<Vec<Diagnostic>>)> = LazyLock::new(|| {
+static CONTENT: LazyLock<Content> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
     (Arc::new(loaded.catalog), Arc::new(loaded.diagnostics))
@@ -70,11 +73,16 @@ impl Machine {
 
     /// A process that starts on these facts.
     pub(crate) fn over(facts: Vec<Dated>, now: Timestamp) -> Self {
+        Self::with_content(facts, now, &CONTENT)
+    }
+
+    /// The same with other packs.
+    pub(crate) fn with_content(facts: Vec<Dated>, now: Timestamp, content: &Content) -> Self {
         let bot = Bot::remember(&facts, settings()).unwrap();
         // Every process draws other numbers.
         let turn = 1_000 * facts.len() as u64;
         let mut machine = Self { bot, now, turn, facts, first: Vec::new() };
-        let (catalog, problems) = &*CONTENT;
+        let (catalog, problems) = content;
         machine.take(Input::Content { catalog: Arc::clone(catalog), problems: Arc::clone(problems) });
         let (inventory, _) = Inventory::build(&["wn[001-006]".to_owned()], &BTreeMap::new());
         machine.take(Input::Inventory(Arc::new(inventory)));
@@ -370,6 +378,7 @@ impl World {
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
+                | Effect::ReadOutputs { .. }
                 | Effect::Reload { .. }
                 | Effect::Audit { .. }
                 | Effect::Answer { .. } => {}

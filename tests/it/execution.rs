@@ -11,19 +11,24 @@ use halcyon::core::approval::snapshot::Snapshot;
 use halcyon::core::chat::code::Code;
 use halcyon::core::effect::{Body, Delivery};
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use halcyon::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, UserId};
 use halcyon::core::input::{Back, Principal};
+use halcyon::core::workflow::conducted::{Definition, Moved};
+use halcyon::core::workflow::status::Status as Stands;
+use halcyon::core::workflow::transition::Transition;
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const STATUSES: [Status; 10] = [
+const STATUSES: [Status; 12] = [
     Status::Requested,
     Status::Delayed,
     Status::Running,
     Status::Pending,
+    Status::Pausing,
+    Status::Paused,
     Status::Canceling,
     Status::Succeeded,
     Status::Failed,
@@ -74,6 +79,9 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         reach: None,
         telling: None,
         inquiry: None,
+        workflow: None,
+        takes_up: None,
+        parent: None,
     }
 }
 
@@ -136,10 +144,23 @@ fn in_status(status: Status) -> Execution {
         (request.hosts, request.inquiry) = (Vec::new(), Some(Box::new(inquiry())));
         return Execution::start(at(0), request);
     }
+    let standing = match status {
+        Status::Pausing => Some(Stands::Pausing),
+        Status::Paused => Some(Stands::Paused),
+        _ => None,
+    };
+    if let Some(standing) = standing {
+        request.hosts = Vec::new();
+        request.workflow = Some(Box::new(Definition { file: "a.yaml".into(), text: "version: 1.0".into() }));
+        let mut execution = Execution::start(at(0), request);
+        execution.apply(at(1), &moved(&id, standing)).unwrap();
+        assert_eq!(execution.status, status);
+        return execution;
+    }
     let mut execution = Execution::start(at(0), request);
     execution.apply(at(1), &host_finished(&id, "wn1")).unwrap();
     match status {
-        Status::Running | Status::Pending | Status::Requested | Status::Delayed => {}
+        Status::Running | Status::Pending | Status::Requested | Status::Delayed | Status::Pausing | Status::Paused => {}
         Status::Canceling | Status::Canceled => {
             execution.apply(at(2), &Fact::CancelAsked { id: id.clone(), by: somebody(), from: None }).unwrap();
         }
@@ -150,6 +171,11 @@ fn in_status(status: Status) -> Execution {
     }
     assert_eq!(execution.status, status);
     execution
+}
+
+fn moved(id: &ExecutionId, status: Stands) -> Fact {
+    let transitions = vec![Transition::Stands { status }];
+    Fact::WorkflowMoved(Box::new(Moved { id: id.clone(), transitions, began: Vec::new(), told: Vec::new() }))
 }
 
 /// An execution that waits, with or without a request that nobody has decided about yet.
@@ -212,6 +238,17 @@ fn facts() -> Vec<(String, Fact)> {
             Fact::InquiryAnswered { id: id.clone(), by: somebody(), response: serde_json::Map::new() },
         ),
         ("another's cancel-asked".to_owned(), Fact::CancelAsked { id: other, by: somebody(), from: None }),
+        ("workflow-moved to running".to_owned(), moved(&id, Stands::Running)),
+        ("workflow-moved to paused".to_owned(), moved(&id, Stands::Paused)),
+        ("workflow-taken-up".to_owned(), Fact::WorkflowTakenUp { id: id.clone(), conducted: Box::default() }),
+        (
+            "pause-asked".to_owned(),
+            Fact::PauseAsked { id: id.clone(), by: somebody(), from: Back::Request { request: RequestId(1) } },
+        ),
+        (
+            "resume-asked".to_owned(),
+            Fact::ResumeAsked { id: id.clone(), by: somebody(), from: Back::Request { request: RequestId(1) } },
+        ),
         ("host-again wn2".to_owned(), host_again(&id, "wn2")),
         ("host-again wn1".to_owned(), host_again(&id, "wn1")),
         ("host-again elsewhere".to_owned(), host_again(&id, "se01")),

@@ -50,6 +50,7 @@ mod template;
 mod tidy;
 mod turns;
 mod workflow;
+mod workflow_runs;
 mod world;
 mod yaql;
 

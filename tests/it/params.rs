@@ -82,6 +82,7 @@ fn action(case: &Value) -> Action {
         file: "actions/x.yaml".into(),
         content: String::new(),
         script: None,
+        workflow: None,
         notify: None,
         secret_output: Vec::new(),
     }
@@ -119,7 +120,11 @@ fn shell(command: &ShellCommand) -> Map<String, Value> {
 fn drawn(plan: &Plan) -> Map<String, Value> {
     match plan {
         Plan::Noop => json!({"noop": true}).as_object().unwrap().clone(),
-        Plan::Run(Work::Http(_) | Work::Mail(_)) | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => Map::new(),
+        Plan::Run(Work::Http(_) | Work::Mail(_))
+        | Plan::Announce(_)
+        | Plan::Ask(_)
+        | Plan::Conduct(_)
+        | Plan::Uuid { .. } => Map::new(),
         Plan::Pause { longest, .. } => json!({"pause": longest.as_secs()}).as_object().unwrap().clone(),
         Plan::Run(Work::Local(command)) => shell(command),
         Plan::Run(Work::Remote(remote)) => {

@@ -152,6 +152,7 @@ impl World {
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
                 | Effect::Audit { .. }
+                | Effect::ReadOutputs { .. }
                 | Effect::Reload { .. } => {}
             }
         }

@@ -4,7 +4,7 @@ use crate::world::{CHANNEL, PATIENCE, World};
 use async_trait::async_trait;
 use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::content::read_packs;
-use halcyon::adapters::store::{DiskStore, MemoryStore};
+use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore};
 use halcyon::app::engine::Engine;
 use halcyon::core::action::execution::Execution;
 use halcyon::core::action::run::{Attach, Run, RunNews};
@@ -133,7 +133,8 @@ impl Turning {
         let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (reloads, pressers) = (mpsc::unbounded_channel().0, Callers::default());
-        let hands = Hands { local, remote, http, mail, outbox: None, chat: None, pressers, reloads };
+        let blobs = Arc::new(MemoryBlobs::default()) as _;
+        let hands = Hands { blobs, local, remote, http, mail, outbox: None, chat: None, pressers, reloads };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());

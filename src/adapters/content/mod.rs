@@ -147,12 +147,15 @@ fn read_folder(root: &Path, directory: &Path, folder: &str, extensions: &[&str],
 /// Everything below a directory that could be a script or belong to one. What cannot be read is told to whoever wants to run it.
 fn read_scripts(root: &Path, directory: &Path, inside: &str, deeper: usize, files: &mut Vec<SourceFile>) {
     let before = files.len();
+    let (top, directory_of_library) = (inside == "actions", inside.starts_with("actions/lib"));
     for path in entries(directory).unwrap_or_default() {
         let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
         let inside = format!("{inside}/{name}");
         let metadata = fs::symlink_metadata(&path);
         let (directory, link) = metadata.map_or((false, false), |found| (found.is_dir(), found.is_symlink()));
-        let content = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        // The workflows lie deeper.
+        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let content = yaml && (top || directory_of_library);
         let compiled = path.extension().is_some_and(|extension| extension == "pyc");
         let passed_over = directory || content || compiled || (link && path.is_dir());
         if directory && deeper > 0 && name != "__pycache__" {

@@ -28,6 +28,11 @@ pub(crate) enum Turn {
         /// What is run.
         action: ActionRef,
     },
+    /// The first of a child of a workflow, which is in no list.
+    Within {
+        /// When.
+        at: Timestamp,
+    },
     /// The last.
     Finished,
     /// Any between.
@@ -38,6 +43,9 @@ impl Entry {
     pub(crate) fn new(sequence: u64, checksum: u32, place: Written, dated: &Dated) -> Self {
         let about = dated.fact.execution().map(|id| {
             let turn = match &dated.fact {
+                // Who asks for what ran asks for what somebody wanted; what a workflow wanted is shown with it.
+                Fact::ExecutionStarted(request) if request.parent.is_some() => Turn::Within { at: dated.at },
+                Fact::ExecutionWaits(waits) if waits.request.parent.is_some() => Turn::Within { at: dated.at },
                 Fact::ExecutionStarted(request) => Turn::Started { at: dated.at, action: request.action.clone() },
                 Fact::ExecutionWaits(waits) => Turn::Started { at: dated.at, action: waits.request.action.clone() },
                 Fact::ExecutionFinished { .. } => Turn::Finished,

@@ -264,6 +264,14 @@ impl Index {
                         batch.insert(entry::by_time(*at, id.as_str().as_bytes()), action.as_str());
                     }
                 }
+                Turn::Within { at } => {
+                    let end = entry::by_end(id.as_str());
+                    if started.insert(id.clone())
+                        && !guarded(|| db.contains_key(&end).map_err(|error| error.to_string()))?
+                    {
+                        batch.insert(end, entry::time(*at).as_slice());
+                    }
+                }
                 Turn::Finished => batch.insert(entry::by_finish(entry.sequence, id.as_str().as_bytes()), &[]),
                 Turn::Other => {}
             }
@@ -372,7 +380,9 @@ impl Index {
             let json = serde_json::to_vec(execution).map_err(|error| error.to_string())?;
             batch.insert(entry::by_id(id), json);
             batch.insert(entry::by_end(execution.request.id.as_str()), entry::time(execution.started).as_slice());
-            batch.insert(entry::by_time(execution.started, id), execution.request.action.as_str());
+            if execution.request.parent.is_none() {
+                batch.insert(entry::by_time(execution.started, id), execution.request.action.as_str());
+            }
         }
         batch.insert(b"b", number.as_slice());
         if new && self.base.snapshot.newest > 0 {

@@ -56,6 +56,10 @@ impl Store for MemoryStore {
         }
         let mut found: Vec<Execution> = executions.into_values().flatten().collect();
         found.sort_by(|one, other| (other.started, &other.request.id).cmp(&(one.started, &one.request.id)));
+        if !matches!(query, Query::ById(_)) {
+            // What a workflow wanted is shown with it.
+            found.retain(|found| found.request.parent.is_none());
+        }
         match query {
             Query::ById(digits) => {
                 let digits = digits.to_ascii_lowercase();

@@ -98,7 +98,7 @@ pub fn inline(bytes: &[u8]) -> Option<Captured> {
 }
 
 /// Takes one line end away, as StackStorm does.
-fn without_last_line_end(text: &str) -> &str {
+pub(crate) fn without_last_line_end(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);
     text.strip_suffix('\r').unwrap_or(text)
 }

@@ -5,6 +5,7 @@
 //!              |           |
 //! start ----> pending ---- inquiry-answered ------> succeeded; or timeout, canceled: nobody answered
 //! start ----> running ----------------------------> succeeded | failed | timeout | unknown | canceled
+//! start ----> running <-> pausing <-> paused          (a workflow stands as its tasks do, [`Fact::WorkflowMoved`])
 //!                `-- cancel-asked -> canceling ---> the same: what happened counts, not what was wished
 //! ```
 //!
@@ -25,6 +26,8 @@ use crate::core::approval::request::{self, Request as Approval, State};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
+use crate::core::workflow;
+use crate::core::workflow::conducted::{Conducted, Definition, Parent, TakesUp};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -51,6 +54,10 @@ pub enum Status {
     Failed,
     /// Its time was over.
     Timeout,
+    /// Somebody paused the workflow, and what it has begun goes on to its end.
+    Pausing,
+    /// Nothing of the workflow runs until somebody resumes it, or answers what it asks.
+    Paused,
     /// Somebody stopped it and its processes are being killed.
     Canceling,
     /// Somebody stopped it.
@@ -63,7 +70,13 @@ impl Status {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         match self {
-            Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => false,
+            Status::Requested
+            | Status::Delayed
+            | Status::Running
+            | Status::Pending
+            | Status::Pausing
+            | Status::Paused
+            | Status::Canceling => false,
             Status::Succeeded | Status::Failed | Status::Timeout | Status::Canceled | Status::Unknown => true,
         }
     }
@@ -83,6 +96,8 @@ impl Status {
             Status::Succeeded => "succeeded",
             Status::Failed => "failed",
             Status::Timeout => "timeout",
+            Status::Pausing => "pausing",
+            Status::Paused => "paused",
             Status::Canceling => "canceling",
             Status::Canceled => "canceled",
             Status::Unknown => "unknown",
@@ -148,13 +163,22 @@ pub struct Requested {
     /// What it asks people, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inquiry: Option<Box<Inquiry>>,
+    /// The workflow that it conducts, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<Box<Definition>>,
+    /// What it goes on with, where it repeats a part of a workflow that has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_up: Option<Box<TakesUp>>,
+    /// Whose child it is, where a task of a workflow asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Box<Parent>>,
 }
 
 impl Requested {
-    /// Whether a runner is at work on it, so that it would be lost sight of when the process ends. A pause has its stored end, and an inquiry
-    /// waits for people.
+    /// Whether a runner is at work on it, so that it would be lost sight of when the process ends. A pause has its stored end, an inquiry waits
+    /// for people, and of a workflow only its tasks run.
     pub fn is_carried_out(&self) -> bool {
-        self.ends_at.is_none() && self.inquiry.is_none()
+        self.ends_at.is_none() && self.inquiry.is_none() && self.workflow.is_none()
     }
 }
 
@@ -274,6 +298,9 @@ pub struct Execution {
     /// The request for an approval, where policies wanted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<Approval>>,
+    /// How its tasks stand, where it is a workflow that has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conducted: Option<Box<Conducted>>,
 }
 
 impl Execution {
@@ -305,6 +332,7 @@ impl Execution {
             judged: None,
             answered: None,
             approval: None,
+            conducted: None,
         }
     }
 
@@ -400,29 +428,87 @@ impl Execution {
                 Ok(())
             }
             (
-                Status::Requested | Status::Delayed | Status::Running | Status::Canceling,
+                Status::Requested
+                | Status::Delayed
+                | Status::Running
+                | Status::Pausing
+                | Status::Paused
+                | Status::Canceling,
                 Fact::InquiryAnswered { .. },
             ) => illegal(Illegal::NotAsking),
-            (Status::Pending, Fact::HostFinished { host, .. } | Fact::HostAgain { host, .. }) => {
-                illegal(Illegal::StrangeHost(host.clone()))
-            }
+            (
+                Status::Pending | Status::Pausing | Status::Paused,
+                Fact::HostFinished { host, .. } | Fact::HostAgain { host, .. },
+            ) => illegal(Illegal::StrangeHost(host.clone())),
             (Status::Requested | Status::Delayed, Fact::ExecutionFinished { status, .. })
                 if *status != Status::Canceled =>
             {
                 illegal(Illegal::NotAnEnd(*status))
             }
-            (Status::Requested | Status::Delayed | Status::Running | Status::Pending, Fact::CancelAsked { by, .. }) => {
+            (
+                Status::Requested
+                | Status::Delayed
+                | Status::Running
+                | Status::Pending
+                | Status::Pausing
+                | Status::Paused,
+                Fact::CancelAsked { by, .. },
+            ) => {
                 self.canceled_by = Some(by.clone());
                 self.turn(at, Status::Canceling);
                 Ok(())
             }
             (Status::Canceling, Fact::CancelAsked { .. }) => illegal(Illegal::CancelTwice),
             (
+                Status::Running | Status::Pausing | Status::Paused | Status::Canceling,
+                Fact::WorkflowMoved(_)
+                | Fact::PauseAsked { .. }
+                | Fact::ResumeAsked { .. }
+                | Fact::WorkflowTakenUp { .. },
+            ) if self.request.workflow.is_none() => illegal(Illegal::NoWorkflow),
+            (Status::Running | Status::Pausing | Status::Paused | Status::Canceling, Fact::WorkflowMoved(moved)) => {
+                self.conducted.get_or_insert_default().apply(at, moved);
+                self.stand_as_its_tasks(at);
+                Ok(())
+            }
+            (Status::Running, Fact::WorkflowTakenUp { conducted, .. }) if self.conducted.is_none() => {
+                self.conducted = Some(conducted.clone());
+                Ok(())
+            }
+            (Status::Running | Status::Pausing | Status::Paused, Fact::PauseAsked { by, .. }) => {
+                self.conducted.get_or_insert_default().paused_by = Some(by.clone());
+                Ok(())
+            }
+            (Status::Running | Status::Pausing | Status::Paused, Fact::ResumeAsked { .. }) => {
+                self.conducted.get_or_insert_default().paused_by = None;
+                Ok(())
+            }
+            (
                 Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling,
+                Fact::WorkflowMoved(_)
+                | Fact::WorkflowTakenUp { .. }
+                | Fact::PauseAsked { .. }
+                | Fact::ResumeAsked { .. },
+            ) => illegal(Illegal::NoWorkflow),
+            (Status::Pausing | Status::Paused, Fact::WorkflowTakenUp { .. }) => illegal(Illegal::NoWorkflow),
+            (
+                Status::Requested
+                | Status::Delayed
+                | Status::Running
+                | Status::Pending
+                | Status::Pausing
+                | Status::Paused
+                | Status::Canceling,
                 Fact::ExecutionFinished { status, .. },
             ) if !status.is_final() => illegal(Illegal::NotAnEnd(*status)),
             (
-                Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling,
+                Status::Requested
+                | Status::Delayed
+                | Status::Running
+                | Status::Pending
+                | Status::Pausing
+                | Status::Paused
+                | Status::Canceling,
                 Fact::ExecutionFinished { status, error, .. },
             ) => {
                 self.error.clone_from(error);
@@ -437,6 +523,10 @@ impl Execution {
                 | Fact::HostAgain { .. }
                 | Fact::CancelAsked { .. }
                 | Fact::InquiryAnswered { .. }
+                | Fact::WorkflowMoved(_)
+                | Fact::WorkflowTakenUp { .. }
+                | Fact::PauseAsked { .. }
+                | Fact::ResumeAsked { .. }
                 | Fact::ExecutionFinished { .. },
             ) => illegal(Illegal::Ended),
             (
@@ -510,6 +600,19 @@ impl Execution {
 
     fn expects(&self, host: &Host) -> bool {
         if self.request.hosts.is_empty() { host.as_str() == LOCALHOST } else { self.request.hosts.contains(host) }
+    }
+
+    /// A workflow that is not being stopped stands as its tasks do; its end is a fact of its own.
+    fn stand_as_its_tasks(&mut self, at: Timestamp) {
+        let Some(conducted) = &self.conducted else { return };
+        let stands = match conducted.state.status {
+            workflow::status::Status::Pausing => Status::Pausing,
+            workflow::status::Status::Paused => Status::Paused,
+            _ => Status::Running,
+        };
+        if self.status != Status::Canceling && self.status != stands {
+            self.turn(at, stands);
+        }
     }
 
     fn turn(&mut self, at: Timestamp, status: Status) {
@@ -605,6 +708,9 @@ pub enum Illegal {
     /// It does not wait.
     #[error("it does not wait for anything")]
     NotWaiting,
+    /// It is no workflow, or cannot take that in as it stands.
+    #[error("it is not a workflow that this can happen to")]
+    NoWorkflow,
     /// Nobody was asked for an approval.
     #[error("it needs no approval")]
     NoApproval,

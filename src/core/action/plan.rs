@@ -11,13 +11,14 @@ use crate::core::action::launcher::Place;
 use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
 use crate::core::action::shell::{self, login, port, text, unusable};
-use crate::core::action::spec::{Action, RunnerType, Script};
+use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
 use crate::core::action::{http, mail};
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::ActionRef;
 use crate::core::template::value::written;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest time that an inquiry waits, in minutes: ten years. For ever is 0.
@@ -41,6 +42,8 @@ pub enum Plan {
     Announce(Announcement),
     /// Ask people this, and wait.
     Ask(Question),
+    /// Conduct this workflow.
+    Conduct(Arc<Workflow>),
     /// Make a UUID: one of random bits, or of the time when `by_time` is set.
     Uuid {
         /// Version 1 instead of 4.
@@ -111,7 +114,7 @@ pub enum PlanProblem {
     Parameter(#[from] ParameterProblem),
 }
 
-fn listed(characters: &BTreeSet<char>) -> String {
+pub(crate) fn listed(characters: &BTreeSet<char>) -> String {
     if characters.is_empty() {
         return "characters that a shell acts on".into();
     }
@@ -144,6 +147,10 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
         RunnerType::Mail => Ok(Plan::Run(mail::letter(&resolved.values)?)),
         RunnerType::Announcement => planner.announce(),
         RunnerType::Inquirer => planner.ask(),
+        RunnerType::Orquesta => {
+            let workflow = action.workflow.clone().ok_or_else(|| unusable("entry_point", Flaw::NoScript))?;
+            Ok(Plan::Conduct(workflow))
+        }
         RunnerType::Uuid => Ok(Plan::Uuid { by_time: text(&resolved.values, "uuid_type").as_deref() == Some("uuid1") }),
     }
 }
@@ -161,13 +168,16 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
         RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.local()?,
         RunnerType::HttpRequest => Plan::Run(http::request(action, &resolved.values)?),
         RunnerType::Mail => Plan::Run(mail::letter(&resolved.values)?),
-        RunnerType::Noop | RunnerType::Pause | RunnerType::Announcement | RunnerType::Inquirer | RunnerType::Uuid => {
-            Plan::Noop
-        }
+        RunnerType::Noop
+        | RunnerType::Pause
+        | RunnerType::Announcement
+        | RunnerType::Inquirer
+        | RunnerType::Orquesta
+        | RunnerType::Uuid => Plan::Noop,
     };
     match planned {
         Plan::Run(work) => Ok(work),
-        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => {
+        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Conduct(_) | Plan::Uuid { .. } => {
             Err(unusable("cmd", Flaw::NothingRuns))
         }
     }
@@ -342,7 +352,7 @@ impl Planner<'_> {
 }
 
 /// Collects the characters of a value that a shell may act on, at whatever depth they stand.
-fn suspicious(value: &Value, found: &mut BTreeSet<char>) {
+pub(crate) fn suspicious(value: &Value, found: &mut BTreeSet<char>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| suspicious(item, found)),
         Value::Object(map) => {

@@ -6,6 +6,7 @@
 //! | `http-request` | `{status_code, body, parsed, headers}`; `{error}` when no answer came in time |
 //! | `announcement` | the parameters of the action, and `output` with all of them |
 //! | `inquirer` | `{schema, roles, users, route, ttl[, response]}` |
+//! | `orquesta` | `{output[, errors]}` |
 //! | `uuid` | `{result, stdout, stderr, exit_code}`, as StackStorm's Python runner has it |
 //! | `remote-shell-cmd`, `remote-shell-script` | the same for each host, under the host's name without port, in the order asked for; `timeout` beside `error` |
 //! | `noop`, `pause` | `{failed, succeeded, return_code[, error]}` |
@@ -54,6 +55,7 @@ pub fn result(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Valu
             Some(RunnerType::Uuid) => python(execution, text),
             Some(RunnerType::Announcement) => announcement(execution),
             Some(RunnerType::Inquirer) => inquiry(execution),
+            Some(RunnerType::Orquesta) => workflow(execution),
             Some(RunnerType::Noop | RunnerType::Pause) | None => plain(execution),
         }
     }
@@ -149,10 +151,32 @@ fn inquiry(execution: &Execution) -> Value {
     Value::Object(result)
 }
 
+/// What a workflow gave, and what went wrong in it. `errors` is there only where it did not end well, as in StackStorm.
+fn workflow(execution: &Execution) -> Value {
+    let Some(conducted) = &execution.conducted else { return plain(execution) };
+    let state = &conducted.state;
+    let mut result = json!({"output": state.output});
+    if execution.status.is_final() && execution.status != Status::Succeeded {
+        let errors = state.errors.iter().map(|error| {
+            let mut entry = json!(error);
+            entry["type"] = json!("error");
+            entry
+        });
+        result["errors"] = errors.collect();
+    }
+    conducted.without_secrets(result)
+}
+
 /// Runners that start no command.
 fn plain(execution: &Execution) -> Value {
     let (code, error) = match execution.status {
-        Status::Requested | Status::Delayed | Status::Running | Status::Pending | Status::Canceling => {
+        Status::Requested
+        | Status::Delayed
+        | Status::Running
+        | Status::Pending
+        | Status::Pausing
+        | Status::Paused
+        | Status::Canceling => {
             return json!({});
         }
         Status::Succeeded => return json!({"failed": false, "succeeded": true, "return_code": 0}),

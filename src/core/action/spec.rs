@@ -3,6 +3,7 @@
 use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
 use crate::core::id::ActionRef;
+use crate::core::workflow::graph::Graph;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Action {
     pub content: String,
     /// What a script runner runs.
     pub script: Option<Arc<Script>>,
+    /// What the workflow runner conducts.
+    pub workflow: Option<Arc<Workflow>>,
     /// Who is told of its end, as the file says it.
     pub notify: Option<Arc<Notify>>,
     /// Names of properties that its `output_schema` calls secret.
@@ -58,6 +61,23 @@ impl Script {
     /// The file's own name.
     pub fn name(&self) -> &str {
         self.entry_point.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// The workflow of an action, as it was when the action was loaded.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// Its file, for messages.
+    pub file: String,
+    /// Its text. An execution keeps it, so that it is conducted to its end whatever becomes of the file.
+    pub text: String,
+    /// What the text says.
+    pub graph: Arc<Graph>,
+}
+
+impl PartialEq for Workflow {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.file, &self.text) == (&other.file, &other.text)
     }
 }
 
@@ -113,11 +133,13 @@ pub enum RunnerType {
     Inquirer,
     /// Gives a new UUID. StackStorm's `core.uuid` is a Python script.
     Uuid,
+    /// `orquesta`: a workflow. What runs are its tasks, each an execution of its own.
+    Orquesta,
 }
 
 impl RunnerType {
     /// All of them.
-    pub const ALL: [RunnerType; 11] = [
+    pub const ALL: [RunnerType; 12] = [
         RunnerType::LocalShellCmd,
         RunnerType::LocalShellScript,
         RunnerType::RemoteShellCmd,
@@ -129,6 +151,7 @@ impl RunnerType {
         RunnerType::Mail,
         RunnerType::Inquirer,
         RunnerType::Uuid,
+        RunnerType::Orquesta,
     ];
 
     /// StackStorm's spelling.
@@ -145,6 +168,7 @@ impl RunnerType {
             RunnerType::Mail => "mail",
             RunnerType::Inquirer => "inquirer",
             RunnerType::Uuid => "uuid",
+            RunnerType::Orquesta => "orquesta",
         }
     }
 
@@ -171,7 +195,8 @@ impl RunnerType {
             | RunnerType::Announcement
             | RunnerType::Inquirer
             | RunnerType::Noop
-            | RunnerType::Pause => false,
+            | RunnerType::Pause
+            | RunnerType::Orquesta => false,
         }
     }
 }

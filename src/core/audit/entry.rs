@@ -107,6 +107,10 @@ pub enum Event {
     RanAgain,
     /// Somebody stopped an execution.
     CancelAsked,
+    /// Somebody had a workflow stand still.
+    PauseAsked,
+    /// Somebody let it go on.
+    ResumeAsked,
     /// Somebody answered what an execution asked.
     Answered,
     /// Somebody said what became of an execution that had ended as unknown.
@@ -171,6 +175,8 @@ impl Event {
             Event::Ended => "ended",
             Event::RanAgain => "ran-again",
             Event::CancelAsked => "cancel-asked",
+            Event::PauseAsked => "pause-asked",
+            Event::ResumeAsked => "resume-asked",
             Event::Answered => "answered",
             Event::Settled => "settled",
             Event::Scheduled => "scheduled",

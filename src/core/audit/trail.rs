@@ -142,6 +142,17 @@ impl Trail {
                 };
                 (Event::CancelAsked, Box::new(say))
             }
+            Fact::PauseAsked { id, by, from } | Fact::ResumeAsked { id, by, from } => {
+                let event =
+                    if matches!(dated.fact, Fact::PauseAsked { .. }) { Event::PauseAsked } else { Event::ResumeAsked };
+                let action = self.executions.get(id).map(|going| going.action.clone());
+                let (id, who) = (id.clone(), who(by, Some(from)));
+                let say = move |entry: &mut Entry| {
+                    (entry.execution, entry.action) = (Some(id), action);
+                    who(entry);
+                };
+                (event, Box::new(say))
+            }
             Fact::InquiryAnswered { id, by, response } => {
                 let action = self.executions.get(id).map(|going| going.action.clone());
                 let (id, who, parameters) = (id.clone(), who(by, None), shortened(response));
@@ -256,6 +267,8 @@ impl Trail {
             Fact::PostTaken { .. }
             | Fact::PressTaken { .. }
             | Fact::TailBegun { .. }
+            | Fact::WorkflowMoved(_)
+            | Fact::WorkflowTakenUp { .. }
             | Fact::TurnAwaited { .. }
             | Fact::DeliveryIntended(_)
             | Fact::DeliverySent { .. }

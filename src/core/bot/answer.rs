@@ -188,6 +188,9 @@ impl Bot {
             rerun_of: None,
             trace_tag,
             zone: String::new(),
+            takes_up: None,
+            parent: None,
+            hidden: BTreeSet::new(),
         };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
@@ -233,7 +236,12 @@ impl Bot {
         }
         let wanted = match ticket.purpose {
             Purpose::Show | Purpose::ShowPart(_) | Purpose::Tail | Purpose::List => Verb::View,
-            Purpose::Cancel | Purpose::Rerun | Purpose::Settle(_) => Verb::Run,
+            Purpose::Cancel
+            | Purpose::Rerun
+            | Purpose::RerunFrom(_)
+            | Purpose::Pause
+            | Purpose::Resume
+            | Purpose::Settle(_) => Verb::Run,
             // Nothing is looked for in the store to answer that.
             Purpose::May { .. } => return Ok(()),
         };
@@ -269,6 +277,9 @@ impl Bot {
             Purpose::ShowPart(ref part) => self.show_part(step, moment, &ticket, execution, part),
             Purpose::Tail => self.tail(step, moment, &ticket.back, &execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
+            Purpose::RerunFrom(ref tasks) => self.rerun_from(step, moment, &ticket, &execution, tasks),
+            Purpose::Pause => self.pause_or_resume(step, moment, &ticket, &execution, true),
+            Purpose::Resume => self.pause_or_resume(step, moment, &ticket, &execution, false),
             Purpose::Rerun => self.rerun(step, moment, &ticket, &execution),
             Purpose::Settle(judgement) => self.settle(step, moment, ticket, &execution, judgement),
             Purpose::May { .. } => Ok(()),
@@ -323,7 +334,11 @@ impl Bot {
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
         };
-        let (text, files) = if execution.request.inquiry.is_some() && execution.status.is_final() {
+        let (text, files) = if execution.request.workflow.is_some() && !execution.status.waits() {
+            let by = name_of(&execution.request.by).to_owned();
+            let began = zone::moment(execution.started, moment.at, &zone(&ticket.zone));
+            (self.sentences.say(&self.shown_workflow(&execution, moment.at, (by, began))), Vec::new())
+        } else if execution.request.inquiry.is_some() && execution.status.is_final() {
             (self.sentences.say(&self.inquiry_end(&execution, moment.at)), Vec::new())
         } else if execution.status.is_final() || part.is_some() || attached {
             let (places, detail) = match &part {
@@ -447,10 +462,12 @@ impl Bot {
         }
         if execution.status.waits() {
             self.withdraw(step, moment, &id, ticket.from, Some(ticket.back.clone()))?;
-        } else if matches!(execution.status, Status::Running | Status::Pending) {
+        } else if matches!(execution.status, Status::Running | Status::Pending | Status::Pausing | Status::Paused) {
             let from = Some(ticket.back.clone());
             self.note(step, moment, Fact::CancelAsked { id: id.clone(), by: ticket.from, from })?;
-            if !execution.request.is_carried_out() {
+            if execution.request.workflow.is_some() {
+                self.conducting.wake(&id);
+            } else if !execution.request.is_carried_out() {
                 self.finish(step, moment, &id, Status::Canceled, None)?;
             } else {
                 step.effects.push(Effect::Cancel(id));
@@ -491,6 +508,9 @@ impl Bot {
             | Purpose::Tail
             | Purpose::Cancel
             | Purpose::Rerun
+            | Purpose::RerunFrom(_)
+            | Purpose::Pause
+            | Purpose::Resume
             | Purpose::Settle(_)
             | Purpose::May { .. } => Query::ById(ticket.asked.clone()),
         }
@@ -543,7 +563,9 @@ fn asked_of(ticket: &Ticket) -> String {
         Purpose::Tail => "tail",
         Purpose::List => "list",
         Purpose::Cancel => "cancel",
-        Purpose::Rerun => "rerun",
+        Purpose::Rerun | Purpose::RerunFrom(_) => "rerun",
+        Purpose::Pause => "pause",
+        Purpose::Resume => "resume",
         Purpose::Settle(_) => "settle",
         Purpose::May { .. } => "may",
     };

@@ -34,6 +34,8 @@ pub(super) fn stands_in(execution: &Execution) -> Option<(&ChannelId, Option<&Po
     match (&execution.request.back, place) {
         (Back::Chat { channel, root, .. }, Some(place)) if channel == place => Some((channel, root.as_ref())),
         (_, Some(place)) => Some((place, None)),
+        // It is shown in the post of its workflow.
+        (_, None) if execution.request.parent.is_some() => None,
         (Back::Chat { channel, root, .. }, None) => Some((channel, root.as_ref())),
         (Back::Request { .. }, None) => None,
     }
@@ -294,6 +296,10 @@ impl Bot {
             self.deliver(step, moment, notice)?;
         }
         self.note(step, moment, fact)?;
+        if execution.request.parent.is_some() {
+            self.child_ended(&execution);
+            return Ok(());
+        }
         if let Back::Chat { channel, post, .. } = &execution.request.back {
             react(step, channel, post, mark(Status::Canceled));
             let same = |other: &Execution| matches!(&other.request.back, Back::Chat { post: of, .. } if of == post);

@@ -6,6 +6,7 @@ use super::start::{Declined, Wish};
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
 use crate::core::action::execution::EffectClass;
+use crate::core::action::spec::Action;
 use crate::core::effect::{Answer, Body, Delivery, Effect};
 use crate::core::fact::Fact;
 use crate::core::id::DeliveryId;
@@ -17,16 +18,37 @@ use crate::core::message::phrase::Phrase;
 use crate::core::message::span::size;
 use crate::core::settings::Verb;
 
+/// What keeps an action from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Nothing does.
+    No,
+    /// Nothing may start that does more than look.
+    Frozen,
+    /// The disk has too little room.
+    LittleRoom,
+}
+
 impl Bot {
+    /// What keeps an action from starting now.
+    pub(super) fn holds_back(&self, action: &Action) -> Held {
+        match &self.memory.frozen {
+            Some(_) if action.effect != EffectClass::ReadOnly => Held::Frozen,
+            _ if self.storage.is_low() => Held::LittleRoom,
+            _ => Held::No,
+        }
+    }
+
     /// Why a wish has to wait, if it has to.
     pub(super) fn held_back(&self, wish: &Wish) -> Option<Box<Declined>> {
         let action = wish.action.reference.to_string();
+        let held = self.holds_back(&wish.action);
         let card = match &self.memory.frozen {
-            Some(frozen) if wish.action.effect != EffectClass::ReadOnly => {
+            Some(frozen) if held == Held::Frozen => {
                 let by = frozen.by.as_ref().map(|by| super::answer::name_of(by).to_owned()).unwrap_or_default();
                 Card::Frozen { action, why: frozen.why.clone(), by, who: self.administrators() }
             }
-            _ if self.storage.is_low() => Card::LittleRoom {
+            _ if held == Held::LittleRoom => Card::LittleRoom {
                 action,
                 free: size(self.storage.free.unwrap_or_default()),
                 reserve: size(self.storage.reserve),

@@ -379,6 +379,20 @@ impl Bot {
             Some(Command::Cancel(id)) => {
                 self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
             }
+            Some(Command::Pause(id)) => {
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Pause))
+            }
+            Some(Command::Resume(id)) => {
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Resume))
+            }
+            Some(Command::RerunFrom(id, tasks)) => {
+                // What it would repeat is not known here, so it counts as what can do harm.
+                if let Some(ago) = speaker.missed.clone() {
+                    let choice = Choice { line: line.to_owned(), alias: None, again: true };
+                    return self.ask_again(step, moment, speaker, choice, ago);
+                }
+                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::RerunFrom(tasks)))
+            }
             Some(Command::Rerun(id)) => {
                 // What it would repeat is not known here, so it counts as what can do harm.
                 if let Some(ago) = speaker.missed.clone() {
@@ -634,6 +648,9 @@ impl Bot {
                 rerun_of: None,
                 trace_tag: None,
                 zone: speaker.identity.zone.clone(),
+                takes_up: None,
+                parent: None,
+                hidden: BTreeSet::new(),
             });
         }
         Ok(wishes)

@@ -15,6 +15,7 @@
 //! - [`mod@approve`]: people say whether it may begin, [`mod@approve_by_press`] also without words, [`mod@approval_card`]: what is said of that;
 //! - [`mod@turn`]: others go first;
 //! - [`mod@watch`]: a run tells how it goes;
+//! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
 //! - [`mod@authority`]: what somebody may do;
 //! - [`mod@answer`]: somebody asked about executions, health or rights;
@@ -67,6 +68,7 @@ mod turn;
 mod uuid;
 mod values;
 mod watch;
+mod workflow;
 
 use crate::core::access::names::Name;
 use crate::core::chat::pace::Pace;
@@ -136,6 +138,7 @@ pub struct Bot {
     looked_after: BTreeMap<ExecutionId, schedule::LookedAfter>,
     /// Until when it is not looked whether the newest hash of the audit has to be told.
     checkpoint_again: Option<Timestamp>,
+    conducting: workflow::Conducting,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -212,6 +215,7 @@ impl Bot {
             told_by_emoji: BTreeSet::new(),
             looked_after: BTreeMap::new(),
             checkpoint_again: None,
+            conducting: workflow::Conducting::default(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -305,6 +309,7 @@ impl Bot {
             Input::LookUpFailed { ticket, why } => {
                 self.say(&mut step, &moment, &ticket.back, &Card::LookUpFailed { why })?;
             }
+            Input::OutputsRead { execution, texts } => self.outputs_read(&execution, texts),
             Input::Storage(storage) => self.stored(&mut step, &mut moment, storage)?,
             Input::SetAside { place, why } => self.set_aside(&mut step, &moment, &place, why.as_deref())?,
             Input::Deadline => {}
@@ -330,7 +335,9 @@ impl Bot {
         self.look_after_due(&mut step, &moment)?;
         self.look_after_waiting(&mut step, &mut moment)?;
         self.look_after_checkpoint(&mut step, &moment);
-        self.refresh(&mut step, &moment)?;
+        self.end_what_is_over(&mut step, &moment)?;
+        self.go_on_with_workflows(&mut step, &mut moment)?;
+        self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
     }
@@ -349,7 +356,7 @@ impl Bot {
         let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
-        let others = unanswered.into_iter().chain(checkpoint).chain(waiting);
+        let others = unanswered.into_iter().chain(checkpoint).chain(waiting).chain(self.next_of_workflows());
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }
 
@@ -369,6 +376,10 @@ impl Bot {
             (Identifying::Due(line), people) => {
                 let author = people.as_ref().and_then(|people| people.first());
                 self.identified(step, moment, &line, author)
+            }
+            (Identifying::Conducting(root), people) => {
+                self.knows_conductor(moment.at, &root, people.as_deref());
+                Ok(())
             }
             (Identifying::Beginning(id), Some(people)) => self.counted(step, moment, &id, &people),
             // It is tried again after a while.

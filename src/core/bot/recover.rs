@@ -54,12 +54,15 @@ impl Bot {
         for execution in live {
             if execution.request.inquiry.is_some() {
                 // It waits for people, whoever runs.
+            } else if execution.request.workflow.is_some() {
+                self.watches.insert(execution.request.id.clone(), super::Watch::new(&[], moment.at));
             } else if execution.request.ends_at.is_some() {
                 self.watches.insert(execution.request.id.clone(), super::Watch::new(&[], moment.at));
             } else {
                 self.look_after(step, moment, &execution)?;
             }
         }
+        self.recover_workflows();
         self.announcement = Some(interrupted);
         Ok(())
     }

@@ -123,6 +123,7 @@ impl Bot {
             self.deliver(step, moment, delivery)?;
         }
         self.note(step, moment, fact)?;
+        self.child_judged(step, moment, &execution, repeated_as.clone())?;
         let said = judged(&execution, &self.sentences);
         let card = Card::Settled { id: short, line: shown_line(&execution), said };
         match (&ticket.back, repeated_as) {
@@ -198,6 +199,9 @@ impl Bot {
             rerun_of: Some(request.id.clone()),
             trace_tag: request.trace_tag.clone(),
             zone: ticket.zone.clone(),
+            takes_up: None,
+            parent: request.parent.clone(),
+            hidden: std::collections::BTreeSet::new(),
         };
         match self.start(step, moment, wish)? {
             Ok(id) => Ok(Some(id)),

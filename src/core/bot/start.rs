@@ -19,7 +19,7 @@ use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{Plan, PlanProblem};
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
 use crate::core::action::shell;
-use crate::core::action::spec::Action;
+use crate::core::action::spec::{Action, RunnerType};
 use crate::core::action::waiting::{Given, Turn, Waiting, Waits};
 use crate::core::alias::spec::Alias;
 use crate::core::approval::request::Request;
@@ -36,6 +36,7 @@ use crate::core::message::card::{Card, Numbered};
 use crate::core::message::markdown;
 use crate::core::template::surroundings::Surroundings;
 use crate::core::template::value::written;
+use crate::core::workflow::conducted::{Definition, Parent, TakesUp};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,12 @@ pub(super) struct Wish {
     pub(super) trace_tag: Option<String>,
     /// The time zone in which the one who asks thinks; empty when that is not known.
     pub(super) zone: String,
+    /// What it goes on with, where it repeats a part of a workflow.
+    pub(super) takes_up: Option<Box<TakesUp>>,
+    /// The task of a workflow that wants it.
+    pub(super) parent: Option<Box<Parent>>,
+    /// Names of given parameters that hold a secret, whatever the action says of them.
+    pub(super) hidden: BTreeSet<String>,
 }
 
 /// Why a wish comes to nothing: what is said, and the lines offered instead.
@@ -133,6 +140,7 @@ impl Bot {
         };
         match gate {
             Gate::Open => {
+                self.trust_conductor(moment.at, &id, &wish);
                 let request = self.requested(moment, &id, &wish, &prepared);
                 self.begin(step, moment, request, &wish.action, prepared).map(|()| Ok(id))
             }
@@ -165,6 +173,14 @@ impl Bot {
             reach: reach_of(plan),
             telling: None,
             inquiry: None,
+            workflow: match plan {
+                Plan::Conduct(workflow) => {
+                    Some(Box::new(Definition { file: workflow.file.clone(), text: workflow.text.clone() }))
+                }
+                _ => None,
+            },
+            takes_up: wish.takes_up.clone(),
+            parent: wish.parent.clone(),
         };
         if let Some(alias) = &wish.alias {
             self.tell_as(&mut request, alias, moment.at);
@@ -207,6 +223,9 @@ impl Bot {
             let root = root.clone().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
+        }
+        if let Plan::Conduct(_) = plan {
+            self.open_workflow(step, moment, &id, &resolved)?;
         }
         if let Plan::Uuid { by_time } = plan {
             let uuid = if by_time {
@@ -289,7 +308,8 @@ impl Bot {
             Ok(wish) => wish,
             Err(change) => return self.void(step, moment, id, &change),
         };
-        if self.held_back(&wish).is_some() || self.bound_reached(&wish.by, 1).is_some() {
+        let child = wish.parent.is_some();
+        if self.held_back(&wish).is_some() || (!child && self.bound_reached(&wish.by, 1).is_some()) {
             return Ok(());
         }
         let prepared = match self.prepare_unbounded(moment.at, &wish) {
@@ -334,7 +354,15 @@ impl Bot {
             ..old
         };
         let action = Arc::clone(&wish.action);
+        self.trust_conductor(moment.at, id, &wish);
         self.begin(step, moment, request, &action, prepared)
+    }
+
+    /// What the one who asks may do holds for the tasks of a workflow, too, as of now.
+    fn trust_conductor(&mut self, now: Timestamp, id: &ExecutionId, wish: &Wish) {
+        if wish.parent.is_none() && matches!(wish.action.runner, RunnerType::Orquesta) {
+            self.conducting.trust(id, wish.rights.clone(), now);
+        }
     }
 
     /// What was wished for when an execution began to wait, as it is wished for now.
@@ -355,6 +383,9 @@ impl Bot {
             rerun_of: old.rerun_of.clone(),
             trace_tag: old.trace_tag.clone(),
             zone,
+            takes_up: old.takes_up.clone(),
+            parent: old.parent.clone(),
+            hidden: waiting.given.sealed.keys().cloned().collect(),
         })
     }
 
@@ -388,10 +419,12 @@ impl Bot {
     fn bound_reached(&self, by: &Principal, more: usize) -> Option<(usize, bool)> {
         let limits = &self.settings.limits;
         // What waits is bounded otherwise.
-        if self.memory.under_way().count() + more > limits.executions {
+        // Tasks of workflows have a bound of their own.
+        let under_way = || self.memory.under_way().filter(|execution| execution.request.parent.is_none());
+        if under_way().count() + more > limits.executions {
             return Some((limits.executions, false));
         }
-        let theirs = self.memory.under_way().filter(|execution| same_person(&execution.request.by, by));
+        let theirs = under_way().filter(|execution| same_person(&execution.request.by, by));
         (theirs.count() + more > limits.executions_per_user).then_some((limits.executions_per_user, true))
     }
 
@@ -418,7 +451,9 @@ impl Bot {
 
     /// What would be run, or why that cannot be.
     pub(super) fn prepare(&self, at: Timestamp, wish: &Wish) -> Result<Prepared, Box<Declined>> {
-        if let Some((most, yours)) = self.bound_reached(&wish.by, 1).filter(|_| wish.action.enabled) {
+        if let Some((most, yours)) =
+            self.bound_reached(&wish.by, 1).filter(|_| wish.action.enabled && wish.parent.is_none())
+        {
             let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
             return Err(Box::new(Declined { card: Card::TooMany { line, most, yours }, offered: Vec::new() }));
         }
@@ -434,7 +469,9 @@ impl Bot {
         }
         let said = |problem: &dyn ToString| markdown::prose(&problem.to_string());
         let around = self.surroundings(at, wish.action.reference.pack(), &wish.by);
-        let action = hiding(&wish.action, &self.secretly_fixed(at, wish));
+        let mut secret = self.secretly_fixed(at, wish);
+        secret.extend(wish.hidden.iter().cloned());
+        let action = hiding(&wish.action, &secret);
         let mut resolved = params::resolve_in(&action, &wish.given, &around).map_err(|problems| {
             declined(Card::BadParameters {
                 line: line.clone(),
@@ -480,7 +517,7 @@ pub(super) fn hosts_of(plan: &Plan) -> Vec<Host> {
 /// When what ends by the clock ends, where it begins now.
 fn ends_at(moment: &mut Moment, plan: &Plan) -> Option<Timestamp> {
     match plan {
-        Plan::Run(_) | Plan::Ask(_) => None,
+        Plan::Run(_) | Plan::Ask(_) | Plan::Conduct(_) => None,
         Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => Some(moment.at),
         Plan::Pause { longest, random } => {
             let time = if *random { share(*longest, moment.bits()) } else { *longest };
@@ -492,7 +529,9 @@ fn ends_at(moment: &mut Moment, plan: &Plan) -> Option<Timestamp> {
 fn reach_of(plan: &Plan) -> Option<Reach> {
     match plan {
         Plan::Run(work) => Some(recover::reach(work)),
-        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Uuid { .. } => None,
+        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Conduct(_) | Plan::Uuid { .. } => {
+            None
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, Tail, card_of};
 use crate::core::message::attachment::Attachment;
-use crate::core::message::card::{Card, Ended, FailedPart, Following, LastLines, Running, Told};
+use crate::core::message::card::{Card, Ended, FailedPart, Following, LastLines, Running, Told, WorkflowCard};
 use crate::core::message::markdown;
 use crate::core::message::output::{self, Detail, Outputs};
 use crate::core::message::phrase::Phrase;
@@ -64,6 +64,11 @@ impl Watch {
     pub(super) fn attached(hosts: &[Host], open: &[Host], now: Timestamp) -> Self {
         let open: Vec<Host> = open.iter().filter(|host| hosts.contains(host)).cloned().collect();
         Self { attached: true, changed: true, ..Self::new(&open, now) }
+    }
+
+    /// There is something new to show.
+    pub(super) fn change(&mut self) {
+        self.changed = true;
     }
 
     /// A host is tried again.
@@ -161,8 +166,8 @@ impl Bot {
         }
     }
 
-    /// Ends pauses whose time has come and edits the posts that are due.
-    pub(super) fn refresh(&mut self, step: &mut Step, moment: &Moment) -> Result<(), Contradiction> {
+    /// Ends pauses and questions whose time has come. Says whether there were any.
+    pub(super) fn end_what_is_over(&mut self, step: &mut Step, moment: &Moment) -> Result<bool, Contradiction> {
         let over: Vec<ExecutionId> = self
             .memory
             .executions
@@ -170,12 +175,20 @@ impl Bot {
             .filter(|execution| execution.request.ends_at.is_some_and(|at| at <= moment.at))
             .map(|execution| execution.request.id.clone())
             .collect();
+        let unanswered = self.unanswered(moment.at);
+        let any = !over.is_empty() || !unanswered.is_empty();
         for id in over {
             self.finish(step, moment, &id, Status::Succeeded, None)?;
         }
-        for id in self.unanswered(moment.at) {
+        for id in unanswered {
             self.finish(step, moment, &id, Status::Timeout, None)?;
         }
+        Ok(any)
+    }
+
+    /// Edits the posts that are due.
+    pub(super) fn refresh(&mut self, step: &mut Step, moment: &Moment) {
+        let mut workflows = Vec::new();
         for (id, watch) in &mut self.watches {
             let Some(execution) = self.memory.executions.get(id) else { continue };
             let tails = self.memory.tails.get(id).map(Vec::as_slice).unwrap_or_default();
@@ -186,7 +199,9 @@ impl Bot {
             }
             watch.refreshed = moment.at;
             watch.changed = false;
-            if let Some(channel) = place {
+            if execution.request.workflow.is_some() {
+                workflows.extend(place.map(|channel| (id.clone(), channel)));
+            } else if let Some(channel) = place {
                 let text = self.sentences.say(&running_card(execution, watch, moment.at, &self.sentences));
                 step.effects.push(Effect::Refresh { channel, of: card_of(id), text, attachments: None });
             }
@@ -201,7 +216,10 @@ impl Bot {
                 step.effects.extend(tails.iter().map(refresh));
             }
         }
-        Ok(())
+        for (id, channel) in workflows {
+            let text = self.first_card(&id, moment.at);
+            step.effects.push(Effect::Refresh { channel, of: card_of(&id), text, attachments: None });
+        }
     }
 
     /// The newest output of an execution under way; `follows` says whether the post is kept up to date.
@@ -248,6 +266,9 @@ impl Bot {
         {
             return self.sentences.say(&self.inquiry_card(execution, inquiry, now));
         }
+        if let Some(execution) = execution.filter(|execution| execution.request.workflow.is_some()) {
+            return self.sentences.say(&Card::Workflow(Box::new(self.workflow_card(execution, now))));
+        }
         match (execution, self.watches.get(id)) {
             (Some(execution), Some(watch)) => self.sentences.say(&running_card(execution, watch, now, &self.sentences)),
             _ => String::new(),
@@ -275,6 +296,10 @@ impl Bot {
             self.deliver(step, moment, delivery)?;
         }
         self.note(step, moment, fact)?;
+        if execution.request.parent.is_some() {
+            self.child_ended(&execution);
+            return self.ask_admins(step, moment);
+        }
         if let Back::Chat { channel, post, .. } = &execution.request.back {
             react(step, channel, post, mark(status));
             // One line may have started several.
@@ -338,7 +363,14 @@ impl Bot {
         }
         let attach = card.attached;
         let (line, verdict, mark) = (card.line.clone(), card.verdict.clone(), card.mark);
-        let card = Card::Ended(card);
+        let card = match request.workflow {
+            Some(_) => Card::Workflow(Box::new(WorkflowCard {
+                remarks: std::mem::take(&mut card.remarks),
+                output: if ending.bare { String::new() } else { self.workflow_card(execution, now).output },
+                ..self.workflow_card(execution, now)
+            })),
+            None => Card::Ended(card),
+        };
         let headline = self.sentences.say(&card);
         let said_at_the_end = headline.clone();
         let end = Said { headline, words: ending.text, attachments: ending.attachments };
@@ -417,7 +449,7 @@ impl Said {
 }
 
 /// What is to be known of an execution besides how it stands: where a command is not run for the first time.
-fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
+pub(super) fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
     let voters = execution.approval.iter().flat_map(|request| request.votes.values().map(|vote| vote.name.as_str()));
     let voters = voters.collect::<Vec<_>>().join(", ");
     let approved = (!voters.is_empty()).then(|| sentences.phrase(&Phrase::ApprovedBy { names: &voters }));

@@ -30,8 +30,14 @@ pub enum Command {
     Tail(String),
     /// `cancel 5c61ab`
     Cancel(String),
+    /// `pause 5c61ab`
+    Pause(String),
+    /// `resume 5c61ab`
+    Resume(String),
     /// `rerun 5c61ab`
     Rerun(String),
+    /// `rerun 5c61ab from reboot`: a workflow, from these tasks on; from those that failed when none is named.
+    RerunFrom(String, Vec<String>),
     /// `reload`, for administrators
     Reload,
     /// `pack list`
@@ -87,7 +93,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 34] = [
+pub const COMMANDS: [(&str, &str); 36] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -98,7 +104,12 @@ pub const COMMANDS: [(&str, &str); 34] = [
     ),
     ("tail ID", "the newest output of an execution, as it comes"),
     ("cancel ID", "stop an execution everywhere"),
-    ("rerun ID", "run it again with the same parameters"),
+    (
+        "rerun ID",
+        "run it again with the same parameters; `rerun ID from TASK` goes on with a workflow from there, `rerun ID from failed` with what failed",
+    ),
+    ("pause ID", "have a workflow begin nothing more; `resume ID` lets it go on"),
+    ("resume ID", "let a paused workflow go on"),
     ("plan LINE", "what a line would do, without doing it"),
     ("at TIME LINE", "do it later: `at 22:00 …`, `at tomorrow 6:30 …`, `at 2026-12-01 22:00 …`"),
     ("in TIME LINE", "do it after a while: `in 10m …`, `in 2 hours …`"),
@@ -190,7 +201,15 @@ impl Command {
                 Some(Command::Decide(Code::read(word)?.to_string(), verdict, words.join(" ")))
             }
             ("cancel", [id]) => execution(id).map(Command::Cancel),
+            ("pause", [id]) => execution(id).map(Command::Pause),
+            ("resume", [id]) => execution(id).map(Command::Resume),
             ("rerun", [id]) => execution(id).map(Command::Rerun),
+            ("rerun", [id, from, tasks @ ..]) if from.eq_ignore_ascii_case("from") && !tasks.is_empty() => {
+                let tasks = tasks.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty());
+                let tasks: Vec<String> = tasks.map(str::to_owned).collect();
+                let failed = matches!(tasks.as_slice(), [only] if only.eq_ignore_ascii_case("failed"));
+                Some(Command::RerunFrom(execution(id)?, if failed { Vec::new() } else { tasks }))
+            }
             ("settle", [id, judgement @ ..]) => Some(Command::Settle(execution(id)?, judgement_of(judgement)?)),
             // Written as it was said: the reason is for people.
             ("freeze", [_, ..]) => {

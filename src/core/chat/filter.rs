@@ -75,6 +75,7 @@ impl ListWords {
             match word.as_str() {
                 "waiting" => read.stands.extend([Status::Requested, Status::Delayed]),
                 "running" => read.stands.extend([Status::Running, Status::Canceling]),
+                "paused" => read.stands.extend([Status::Pausing, Status::Paused]),
                 "pending" | "asking" => read.stands.push(Status::Pending),
                 "failed" => read.stands.extend([Status::Failed, Status::Timeout]),
                 "done" | "succeeded" => read.stands.push(Status::Succeeded),

@@ -80,6 +80,9 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
             let message = format!("the runner {} needs the script that it is to run", runner.word());
             report.error(None, "entry_point", message);
         }
+        (Some(RunnerType::Orquesta), None) => {
+            report.error(None, "entry_point", "the runner orquesta needs the workflow that it is to conduct");
+        }
         (Some(runner @ (RunnerType::LocalShellCmd | RunnerType::RemoteShellCmd)), Some((_, line))) => {
             let message = format!("means nothing to the runner {}, which runs `cmd`", runner.word());
             report.warning(Some(*line), "entry_point", message).suggestion =
@@ -101,6 +104,7 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
             file: report.file().to_owned(),
             content,
             script: None,
+            workflow: None,
             notify,
             secret_output,
         }),

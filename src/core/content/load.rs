@@ -15,13 +15,14 @@ use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::spec::{Action, Script};
+use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
+use crate::core::workflow::orquesta::{self, Unloadable};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -659,6 +660,17 @@ fn read_action(
     let read =
         |report: &mut Report<'_>| Some(action::read(&document(file, report)?, pack, fingerprint(text()), report));
     let ActionFile { reference, line, mut action, entry_point } = parsed.actions.read(pack, file, report, read)?;
+    if let (Some(wanted), Some((entry_point, line))) = (&mut action, &entry_point)
+        && wanted.runner == RunnerType::Orquesta
+    {
+        match workflow(source, entry_point, *line, report, parsed) {
+            Some(workflow) => {
+                wanted.content = fingerprint(text().chain([workflow.text.as_str()]));
+                wanted.workflow = Some(workflow);
+            }
+            None => action = None,
+        }
+    }
     if let (Some(wanted), Some((entry_point, line))) = (&mut action, entry_point)
         && wanted.runner.runs_script()
     {
@@ -675,6 +687,46 @@ fn read_action(
         }
     }
     Some((reference?, line, action))
+}
+
+/// The workflow of an action. All that is wrong with it is told under its own file, and keeps the action out of force.
+fn workflow(
+    source: &PackSource,
+    entry_point: &str,
+    line: usize,
+    report: &mut Report<'_>,
+    parsed: &mut Parsed,
+) -> Option<Arc<Workflow>> {
+    let inside = format!("actions/{entry_point}");
+    let Some(file) = source.files.iter().find(|file| file.inside == inside) else {
+        report.error(Some(line), "entry_point", format!("there is no file {inside} in the pack"));
+        return None;
+    };
+    let text = match &file.text {
+        Ok(text) => text.clone(),
+        Err(why) => {
+            report.error(Some(line), "entry_point", format!("the workflow {} cannot be read: {why}", file.shown));
+            return None;
+        }
+    };
+    let read = |report: &mut Report<'_>| {
+        let mut problems = match orquesta::read(&file.shown, &text, &orquesta::HANDED_DOWN) {
+            Ok(Ok(graph)) => {
+                let graph = Arc::new(graph);
+                return Some(Arc::new(Workflow { file: file.shown.clone(), text: text.clone(), graph }));
+            }
+            Ok(Err(inspection)) => inspection.diagnostics(&file.shown),
+            Err(Unloadable(diagnostics)) => diagnostics,
+        };
+        report.diagnostics.append(&mut problems);
+        None
+    };
+    let workflow = parsed.workflows.read(&source.directory, file, report, read);
+    if workflow.is_none() {
+        let message = format!("the workflow {} has mistakes, so this action is not in force", file.shown);
+        report.error(Some(line), "entry_point", message);
+    }
+    workflow
 }
 
 /// The script of an action with its library, out of the files of its pack.

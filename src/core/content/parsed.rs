@@ -5,13 +5,16 @@ use super::alias::AliasFile;
 use super::diagnostic::Diagnostic;
 use super::fields::Report;
 use super::{SourceFile, load};
+use crate::core::action::spec::Workflow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Files as they were understood, by their names and texts.
 #[derive(Debug, Default)]
 pub struct Parsed {
     pub(super) actions: Kept<ActionFile>,
     pub(super) aliases: Kept<AliasFile>,
+    pub(super) workflows: Kept<Arc<Workflow>>,
 }
 
 impl Parsed {
@@ -19,6 +22,7 @@ impl Parsed {
     pub fn forget_unused(&mut self) {
         self.actions.forget_unused();
         self.aliases.forget_unused();
+        self.workflows.forget_unused();
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) const BUILT: &[RunnerType] = &RunnerType::ALL;
 
 /// StackStorm's other runners.
 pub(crate) const NOT_BUILT: &[&str] =
-    &["action-chain", "orquesta", "python-script", "winrm-cmd", "winrm-ps-cmd", "winrm-ps-script"];
+    &["action-chain", "python-script", "winrm-cmd", "winrm-ps-cmd", "winrm-ps-script"];
 
 /// Runners that StackStorm itself has given up, and what its own releases put in their place.
 pub(crate) const REMOVED: &[(&str, &str)] = &[

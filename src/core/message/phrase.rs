@@ -30,6 +30,16 @@ pub enum Phrase<'a> {
         /// Bytes that were never kept.
         dropped: u64,
     },
+    /// Why a workflow, or a task of it, cannot go on.
+    Workflow {
+        /// `unreadable`: the workflow; `no_key`: its secret parameter cannot be sealed; `no_action`, `no_right`, `too_deep`, `spliced`: the action of
+        /// a task; `no_map`: what a task gives it; `idle`: tasks without actions; `stuck`: the workflow has no way on; `output_too_long`: of an execution.
+        what: &'static str,
+        /// The action, the task, the parameter or the execution.
+        name: &'a str,
+        /// Who, how many, or why.
+        why: &'a str,
+    },
     /// A command wrote nothing.
     NoOutput,
     /// How many hosts said the same and how many did not.
@@ -293,6 +303,7 @@ impl Phrase<'_> {
             Phrase::Verdict { .. } => "verdict",
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
+            Phrase::Workflow { .. } => "workflow",
             Phrase::NoOutput => "no_output",
             Phrase::Summary { .. } => "summary",
             Phrase::Like { .. } => "like",

@@ -52,6 +52,7 @@ pub fn mark(status: Status) -> &'static str {
         Status::Delayed => "hourglass",
         Status::Running | Status::Canceling => "hourglass_flowing_sand",
         Status::Pending => "speech_balloon",
+        Status::Pausing | Status::Paused => "double_vertical_bar",
         Status::Succeeded => "white_check_mark",
         Status::Failed => "x",
         Status::Timeout => "alarm_clock",
@@ -72,6 +73,8 @@ pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
         | Status::Delayed
         | Status::Running
         | Status::Pending
+        | Status::Pausing
+        | Status::Paused
         | Status::Canceling
         | Status::Canceled => Vec::new(),
         Status::Succeeded => hosts.clone(),

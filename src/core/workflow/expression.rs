@@ -217,6 +217,38 @@ impl Tree {
         }
     }
 
+    /// The keys of a map whose values stand in the file as they are.
+    pub fn written_keys(&self) -> Vec<String> {
+        match self {
+            Self::Fixed(value) => value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default(),
+            Self::Text(_) | Self::List(_) => Vec::new(),
+            Self::Map(entries) => {
+                let written = entries.iter().filter_map(|(key, tree)| match (key, tree) {
+                    (Self::Fixed(key), Self::Fixed(_)) => key.as_str().map(str::to_owned),
+                    _ => None,
+                });
+                written.collect()
+            }
+        }
+    }
+
+    /// What expressions put into the text under a key of a map, where there is text around them. A text that is nothing but one expression is
+    /// not put into anything; of one with blocks all of it counts.
+    ///
+    /// # Errors
+    /// The first expression that gives no value.
+    pub fn spliced_under(&self, key: &str, scene: &Scene) -> Result<Vec<Value>, Failure> {
+        let Self::Map(entries) = self else { return Ok(Vec::new()) };
+        let under = entries.iter().filter(|(known, _)| matches!(known, Self::Fixed(known) if **known == *key));
+        let mut spliced = Vec::new();
+        for (_, tree) in under {
+            if let Self::Text(text) = tree {
+                text.splice(scene, &mut spliced)?;
+            }
+        }
+        Ok(spliced)
+    }
+
     fn value(&self, scene: &Scene) -> Result<Value, Failure> {
         match self {
             Self::Fixed(value) => Ok(Value::clone(value)),
@@ -306,6 +338,21 @@ impl Text {
                 Ok(Value::String(text))
             }
         }
+    }
+
+    fn splice(&self, scene: &Scene, spliced: &mut Vec<Value>) -> Result<(), Failure> {
+        match &self.parts {
+            Parts::Whole(_) if !has_block(&self.source) => {}
+            Parts::Whole(_) => spliced.push(self.evaluate(scene)?),
+            Parts::Mixed(parts) => {
+                for part in parts {
+                    if let Part::Expression(source, compiled) = part {
+                        spliced.push(compiled.evaluate(scene).map_err(|why| self.failure(source, &why))?);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn failure(&self, expression: &str, why: &str) -> Failure {

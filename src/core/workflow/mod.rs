@@ -8,7 +8,7 @@
 //! end `rerun` runs failed or named tasks again. After each call `take_transitions` gives what is to be made durable.
 //!
 //! In reading order: [`status`], [`graph`], [`expression`] (with [`scene`], what an expression sees), [`scope`] (what a branch knows), [`board`] (how the
-//! tasks stand), [`transition`], [`state`], `machine` (the two tables), [`conductor`]. [`orquesta`] reads StackStorm's workflows; [`trace`] runs a
+//! tasks stand), [`transition`], [`state`], `machine` (the two tables), [`conductor`], [`conducted`] (a run that is an execution of the bot's). [`orquesta`] reads StackStorm's workflows; [`trace`] runs a
 //! workflow by a script.
 //!
 //! - **The conductor is pure**: no clock, no I/O. Deadlines are the caller's, who tells `timeout`, or [`conductor::Conductor::expire`].
@@ -18,6 +18,7 @@
 //! - **Dialects differ by a policy record** ([`graph::Policy`]), never by translation of one into another.
 
 pub mod board;
+pub mod conducted;
 pub mod conductor;
 pub mod expression;
 pub mod graph;

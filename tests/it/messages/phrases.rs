@@ -87,6 +87,41 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     check(verdict("unknown", 2, 1, "wn001", ""), "outcome unknown on 1 of 2 hosts (wn001)");
     check(verdict("running", 2, 0, "", ""), "running");
     check(verdict("canceling", 2, 0, "", ""), "being stopped");
+    check(verdict("pausing", 0, 0, "", ""), "will be paused");
+    check(verdict("paused", 0, 0, "", ""), "paused");
+    let workflow = |what, name, why| Phrase::Workflow { what, name, why };
+    for (phrase, said) in [
+        (workflow("unreadable", "", ""), "the workflow that it began with cannot be read any more"),
+        (
+            workflow("no_key", "password", "no file"),
+            "`password` is secret, and a workflow needs the master key to keep it for its tasks: no file",
+        ),
+        (workflow("no_action", "a.b", ""), "there is no action `a.b`"),
+        (
+            workflow("no_right", "a.b", "operator"),
+            "operator may not run a.b; a workflow runs its tasks with the rights of whoever asked for it",
+        ),
+        (workflow("too_deep", "a.b", "10"), "a.b would be workflow number 10 within workflows, and there may be no more"),
+        (
+            workflow("spliced", "core.remote", "`;`"),
+            "expressions put `;` into the command of core.remote, and a shell would act on that; give it as a parameter of an action of your own",
+        ),
+        (workflow("no_map", "look", ""), "the input of the task `look` is not a map of parameters"),
+        (
+            workflow("idle", "", "100000"),
+            "100000 tasks without an action followed one another, so I take it that this would never end",
+        ),
+        (
+            workflow("stuck", "", ""),
+            "nothing of it is at work and nothing is left to begin, and yet it has not come to an end: its branches wait for one another",
+        ),
+        (
+            workflow("output_too_long", "5c61ab", "2000000"),
+            "2000000 bytes are too many for a result; `show 5c61ab output` has all of it",
+        ),
+    ] {
+        check(phrase, said);
+    }
     check(Phrase::Exit(&Exit::Code { code: 0 }), "");
     check(Phrase::Exit(&Exit::Code { code: 3 }), "exit code 3");
     check(Phrase::Exit(&Exit::Timeout), "ran out of time and was killed");

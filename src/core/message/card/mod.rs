@@ -1,17 +1,19 @@
 //! # Cards
 //!
 //! What can be said. A card is data; its template, named like its variant, makes the text. A card with much data has a structure of its own:
-//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`itself`] for what the bot says of itself.
+//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`workflow`] of a workflow, [`itself`] for what the bot says of itself.
 
 pub mod approval;
 pub mod asking;
 pub mod execution;
 pub mod itself;
+pub mod workflow;
 
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
+pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
 use crate::core::message::value::{ValueLine, ValueList};
@@ -25,6 +27,8 @@ pub enum Card {
     Running(Running),
     /// How an execution ended; the last text of its post, and the answer to `show`.
     Ended(Ended),
+    /// A workflow under way, edited as it goes; how it ended; and the answer to `show`.
+    Workflow(Box<WorkflowCard>),
     /// The newest output of an execution under way; edited as it comes.
     Following(Following),
     /// The last lines of an execution that has ended.
@@ -66,6 +70,26 @@ pub enum Card {
         id: String,
         /// What was said, and by whom.
         said: String,
+    },
+    /// Somebody wants a workflow to stand still, or to go on.
+    WorkflowAsked {
+        /// Its short id.
+        id: String,
+        /// Its line.
+        line: String,
+        /// `paused`, `resumed`; or why not: `no_workflow`, `paused_already`, `not_paused`, `not_now`.
+        said: &'static str,
+        /// How it stands.
+        verdict: String,
+    },
+    /// A workflow cannot be gone on with as asked.
+    RerunRefused {
+        /// Its short id.
+        id: String,
+        /// `no_workflow`, `under_way`, `changed`: its file; `not_run`: these tasks; `nothing`: nothing in it failed.
+        said: &'static str,
+        /// The tasks; empty otherwise.
+        names: String,
     },
     /// Nobody was asked about this execution.
     NothingToSettle {
@@ -725,6 +749,9 @@ impl Card {
             Card::Question(_) => "question",
             Card::Settled { .. } => "settled",
             Card::AlreadySettled { .. } => "already_settled",
+            Card::RerunRefused { .. } => "rerun_refused",
+            Card::Workflow(_) => "workflow",
+            Card::WorkflowAsked { .. } => "workflow_asked",
             Card::NothingToSettle { .. } => "nothing_to_settle",
             Card::NoRole => "no_role",
             Card::NotIdentified { .. } => "not_identified",

@@ -163,6 +163,14 @@ impl Conductor {
         self.fail();
     }
 
+    /// Whoever runs the workflow will not go on with it, for this reason.
+    pub fn give_up(&mut self, why: String) {
+        if !self.state.status.is_completed() {
+            self.trouble(trouble(why, None));
+            self.fail();
+        }
+    }
+
     /// Works out what the workflow gives, where it has ended.
     pub fn render_output(&mut self) {
         if !self.state.status.is_completed() || self.state.output.is_some() {

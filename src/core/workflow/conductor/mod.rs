@@ -8,6 +8,7 @@ mod progress;
 mod start;
 
 use super::board::Board;
+use super::conducted::Marks;
 use super::expression::Failure;
 use super::graph::Graph;
 use super::machine::{self, Activity};
@@ -70,6 +71,8 @@ pub struct Action {
     pub action: Arc<Value>,
     /// What it is given.
     pub input: Arc<Value>,
+    /// What is known of that: which of it are the file's own words.
+    pub marks: Marks,
 }
 
 /// What the action of a task tells.
@@ -142,6 +145,11 @@ impl Conductor {
             told.entry(fingerprint(error)).or_default().push(at);
         }
         Self { graph, state, world, transitions: Vec::new(), told }
+    }
+
+    /// What its expressions may ask from now on.
+    pub fn look_into(&mut self, world: Arc<dyn World>) {
+        self.world = world;
     }
 
     /// How it stands.

@@ -1,12 +1,15 @@
 //! Opening a workflow, and what is to be started.
 
 use super::{Action, Conductor, LONGEST, Start};
+use crate::core::action::plan::suspicious;
+use crate::core::workflow::conducted::Marks;
 use crate::core::workflow::expression::{Failure, Tree};
 use crate::core::workflow::scene::{Current, Scene};
 use crate::core::workflow::scope::Variables;
 use crate::core::workflow::status::Status;
 use crate::core::workflow::transition::Transition;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Conductor {
@@ -61,6 +64,11 @@ impl Conductor {
     /// The tasks and items to be started now, by name and route. They are asked for until they have been told to be running
     /// ([`Conductor::tell`]). What cannot be worked out fails the workflow, and then nothing is started.
     pub fn starts(&mut self) -> Vec<Start> {
+        self.starts_within(usize::MAX)
+    }
+
+    /// The same, with `most` actions at most: the rest is asked for again. What begins with nothing to run counts as one.
+    pub fn starts_within(&mut self, most: usize) -> Vec<Start> {
         let mut staged: Vec<(u32, u32)> = Vec::new();
         let mut despite = Vec::new();
         if self.state.has_staged() {
@@ -79,9 +87,16 @@ impl Conductor {
         }
         let mut starts = Vec::new();
         let mut erred = false;
+        let mut left = most;
         for (task, route) in if failed { despite } else { staged } {
-            match self.start(task, route) {
-                Ok(Some(start)) => starts.push(start),
+            if left == 0 {
+                break;
+            }
+            match self.start(task, route, left) {
+                Ok(Some(start)) => {
+                    left = left.saturating_sub(start.actions.len().max(1));
+                    starts.push(start);
+                }
                 Ok(None) => {}
                 Err(failure) => {
                     erred = true;
@@ -101,7 +116,7 @@ impl Conductor {
     }
 
     /// What the task is started with; nothing if it has all of its items started.
-    fn start(&mut self, task: u32, route: u32) -> Result<Option<Start>, Failure> {
+    fn start(&mut self, task: u32, route: u32, most: usize) -> Result<Option<Start>, Failure> {
         let graph = Arc::clone(&self.graph);
         let node = graph.node(task);
         let Some(staged) = self.state.staged(task, route) else { return Ok(None) };
@@ -127,6 +142,7 @@ impl Conductor {
                 item: None,
                 action: value_of(node.action.as_ref(), &scene)?,
                 input: value_of(node.input.as_ref(), &scene)?,
+                marks: marks_of(node.input.as_ref(), &scene)?,
             };
             let start = Start { task, route, delay, timeout, items: None, concurrency: None, actions: vec![action] };
             return Ok(Some(start));
@@ -148,7 +164,7 @@ impl Conductor {
             let items: Vec<Value> = list.into_iter().map(|item| named(&spec.names, item)).collect();
             drop(scene);
             self.note(Transition::Itemised { task, route, items: Arc::new(items), concurrency });
-            return self.start(task, route);
+            return self.start(task, route, most);
         }
         let Some(items) = self.state.staged(task, route).and_then(|staged| staged.items.as_ref()) else {
             return Ok(None);
@@ -160,12 +176,13 @@ impl Conductor {
         let waiting = (items.cursor..items.list.len()).filter(|at| items.statuses[*at] == Status::Unset);
         let mut scene = scene;
         let mut actions = Vec::new();
-        for at in waiting.take(room) {
+        for at in waiting.take(room.min(most)) {
             scene.item = Some(Arc::new(items.list[at].clone()));
             actions.push(Action {
                 item: u32::try_from(at).ok(),
                 action: value_of(node.action.as_ref(), &scene)?,
                 input: value_of(node.input.as_ref(), &scene)?,
+                marks: marks_of(node.input.as_ref(), &scene)?,
             });
         }
         let (count, concurrency) = (items.list.len(), items.concurrency);
@@ -179,6 +196,21 @@ impl Conductor {
         let number = value.as_i64().filter(|number| (0..=LONGEST).contains(number));
         number.ok_or_else(|| mistake("TypeError", &format!("{what} is not a whole number of at least 0")))
     }
+}
+
+/// Which values of an input the file itself says, and what expressions put into its command.
+fn marks_of(tree: Option<&Tree>, scene: &Scene) -> Result<Marks, Failure> {
+    let mut marks = Marks::default();
+    let Some(tree) = tree else { return Ok(marks) };
+    marks.written = tree.written_keys();
+    for value in tree.spliced_under("cmd", scene)? {
+        let mut characters = BTreeSet::new();
+        suspicious(&value, &mut characters);
+        marks
+            .spliced
+            .extend(characters.into_iter().filter(|known| !marks.spliced.contains(*known)).collect::<Vec<_>>());
+    }
+    Ok(marks)
 }
 
 fn value_of(tree: Option<&Tree>, scene: &Scene) -> Result<Arc<Value>, Failure> {

@@ -22,6 +22,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The names that whoever starts a workflow always hands down.
+pub const HANDED_DOWN: [&str; 2] = ["parent", "st2"];
+
 /// What is wrong with one place of a workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {

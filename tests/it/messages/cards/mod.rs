@@ -12,6 +12,7 @@ mod lines;
 mod looks;
 mod schedule;
 mod values;
+mod workflows;
 
 /// All of them, each with what it is said for.
 pub(super) fn cards() -> Vec<(&'static str, Card)> {

@@ -1,0 +1,339 @@
+//! How a workflow stands, for people: a row for each task while these are few; of many, how many stand how, and the rows of what is at work or has
+//! failed. What a failed task gave is shown; what is fine is folded.
+
+use super::Bot;
+use crate::core::action::execution::{Execution, Status};
+use crate::core::bot::watch::remarks;
+use crate::core::host::fold;
+use crate::core::message::card::{Card, TaskCount, TaskFailure, TaskRow, WorkflowCard};
+use crate::core::message::markdown;
+use crate::core::message::span::span;
+use crate::core::message::verdict::{mark, shown_line, verdict};
+use crate::core::workflow::conducted::{Child, Conducted, TaskPlace};
+use crate::core::workflow::status::Status as Stands;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How many tasks have a row each, whatever they do.
+const ALL_ROWS: usize = 12;
+/// How many rows a post has where there are more tasks than that.
+const MOST_ROWS: usize = 8;
+/// How many failed tasks are shown with what they gave.
+const MOST_FAILURES: usize = 3;
+/// How many characters of what one of them gave are shown.
+const SHOWN_FAILURE: usize = 700;
+/// How many characters of what a workflow gave are shown.
+const SHOWN_OUTPUT: usize = 1_500;
+/// How many rows the table of `show` has.
+const TABLE: usize = 60;
+/// How many names of inner tasks are shown.
+const INNER: usize = 3;
+
+/// The tries of one task: on all its routes, for all its items.
+struct Group<'c> {
+    name: &'c str,
+    tries: Vec<(TaskPlace, &'c Child, Stands)>,
+}
+
+impl Bot {
+    /// A workflow as it stands or ended.
+    pub(in crate::core::bot) fn workflow_card(&self, execution: &Execution, now: Timestamp) -> WorkflowCard {
+        let nothing = Conducted::default();
+        let conducted = execution.conducted.as_deref().unwrap_or(&nothing);
+        let groups = groups(conducted);
+        let mut rows: Vec<TaskRow> = groups.iter().map(|group| self.row(group, now)).collect();
+        let few = rows.len() <= ALL_ROWS;
+        let counts = if few { Vec::new() } else { counts(&rows) };
+        let mut more = 0;
+        if !few {
+            rows.retain(|row| !matches!(row.status, "succeeded"));
+            rows.sort_by_key(|row| row.status != "failed");
+            more = rows.len().saturating_sub(MOST_ROWS);
+            rows.truncate(MOST_ROWS);
+        }
+        let (failures, failures_more) = failures(conducted, &groups);
+        let over = execution.status.is_final();
+        let paused = matches!(execution.status, Status::Pausing | Status::Paused);
+        let errors = conducted.state.errors.iter().filter(|error| {
+            // What an action gave is shown with its task.
+            error.result.is_none() && !error.message.starts_with("Execution failed.")
+        });
+        let output = conducted.state.output.clone().filter(|output| over && !output.is_empty());
+        let output = output.map(|output| conducted.without_secrets(Value::Object(output)));
+        let held =
+            if !over && self.conducting.is_held(&execution.request.id) { self.frozen_why() } else { String::new() };
+        WorkflowCard {
+            mark: mark(execution.status),
+            line: shown_line(execution),
+            id: execution.request.id.short().to_owned(),
+            verdict: verdict(execution, &self.sentences),
+            elapsed: span(execution.elapsed(now)),
+            over,
+            canceling: execution.status == Status::Canceling,
+            paused,
+            paused_by: conducted
+                .paused_by
+                .as_ref()
+                .map(|by| super::super::answer::name_of(by).to_owned())
+                .unwrap_or_default(),
+            held,
+            counts,
+            rows,
+            more,
+            failures,
+            failures_more,
+            errors: errors.map(|error| markdown::prose(&markdown::shorten(&error.message, SHOWN_FAILURE))).collect(),
+            output: output.map(|output| fenced(&output)).unwrap_or_default(),
+            by: String::new(),
+            began: String::new(),
+            remarks: remarks(execution, &self.sentences),
+            ack: execution
+                .request
+                .telling
+                .as_ref()
+                .filter(|_| !over)
+                .map(|telling| telling.ack.clone())
+                .unwrap_or_default(),
+            table: String::new(),
+        }
+    }
+
+    /// The same as the answer to `show`, with StackStorm's table of the tasks.
+    pub(in crate::core::bot) fn shown_workflow(
+        &self,
+        execution: &Execution,
+        now: Timestamp,
+        (by, began): (String, String),
+    ) -> Card {
+        let table = execution.conducted.as_deref().map(table).unwrap_or_default();
+        let card = WorkflowCard { by, began, table, ..self.workflow_card(execution, now) };
+        Card::Workflow(Box::new(WorkflowCard { rows: Vec::new(), counts: Vec::new(), more: 0, ..card }))
+    }
+
+    fn row(&self, group: &Group<'_>, now: Timestamp) -> TaskRow {
+        let count =
+            |wanted: &dyn Fn(Stands) -> bool| group.tries.iter().filter(|(_, _, stands)| wanted(*stands)).count();
+        let failed = count(&|stands| stands.is_abended());
+        let done = count(&|stands| stands == Stands::Succeeded);
+        let running = count(&|stands| !stands.is_completed());
+        let stands = match group.tries.as_slice() {
+            [(_, _, stands)] => *stands,
+            _ if running > 0 => Stands::Running,
+            _ if failed > 0 => Stands::Failed,
+            _ if done == group.tries.len() => Stands::Succeeded,
+            _ => Stands::Canceled,
+        };
+        let mut row = TaskRow {
+            mark: mark_of(stands),
+            task: group.name.to_owned(),
+            status: stands.word(),
+            attempt: group.tries.iter().map(|(_, child, _)| child.attempt).max().unwrap_or(1),
+            count: group.tries.len(),
+            done,
+            failed,
+            running,
+            ..TaskRow::default()
+        };
+        let began = group.tries.iter().map(|(_, child, _)| child.began).min();
+        let ended = group.tries.iter().map(|(_, child, _)| child.ended).collect::<Option<Vec<_>>>();
+        let ended = ended.and_then(|all| all.into_iter().max());
+        if let Some(began) = began {
+            let took = Duration::try_from(ended.unwrap_or(now).duration_since(began)).unwrap_or_default();
+            row.elapsed = span(took);
+        }
+        if let [(_, child, _)] = group.tries.as_slice()
+            && let Some(id) = &child.id
+            && let Some(known) = self.memory.executions.get(id)
+        {
+            row.hosts = markdown::shorten(&fold(&known.request.hosts), 60);
+            id.short().clone_into(&mut row.id);
+            row.mark = mark(known.status);
+            row.status = known.status.word();
+            if let Some(inner) = known.conducted.as_deref() {
+                row.inner_done = inner.children.values().filter(|child| child.ended.is_some()).count();
+                let names = inner.at_work.values().map(|place| inner.state.board.name(place.task).to_owned());
+                let mut names: Vec<String> = names.collect();
+                names.dedup();
+                let more = names.len().saturating_sub(INNER);
+                names.truncate(INNER);
+                if more > 0 {
+                    names.push(format!("+{more}"));
+                }
+                row.inner = names.join(", ");
+            }
+        }
+        row
+    }
+}
+
+fn groups(conducted: &Conducted) -> Vec<Group<'_>> {
+    let mut groups: BTreeMap<u32, Group<'_>> = BTreeMap::new();
+    for (place, child) in &conducted.children {
+        let name = conducted.state.board.name(place.task);
+        let group = groups.entry(place.task).or_insert_with(|| Group { name, tries: Vec::new() });
+        group.tries.push((*place, child, conducted.status(*place)));
+    }
+    let mut groups: Vec<Group<'_>> = groups.into_values().collect();
+    groups.sort_by_key(|group| group.tries.iter().map(|(_, child, _)| child.began).min());
+    groups
+}
+
+fn counts(rows: &[TaskRow]) -> Vec<TaskCount> {
+    let mut counts: Vec<TaskCount> = Vec::new();
+    for row in rows {
+        match counts.iter_mut().find(|known| known.status == row.status) {
+            Some(known) => known.count += 1,
+            None => counts.push(TaskCount { mark: row.mark, status: row.status, count: 1 }),
+        }
+    }
+    counts.sort_by_key(|count| std::cmp::Reverse(count.count));
+    counts
+}
+
+/// What the failed tasks gave, the newest first.
+fn failures(conducted: &Conducted, groups: &[Group<'_>]) -> (Vec<TaskFailure>, usize) {
+    let mut failed: Vec<(&str, TaskPlace, Timestamp)> = Vec::new();
+    for group in groups {
+        let of = group.tries.iter().filter(|(_, _, stands)| stands.is_abended());
+        failed.extend(of.map(|(place, child, _)| (group.name, *place, child.ended.unwrap_or(child.began))));
+    }
+    failed.sort_by_key(|(_, _, ended)| std::cmp::Reverse(*ended));
+    let more = failed.len().saturating_sub(MOST_FAILURES);
+    let shown = failed.into_iter().take(MOST_FAILURES).map(|(name, place, _)| {
+        let task = place.item.map_or_else(|| name.to_owned(), |item| format!("{name}[{item}]"));
+        let result = result_of(conducted, place).unwrap_or_default();
+        let (why, output) = excerpt(&conducted.without_secrets(result));
+        let output = output.trim_end();
+        let output =
+            if output.is_empty() { String::new() } else { markdown::fence(&markdown::shorten(output, SHOWN_FAILURE)) };
+        TaskFailure { task, why: markdown::prose(&markdown::shorten(&why, SHOWN_FAILURE)), output }
+    });
+    (shown.collect(), more)
+}
+
+fn result_of(conducted: &Conducted, place: TaskPlace) -> Option<Value> {
+    let state = &conducted.state;
+    let of_item = |item: u32| {
+        let kept = state.staged(place.task, place.route).and_then(|staged| staged.items.as_ref());
+        let kept = kept.and_then(|items| items.results.get(item as usize).cloned().flatten());
+        kept.map(|result| Value::clone(&result)).or_else(|| {
+            let (_, entry) = state.board.latest(place.task, place.route)?;
+            entry.result.as_ref()?.get(item as usize).cloned()
+        })
+    };
+    match place.item {
+        Some(item) => of_item(item),
+        None => {
+            let (_, entry) = state.board.latest(place.task, place.route)?;
+            entry.result.as_ref().map(|result| Value::clone(result))
+        }
+    }
+}
+
+/// What went wrong and what was written, out of the shapes that results have.
+fn excerpt(result: &Value) -> (String, String) {
+    let Some(map) = result.as_object() else { return (String::new(), written(result)) };
+    if let Some(found) = of_command(map) {
+        return found;
+    }
+    // By host: the first that did not do what was asked.
+    let by_host = map.iter().filter_map(|(host, entry)| Some((host, entry.as_object()?)));
+    let failed: Vec<_> = by_host.filter(|(_, entry)| entry.get("succeeded") == Some(&Value::Bool(false))).collect();
+    if let Some((host, entry)) = failed.first()
+        && let Some((why, output)) = of_command(entry)
+    {
+        let others = failed.len() - 1;
+        let others = if others == 0 { String::new() } else { format!(" (+{others})") };
+        return (format!("{host}{others}: {why}"), output);
+    }
+    if let Some(errors) = map.get("errors").and_then(Value::as_array) {
+        let said = errors.iter().map(|error| {
+            let task = error["task_id"].as_str().map(|task| format!("{task}: ")).unwrap_or_default();
+            let (why, output) = excerpt(&error["result"]);
+            let message = error["message"].as_str().unwrap_or_default();
+            let said = if why.is_empty() && output.is_empty() { message.to_owned() } else { format!("{why} {output}") };
+            format!("{task}{}", said.trim())
+        });
+        return (String::new(), said.collect::<Vec<_>>().join("\n"));
+    }
+    (String::new(), written(result))
+}
+
+/// The end of one command: `exit code 1` or the error, and what it wrote.
+fn of_command(map: &Map<String, Value>) -> Option<(String, String)> {
+    let code = map.get("return_code")?;
+    let text = |key: &str| map.get(key).filter(|value| !value.is_null()).map(written).unwrap_or_default();
+    let why = match map.get("error").and_then(Value::as_str) {
+        Some(error) => error.to_owned(),
+        None => format!("exit code {code}"),
+    };
+    let (stderr, stdout) = (text("stderr"), text("stdout"));
+    Some((why, if stderr.trim().is_empty() { stdout } else { stderr }))
+}
+
+fn written(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => format!("{other:#}"),
+    }
+}
+
+fn fenced(output: &Value) -> String {
+    let lines = output.as_object().into_iter().flatten().map(|(name, value)| match value {
+        Value::String(text) if !text.contains('\n') => format!("{name}: {text}"),
+        Value::String(text) => format!("{name}:\n{text}"),
+        other => format!("{name}: {other:#}"),
+    });
+    markdown::fence(&markdown::shorten(&lines.collect::<Vec<_>>().join("\n"), SHOWN_OUTPUT))
+}
+
+/// `id | status | task | action | start_timestamp`, as StackStorm's command line shows it.
+fn table(conducted: &Conducted) -> String {
+    let mut children: Vec<(&TaskPlace, &Child)> = conducted.children.iter().collect();
+    children.sort_by_key(|(_, child)| child.began);
+    let left_out = children.len().saturating_sub(TABLE);
+    let head = ["id", "status", "task", "action", "start_timestamp"].map(str::to_owned);
+    let rows = children.into_iter().skip(left_out).map(|(place, child)| {
+        let task = conducted.state.board.name(place.task);
+        let task = place.item.map_or_else(|| task.to_owned(), |item| format!("{task}[{item}]"));
+        [
+            child.id.as_ref().map(|id| id.short().to_owned()).unwrap_or_default(),
+            conducted.status(*place).word().to_owned(),
+            task,
+            child.action.clone(),
+            child.began.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        ]
+    });
+    let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
+    let mut widths = [0; 5];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join(" | ").trim_end().to_owned()
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if left_out > 0 {
+        lines.insert(1, format!("… {left_out} earlier"));
+    }
+    markdown::fence(&lines.join("\n"))
+}
+
+fn mark_of(stands: Stands) -> &'static str {
+    match stands {
+        Stands::Succeeded => "white_check_mark",
+        Stands::Failed | Stands::Abandoned => "x",
+        Stands::Timeout => "alarm_clock",
+        Stands::Canceled => "no_entry",
+        Stands::Pending => "speech_balloon",
+        Stands::Pausing | Stands::Paused => "double_vertical_bar",
+        Stands::Delayed | Stands::Requested | Stands::Scheduled | Stands::Unset => "hourglass",
+        Stands::Running | Stands::Resuming | Stands::Retrying | Stands::Canceling => "hourglass_flowing_sand",
+    }
+}
