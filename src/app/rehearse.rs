@@ -2,9 +2,11 @@
 
 use crate::adapters::content::read_packs;
 use crate::config::Config;
+use crate::core::action::spec::Action;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::content::load::load;
 use crate::core::content::{Catalog, example, yaml};
+use crate::core::id::ActionRef;
 use crate::core::rehearsal::{self, Script, Verdict};
 use crate::core::workflow::graph::Graph;
 use crate::core::workflow::orquesta::{self, Unloadable};
@@ -13,9 +15,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-
-/// The names that whoever starts a workflow always hands down.
-const HANDED_DOWN: [&str; 2] = ["parent", "st2"];
 
 /// The folders below a pack's `tests` that hold files of ours; StackStorm's packs have folders of their own there.
 const FOLDERS: [&str; 3] = ["", "aliases", "workflows"];
@@ -134,36 +133,55 @@ fn try_file(file: &str, text: &str, catalog: &Catalog, tried: &mut Vec<TriedExam
 }
 
 fn play(file: &Path, name: &str, script: &Script, catalog: &Catalog, done: &mut Rehearsed) {
-    let graph = match workflow(file, name, script) {
-        Ok(graph) => graph,
+    let (graph, action) = match workflow(file, name, script, catalog) {
+        Ok(found) => found,
         Err(problems) => return done.problems.extend(problems),
     };
     done.plays.extend(script.rehearsals.iter().map(|rehearsal| Played {
         file: name.to_owned(),
         line: rehearsal.line,
         name: rehearsal.name.clone(),
-        verdict: rehearsal.play(&graph, catalog),
+        verdict: rehearsal.play(&graph, action.as_deref(), catalog),
     }));
 }
 
-/// The workflow of a file of rehearsals, or what is wrong with it.
-fn workflow(file: &Path, name: &str, script: &Script) -> Result<Arc<Graph>, Vec<Diagnostic>> {
-    let path = plain(&file.parent().unwrap_or(Path::new("")).join(&script.workflow));
-    let text = fs::read_to_string(&path).map_err(|error| {
+/// The workflow of a file of rehearsals, with the action that the file names, or what is wrong with it.
+fn workflow(
+    file: &Path,
+    name: &str,
+    script: &Script,
+    catalog: &Catalog,
+) -> Result<(Arc<Graph>, Option<Arc<Action>>), Vec<Diagnostic>> {
+    let wrong = |message: String, suggestion: Option<String>| {
         vec![Diagnostic {
             file: name.to_owned(),
             line: Some(script.line),
             key_path: "workflow".to_owned(),
             severity: Severity::Error,
-            message: format!("cannot read {}: {error}", path.display()),
-            suggestion: None,
+            message,
+            suggestion,
         }]
-    })?;
+    };
+    let named = &script.workflow;
+    if !named.ends_with(".yaml") && !named.ends_with(".yml") {
+        let Some(action) = catalog.actions.get(&ActionRef::new(named.as_str())) else {
+            let why =
+                format!("there is no action {named} in force; `halcyon check` tells what is wrong with its files");
+            return Err(wrong(why, Some("the path of a workflow ends in .yaml".to_owned())));
+        };
+        return match &action.workflow {
+            Some(workflow) => Ok((Arc::clone(&workflow.graph), Some(Arc::clone(action)))),
+            None => Err(wrong(format!("the action {named} is no workflow"), None)),
+        };
+    }
+    let path = plain(&file.parent().unwrap_or(Path::new("")).join(named));
+    let text =
+        fs::read_to_string(&path).map_err(|error| wrong(format!("cannot read {}: {error}", path.display()), None))?;
     let handed_down = script.rehearsals.iter().flat_map(|rehearsal| rehearsal.handed_down());
-    let known: BTreeSet<&str> = HANDED_DOWN.into_iter().chain(handed_down).collect();
+    let known: BTreeSet<&str> = orquesta::HANDED_DOWN.into_iter().chain(handed_down).collect();
     let shown = shown(&path);
     match orquesta::read(&shown, &text, &known.into_iter().collect::<Vec<_>>()) {
-        Ok(Ok(graph)) => Ok(Arc::new(graph)),
+        Ok(Ok(graph)) => Ok((Arc::new(graph), None)),
         Ok(Err(inspection)) => Err(inspection.diagnostics(&shown)),
         Err(Unloadable(diagnostics)) => Err(diagnostics),
     }

@@ -106,8 +106,9 @@ fn the_examples_of_the_pages_hold() {
         let (out, err, code) = test(&[directory.path().to_str().unwrap()]);
         assert_eq!((err.as_str(), code), ("", 0), "{name}:\n{out}");
         for workflow in workflows.iter().filter(|file| file.contains("workflows/")) {
-            let file = Path::new(workflow).file_name().unwrap().to_str().unwrap();
-            assert!(rehearsed.contains(file), "{name}: nothing rehearses {workflow}");
+            let stem = Path::new(workflow).file_stem().unwrap().to_str().unwrap();
+            let named = [format!("/{stem}.yaml"), format!("workflow: example.{stem}\n")];
+            assert!(named.iter().any(|named| rehearsed.contains(named)), "{name}: nothing rehearses {workflow}");
         }
         assert!(workflows.len() >= 2, "{name}: {workflows:?}");
     }

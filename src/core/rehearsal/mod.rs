@@ -18,6 +18,7 @@ mod play;
 
 pub use file::read;
 
+use super::action::spec::Action;
 use super::content::Catalog;
 use super::workflow::graph::Graph;
 use super::workflow::status::Status;
@@ -306,8 +307,8 @@ impl Rehearsal {
         self.context.keys().map(String::as_str)
     }
 
-    /// Plays it.
-    pub fn play(&self, graph: &Arc<Graph>, catalog: &Catalog) -> Verdict {
-        play::play(self, graph, catalog)
+    /// Plays it. Where an `action` starts the workflow, what is given goes through its parameters.
+    pub fn play(&self, graph: &Arc<Graph>, action: Option<&Action>, catalog: &Catalog) -> Verdict {
+        play::play(self, graph, action, catalog)
     }
 }

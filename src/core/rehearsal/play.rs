@@ -3,14 +3,14 @@
 use super::compare::{Ran, compare};
 use super::{Complaint, Cue, Happening, Operation, Rehearsal, Step, Verdict, Which};
 use crate::core::action::params::{self, ParameterProblem};
-use crate::core::action::plan::{PlanProblem, plan};
+use crate::core::action::plan::{PlanProblem, listed, plan};
+use crate::core::action::spec::{Action as Spec, RunnerType};
 use crate::core::content::Catalog;
 use crate::core::content::suggest::did_you_mean;
 use crate::core::host::Inventory;
 use crate::core::id::ActionRef;
 use crate::core::workflow::conductor::{Action, Conductor, Rerun, Start};
-use crate::core::workflow::expression::Tree;
-use crate::core::workflow::graph::{Graph, Node};
+use crate::core::workflow::graph::Graph;
 use crate::core::workflow::stage::{Audience, Kept, Running, STEPS, Stage};
 use crate::core::workflow::status::Status;
 use serde_json::{Map, Value, json};
@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// Actions that do nothing outside, so that nothing has to be said of them.
 const NOTHING_OUTSIDE: [&str; 2] = ["core.noop", "core.pause"];
 
-pub(super) fn play(rehearsal: &Rehearsal, graph: &Arc<Graph>, catalog: &Catalog) -> Verdict {
+/// Plays a workflow; `action` is the one that starts it, where the file names one.
+pub(super) fn play(rehearsal: &Rehearsal, graph: &Arc<Graph>, action: Option<&Spec>, catalog: &Catalog) -> Verdict {
     let world = Arc::new(Kept(rehearsal.datastore.clone()));
     let record = Record::new(graph, catalog, rehearsal.line);
     let left = rehearsal.mocks.iter().map(|(task, mocks)| {
@@ -28,8 +29,10 @@ pub(super) fn play(rehearsal: &Rehearsal, graph: &Arc<Graph>, catalog: &Catalog)
         (task.as_str(), left)
     });
     let mut player = Player { rehearsal, left: left.collect(), stage: Stage::new(Arc::clone(graph), world), record };
-    player.names_are_known();
-    player.run();
+    player.names_are_known(action);
+    if let Some(inputs) = player.inputs(action) {
+        player.run(&inputs);
+    }
     player.judge()
 }
 
@@ -43,7 +46,7 @@ struct Player<'r> {
 
 impl<'r> Player<'r> {
     /// Names that stand in the file and not in the workflow are slips.
-    fn names_are_known(&mut self) {
+    fn names_are_known(&mut self, action: Option<&Spec>) {
         let graph = Arc::clone(self.stage.conductor.graph());
         let tasks: Vec<&str> =
             graph.nodes.iter().filter(|node| node.command.is_none()).map(|node| &*node.name).collect();
@@ -54,7 +57,9 @@ impl<'r> Player<'r> {
             self.record.trouble(line, message);
         };
         let rehearsal = self.rehearsal;
-        for name in rehearsal.inputs.keys().filter(|name| !inputs.contains(&name.as_str())) {
+        // What an action takes, it says by itself.
+        let names = rehearsal.inputs.keys().filter(|_| action.is_none());
+        for name in names.filter(|name| !inputs.contains(&name.as_str())) {
             unknown(rehearsal.line, "input", name, &inputs);
         }
         let mocked = rehearsal.mocks.iter().filter(|(task, _)| *task != "*");
@@ -74,9 +79,25 @@ impl<'r> Player<'r> {
         }
     }
 
-    fn run(&mut self) {
+    /// What the workflow is given: all parameters of its action, or what the file says; nothing where the action does not take that.
+    fn inputs(&mut self, action: Option<&Spec>) -> Option<Map<String, Value>> {
         let rehearsal = self.rehearsal;
-        self.stage.open(&rehearsal.inputs, &rehearsal.context, &mut self.record);
+        let Some(action) = action else { return Some(rehearsal.inputs.clone()) };
+        let given = rehearsal.inputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        match params::resolve(action, &given) {
+            Ok(resolved) => Some(resolved.values),
+            Err(problems) => {
+                for problem in problems {
+                    self.record.stop(rehearsal.line, problem.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    fn run(&mut self, inputs: &Map<String, Value>) {
+        let rehearsal = self.rehearsal;
+        self.stage.open(inputs, &rehearsal.context, &mut self.record);
         let mut order: VecDeque<&Cue> = rehearsal.order.iter().collect();
         let mut steps = 0;
         loop {
@@ -368,8 +389,12 @@ impl<'r> Record<'r> {
                 .filter(|problem| !matches!(problem, ParameterProblem::Default { .. }))
                 .map(ToString::to_string)
                 .collect(),
+            Ok(_) if !action.marks.spliced.is_empty() && !spec.raw && takes_command(&spec) => {
+                let characters = listed(&action.marks.spliced.chars().collect());
+                vec![format!("expressions put {characters} into its command, and a shell would act on that")]
+            }
             Ok(mut resolved) => {
-                resolved.trust(written(node));
+                resolved.trust(action.marks.written.iter().cloned());
                 match plan(&spec, &resolved, &Inventory::default()) {
                     Err(problem @ PlanProblem::Tainted { .. }) => vec![problem.to_string()],
                     _ => Vec::new(),
@@ -382,19 +407,9 @@ impl<'r> Record<'r> {
     }
 }
 
-/// The names of an input whose values stand in the workflow's file as they are, which makes them the pack's own words.
-fn written(node: &Node) -> Vec<String> {
-    match &node.input {
-        Some(Tree::Fixed(value)) => value.as_object().into_iter().flat_map(Map::keys).cloned().collect(),
-        Some(Tree::Map(entries)) => {
-            let written = entries.iter().filter_map(|(key, tree)| match (key, tree) {
-                (Tree::Fixed(key), Tree::Fixed(_)) => key.as_str().map(str::to_owned),
-                _ => None,
-            });
-            written.collect()
-        }
-        _ => Vec::new(),
-    }
+/// Whether a task gives it the command itself.
+fn takes_command(action: &Spec) -> bool {
+    matches!(action.runner, RunnerType::LocalShellCmd | RunnerType::RemoteShellCmd)
 }
 
 impl Audience for Record<'_> {
