@@ -1,19 +1,26 @@
 //! The upgrade of kernels that comes along: its workflows by their rehearsals, and what its actions make of the batch system's words.
 
 use super::rehearsal::test;
+use super::world::{PATIENCE, World};
 use halcyon::adapters::content::read_packs;
+use halcyon::cli;
 use halcyon::core::action::params::resolve_in;
 use halcyon::core::action::plan::{Plan, plan};
+use halcyon::core::action::result::{result, to_stackstorm};
 use halcyon::core::action::run::{ShellCommand, Work};
 use halcyon::core::content::load::load;
+use halcyon::core::effect::Answer;
 use halcyon::core::host::Inventory;
 use halcyon::core::id::ActionRef;
+use halcyon::core::input::Ask;
 use halcyon::core::template::surroundings::{Entry, Fixed, Surroundings};
+use halcyon::sandbox::nodes::Fault;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -176,4 +183,117 @@ fn a_boot_is_known_by_its_id() {
     assert!(boot["began"].as_u64().unwrap() > 1_500_000_000, "{boot}");
     assert_eq!(boot["kernel"], "5.14.0-427.9.1.el9_4.x86_64");
     assert_eq!(boot["newest"], "5.14.0-427.31.1.el9_4.x86_64");
+}
+
+/// Another batch system and another monitoring: files on a machine. They stand in the place of five actions of the pack, and of nothing else.
+const ELSEWHERE: [(&str, &str); 5] = [
+    (
+        "batch_state",
+        r#"
+state=idle; reason=none; jobs=0
+[ -f "/tmp/batch-$NODE" ] && read -r state reason < "/tmp/batch-$NODE"
+[ -f "/tmp/jobs-$NODE" ] && read -r jobs < "/tmp/jobs-$NODE"
+offline=false; ours=false
+case $state in drain*) offline=true ;; esac
+case $reason in 'halcyon: '*) ours=true ;; esac
+printf '{"state": "%s", "offline": %s, "down": false, "ours": %s, "jobs": %s}\n' "$state" "$offline" "$ours" "$jobs"
+"#,
+    ),
+    ("batch_offline", r#"echo "drained halcyon: $REASON" > "/tmp/batch-$NODE""#),
+    ("batch_online", r#"rm "/tmp/batch-$NODE"; echo "$NODE" >> /tmp/online"#),
+    ("batch_cancel_jobs", r#"echo 0 > "/tmp/jobs-$NODE""#),
+    ("monitoring_state", r#"printf '[["Ping", 0, %s, 0]]\n' $(($(date +%s) + 1000))"#),
+];
+
+/// The site's pack with those actions, and its configuration.
+fn elsewhere(directory: &Path) -> PathBuf {
+    let pack = directory.join("site");
+    for folder in ["actions", "actions/workflows", "aliases", "policies"] {
+        std::fs::create_dir_all(pack.join(folder)).unwrap();
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, pack.join(folder).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    for file in ["pack.yaml", "config.schema.yaml"] {
+        std::fs::copy(root().join(file), pack.join(file)).unwrap();
+    }
+    for (action, command) in ELSEWHERE {
+        let file = pack.join(format!("actions/{action}.yaml"));
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (before, rest) =
+            text.split_once("  cmd:\n    default: ").or_else(|| text.split_once("  cmd:\n    default:")).unwrap();
+        let (_, after) = rest.split_once("    immutable: true\n  timeout:").unwrap();
+        let command = serde_json::to_string(command).unwrap();
+        std::fs::write(
+            &file,
+            format!("{before}  cmd:\n    default: {command}\n    immutable: true\n  timeout:{after}"),
+        )
+        .unwrap();
+    }
+    let configs = directory.join("configs");
+    std::fs::create_dir(&configs).unwrap();
+    let config = "batch_server: wn006\nmonitoring_server: wn006\nmail_to: lead@example.org\n";
+    std::fs::write(configs.join("site.yaml"), config).unwrap();
+    pack
+}
+
+/// A world in which the site has another batch system.
+async fn world() -> World {
+    let mut world = World::without_bot("").await;
+    let pack = elsewhere(world.directory.path());
+    world.config.content.packs = vec![pack, world.directory.path().join("configs")];
+    world.start_bot().await;
+    world
+}
+
+/// A whole node, by the sandbox: a real login, a real installation, a real reboot as far as a model has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_goes_through_it() {
+    let world = world().await;
+    let parameters = json!({"node": "wn001", "poll": 1}).as_object().unwrap().clone().into_iter().collect();
+    let ask = Ask::Run { action: ActionRef::new("site.kernel_upgrade"), parameters, trace_tag: None };
+    let Answer::Started { id } = world.ask(ask).await else { panic!("it is not started") };
+    let end = tokio::time::Instant::now() + 2 * PATIENCE;
+    let execution = loop {
+        match world.ask(Ask::Execution { id: id.to_string() }).await {
+            Answer::Execution { execution, .. } if execution.status.is_final() => break execution,
+            _ => assert!(tokio::time::Instant::now() < end, "it does not come to an end"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let told = cli::execution_text(
+        &to_stackstorm(&execution, result(&execution, &|_| String::new()), None),
+        jiff::Timestamp::UNIX_EPOCH,
+    );
+    assert_eq!(execution.status.word(), "succeeded", "{told}\n{:#?}", world.nodes.ledger("wn001"));
+    assert!(told.contains("upgraded") && told.contains("online"), "{told}");
+}
+
+/// A line of chat and a yes of the lead; one node does not come back from its reboot and stays out, the others are upgraded and back.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_nodes_go_through_it() {
+    let world = world().await;
+    let line = world.write("operator", "!upgrade kernel on wn[001-004] poll=1 back_within=1 at_a_time=2");
+    let card = world.answer_that(&line, |post| post.message.starts_with(":lock:")).await;
+    let code = card.message.split("approve ").nth(1).and_then(|rest| rest.split(['`', ' ']).next()).unwrap().to_owned();
+    world.write("lead", &format!("!approve {code}"));
+    let end = tokio::time::Instant::now() + 2 * PATIENCE;
+    while !world.nodes.ledger("wn002").iter().any(|entry| entry.script.lines().last() == Some("reboot")) {
+        assert!(tokio::time::Instant::now() < end, "wn002 is not rebooted: {:#?}", world.nodes.ledger("wn002"));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(world.nodes.fault("wn002", Fault::RefuseConnections).await);
+    let told = world.answer_that(&line, |post| post.message.contains("verdict:")).await.message;
+    for shown in ["done, and not all upgraded", "wn002: the node has not come back from its reboot (offline)"] {
+        assert!(told.contains(shown), "{shown}: {told}");
+    }
+    for node in ["wn001", "wn002", "wn003", "wn004"] {
+        let reboots =
+            world.nodes.ledger(node).iter().filter(|entry| entry.script.lines().last() == Some("reboot")).count();
+        assert_eq!(reboots, 1, "{node}");
+        assert_eq!(world.nodes.file("wn006", &format!("/tmp/batch-{node}")).is_some(), node == "wn002", "{node}");
+    }
 }
