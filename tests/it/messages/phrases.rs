@@ -101,7 +101,10 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             workflow("no_right", "a.b", "operator"),
             "operator may not run a.b; a workflow runs its tasks with the rights of whoever asked for it",
         ),
-        (workflow("too_deep", "a.b", "10"), "a.b would be workflow number 10 within workflows, and there may be no more"),
+        (
+            workflow("too_deep", "a.b", "10"),
+            "a.b would be workflow number 10 within workflows, and there may be no more",
+        ),
         (
             workflow("spliced", "core.remote", "`;`"),
             "expressions put `;` into the command of core.remote, and a shell would act on that; give it as a parameter of an action of your own",

@@ -30,7 +30,11 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         vec![
             row("white_check_mark", "offline", "succeeded", "", "1.2 s"),
             row("white_check_mark", "wait_until_free", "succeeded", "", "1 min 40 s"),
-            TaskRow { attempt: 2, id: "77aa01".into(), ..row("hourglass_flowing_sand", "upgrade", "running", "wn003", "29 s") },
+            TaskRow {
+                attempt: 2,
+                id: "77aa01".into(),
+                ..row("hourglass_flowing_sand", "upgrade", "running", "wn003", "29 s")
+            },
         ]
     };
     let failure = TaskFailure {
@@ -58,7 +62,15 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             TaskCount { mark: "x", status: "failed", count: 2 },
         ],
         rows: (1..=8)
-            .map(|number| row("hourglass_flowing_sand", &format!("upgrade_{number}"), "running", &format!("wn{number:03}"), "1 min 2 s"))
+            .map(|number| {
+                row(
+                    "hourglass_flowing_sand",
+                    &format!("upgrade_{number}"),
+                    "running",
+                    &format!("wn{number:03}"),
+                    "1 min 2 s",
+                )
+            })
             .collect(),
         more: 19,
         failures: vec![failure.clone()],
@@ -98,7 +110,13 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a workflow of three hundred tasks", workflow(many)),
         ("a workflow that is being stopped", workflow(WorkflowCard { canceling: true, rows: rows(), ..card.clone() })),
         ("a workflow that somebody paused", {
-            workflow(WorkflowCard { mark: "double_vertical_bar", paused: true, paused_by: "lead".into(), rows: rows(), ..card.clone() })
+            workflow(WorkflowCard {
+                mark: "double_vertical_bar",
+                paused: true,
+                paused_by: "lead".into(),
+                rows: rows(),
+                ..card.clone()
+            })
         }),
         ("a workflow that waits for an answer", {
             workflow(WorkflowCard { mark: "double_vertical_bar", paused: true, ..card.clone() })
