@@ -167,7 +167,10 @@ impl World {
     /// Moves the clock to when the bot wants to be woken, and lets things happen; posts that are only brought up to date do not count.
     fn wait(&mut self, seconds: i64) {
         let end = self.machine.now.checked_add(SignedDuration::from_secs(seconds)).unwrap();
-        while let Some((at, _)) = self.machine.bot.next_deadline().filter(|(at, _)| *at <= end) {
+        let mut turns = 0;
+        while let Some((at, why)) = self.machine.bot.next_deadline().filter(|(at, _)| *at <= end) {
+            turns += 1;
+            assert!(turns < 10_000, "it wakes for nothing: {why} at {at}, and it is {}", self.machine.now);
             self.machine.now = self.machine.now.max(at);
             self.take(Input::Deadline);
             self.settle();

@@ -346,7 +346,12 @@ impl Bot {
             if let Some(seconds) = delay {
                 let due = later_by(moment.at, seconds.unsigned_abs()).unwrap_or(Timestamp::MAX);
                 let Wanted { action, input, marks, timeout, .. } = wants;
-                let told = Told { item: place.item, status: Stands::Delayed, result: None };
+                // What is tried again is at work from now on: of one that waits the conductor would think that it failed once more.
+                let latest = conductor.board().latest(place.task, place.route);
+                let again = latest.is_some_and(|(_, entry)| entry.status == Stands::Retrying);
+                let status = if again { Stands::Running } else { Stands::Delayed };
+                *fuel = fuel.saturating_sub(1);
+                let told = Told { item: place.item, status, result: None };
                 conductor.tell(place.task, place.route, &told);
                 let later = Later { action: action.clone(), input, marks, due, timeout };
                 let began = Began { place, action, how: How::Later(Box::new(later)) };
