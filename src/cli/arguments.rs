@@ -313,6 +313,22 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Have a workflow begin nothing more; what it has begun goes on to its end
+    Pause {
+        /// Its id or the last digits of it
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a paused workflow go on
+    Resume {
+        /// Its id or the last digits of it
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what became of an execution that ended as unknown
     Settle {
         /// Its id or the last digits of it
@@ -323,11 +339,14 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Run the action of an execution again with the same parameters
+    /// Run the action of an execution again with the same parameters, or go on with a workflow that has ended
     #[command(alias = "re-run")]
     Rerun {
         /// Its id or the last digits of it
         id: String,
+        /// Go on with a workflow from this task, or from what `failed`; may be given several times
+        #[arg(long, value_name = "TASK")]
+        from: Vec<String>,
         /// Print the new id and do not wait
         #[arg(long)]
         detach: bool,

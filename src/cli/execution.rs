@@ -26,13 +26,38 @@ pub(crate) fn run(config: &Config, run: Run, surroundings: &mut Surroundings<'_>
 
 pub(crate) fn rerun(
     config: &Config,
-    id: String,
+    (id, from): (String, Vec<String>),
     detach: bool,
     as_json: bool,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
     let id = if id == LAST { Daemon::new(config)?.last()? } else { id };
-    start(config, &Ask::Rerun { id }, detach, as_json, surroundings)
+    let ask = match from.as_slice() {
+        [] => Ask::Rerun { id },
+        [failed] if failed == "failed" => Ask::RerunFrom { id, tasks: Vec::new() },
+        _ => Ask::RerunFrom { id, tasks: from },
+    };
+    start(config, &ask, detach, as_json, surroundings)
+}
+
+/// `pause ID`, `resume ID`: says what came of it.
+pub(crate) fn pause_or_resume(
+    config: &Config,
+    id: &str,
+    pause: bool,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let ask = match pause {
+        true => Ask::Pause { id: id.to_owned() },
+        false => Ask::Resume { id: id.to_owned() },
+    };
+    match Daemon::new(config)?.ask(&ask)? {
+        Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        other => return Err(odd(&other)),
+    }
+    Ok(())
 }
 
 pub(crate) fn list(

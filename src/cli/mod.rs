@@ -129,8 +129,14 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
                 ExecutionCommand::Settle { id, judgement, json } => {
                     execution::settle(&config, &id, judgement, json, surroundings)
                 }
-                ExecutionCommand::Rerun { id, detach, json } => {
-                    execution::rerun(&config, id, detach, json, surroundings)
+                ExecutionCommand::Pause { id, json } => {
+                    execution::pause_or_resume(&config, &id, true, json, surroundings)
+                }
+                ExecutionCommand::Resume { id, json } => {
+                    execution::pause_or_resume(&config, &id, false, json, surroundings)
+                }
+                ExecutionCommand::Rerun { id, from, detach, json } => {
+                    execution::rerun(&config, (id, from), detach, json, surroundings)
                 }
             }
         }

@@ -88,6 +88,8 @@ pub(super) struct Limits {
     pub(super) scheduled_per_user: Number,
     pub(super) approvals_per_user: Number,
     pub(super) scheduled_late: Seconds,
+    pub(super) workflow_tasks: Number,
+    pub(super) workflow_idle: Number,
 }
 
 #[derive(Debug)]
@@ -227,6 +229,8 @@ fn limits(section: Section<'_, '_>) -> Limits {
         scheduled_per_user: section.number("scheduled_per_user", 0..1_000_001),
         approvals_per_user: section.number("approvals_per_user", 0..1_000_001),
         scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
+        workflow_tasks: section.number("workflow_tasks", 1..1_000_001),
+        workflow_idle: section.number("workflow_idle", 1..1_000_001),
     };
     section.close();
     limits

@@ -468,6 +468,8 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.lines_per_channel, &written.lines_per_channel),
         (&mut limits.scheduled_per_user, &written.scheduled_per_user),
         (&mut limits.approvals_per_user, &written.approvals_per_user),
+        (&mut limits.workflow_tasks, &written.workflow_tasks),
+        (&mut limits.workflow_idle, &written.workflow_idle),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {

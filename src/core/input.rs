@@ -489,6 +489,23 @@ pub enum Ask {
         /// The id or its last digits.
         id: String,
     },
+    /// Go on with a workflow that has ended.
+    RerunFrom {
+        /// The id or its last digits.
+        id: String,
+        /// The tasks to begin with; those that failed when none is named.
+        tasks: Vec<String>,
+    },
+    /// Have a workflow begin nothing more.
+    Pause {
+        /// The id or its last digits.
+        id: String,
+    },
+    /// Let a paused workflow go on.
+    Resume {
+        /// The id or its last digits.
+        id: String,
+    },
     /// Say what became of an execution that ended as unknown.
     Settle {
         /// The id or its last digits.

@@ -519,7 +519,8 @@ impl Memory {
         };
         match &execution.request.back {
             Back::Chat { channel, root, .. } => {
-                let post = self.posts.get(&card_of(&execution.request.id));
+                let shown = execution.request.parent.as_ref().map_or(&execution.request.id, |parent| &parent.root);
+                let post = self.posts.get(&card_of(shown));
                 let thread = root.as_ref().or(post).cloned();
                 Question { user, channel: Some(channel.clone()), thread, unasked: None }
             }

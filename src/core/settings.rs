@@ -52,6 +52,8 @@ pub struct Limits {
     pub approvals_per_user: usize,
     /// Executions under way that tasks of workflows began, all together, and those of one workflow.
     pub workflow_tasks: usize,
+    /// Tasks without an action that may follow one another in a workflow; more look like a circle that does nothing.
+    pub workflow_idle: usize,
     /// A line whose time came while the bot was away is carried out when that is not longer ago.
     pub scheduled_late: Duration,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             scheduled_per_user: 20,
             approvals_per_user: 20,
             workflow_tasks: 100,
+            workflow_idle: 100_000,
             scheduled_late: Duration::from_secs(600),
         }
     }

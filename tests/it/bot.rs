@@ -42,6 +42,8 @@ pub(crate) struct Machine {
     pub(crate) facts: Vec<Dated>,
     /// What it was told to do when it started.
     pub(crate) first: Vec<Effect>,
+    /// What it was told to do when it was connected.
+    pub(crate) connected: Vec<Effect>,
 }
 
 fn settings() -> Arc<Settings> {
@@ -81,20 +83,22 @@ impl Machine {
         let bot = Bot::remember(&facts, settings()).unwrap();
         // Every process draws other numbers.
         let turn = 1_000 * facts.len() as u64;
-        let mut machine = Self { bot, now, turn, facts, first: Vec::new() };
+        let mut machine = Self { bot, now, turn, facts, first: Vec::new(), connected: Vec::new() };
         let (catalog, problems) = content;
         machine.take(Input::Content { catalog: Arc::clone(catalog), problems: Arc::clone(problems) });
         let (inventory, _) = Inventory::build(&["wn[001-006]".to_owned()], &BTreeMap::new());
         machine.take(Input::Inventory(Arc::new(inventory)));
         machine.first = machine.take(Input::Started).effects;
-        machine.take(Input::Connection(Connection::Up {
+        let step = machine.take(Input::Connection(Connection::Up {
             me: UserId::new("bot"),
             username: "halcyon".into(),
             max_post: 16_383,
         }));
+        machine.connected = step.effects;
         let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
         let channels = BTreeMap::from([("cluster".to_owned(), ChannelId::new(CHANNEL))]);
-        machine.take(Input::Directory(Directory { users, channels, ..Directory::default() }));
+        let step = machine.take(Input::Directory(Directory { users, channels, ..Directory::default() }));
+        machine.connected.extend(step.effects);
         machine
     }
 

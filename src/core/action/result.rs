@@ -272,7 +272,11 @@ pub fn to_stackstorm(execution: &Execution, result: Value, web_url: Option<&str>
     put("context", context(execution));
     put("result_size", json!(result.to_string().len()));
     put("result", result);
-    put("children", json!([]));
+    let children = execution.conducted.iter().flat_map(|conducted| conducted.children.values());
+    put("children", children.filter_map(|child| child.id.as_ref()).map(|id| json!(id)).collect());
+    if let Some(parent) = &request.parent {
+        put("parent", json!(parent.workflow));
+    }
     let log = execution.log.iter().map(|(at, status)| json!({"timestamp": iso(*at), "status": status.word()}));
     put("log", log.collect());
     Value::Object(fields)

@@ -30,6 +30,8 @@ struct Going {
     started: Timestamp,
     /// It has not begun.
     waits: bool,
+    /// It is a task that touches nothing, of which nobody needs to read.
+    silent: bool,
     /// Where it has not done what was asked, or nothing is known yet.
     failed: BTreeSet<Host>,
 }
@@ -49,6 +51,7 @@ impl Going {
             action: execution.request.action.clone(),
             started: execution.began(),
             waits: execution.status.waits(),
+            silent: is_silent(&execution.request),
             failed: execution.places().into_iter().filter(|host| !succeeded(host)).collect(),
         }
     }
@@ -87,6 +90,9 @@ impl Trail {
                 if self.executions.get(&request.id).is_none_or(|going| going.waits) {
                     self.executions.insert(request.id.clone(), Going::new(&execution));
                 }
+                if is_silent(request) {
+                    return None;
+                }
                 (Event::Started, started(request))
             }
             Fact::ExecutionWaits(waits) => {
@@ -122,6 +128,9 @@ impl Trail {
             }
             Fact::ExecutionFinished { id, status, error } => {
                 let going = self.executions.remove(id);
+                if going.as_ref().is_some_and(|going| going.silent) {
+                    return None;
+                }
                 let (id, status, reason, at) = (id.clone(), *status, error.clone().unwrap_or_default(), dated.at);
                 let say = move |entry: &mut Entry| {
                     (entry.execution, entry.status, entry.reason) = (Some(id), Some(status), reason);
@@ -373,6 +382,11 @@ fn origin(via: &Via) -> Option<Origin> {
     }
 }
 
+/// Whether it is a task of a workflow that does nothing but wait or pass: a circle of these would bury all else.
+fn is_silent(request: &Requested) -> bool {
+    request.parent.is_some() && matches!(request.runner.as_str(), "noop" | "pause" | "uuid")
+}
+
 fn started(request: &Requested) -> Said {
     let request = request.clone();
     Box::new(move |entry: &mut Entry| {
@@ -382,6 +396,10 @@ fn started(request: &Requested) -> Said {
         (entry.execution, entry.action) = (Some(request.id), Some(request.action));
         (entry.content, entry.effect, entry.line) = (request.content, Some(request.effect), request.line);
         entry.executions.extend(request.rerun_of);
+        if let Some(parent) = request.parent {
+            entry.reason = format!("task {} of {}", parent.task, parent.workflow);
+            entry.executions.push(parent.workflow);
+        }
     })
 }
 

@@ -104,6 +104,9 @@ impl Bot {
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
+            Ask::RerunFrom { id, tasks } => look_up(Query::ById(id.clone()), id, Purpose::RerunFrom(tasks)),
+            Ask::Pause { id } => look_up(Query::ById(id.clone()), id, Purpose::Pause),
+            Ask::Resume { id } => look_up(Query::ById(id.clone()), id, Purpose::Resume),
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
             Ask::Approvals => {
                 self.list_approvals(step, request, &rights);

@@ -77,7 +77,29 @@ impl Bot {
                 .map_or(true, |rendered| says_yes(&rendered.output)),
         };
         let policies = self.catalog.approvals.get(&wish.action.reference);
-        policies.into_iter().flatten().filter(|policy| applies(policy)).map(|policy| policy.terms.clone()).collect()
+        let wanted = policies.into_iter().flatten().filter(|policy| applies(policy)).map(|policy| policy.terms.clone());
+        wanted.filter(|terms| !self.is_covered(wish, terms)).collect()
+    }
+
+    /// Whether what a policy wants for a task was given for the workflow that it belongs to: by the same people, on no easier terms. That a target
+    /// is named is asked for each time.
+    fn is_covered(&self, wish: &Wish, terms: &Terms) -> bool {
+        let covers = |given: &Terms| {
+            given.approvers == terms.approvers
+                && given.quorum >= terms.quorum
+                && (terms.allow_requester || !given.allow_requester)
+                && (given.reason_required || !terms.reason_required)
+                && !terms.confirm_target
+        };
+        let mut parent = wish.parent.as_ref();
+        while let Some(workflow) = parent.and_then(|parent| self.memory.executions.get(&parent.workflow)) {
+            let begun = workflow.approval.as_ref().filter(|request| request.state == State::Begun);
+            if begun.is_some_and(|request| request.terms.iter().any(covers)) {
+                return true;
+            }
+            parent = workflow.request.parent.as_ref();
+        }
+        false
     }
 
     /// Whether an execution has to wait for people to say yes.
@@ -396,9 +418,7 @@ impl Bot {
     /// What is told of a request that is decided.
     fn over(&self, request: &Request) -> Decided {
         let by = match request.state {
-            State::Approved | State::Begun => {
-                request.votes.values().map(|vote| vote.name.clone()).collect::<Vec<_>>().join(", ")
-            }
+            State::Approved | State::Begun => request.voters().join(", "),
             _ => request.ended_by.as_ref().map(|by| super::answer::name_of(by).to_owned()).unwrap_or_default(),
         };
         let state = request.state.word();

@@ -4,6 +4,7 @@ use super::Bot;
 use super::approval_card::wanted_approval;
 use super::hear::Speaker;
 use super::start::{Prepared, Wish};
+use crate::core::access::arguments::HOSTS;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::params::Resolved;
 use crate::core::action::plan::Plan;
@@ -12,17 +13,23 @@ use crate::core::action::spec::Action;
 use crate::core::alias::matcher::Selection;
 use crate::core::chat::command::Command;
 use crate::core::chat::secret::hide;
+use crate::core::host::fold;
 use crate::core::id::Host;
-use crate::core::message::card::{Card, Numbered, PlanCard, PlannedParameter};
+use crate::core::message::card::{Card, Numbered, PlanCard, PlannedParameter, PlannedTask};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{SHOWN_LINE, shown_hosts};
 use crate::core::template::value::written;
+use crate::core::workflow::expression::Tree;
+use crate::core::workflow::graph::{Graph, Node};
 use jiff::Timestamp;
 use std::sync::Arc;
 
 /// The longest command, and the longest value, that is shown.
 const LONGEST: usize = 2_000;
+
+/// How many tasks of a workflow are listed.
+const TASKS: usize = 20;
 
 impl Bot {
     /// `plan LINE`
@@ -91,10 +98,16 @@ impl Bot {
             Plan::Run(Work::Local(command)) => (Some(command), Vec::new(), None),
             _ => (None, Vec::new(), None),
         };
+        let tasks = match plan {
+            Plan::Conduct(workflow) => tasks(&workflow.graph),
+            _ => Vec::new(),
+        };
         let script = command.map(|command| hide(&command.script, secrets())).unwrap_or_default();
         let own = |name: &&String| !action.runner_parameters.contains(name) || resolved.given.contains(*name);
         let masked = resolved.masked();
-        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null());
+        // The machines are told beside the parameters, unless they were written another way.
+        let told = |name: &&String| *name == HOSTS && written(&masked[*name]) == fold(&hosts);
+        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null() && !told(name));
         PlanCard {
             line: markdown::code(&markdown::shorten(&wish.line, SHOWN_LINE)),
             action: action.reference.to_string(),
@@ -121,6 +134,8 @@ impl Bot {
             } else {
                 markdown::fence(&markdown::shorten(&script, LONGEST))
             },
+            tasks_more: tasks.len().saturating_sub(TASKS),
+            tasks: tasks.into_iter().take(TASKS).collect(),
             further,
             off: !action.enabled,
             approvals: Vec::new(),
@@ -128,4 +143,16 @@ impl Bot {
             frozen: if action.effect == EffectClass::ReadOnly { String::new() } else { self.frozen_why() },
         }
     }
+}
+
+/// The tasks of a workflow with what they run, where the file says it.
+fn tasks(graph: &Graph) -> Vec<PlannedTask> {
+    let planned = |node: &Node| PlannedTask {
+        name: node.name.to_string(),
+        action: match &node.action {
+            Some(Tree::Fixed(action)) => action.as_str().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        },
+    };
+    graph.nodes.iter().filter(|node| node.command.is_none()).map(planned).collect()
 }

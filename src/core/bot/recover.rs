@@ -54,9 +54,8 @@ impl Bot {
         for execution in live {
             if execution.request.inquiry.is_some() {
                 // It waits for people, whoever runs.
-            } else if execution.request.workflow.is_some() {
-                self.watches.insert(execution.request.id.clone(), super::Watch::new(&[], moment.at));
-            } else if execution.request.ends_at.is_some() {
+            } else if execution.request.ends_at.is_some() || execution.request.workflow.is_some() {
+                // A pause ends by the clock, and of a workflow only its tasks run.
                 self.watches.insert(execution.request.id.clone(), super::Watch::new(&[], moment.at));
             } else {
                 self.look_after(step, moment, &execution)?;

@@ -206,7 +206,9 @@ impl Bot {
             request.inquiry = self.inquiry(moment, question, &request.by, &request.back).ok().map(Box::new);
         }
         let asks = request.inquiry.is_some();
-        let (back, quiet, hosts) = (request.back.clone(), is_quiet(&request), request.hosts.clone());
+        // What a task of a workflow does is shown in the post of that.
+        let quiet = is_quiet(&request) || request.parent.is_some();
+        let (back, hosts) = (request.back.clone(), request.hosts.clone());
         let waited = self.memory.executions.contains_key(&id);
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         if asks {

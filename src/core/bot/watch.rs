@@ -19,6 +19,7 @@ use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{mark, shown_hosts, shown_line, shown_names, verdict};
+use crate::core::workflow::conducted::Parent;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,7 +291,9 @@ impl Bot {
         let fact = Fact::ExecutionFinished { id: id.clone(), status, error };
         execution.apply(moment.at, &fact)?;
         let mut told = self.last_words(&execution, moment.at);
-        told.extend(self.notices(&execution));
+        if self.notifies(&execution) {
+            told.extend(self.notices(&execution));
+        }
         told.extend(self.last_tails(&execution, moment.at));
         for delivery in told {
             self.deliver(step, moment, delivery)?;
@@ -309,6 +312,14 @@ impl Bot {
             }
         }
         self.ask_admins(step, moment)
+    }
+
+    /// Whether the end of an execution is told as its action says: of a task only where its workflow names it.
+    fn notifies(&self, execution: &Execution) -> bool {
+        let Some(parent) = &execution.request.parent else { return true };
+        let workflow = self.memory.executions.get(&parent.workflow);
+        let named = workflow.and_then(|workflow| workflow.request.parameters.get("notify")?.as_array());
+        named.is_some_and(|names| names.iter().any(|name| name.as_str() == Some(&parent.task)))
     }
 
     /// The last text of an execution's post.
@@ -332,10 +343,26 @@ impl Bot {
         }
     }
 
+    /// What became of a task of a workflow is asked in the thread of that workflow's post.
+    fn asked_of_child(&self, execution: &Execution, parent: &Parent) -> Vec<Delivery> {
+        let root = self.memory.executions.get(&parent.root).and_then(stands_in);
+        let Some((channel, thread)) = root else { return Vec::new() };
+        let card = self.question(execution, false);
+        let root = match thread {
+            Some(post) => Thread::Post { post: post.clone() },
+            None => Thread::Delivery { of: card_of(&parent.root) },
+        };
+        let body = Body::Post { root: Some(root), text: self.sentences.say(&card), files: Vec::new() };
+        vec![Delivery { id: DeliveryId::new(format!("{}-told", execution.request.id)), channel: channel.clone(), body }]
+    }
+
     fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
         let request = &execution.request;
         if request.inquiry.is_some() {
             return self.inquiry_ended(execution, now);
+        }
+        if let (Some(parent), Status::Unknown) = (&request.parent, execution.status) {
+            return self.asked_of_child(execution, parent);
         }
         let Some((channel, root)) = stands_in(execution) else { return Vec::new() };
         let took = span(execution.elapsed(now));
@@ -450,7 +477,7 @@ impl Said {
 
 /// What is to be known of an execution besides how it stands: where a command is not run for the first time.
 pub(super) fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
-    let voters = execution.approval.iter().flat_map(|request| request.votes.values().map(|vote| vote.name.as_str()));
+    let voters = execution.approval.iter().flat_map(|request| request.voters());
     let voters = voters.collect::<Vec<_>>().join(", ");
     let approved = (!voters.is_empty()).then(|| sentences.phrase(&Phrase::ApprovedBy { names: &voters }));
     let again = |never_began: bool| {

@@ -58,12 +58,17 @@ impl Bot {
         let paused = matches!(execution.status, Status::Pausing | Status::Paused);
         let errors = conducted.state.errors.iter().filter(|error| {
             // What an action gave is shown with its task.
-            error.result.is_none() && !error.message.starts_with("Execution failed.")
+            execution.status != Status::Canceled
+                && error.result.is_none()
+                && !error.message.starts_with("Execution failed.")
         });
         let output = conducted.state.output.clone().filter(|output| over && !output.is_empty());
         let output = output.map(|output| conducted.without_secrets(Value::Object(output)));
-        let held =
-            if !over && self.conducting.is_held(&execution.request.id) { self.frozen_why() } else { String::new() };
+        let held = if !over && self.conducting.held.contains(&execution.request.id) {
+            self.frozen_why()
+        } else {
+            String::new()
+        };
         WorkflowCard {
             mark: mark(execution.status),
             line: shown_line(execution),

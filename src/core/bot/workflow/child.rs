@@ -1,6 +1,6 @@
 //! The actions of tasks: begun as executions of their own, and their ends told to the workflow.
 
-use super::{Bot, DEEPEST, MOST_IDLE, Moment, Step, later_by};
+use super::{Bot, DEEPEST, Moment, Step, later_by};
 use crate::core::access::{Held, Rights};
 use crate::core::action::execution::{Execution, Judgement, Status};
 use crate::core::action::plan::listed;
@@ -237,7 +237,10 @@ impl Bot {
                 }
                 return Ok(());
             }
-            let Some(rights) = self.rights_for(step, moment.at, id) else { return Ok(()) };
+            let Some(rights) = self.rights_for(step, moment.at, id) else {
+                self.conducting.held.insert(id.clone());
+                return Ok(());
+            };
             let wanted =
                 Wanted { place, action: later.action, input: later.input, marks: later.marks, timeout: later.timeout };
             if self.is_held_back(id, &wanted) {
@@ -308,10 +311,15 @@ impl Bot {
                 conductor.tell(task, route, &Told { item: None, status: Stands::Succeeded, result: None });
                 self.moved(step, moment, id, conductor, Moved::of(id))?;
             }
-            let idle = self.memory.executions.get(id).and_then(|known| known.conducted.as_ref()).map_or(0, |c| c.idle);
-            if idle > MOST_IDLE && !conductor.state().status.is_completed() {
-                let why =
-                    self.sentences.phrase(&Phrase::Workflow { what: "idle", name: "", why: &MOST_IDLE.to_string() });
+            let idle = self
+                .memory
+                .executions
+                .get(id)
+                .and_then(|known| known.conducted.as_ref())
+                .map_or(0, |conducted| conducted.idle as usize);
+            let most = self.settings.limits.workflow_idle;
+            if idle > most && !conductor.state().status.is_completed() {
+                let why = self.sentences.phrase(&Phrase::Workflow { what: "idle", name: "", why: &most.to_string() });
                 conductor.give_up(why);
                 self.moved(step, moment, id, conductor, Moved::of(id))?;
             }
@@ -338,7 +346,12 @@ impl Bot {
             if let Some(seconds) = delay {
                 let due = later_by(moment.at, seconds.unsigned_abs()).unwrap_or(Timestamp::MAX);
                 let Wanted { action, input, marks, timeout, .. } = wants;
-                let told = Told { item: place.item, status: Stands::Delayed, result: None };
+                // What is tried again is at work from now on: of one that waits the conductor would think that it failed once more.
+                let latest = conductor.board().latest(place.task, place.route);
+                let again = latest.is_some_and(|(_, entry)| entry.status == Stands::Retrying);
+                let status = if again { Stands::Running } else { Stands::Delayed };
+                *fuel = fuel.saturating_sub(1);
+                let told = Told { item: place.item, status, result: None };
                 conductor.tell(place.task, place.route, &told);
                 let later = Later { action: action.clone(), input, marks, due, timeout };
                 let began = Began { place, action, how: How::Later(Box::new(later)) };
@@ -346,7 +359,10 @@ impl Bot {
                 progressed = true;
                 continue;
             }
-            let Some(rights) = self.rights_for(step, moment.at, id) else { return Ok(progressed) };
+            let Some(rights) = self.rights_for(step, moment.at, id) else {
+                self.conducting.held.insert(id.clone());
+                break;
+            };
             if self.is_held_back(id, &wants) {
                 self.conducting.held.insert(id.clone());
                 continue;

@@ -21,7 +21,8 @@
 //!   knows. Output that lies in a blob is read first; an end that nobody knows waits for a person's word.
 //! - **Nothing sleeps**: delays and timeouts are moments that `next_deadline` names.
 //! - **No event is decided about for long**: one input pays for [`FUEL`] steps, and what is left goes on with the next turn of the loop. Tasks
-//!   without actions that lead to one another for ever fail after [`MOST_IDLE`].
+//!   without actions that lead to one another for ever fail after
+//!   [`crate::core::settings::Limits::workflow_idle`].
 //! - **A freeze, a full disk and a stop hold a workflow where it stands**; what it has begun goes on to its end.
 
 mod card;
@@ -51,8 +52,6 @@ use std::sync::Arc;
 
 /// How many steps (children begun, ends told, tasks without actions) one input pays for.
 const FUEL: usize = 256;
-/// How many tasks without an action may follow one another before the workflow fails: a circle that does nothing has no other end.
-const MOST_IDLE: u32 = 100_000;
 /// How long what somebody may do is taken to be as it was.
 const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// How long it is waited for word on who somebody is before that is asked again.
@@ -81,11 +80,6 @@ pub(super) struct Conducting {
 }
 
 impl Conducting {
-    /// Whether a workflow has something to begin and may not.
-    fn is_held(&self, id: &ExecutionId) -> bool {
-        self.held.contains(id)
-    }
-
     /// A workflow is to be looked at.
     pub(super) fn wake(&mut self, id: &ExecutionId) {
         self.unfinished.insert(id.clone());
@@ -241,8 +235,9 @@ impl Bot {
     /// When a workflow wants to be looked at, and why.
     fn next_of(&self, execution: &Execution) -> Option<(Timestamp, &'static str)> {
         let conducted = execution.conducted.as_deref()?;
-        let frozen = self.memory.frozen.is_some() || self.storage.is_low();
-        let later = if frozen { None } else { conducted.later.values().map(|later| later.due).min() };
+        // What is held is looked at with every event, until nothing holds it any more.
+        let held = self.conducting.held.contains(&execution.request.id);
+        let later = if held { None } else { conducted.later.values().map(|later| later.due).min() };
         let over = conducted
             .next_end(|child| self.memory.executions.get(child).is_some_and(|child| child.status != Status::Canceling));
         let own = conducted.state.timeout.filter(|_| !conducted.state.status.is_completed());
@@ -303,9 +298,12 @@ impl Bot {
         }
         conductor.render_output();
         self.moved(step, moment, id, &mut conductor, Moved::of(id))?;
+        let stopped = self.memory.executions.get(id).is_some_and(|execution| execution.canceled_by.is_some());
         let status = match conductor.state().status {
             Stands::Succeeded => Status::Succeeded,
             Stands::Canceled => Status::Canceled,
+            // Branches that were stopped leave joins that wait for them; that is no failure.
+            _ if stopped => Status::Canceled,
             Stands::Timeout => Status::Timeout,
             _ => Status::Failed,
         };

@@ -73,6 +73,20 @@ pub struct Lacks {
     pub time: String,
 }
 
+/// A task of a workflow, as a plan shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTask {
+    /// Its name.
+    pub name: String,
+    /// What it runs; empty where it runs nothing, or where that is not known before.
+    pub action: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 /// See [`super::Card::Plan`]. What waits for an approval keeps it, so that what stands on the card is what was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -99,6 +113,12 @@ pub struct PlanCard {
     pub timeout: String,
     /// The command in a fence, secrets masked; empty where there is none.
     pub command: String,
+    /// The tasks of the workflow that it is; empty where it is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<PlannedTask>,
+    /// How many more tasks than those it has.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tasks_more: usize,
     /// How many more executions the line starts.
     pub further: usize,
     /// It is switched off.

@@ -10,7 +10,9 @@ pub mod itself;
 pub mod workflow;
 
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
-pub use asking::{Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, ScheduledRow, Unfit};
+pub use asking::{
+    Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,
+};
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};

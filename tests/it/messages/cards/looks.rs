@@ -1,7 +1,7 @@
 //! The answers to commands that only look.
 
 use halcyon::core::message::card::{
-    Card, Help, HelpLine, HelpPack, ListRow, PackRow, PlanCard, PlannedParameter, StatusPart,
+    Card, Help, HelpLine, HelpPack, ListRow, PackRow, PlanCard, PlannedParameter, PlannedTask, StatusPart,
 };
 use halcyon::core::message::markdown;
 
@@ -189,6 +189,8 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 sudo: true,
                 timeout: "1 min".into(),
                 command: markdown::fence("login --password ********"),
+                tasks: vec![],
+                tasks_more: 0,
                 further: 2,
                 off: true,
                 guards: vec!["policies/login.yaml".into()],
@@ -210,11 +212,28 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 sudo: false,
                 timeout: String::new(),
                 command: String::new(),
+                tasks: vec![],
+                tasks_more: 0,
                 further: 0,
                 off: false,
                 guards: vec![],
                 approvals: vec![],
                 frozen: String::new(),
+            }),
+        ),
+        (
+            "what a line would do that starts a workflow",
+            Card::Plan(PlanCard {
+                line: markdown::code("upgrade kernel on wn003"),
+                action: "site.kernel_upgrade".into(),
+                runner: "orquesta".into(),
+                effect: "destructive".into(),
+                tasks: vec![
+                    PlannedTask { name: "offline".into(), action: "site.offline".into() },
+                    PlannedTask { name: "sort_out".into(), action: String::new() },
+                ],
+                tasks_more: 3,
+                ..PlanCard::default()
             }),
         ),
         ("a command of the bot that starts nothing", Card::NothingToPlan { line: "status".into() }),

@@ -27,6 +27,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         schedule::cards,
         itself::cards,
         values::cards,
+        workflows::cards,
     ];
     areas.iter().flat_map(|cards| cards()).collect()
 }
