@@ -4,6 +4,7 @@
 #   long      a long output, shown by its ends, the whole attached in the thread
 #   folded    150 hosts: 147 say the same, two differ, one is dead
 #   lines     the same with outputs of several lines, where the difference is one line
+#   approval-waits, approval-ends   requests for an approval: one that waits, and how others ended
 #   list, help, status, tail, show
 #
 #   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
@@ -54,7 +55,8 @@ while expected:
     listed = call(f"/channels/{channel}/posts?after={asked['id']}&per_page=200", token=token)[1]
     answers = [post for post in listed["posts"].values() if post["user_id"] != asked["user_id"] and expected[0] in post["message"]]
     if answers:
-        print(re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1:] and re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1] or "")
+        code = re.match(r":lock:.* `([A-Z0-9]{4})`", answers[0]["message"])
+        print(code and code[1] or re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1:] and re.findall(r"`(?:cancel |show )?([0-9a-f]{6})`", answers[0]["message"])[-1] or "")
         break
     if time.monotonic() > end:
         raise SystemExit(f"{line}: no answer with {expected[0]!r}")
@@ -76,12 +78,21 @@ const long = posts.find((post) => post.textContent.includes("lines are not shown
 if (long) long.scrollIntoView({ block: "end" });' shot long
 write operator '@halcyon update packages on wn[010-014]' 'stops it' >/dev/null
 shot running
+waits=$(write operator '!reboot wn003' 'needs an approval')
+shot approval-waits
+write lead "!approve $waits" 'is approved' >/dev/null
+denied=$(write operator '!reboot wn004' 'needs an approval')
+write lead "!deny $denied jobs are still running on it" 'is denied' >/dev/null
+taken=$(write operator '!reboot wn005' 'needs an approval')
+write operator "!withdraw $taken" 'is withdrawn' >/dev/null
+shot approval-ends
 kill $demo
 wait $demo 2>/dev/null || true
 
 start --nodes 150 --dead wn007
 write lead '!update packages on wn[042,099]' 'done on all 2' >/dev/null
-write lead '!reboot wn[042,099]' 'wn[042,099]' >/dev/null
+reboots=$(write operator '!reboot wn[042,099]' 'needs an approval')
+write lead "!approve $reboots" 'is approved' >/dev/null
 sleep 5
 write operator '!status' 'is running' >/dev/null
 shot status

@@ -44,13 +44,15 @@ pub struct Place {
     pub roles: Option<String>,
 }
 
-/// A post of ours that came back over the websocket.
-#[derive(Debug, Clone, Copy)]
+/// A post of ours that came back over the websocket, and an emoji on it.
+#[derive(Debug, Clone)]
 pub struct RoundTrip {
     /// How long the websocket took to stand.
     pub opened: Duration,
     /// How long the post took from being sent to being heard.
     pub heard: Duration,
+    /// How long an emoji on it took to be heard; or why it was not.
+    pub emoji: Result<Duration, String>,
     /// How far the server's clock is ahead of ours, in seconds; behind when negative.
     pub clock_ahead: f64,
 }
@@ -123,7 +125,7 @@ impl Mattermost {
         Some(grants.into_iter().flat_map(|grant| grant.permissions).collect())
     }
 
-    /// Opens a websocket, posts to itself, hears that, and deletes it.
+    /// Opens a websocket, posts to itself, hears that, puts an emoji on it, hears that, and deletes the post.
     ///
     /// # Errors
     /// The step that did not go well, in words.
@@ -157,9 +159,14 @@ impl Mattermost {
                 }
             };
             let came = timeout(within, waiting).await;
+            let took = sent.elapsed();
+            let emoji = match &came {
+                Ok(Ok(())) => self.emoji_round_trip(account, &made.id, &mut heard, within).await,
+                _ => Err("no post was heard".to_owned()),
+            };
             self.take_back(&made.id).await?;
             match came {
-                Ok(Ok(())) => Ok(RoundTrip { opened, heard: sent.elapsed(), clock_ahead }),
+                Ok(Ok(())) => Ok(RoundTrip { opened, heard: took, emoji, clock_ahead }),
                 Ok(Err(why)) => Err(why),
                 Err(_) => Err(format!("a post of ours was made and not heard within {} s", within.as_secs())),
             }
@@ -169,6 +176,34 @@ impl Mattermost {
             result = timeout(within * 2, talking) => {
                 result.unwrap_or_else(|_| Err(format!("nothing came of it within {} s", (within * 2).as_secs())))
             }
+        }
+    }
+
+    async fn emoji_round_trip(
+        &self,
+        account: &Account,
+        post: &str,
+        heard: &mut mpsc::Receiver<ChatEvent>,
+        within: Duration,
+    ) -> Result<Duration, String> {
+        let sent = Instant::now();
+        let body = json!({"user_id": account.id, "post_id": post, "emoji_name": "white_check_mark"});
+        let put = self.rest.write::<Value>(Method::POST, "reactions", Some(&body)).await;
+        put.map_err(|problem| problem.to_string())?;
+        let waiting = async {
+            loop {
+                match heard.recv().await {
+                    Some(ChatEvent::Reaction(reaction)) if reaction.post.as_str() == post => return Ok(()),
+                    Some(ChatEvent::Connection(Connection::Down { why })) => return Err(why),
+                    Some(_) => {}
+                    None => return Err("the websocket ended".to_owned()),
+                }
+            }
+        };
+        match timeout(within, waiting).await {
+            Ok(Ok(())) => Ok(sent.elapsed()),
+            Ok(Err(why)) => Err(why),
+            Err(_) => Err(format!("an emoji of ours was put there and not heard within {} s", within.as_secs())),
         }
     }
 

@@ -204,6 +204,13 @@ async fn round_trip(chat: &Mattermost, account: &Account, findings: &mut Finding
                     "the websocket stood after {opened} ms, and a post to itself was heard after {heard} ms and deleted"
                 ),
             );
+            match &trip.emoji {
+                Ok(took) => findings.ok("chat", format!("an emoji on it was heard after {} ms", took.as_millis())),
+                Err(why) => {
+                    let advice = "without emojis, answers and approvals are given by lines and buttons; give the bot add_reaction";
+                    findings.warn("chat", format!("hearing an emoji of its own: {why}"), advice);
+                }
+            }
             let apart = trip.clock_ahead.abs();
             let direction = if trip.clock_ahead > 0.0 { "ahead of" } else { "behind" };
             if apart <= APART {
@@ -266,7 +273,7 @@ async fn callback(
     findings: &mut Findings,
 ) {
     let (Some(url), Some(http)) = (&section.callback_url, &config.http) else {
-        let tried = "there is no mattermost.callback_url, so there are no buttons; text and reactions do everything";
+        let tried = "there is no mattermost.callback_url, so there are no buttons; lines and emojis do everything";
         findings.ok("callback", tried);
         return;
     };

@@ -4,6 +4,7 @@ use super::Bot;
 use super::approval_card::wanted_approval;
 use super::hear::Speaker;
 use super::start::{Prepared, Wish};
+use crate::core::access::arguments::HOSTS;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::params::Resolved;
 use crate::core::action::plan::Plan;
@@ -12,6 +13,7 @@ use crate::core::action::spec::Action;
 use crate::core::alias::matcher::Selection;
 use crate::core::chat::command::Command;
 use crate::core::chat::secret::hide;
+use crate::core::host::fold;
 use crate::core::id::Host;
 use crate::core::message::card::{Card, Numbered, PlanCard, PlannedParameter};
 use crate::core::message::markdown;
@@ -94,7 +96,9 @@ impl Bot {
         let script = command.map(|command| hide(&command.script, secrets())).unwrap_or_default();
         let own = |name: &&String| !action.runner_parameters.contains(name) || resolved.given.contains(*name);
         let masked = resolved.masked();
-        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null());
+        // The machines are told beside the parameters, unless they were written another way.
+        let told = |name: &&String| *name == HOSTS && written(&masked[*name]) == fold(&hosts);
+        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null() && !told(name));
         PlanCard {
             line: markdown::code(&markdown::shorten(&wish.line, SHOWN_LINE)),
             action: action.reference.to_string(),

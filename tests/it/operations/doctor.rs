@@ -55,6 +55,7 @@ async fn what_is_well_is_proven_step_by_step() {
             ("chat OK", "member of the channel cluster"),
             ("chat OK", "posts may have 16383"),
             ("chat OK", "a post to itself was heard"),
+            ("chat OK", "an emoji on it was heard"),
             ("chat OK", "the server's clock is 0."),
             ("access OK", "all 2 users"),
             ("callback OK", "its answer comes back"),
