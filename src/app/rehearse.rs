@@ -145,13 +145,11 @@ fn play(file: &Path, name: &str, script: &Script, catalog: &Catalog, done: &mut 
     }));
 }
 
+/// A workflow, and the action that starts it where one is named.
+type Found = (Arc<Graph>, Option<Arc<Action>>);
+
 /// The workflow of a file of rehearsals, with the action that the file names, or what is wrong with it.
-fn workflow(
-    file: &Path,
-    name: &str,
-    script: &Script,
-    catalog: &Catalog,
-) -> Result<(Arc<Graph>, Option<Arc<Action>>), Vec<Diagnostic>> {
+fn workflow(file: &Path, name: &str, script: &Script, catalog: &Catalog) -> Result<Found, Vec<Diagnostic>> {
     let wrong = |message: String, suggestion: Option<String>| {
         vec![Diagnostic {
             file: name.to_owned(),
