@@ -323,7 +323,7 @@ fn wrong_asking_ends_with_two() {
     };
     check(&[], "Usage: halcyon");
     check(&["inquiry"], "Usage: halcyon inquiry");
-    check(&["execution", "pause", "1"], "unrecognized subcommand 'pause'");
+    check(&["execution", "halt", "1"], "unrecognized subcommand 'halt'");
     check(&["execution", "list", "-n", "many"], "invalid value 'many'");
     check(&["run"], "required arguments were not provided");
     check(&["alias", "match"], "required arguments were not provided");

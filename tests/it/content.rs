@@ -446,6 +446,7 @@ fn packs_are_read_from_disk() {
         "  actions/z.yaml /packs/b/actions/z.yaml z",
         "  aliases/x.yaml /packs/b/aliases/x.yaml x",
         "  actions/a.py /packs/b/actions/a.py no content",
+        "  actions/workflows/w.yaml /packs/b/actions/workflows/w.yaml no content",
     ];
     let a = ["a", "  pack.yml /packs/a/pack.yml a"];
     assert_eq!(show(&[root.join("packs/b")]), b);

@@ -49,6 +49,7 @@ mod template;
 mod tidy;
 mod turns;
 mod workflow;
+mod workflow_chat;
 mod workflow_runs;
 mod world;
 mod yaql;

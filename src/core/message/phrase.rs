@@ -33,7 +33,8 @@ pub enum Phrase<'a> {
     /// Why a workflow, or a task of it, cannot go on.
     Workflow {
         /// `unreadable`: the workflow; `no_key`: its secret parameter cannot be sealed; `no_action`, `no_right`, `too_deep`, `spliced`: the action of
-        /// a task; `no_map`: what a task gives it; `idle`: tasks without actions; `stuck`: the workflow has no way on; `output_too_long`: of an execution.
+        /// a task; `no_map`: what a task gives it; `idle`: tasks without actions; `stuck`: the workflow has no way on; `output_too_long`: of an execution;
+        /// `on_hosts`: how it went there; `earlier`: so many tasks.
         what: &'static str,
         /// The action, the task, the parameter or the execution.
         name: &'a str,

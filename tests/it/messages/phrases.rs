@@ -109,6 +109,8 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             workflow("spliced", "core.remote", "`;`"),
             "expressions put `;` into the command of core.remote, and a shell would act on that; give it as a parameter of an action of your own",
         ),
+        (workflow("on_hosts", "wn[001-003]", "exit code 1"), "wn[001-003]: exit code 1"),
+        (workflow("earlier", "12", ""), "(12 earlier)"),
         (workflow("no_map", "look", ""), "the input of the task `look` is not a map of parameters"),
         (
             workflow("idle", "", "100000"),
