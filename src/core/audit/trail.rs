@@ -120,6 +120,16 @@ impl Trail {
                 };
                 (Event::RanAgain, Box::new(say))
             }
+            Fact::TriedAgain { id, next } => {
+                let action = self.executions.get(id).map(|going| going.action.clone());
+                let (id, next) = (id.clone(), next.clone());
+                let say = move |entry: &mut Entry| {
+                    (entry.execution, entry.action, entry.due) = (Some(id), action, Some(next.at));
+                    entry.reason = format!("try {} of {}", next.number, next.of);
+                    entry.executions.push(next.id);
+                };
+                (Event::TriedAgain, Box::new(say))
+            }
             Fact::ExecutionFinished { id, status, error } => {
                 let going = self.executions.remove(id);
                 let (id, status, reason, at) = (id.clone(), *status, error.clone().unwrap_or_default(), dated.at);
