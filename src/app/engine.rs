@@ -18,7 +18,7 @@ use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, AuditAside, DiskStore, SetAside};
 use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
-use crate::core::approval::Approvers;
+use crate::core::access::approvers::Approvers;
 use crate::core::callback::Reply;
 use crate::core::callback::signature::CallbackKey;
 use crate::core::effect::HealthPart;

@@ -59,21 +59,19 @@ struct GrantTable {
 }
 
 /// Reads every key.
-pub(super) fn read(document: &Document<'_>, section: Section<'_, '_>) -> Access {
+pub(super) fn read(section: Section<'_, '_>) -> Access {
     let access = Access {
         roles: section.sections("roles").into_iter().map(role).collect(),
         rbac: section.string("rbac"),
-        chat_users: section.section("unix_users").map(|users| chat_users(document, users)).unwrap_or_default(),
+        chat_users: section.section("unix_users").map(|users| chat_users(&users)).unwrap_or_default(),
     };
     section.close();
     access
 }
 
-fn chat_users(document: &Document<'_>, section: Section<'_, '_>) -> Vec<(String, Spot<String>)> {
+fn chat_users(section: &Section<'_, '_>) -> Vec<(String, Spot<String>)> {
     let named = section.named().into_iter();
-    let users = named.filter_map(|(name, value)| Some((name, document::text(document, &value)?))).collect();
-    section.close();
-    users
+    named.filter_map(|(name, value)| Some((name, document::text(section.document(), &value)?))).collect()
 }
 
 fn role(section: Section<'_, '_>) -> WrittenRole {

@@ -157,7 +157,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
         inventory.close();
     }
     if let Some(access) = root.section("access") {
-        file.access = super::access::read(document, access);
+        file.access = super::access::read(access);
     }
     if let Some(log) = root.section("log") {
         file.log_level = log.string("level");

@@ -7,8 +7,8 @@
 //! a little later, because servers read from replicas that lag. **A press waits for nothing but its own look-up**, since somebody is looking at
 //! the button.
 
+use crate::core::access::approvers::Approvers;
 use crate::core::alias::spec::DIRECT;
-use crate::core::approval::Approvers;
 use crate::core::callback::Reply;
 use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{Connection, Directory, HeardPost, HeardReaction, Identity, Input, Press, Submission};

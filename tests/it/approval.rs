@@ -2,8 +2,9 @@
 //! `HALCYON_REGENERATE=1` to write the table anew, and read the difference.
 
 use crate::execution::{at, check};
+use halcyon::core::access::approvers::Approvers;
+use halcyon::core::approval::Terms;
 use halcyon::core::approval::request::{Event, Joined, Request, State, Unseat, Via, Voter};
-use halcyon::core::approval::{Approvers, Terms};
 use halcyon::core::id::{ChannelId, PostId, UserId};
 use halcyon::core::input::{Back, Principal};
 use std::collections::BTreeMap;

@@ -50,10 +50,10 @@ fn said(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What is in force beyond the built-in pack, a line each.
 /// The packs that are always there.
 const BUILT_IN: [&str; 3] = ["chatops", "core", "linux"];
 
+/// What is in force beyond the built-in packs, a line each.
 fn in_force(catalog: &Catalog) -> String {
     let mut lines = String::new();
     for pack in catalog.packs.values().filter(|pack| !BUILT_IN.contains(&pack.reference.as_str())) {
@@ -62,8 +62,10 @@ fn in_force(catalog: &Catalog) -> String {
     for action in catalog.actions.values().filter(|action| !BUILT_IN.contains(&action.reference.pack())) {
         let state = if action.enabled { "" } else { " disabled" };
         let raw = if action.raw { " raw" } else { "" };
+        let approvals = catalog.approvals.get(&action.reference).into_iter().flatten();
+        let approvals: String = approvals.map(|policy| format!(" approval {}", policy.terms.policy)).collect();
         let effect = serde_json::to_value(action.effect).unwrap();
-        writeln!(lines, "action {} {}{raw}{state}", action.reference, effect.as_str().unwrap()).unwrap();
+        writeln!(lines, "action {} {}{raw}{state}{approvals}", action.reference, effect.as_str().unwrap()).unwrap();
         for policy in policies(catalog, action) {
             writeln!(lines, "  {policy}").unwrap();
         }

@@ -11,7 +11,7 @@ use halcyon::core::effect::Effect;
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, Host};
 use halcyon::core::input::{Ask, Input};
-use halcyon::core::settings::Settings;
+use halcyon::core::settings::{Grant, Settings, Verb};
 use std::sync::Arc;
 
 fn failed() -> Exit {
@@ -254,6 +254,10 @@ fn a_yes_is_for_one_run_and_each_try_asks_for_its_own() {
         ("again trial.hold action.retry", "retry_on: failure, max_retry_count: 1, delay: 30"),
         ("guard trial.hold action.approval", "approvers: {users: [operator]}, allow_requester: true"),
     ]);
+    let settings = machine.bot.settings().clone();
+    let mut roles = settings.roles.clone();
+    roles[0].grants.push(Grant::new(Verb::Approve, "trial.*"));
+    machine.take(Input::Settings(Arc::new(Settings { roles, ..settings })));
     let code = |step: &Step| {
         step.facts.iter().find_map(|dated| match &dated.fact {
             Fact::ExecutionWaits(waits) => waits.approval.as_ref().map(|asked| asked.code.clone()),

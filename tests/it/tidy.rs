@@ -27,8 +27,9 @@ const MUTE: [&str; 12] = [
     "src/runtime/watch.rs",
 ];
 /// Texts there that are said to nobody, and those that StackStorm's own action writes.
-const NOT_SAID: [&str; 9] = [
+const NOT_SAID: [&str; 10] = [
     "a checkpoint is due",
+    "what waits is looked after",
     "an inquiry ends",
     "control socket of {uid}",
     "a line is due",

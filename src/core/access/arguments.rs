@@ -7,6 +7,7 @@
 //! default after it was rendered. Each machine and each item of a list has to match. In a glob `*` stands for any text, commas and blanks among
 //! it.
 
+use crate::core::action::execution::Execution;
 use crate::core::action::params::MASK;
 use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::suggest::takes_hosts;
@@ -40,6 +41,13 @@ impl<'a> Arguments<'a> {
     /// Those of an action, before its machines are known.
     pub fn of(action: &Action, values: &'a Map<String, Value>) -> Self {
         Self { values, hosts: &[], remote: goes_to_machines(action.runner) }
+    }
+
+    /// Those of an execution, as they are remembered: its secrets are masks.
+    pub fn of_execution(execution: &'a Execution) -> Self {
+        let request = &execution.request;
+        let remote = RunnerType::of(&request.runner).is_some_and(goes_to_machines);
+        Self { values: &request.parameters, hosts: &request.hosts, remote }
     }
 
     /// Whether this parameter names the machines that it runs on.

@@ -36,7 +36,7 @@ pub mod rbac;
 
 use crate::core::access::arguments::{Arguments, Patterns};
 use crate::core::action::execution::Execution;
-use crate::core::action::spec::{Action, RunnerType};
+use crate::core::action::spec::Action;
 use crate::core::content::glob::covers;
 use crate::core::datastore::key::Key;
 use crate::core::host::Inventory;
@@ -237,10 +237,7 @@ impl Rights {
 
     /// Whether `verb` is granted on what an execution is: its action, with its arguments, on all of its machines.
     pub fn may_with_execution(&self, verb: Verb, execution: &Execution, inventory: &Inventory) -> bool {
-        let request = &execution.request;
-        let remote = RunnerType::of(&request.runner).is_some_and(arguments::goes_to_machines);
-        let arguments = Arguments { values: &request.parameters, hosts: &request.hosts, remote };
-        self.may_with(verb, &request.action, &arguments, inventory)
+        self.may_with(verb, &execution.request.action, &Arguments::of_execution(execution), inventory)
     }
 
     /// The machines on which `verb` is granted on the action with these arguments; nothing where it is granted on none, whatever the machines.

@@ -1,14 +1,15 @@
-//! Names in roles, and whom they mean.
+//! Names in roles and in policies for approvals, and whom they mean.
 //!
-//! Names can be given away: a user is renamed and another takes the old name, a channel is renamed and somebody makes a new one. **A name in a
-//! role is tied to the id that it had when it was first seen**, as a fact, and whoever takes it later gains nothing by it. It is free again once
-//! it stands in no role any more.
+//! Names can be given away: a user is renamed and another takes the old name, a channel is renamed and somebody makes a new one. **A name that
+//! gives rights is tied to the id that it had when it was first seen**, as a fact, and whoever takes it later gains nothing by it. It is free
+//! again once it stands in no role and no policy any more.
 //!
 //! - **A user who was renamed keeps the role**: the id still is theirs.
 //! - **A channel or a group of another id than the tied one gives nothing to anybody**, and neither does the old one under a new name: who is in
 //!   it is then no longer what the name promised. The administrators are told.
 
 use crate::core::access::MEMBERSHIP_HOLDS;
+use crate::core::access::approvers::Approvers;
 use crate::core::alias::spec::DIRECT;
 use crate::core::id::{ChannelId, UserId};
 use crate::core::input::{Directory, Identity};
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a name in a role is the name of.
+/// What a name that gives rights is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Named {
@@ -51,15 +52,17 @@ pub type Ties = BTreeMap<Name, String>;
 pub struct Retied {
     /// Names that are tied now, with their ids.
     pub tied: Vec<(Name, String)>,
-    /// Names that stand in no role any more.
+    /// Names that give no rights any more.
     pub freed: Vec<Name>,
     /// Names that mean somebody else by now, and whom.
     pub moved: Vec<(Name, String)>,
 }
 
-/// Every name that gives rights.
-pub fn of_roles(roles: &[Role]) -> BTreeSet<Name> {
+/// Every name that gives rights: those in roles, and those whom policies ask.
+pub fn giving_rights(roles: &[Role], deciders: &Approvers) -> BTreeSet<Name> {
     let mut names = BTreeSet::new();
+    names.extend(deciders.users.iter().map(|name| (Named::User, name.clone())));
+    names.extend(deciders.channels.iter().map(|name| (Named::Channel, name.clone())));
     for role in roles {
         names.extend(role.users.iter().map(|name| (Named::User, name.clone())));
         names.extend(role.groups.iter().map(|name| (Named::Group, name.clone())));

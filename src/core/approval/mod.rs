@@ -1,8 +1,8 @@
 //! # Approval
 //!
 //! Four eyes: an action that a policy guards waits, with its execution's id, until enough people have said yes who may say so. This folder is the
-//! machine of one request and the words that it is made of. **Nobody asks yet**: until the bot does, an `action.approval` policy takes the actions
-//! that it covers out of service.
+//! machine of one request and the words that it is made of; the bot asks, hears and begins in `core/bot/approve.rs`. Who may decide is said in
+//! [`crate::core::access::approvers`].
 //!
 //! - [`request`]: the machine: votes, decisions and ends, folded from facts;
 //! - [`snapshot`]: what exactly was asked for, and what has changed since.
@@ -17,6 +17,7 @@
 pub mod request;
 pub mod snapshot;
 
+use crate::core::access::approvers::Approvers;
 use serde::{Deserialize, Serialize};
 
 /// What one policy wants before an action that it covers may begin.
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub struct Terms {
     /// The policy, `pack.name`.
     pub policy: String,
-    /// Who may decide.
+    /// Whom it asks.
     pub approvers: Approvers,
     /// How many of them have to say yes.
     pub quorum: usize,
@@ -36,25 +37,6 @@ pub struct Terms {
     pub reason_required: bool,
     /// Whoever says yes has to write the host's name, or how many hosts there are.
     pub confirm_target: bool,
-}
-
-/// Who may decide: whoever has one of these roles, is one of these users, or is a member of one of these channels. Where nobody is named at all,
-/// whoever is granted `approve` on the action.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approvers {
-    /// Names of roles.
-    pub roles: Vec<String>,
-    /// User names, lower case and without the at sign; they are resolved to ids.
-    pub users: Vec<String>,
-    /// Names of channels.
-    pub channels: Vec<String>,
-}
-
-impl Approvers {
-    /// Whether the policy leaves it to the grants.
-    pub fn is_open(&self) -> bool {
-        self.roles.is_empty() && self.users.is_empty() && self.channels.is_empty()
-    }
 }
 
 /// A policy for the approval of actions, as its file says it.

@@ -144,7 +144,12 @@ impl Trail {
                 (Event::Ended, Box::new(say))
             }
             Fact::CancelAsked { id, by, from } => {
-                let action = self.executions.get(id).map(|going| going.action.clone());
+                let going = self.executions.get_mut(id);
+                let action = going.map(|going| {
+                    // What is stopped while it waits never begins.
+                    going.waits = false;
+                    going.action.clone()
+                });
                 let (id, who) = (id.clone(), who(by, from.as_ref()));
                 let say = move |entry: &mut Entry| {
                     (entry.execution, entry.action) = (Some(id), action);

@@ -3,7 +3,6 @@
 //! **The card is that of the execution**, from its asking to the end of its run, so that nobody has to look for another. What stands on it was
 //! rendered when it was asked for; each change of it is promised with the fact that it tells of.
 
-use super::approve::grants_approval;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::access::Rights;
 use crate::core::action::execution::{EffectClass, Execution, Status};
@@ -239,8 +238,7 @@ impl Bot {
         for terms in &request.terms {
             names.extend(&terms.approvers.users);
             for role in &self.settings.roles {
-                let grants = || grants_approval(role, &execution.request.action);
-                if terms.approvers.roles.contains(&role.name) || (terms.approvers.is_open() && grants()) {
+                if terms.approvers.roles.contains(&role.name) {
                     names.extend(&role.users);
                 }
             }

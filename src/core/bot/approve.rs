@@ -10,15 +10,16 @@
 use super::answer::answer;
 use super::approval_card::stands_in;
 use super::hear::Speaker;
-use super::start::{Declined, Gate, Hold, Prepared, Wish, same_person};
+use super::start::{Declined, Gate, Hold, Prepared, Wish, hosts_of, same_person};
 use super::{Bot, Moment, Step};
-use crate::core::access::{Asker, Place, Rights, includes};
+use crate::core::access::approvers::{Anybody, Deed, anybody, may_approve};
+use crate::core::access::arguments::Arguments;
+use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::execution::{EffectClass, Execution};
 use crate::core::approval::request::{Event, Joined, Request, State, Unseat, Via, Voter};
 use crate::core::approval::snapshot::{Change, Snapshot};
 use crate::core::approval::{Decision, Policy, Terms, Verdict};
 use crate::core::chat::code::Code;
-use crate::core::content::glob::covers;
 use crate::core::effect::{Answer, Effect};
 use crate::core::fact::Fact;
 use crate::core::host::fold;
@@ -29,7 +30,7 @@ use crate::core::message::card::{Card, Decided, Said};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::verdict::{SHOWN_LINE, shown_line};
-use crate::core::settings::{Role, Verb};
+use crate::core::settings::Verb;
 use crate::core::template::render::render_in;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +68,7 @@ enum Named {
 
 impl Bot {
     /// What has to be said yes to before this is run.
-    pub(super) fn wanted(&self, _at: Timestamp, wish: &Wish, (resolved, _): &Prepared) -> Vec<Terms> {
+    pub(super) fn wanted(&self, wish: &Wish, (resolved, _): &Prepared) -> Vec<Terms> {
         // What cannot be told is asked about.
         let applies = |policy: &Policy| match &policy.when {
             None => true,
@@ -80,7 +81,7 @@ impl Bot {
 
     /// Whether an execution has to wait for people to say yes.
     pub(super) fn approval_gate(&self, moment: &mut Moment, wish: &Wish, prepared: &Prepared) -> Gate {
-        let terms = self.wanted(moment.at, wish, prepared);
+        let terms = self.wanted(wish, prepared);
         if terms.is_empty() {
             return Gate::Open;
         }
@@ -103,10 +104,11 @@ impl Bot {
         if open.iter().filter(|(execution, _)| same_person(&execution.request.by, &wish.by)).count() >= most {
             return refused(Card::TooManyRequests { line, most });
         }
+        let (values, hosts) = (prepared.0.masked(), hosts_of(&prepared.1));
+        let arguments = Arguments { hosts: &hosts, ..Arguments::of(&wish.action, &values) };
+        let deed = Deed { action: &wish.action.reference, arguments };
         for terms in &terms {
-            if let Some(there) = self.could_decide(terms, &wish.action.reference, &wish.by).map(|people| people.len())
-                && there < terms.quorum
-            {
+            if let Some(there) = self.too_few(moment.at, terms, &wish.by, deed) {
                 let who = self.sentences.phrase(&Phrase::Deciders(&terms.approvers));
                 let policy = terms.policy.clone();
                 return refused(Card::NobodyDecides { line, policy, who, there, quorum: terms.quorum });
@@ -148,34 +150,21 @@ impl Bot {
         self.admin_channel().or_else(first)
     }
 
-    /// Who is known to be able to decide; nothing where that cannot be told.
-    fn could_decide(&self, terms: &Terms, action: &ActionRef, by: &Principal) -> Option<BTreeSet<UserId>> {
-        let directory = &self.tied;
-        if directory.channels.is_empty() && directory.users.is_empty() {
+    /// How many could decide, where these are too few.
+    fn too_few(&self, at: Timestamp, terms: &Terms, by: &Principal, deed: Deed<'_>) -> Option<usize> {
+        // Before the names are known nobody is.
+        if self.tied.channels.is_empty() && self.tied.users.is_empty() {
             return None;
         }
-        let named = &terms.approvers;
-        let mut people: BTreeSet<UserId> =
-            named.users.iter().filter_map(|name| directory.users.get(name)).cloned().collect();
-        let mut channels: Vec<&String> = named.channels.iter().collect();
-        for role in &self.settings.roles {
-            let granted = || grants_approval(role, action);
-            if named.roles.contains(&role.name) || (named.is_open() && granted()) {
-                people.extend(role.users.iter().filter_map(|name| directory.users.get(name)).cloned());
-                channels.extend(&role.channels);
-            }
+        let requester = match by {
+            Principal::ChatUser { id, .. } if !terms.allow_requester => Some(id),
+            Principal::ChatUser { .. } | Principal::LocalUser { .. } => None,
+        };
+        let but: Vec<&UserId> = self.me().map(|(me, _)| me).into_iter().chain(requester).collect();
+        match anybody(&terms.approvers, deed, self.known(), at, &but) {
+            Anybody::Nobody => Some(0),
+            Anybody::Known { users, perhaps } => (!perhaps && users.len() < terms.quorum).then_some(users.len()),
         }
-        for channel in channels {
-            // A channel that is not known has no members; one whose members are not known may have any.
-            let Some(id) = directory.channels.get(channel) else { continue };
-            people.extend(directory.members.get(id)?.iter().cloned());
-        }
-        let me = self.me().map(|(me, _)| me.clone());
-        people.retain(|user| {
-            let asks = matches!(by, Principal::ChatUser { id, .. } if id == user);
-            Some(user) != me.as_ref() && !directory.inactive.contains(user) && (terms.allow_requester || !asks)
-        });
-        Some(people)
     }
 
     /// The places of the terms on which somebody may decide, whoever asked.
@@ -186,21 +175,8 @@ impl Bot {
         terms: &[Terms],
         execution: &Execution,
     ) -> Vec<usize> {
-        if voter.is_bot || !voter.active {
-            return Vec::new();
-        }
-        let directory = &self.tied;
-        let decides = |terms: &Terms| {
-            let named = &terms.approvers;
-            named.roles.iter().any(|role| rights.roles.contains(role))
-                || named.users.iter().any(|name| directory.users.get(name) == Some(&voter.id))
-                || named
-                    .channels
-                    .iter()
-                    .filter_map(|name| directory.channels.get(name))
-                    .any(|channel| voter.member_of.contains(channel))
-                || (named.is_open() && rights.may_with_execution(Verb::Approve, execution, &self.inventory))
-        };
+        let deed = Deed { action: &execution.request.action, arguments: Arguments::of_execution(execution) };
+        let decides = |terms: &Terms| may_approve(voter, rights, &terms.approvers, deed, self.known());
         terms.iter().enumerate().filter(|(_, terms)| decides(terms)).map(|(place, _)| place).collect()
     }
 
@@ -690,11 +666,6 @@ impl Bot {
         self.note(step, moment, Fact::CancelAsked { id: id.clone(), by, from })?;
         self.end_unbegun(step, moment, id, None)
     }
-}
-
-/// Whether a role grants to decide about an action, for some arguments, somewhere and at some time.
-pub(super) fn grants_approval(role: &Role, action: &ActionRef) -> bool {
-    role.grants.iter().any(|grant| includes(grant.verb, Verb::Approve) && covers(&grant.on, action.as_str()))
 }
 
 /// What has to be named before somebody says yes.

@@ -66,7 +66,7 @@ impl Bot {
         let on = Wish { action: Arc::new(Action { enabled: true, ..(*action).clone() }), ..wish };
         match self.prepare(at, &on) {
             Ok(prepared) => {
-                let terms = self.wanted(at, &on, &prepared);
+                let terms = self.wanted(&on, &prepared);
                 let approvals = terms.iter().map(|terms| wanted_approval(terms, &[], &self.sentences)).collect();
                 let ways = self.would_wait(&on, &prepared);
                 let (resolved, plan) = &prepared;

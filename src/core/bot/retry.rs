@@ -12,8 +12,7 @@
 //! - **Only where it failed.** StackStorm runs it everywhere again; but a machine that did what was asked, asked once more to reboot, would.
 //! - **Only the same**: the action's file has not changed.
 
-use super::authority::machines;
-use super::start::{Gate, Hold, Prepared, Wish};
+use super::start::{Gate, Hold, Prepared, Wish, hosts_of};
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
 use crate::core::action::execution::Execution;
@@ -125,7 +124,7 @@ impl Bot {
         let refused = |card: &Card| hindered("refused", &markdown::bare(&self.sentences.say(card)));
         let prepared = self.prepare_unjudged(at, &wish).map_err(|declined| refused(&declined.card))?;
         // A group may mean other machines by now.
-        if machines(&prepared.1).iter().any(|host| !request.hosts.contains(host)) {
+        if hosts_of(&prepared.1).iter().any(|host| !request.hosts.contains(host)) {
             return Err(hindered("hosts", ""));
         }
         let id = id_after(&request.id, at);

@@ -151,17 +151,8 @@ impl Bot {
     }
 
     /// What is asked for, as it is remembered.
-    pub(super) fn requested(
-        &self,
-        moment: &mut Moment,
-        id: &ExecutionId,
-        wish: &Wish,
-        (resolved, plan): &Prepared,
-    ) -> Requested {
-        let hosts = match plan {
-            Plan::Run(Work::Remote(remote)) => remote.hosts.iter().map(|host| host.host.clone()).collect(),
-            _ => Vec::new(),
-        };
+    fn requested(&self, moment: &mut Moment, id: &ExecutionId, wish: &Wish, (resolved, plan): &Prepared) -> Requested {
+        let hosts = hosts_of(plan);
         let mut request = Requested {
             id: id.clone(),
             action: wish.action.reference.clone(),
@@ -319,7 +310,7 @@ impl Bot {
                 return self.void(step, moment, id, &Changed::Refused(why));
             }
         };
-        let terms = self.wanted(moment.at, &wish, &prepared);
+        let terms = self.wanted(&wish, &prepared);
         // What waits for its turn only was never shown to anybody who decides; what it would do is what it does when its turn comes.
         if self.memory.executions.get(id).is_some_and(|execution| execution.approval.is_some()) {
             let now = Snapshot::of(&wish.action, &prepared.0, &prepared.1, &terms, self.master_key.as_ref());
@@ -358,7 +349,7 @@ impl Bot {
         let request = Requested {
             ends_at: ends_at(moment, &prepared.1),
             reach: reach_of(&prepared.1),
-            hosts: self.requested(moment, id, &wish, &prepared).hosts,
+            hosts: hosts_of(&prepared.1),
             parameters: prepared.0.masked(),
             content: wish.action.content.clone(),
             ..old
@@ -513,6 +504,14 @@ fn hiding(action: &Arc<Action>, names: &BTreeSet<String>) -> Arc<Action> {
         parameter.secret = true;
     }
     Arc::new(hiding)
+}
+
+/// The machines that a plan goes to.
+pub(super) fn hosts_of(plan: &Plan) -> Vec<Host> {
+    match plan {
+        Plan::Run(Work::Remote(remote)) => remote.hosts.iter().map(|host| host.host.clone()).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// When what ends by the clock ends, where it begins now.

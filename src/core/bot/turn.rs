@@ -212,7 +212,7 @@ impl Bot {
     /// What would be run needs this for itself.
     pub(super) fn claim(&self, wish: &Wish, (resolved, plan): &Prepared) -> Claim {
         let mut machines: BTreeSet<Host> = claim::named(&wish.action, resolved, &self.inventory).into_iter().collect();
-        machines.extend(super::authority::machines(plan));
+        machines.extend(super::start::hosts_of(plan));
         Claim {
             hosts: machines.into_iter().collect(),
             looks: wish.action.effect == EffectClass::ReadOnly,

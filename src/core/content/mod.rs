@@ -34,10 +34,11 @@ pub(crate) mod suggest;
 mod template;
 pub mod yaml;
 
+use crate::core::access::approvers::Approvers;
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
-use crate::core::approval::{Approvers, Policy};
+use crate::core::approval::Policy;
 use crate::core::id::ActionRef;
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;

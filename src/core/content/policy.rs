@@ -7,9 +7,10 @@ use super::action::{EFFECTS, PARTINGS};
 use super::fields::{Report, Table, check_name, check_pack, not_among};
 use super::limits;
 use super::yaml::Node;
+use crate::core::access::approvers::Approvers;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
-use crate::core::approval::{self, Approvers, Terms};
+use crate::core::approval::{self, Terms};
 use crate::core::policy::{Concurrency, Retry};
 use crate::core::template::render::is_template;
 
@@ -179,7 +180,7 @@ fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Option<(
             let users = users.iter().map(|name| name.trim_start_matches('@').to_lowercase()).collect();
             let channels = channels.iter().map(|name| name.trim_start_matches(['~', '#']).to_owned()).collect();
             named = Approvers { roles, users, channels };
-            if named.is_open() {
+            if named.names_nobody() {
                 report.error(approvers.line, &approvers.path, "names nobody, so nobody could ever approve");
             }
         }

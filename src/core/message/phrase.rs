@@ -1,7 +1,7 @@
 //! Pieces of sentences that cards are made of. A phrase is plain text, without Markdown; whoever puts it into a card escapes it or fences it.
 
+use crate::core::access::approvers::Approvers;
 use crate::core::action::run::Exit;
-use crate::core::approval::Approvers;
 use crate::core::message::turn::PolicyLine;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use halcyon::config::{Config, Environment};
 use halcyon::core::access::approvers::{Anybody, Approvers, Deed, Known, anybody, may_approve};
 use halcyon::core::access::arguments::{Arguments, Patterns};
 use halcyon::core::access::hours::Hours;
-use halcyon::core::access::names::{Named, of_roles, retie, tied};
+use halcyon::core::access::names::{Named, giving_rights, retie, tied};
 use halcyon::core::access::{Asker, Place, Rights};
 use halcyon::core::host::{HostError, Inventory, expand};
 use halcyon::core::id::{ActionRef, ChannelId, Host, UserId};
@@ -253,10 +253,11 @@ fn a_role_comes_by_name_channel_or_group() {
 fn names_are_tied_to_whom_they_meant_first() {
     let roles = "[[access.roles]]\nname = \"crew\"\nusers = [\"lead\"]\nchannels = [\"ops\"]\n\
                  grants = [{ verb = \"run\", on = \"*\", channels = [\"night\", \"@direct\"] }]";
-    let names = of_roles(&settings(roles).roles);
-    let before = directory(&["lead"], &["ops", "night"]);
+    let named = Approvers { users: vec!["second".to_owned()], ..Approvers::default() };
+    let names = giving_rights(&settings(roles).roles, &named);
+    let before = directory(&["lead", "second"], &["ops", "night"]);
     let first = retie(&names, &before, &BTreeMap::new());
-    assert_eq!((first.tied.len(), first.moved.len(), first.freed.len()), (3, 0, 0));
+    assert_eq!((first.tied.len(), first.moved.len(), first.freed.len()), (4, 0, 0));
     let ties: BTreeMap<_, _> = first.tied.into_iter().collect();
     assert_eq!(retie(&names, &before, &ties), Default::default());
     // Somebody else is called so by now.
@@ -271,7 +272,7 @@ fn names_are_tied_to_whom_they_meant_first() {
     // Nobody is.
     assert_eq!(tied(Directory::default(), &ties).users["lead"], UserId::new("id-of-lead"));
     let freed = retie(&BTreeSet::new(), &before, &ties).freed;
-    assert_eq!(freed.len(), 3);
+    assert_eq!(freed.len(), 4);
 }
 
 #[test]
@@ -307,7 +308,8 @@ fn approvers_are_named_by_the_policy_and_trusted_by_a_grant() {
         let hosts = [Host::new(host)];
         let deed = Deed { action: &action, arguments: Arguments { values: &values, hosts: &hosts, remote: true } };
         let place = Place { here: vec![here.to_owned()], at: noon(), then: noon() };
-        may_approve(Asker::Chat(who), approvers, deed, known, &place)
+        let rights = Rights::of(Asker::Chat(who), &settings, &names, &place);
+        may_approve(who, &rights, approvers, deed, known)
     };
     let (lead, storage) = (identity("lead", &[]), identity("storage-lead", &[]));
     let by_role = approvers(&["lead", "storage"], &[], &[]);
@@ -328,7 +330,7 @@ fn approvers_are_named_by_the_policy_and_trusted_by_a_grant() {
         let hosts = [Host::new(host)];
         let deed = Deed { action: &action, arguments: Arguments { values: &values, hosts: &hosts, remote: true } };
         let but = but.map(|name| UserId::new(format!("id-of-{name}")));
-        match anybody(approvers, deed, known, noon(), but.as_ref()) {
+        match anybody(approvers, deed, known, noon(), &but.iter().collect::<Vec<_>>()) {
             Anybody::Nobody => "nobody".to_owned(),
             Anybody::Known { users, perhaps } => {
                 let users: Vec<&str> = users.iter().map(|user| user.as_str().trim_start_matches("id-of-")).collect();

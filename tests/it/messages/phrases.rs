@@ -1,7 +1,7 @@
 //! Every phrase, and how it is said.
 
+use halcyon::core::access::approvers::Approvers;
 use halcyon::core::action::run::Exit;
-use halcyon::core::approval::Approvers;
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::turn::PolicyLine;
 use std::collections::BTreeMap;
@@ -269,12 +269,11 @@ fn approvals(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     };
     check(Phrase::Deciders(&named(&["lead"], &[], &[])), "the role lead");
     check(Phrase::Deciders(&named(&["lead", "chief"], &[], &[])), "the role lead or the role chief");
-    check(Phrase::Deciders(&named(&[], &["ann", "ben"], &[])), "ann or ben");
+    check(Phrase::Deciders(&named(&[], &["lead", "second"], &[])), "lead or second");
     check(
-        Phrase::Deciders(&named(&["lead"], &["ann"], &["on_call", "ops"])),
-        "the role lead or ann or a member of on_call or a member of ops",
+        Phrase::Deciders(&named(&["lead"], &["second"], &["on_call", "ops"])),
+        "the role lead or second or a member of on_call or a member of ops",
     );
-    check(Phrase::Deciders(&named(&[], &[], &[])), "whoever is granted to approve it");
     let changed = |what, names| Phrase::Changed { what, names, before: "wn[001-002]", now: "wn001" };
     check(changed("content", ""), "the file of the action has changed since it was asked for");
     check(changed("parameters", "hosts, word"), "it would run with other values of hosts, word now");
