@@ -12,6 +12,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, Host};
 use halcyon::core::input::{Ask, Input};
 use halcyon::core::settings::{Grant, Settings, Verb};
+use std::slice::from_ref;
 use std::sync::Arc;
 
 fn failed() -> Exit {
@@ -41,7 +42,7 @@ fn ends_so(machine: &mut Machine, id: &ExecutionId, ends: &[(&str, Exit)]) -> St
 fn next(machine: &mut Machine, step: &Step) -> ExecutionId {
     let id = waits(step).unwrap();
     assert_eq!(begun(step), []);
-    assert_eq!(begun(&machine.identify(&id)), [id.clone()]);
+    assert_eq!(begun(&machine.identify(&id)), from_ref(&id));
     id
 }
 
@@ -134,9 +135,9 @@ fn a_delay_is_waited_for_through_a_restart() {
     assert!(due <= machine.now, "the time of the try is the next that it waits for");
     machine.take(Input::Deadline);
     // By now the host is taken, and it waits for its turn.
-    assert_eq!(machine.bot.memory().turns, [second.clone()]);
+    assert_eq!(machine.bot.memory().turns, from_ref(&second));
     ends(&mut machine, &other, done());
-    assert_eq!(begun(&machine.identify(&second)), [second.clone()]);
+    assert_eq!(begun(&machine.identify(&second)), from_ref(&second));
     assert_eq!(waits(&ends(&mut machine, &second, failed())), None);
 }
 
@@ -173,7 +174,7 @@ fn a_try_comes_behind_those_who_wait() {
     let first = started(&machine.hear("!hold 60 on wn001", None)).unwrap();
     let other = waits(&machine.hear("!greet you on wn001", None)).unwrap();
     let step = ends(&mut machine, &first, failed());
-    assert_eq!(begun(&step), [other.clone()]);
+    assert_eq!(begun(&step), from_ref(&other));
     let second = waits(&step).unwrap();
     machine.wait(5);
     assert!(card(&step, &second).is_none(), "what was just said is not said again");
@@ -267,7 +268,7 @@ fn a_yes_is_for_one_run_and_each_try_asks_for_its_own() {
     let step = machine.hear("!hold 60 on wn001", None);
     let (first, asked) = (waits(&step).unwrap(), code(&step).unwrap());
     machine.hear(&format!("!approve {asked}"), None);
-    assert_eq!(begun(&machine.identify(&first)), [first.clone()]);
+    assert_eq!(begun(&machine.identify(&first)), from_ref(&first));
     let step = ends(&mut machine, &first, failed());
     let (second, asked) = (waits(&step).unwrap(), code(&step).unwrap());
     assert_eq!(machine.bot.memory().executions[&second].status, Status::Requested);
@@ -280,6 +281,6 @@ fn a_yes_is_for_one_run_and_each_try_asks_for_its_own() {
     assert_eq!(machine.bot.memory().executions[&second].status, Status::Delayed);
     machine.wait(20);
     assert_eq!(begun(&machine.take(Input::Deadline)), []);
-    assert_eq!(begun(&machine.identify(&second)), [second.clone()]);
+    assert_eq!(begun(&machine.identify(&second)), from_ref(&second));
     assert_eq!(waits(&ends(&mut machine, &second, failed())), None);
 }

@@ -12,6 +12,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ChannelId, ExecutionId, Host, RequestId};
 use halcyon::core::input::{Ask, Input, Principal, Storage};
 use halcyon::core::memory::card_of;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 /// The execution that a step has wait.
@@ -108,7 +109,7 @@ fn the_second_on_a_host_waits_says_for_whom_and_begins_with_the_end_of_the_first
     let other = started(&machine.hear("!hold 5 on wn003", None)).unwrap();
     let third = waits(&machine.hear("!hold 7 on wn002", None)).unwrap();
     let step = ends(&mut machine, &first, done());
-    assert_eq!(begun(&step), [second.clone()]);
+    assert_eq!(begun(&step), from_ref(&second));
     assert!(said(&step).contains("`hold 5 on wn[001-002]`"), "{}", said(&step));
     assert_eq!(begun(&ends(&mut machine, &other, done())), []);
     assert_eq!(begun(&ends(&mut machine, &second, done())), [third]);
@@ -122,7 +123,7 @@ fn who_only_looks_waits_for_nobody_who_only_looks() {
     let worker = waits(&machine.hear("!hold 5 on wn001", None)).unwrap();
     let third = waits(&machine.hear("!count to 5 on wn001", None)).unwrap();
     assert_eq!(begun(&ends(&mut machine, &first, done())), []);
-    assert_eq!(begun(&ends(&mut machine, &second, done())), [worker.clone()]);
+    assert_eq!(begun(&ends(&mut machine, &second, done())), from_ref(&worker));
     assert_eq!(begun(&ends(&mut machine, &worker, done())), [third]);
 }
 
@@ -174,7 +175,7 @@ fn a_restart_changes_nothing_for_those_who_wait() {
     };
     let step = ends(&mut machine, &first, done());
     let step = identified(&mut machine, &second, &step);
-    assert_eq!(begun(&step), [second.clone()]);
+    assert_eq!(begun(&step), from_ref(&second));
     let step = ends(&mut machine, &second, done());
     let step = identified(&mut machine, &third, &step);
     assert_eq!(begun(&step), [third]);
@@ -227,7 +228,7 @@ fn nobody_works_where_it_is_not_known_whether_somebody_still_does() {
     let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![unknown] });
     assert_eq!(begun(&step), []);
     ends(&mut machine, &looker, done());
-    assert_eq!(begun(&machine.identify(&second)), [second.clone()]);
+    assert_eq!(begun(&machine.identify(&second)), from_ref(&second));
     ends(&mut machine, &second, done());
     assert_eq!(begun(&machine.identify(&third)), [third]);
 }

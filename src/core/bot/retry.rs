@@ -177,6 +177,6 @@ fn moment_of(id: &ExecutionId, at: Timestamp) -> Moment {
 }
 
 fn bits_of(id: &ExecutionId) -> u64 {
-    let digest = Sha256::digest(format!("the try after {id}").as_bytes());
+    let digest = Sha256::digest(format!("retry/{id}").as_bytes());
     digest.iter().take(8).fold(0, |bits, byte| (bits << 8) | u64::from(*byte))
 }
