@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::in_runtime;
 use crate::config::{Config, Environment};
-use crate::sandbox::mattermost::{self, Post, Server};
+use crate::sandbox::mattermost::{self, Happening, Post, Server};
 use crate::sandbox::nodes::{self, Fault, Nodes};
 use anyhow::{Context, bail};
 use std::io::Write;
@@ -79,6 +79,8 @@ struct Scene {
     expect: String,
     /// Show the post's first lines as it changes.
     live: bool,
+    /// Who presses *Approve* on the card; nobody where none is expected.
+    approver: Option<&'static str>,
 }
 
 /// Everything that the tour plays on.
@@ -132,6 +134,7 @@ impl Stage {
                 line: format!("@halcyon uptime on {all}"),
                 expect: format!("done on all {last} hosts"),
                 live: false,
+                approver: None,
             },
             Scene {
                 what: "A long command: one post, edited as it goes.",
@@ -139,6 +142,7 @@ impl Stage {
                 line: format!("!update packages on wn[001-{some:03}]"),
                 expect: format!("done on all {some} hosts"),
                 live: true,
+                approver: None,
             },
             Scene {
                 what: "A typo is not run; what was probably meant is offered.",
@@ -146,6 +150,7 @@ impl Stage {
                 line: "!uptme on wn001".to_owned(),
                 expect: "Did you mean".to_owned(),
                 live: false,
+                approver: None,
             },
             Scene {
                 what: "A number picks it.",
@@ -153,6 +158,7 @@ impl Stage {
                 line: "1".to_owned(),
                 expect: "done on wn001".to_owned(),
                 live: false,
+                approver: None,
             },
             Scene {
                 what: "wn002 has closed its port: it delays nobody.",
@@ -160,6 +166,15 @@ impl Stage {
                 line: format!("!kernel on {all}"),
                 expect: format!("failed on 1 of {last} hosts (wn002)"),
                 live: false,
+                approver: None,
+            },
+            Scene {
+                what: "A reboot is not one person's word: the lead presses Approve on the card.",
+                who: "operator",
+                line: format!("!reboot wn{some:03}"),
+                expect: "rebooted".to_owned(),
+                live: false,
+                approver: Some("lead"),
             },
             Scene {
                 what: "Somebody without a role.",
@@ -167,6 +182,7 @@ impl Stage {
                 line: "@halcyon reboot wn001".to_owned(),
                 expect: "no role".to_owned(),
                 live: false,
+                approver: None,
             },
         ];
         if options.nodes < 2 {
@@ -185,6 +201,23 @@ impl Stage {
         Ok(well)
     }
 
+    /// Presses *Approve* on a card. Until the bot has noted that its post stands, it asks for patience.
+    async fn press(&self, who: &str, post: &str) -> anyhow::Result<()> {
+        let mut happenings = self.chat.subscribe();
+        for _ in 0..50 {
+            let pressed = self.chat.click(who, post, "approve").await;
+            pressed.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+            let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
+            match Server::wait_for_happening(&mut happenings, told, PATIENCE).await {
+                Some(Happening::Whispered { post, .. }) if post.message.contains("press again") => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                _ => return Ok(()),
+            }
+        }
+        bail!("the bot does not know the post of its card")
+    }
+
     /// Writes the line, shows the answer, and says whether it was the right one.
     async fn play(&self, scene: &Scene, out: &mut dyn Write) -> anyhow::Result<bool> {
         writeln!(out, "{}\n  {:<9} {}", scene.what, scene.who, scene.line)?;
@@ -195,7 +228,7 @@ impl Stage {
             .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         let asked_at = self.chat.post(&asked).map_or(0, |post| post.create_at);
         let bot = self.chat.user_id("halcyon").map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
-        let mut shown = String::new();
+        let (mut shown, mut asked_of) = (String::new(), None);
         let answer = loop {
             let seen = shown.clone();
             let bot = bot.clone();
@@ -203,6 +236,16 @@ impl Stage {
                 post.user_id == bot && post.create_at > asked_at && post.root_id.is_empty() && post.message != seen
             };
             let Ok(post) = self.chat.wait_for(CHANNEL, news, PATIENCE).await else { break None };
+            if let (true, Some(approver)) = (post.message.starts_with(":lock:"), scene.approver) {
+                if asked_of.is_none() {
+                    show(out, "halcyon", &readable(&post.message))?;
+                    writeln!(out, "  {approver:<9} presses Approve")?;
+                    out.flush()?;
+                    self.press(approver, &post.id).await?;
+                }
+                (shown, asked_of) = (post.message.clone(), Some(post.message));
+                continue;
+            }
             if !under_way(&post.message) {
                 break Some(post.message);
             }
@@ -219,20 +262,40 @@ impl Stage {
             return Ok(false);
         };
         let text = readable(&answer);
-        for (place, line) in text.lines().enumerate() {
-            writeln!(out, "  {:<9} {line}", if place == 0 { "halcyon" } else { "" })?;
-        }
-        let right = text.contains(&scene.expect);
+        show(out, "halcyon", &text)?;
+        let mut right = text.contains(&scene.expect);
         if !right {
             writeln!(out, "  {:<9} ^ this should have said: {}", "", scene.expect)?;
+        }
+        if scene.approver.is_some() {
+            let planned = asked_of.as_deref().and_then(fenced).unwrap_or_default();
+            let mut ran = self.nodes.names().flat_map(|name| self.nodes.ledger(name));
+            let same = ran.any(|command| command.script == planned);
+            let word = if same { "is byte for byte" } else { "is not" };
+            writeln!(out, "  {:<9} What ran on the node {word} what stood on the card.", "")?;
+            right &= same;
         }
         writeln!(out)?;
         Ok(right)
     }
 }
 
+/// Shows what somebody says.
+fn show(out: &mut dyn Write, who: &str, text: &str) -> std::io::Result<()> {
+    for (place, line) in text.lines().enumerate() {
+        writeln!(out, "  {:<9} {line}", if place == 0 { who } else { "" })?;
+    }
+    Ok(())
+}
+
+/// What stands between the fences of a post.
+fn fenced(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("```text\n")?;
+    rest.split_once("\n```").map(|(text, _)| text)
+}
+
 fn under_way(message: &str) -> bool {
-    message.starts_with(":hourglass_flowing_sand:")
+    [":hourglass_flowing_sand:", ":lock:", ":unlock:"].iter().any(|sign| message.starts_with(sign))
 }
 
 /// A post as a terminal shows it: no Markdown, emoji as signs.
@@ -248,7 +311,9 @@ fn readable(message: &str) -> String {
         }
         text.push('\n');
     }
-    const SIGNS: [(&str, &str); 7] = [
+    const SIGNS: [(&str, &str); 9] = [
+        (":lock:", "🔒"),
+        (":unlock:", "🔓"),
         (":white_check_mark:", "✔"),
         (":hourglass_flowing_sand:", "…"),
         (":x:", "✘"),

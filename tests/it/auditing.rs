@@ -14,7 +14,7 @@ use halcyon::core::input::{Ask, Input};
 use std::fs;
 
 /// The newest entries, as the control socket tells them.
-async fn entries(world: &World) -> Vec<Entry> {
+pub(crate) async fn entries(world: &World) -> Vec<Entry> {
     let about = Question::Newest { most: 100, filter: Filter::default() };
     let Answer::Audit { told: Told::Lines { lines, .. } } = world.ask(Ask::Audit { about }).await else { panic!() };
     lines.iter().map(|line| halcyon::core::audit::chain::Parts::of(line).unwrap().decode().unwrap()).collect()

@@ -44,7 +44,7 @@ const PACK: &[(&str, &str)] = &[
     ("aliases/more.yaml", "name: more\naction_ref: ask.more\ndescription: more\nformats: ['tell me more']\n"),
 ];
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -68,11 +68,11 @@ async fn world(buttons: bool) -> World {
     world
 }
 
-fn url(world: &World, path: &str) -> String {
+pub(crate) fn url(world: &World, path: &str) -> String {
     format!("http://{}{path}", world.config.http.as_ref().unwrap().listen)
 }
 
-async fn call(world: &World, path: &str, body: Vec<u8>) -> (u16, Value) {
+pub(crate) async fn call(world: &World, path: &str, body: Vec<u8>) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer =
         client.post(url(world, path)).header("Content-Type", "application/json").body(body).send().await.unwrap();
@@ -81,14 +81,14 @@ async fn call(world: &World, path: &str, body: Vec<u8>) -> (u16, Value) {
 }
 
 /// How many callbacks were refused for this reason.
-async fn refused(world: &World, why: &str) -> u64 {
+pub(crate) async fn refused(world: &World, why: &str) -> u64 {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let text = client.get(url(world, "/metrics")).send().await.unwrap().text().await.unwrap();
     let name = format!("halcyon_callbacks_refused_total{{why=\"{why}\"}} ");
     text.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }
 
-fn actions(post: &Post) -> Vec<Value> {
+pub(crate) fn actions(post: &Post) -> Vec<Value> {
     let attachments = post.props.get("attachments").and_then(Value::as_array).cloned().unwrap_or_default();
     attachments.iter().flat_map(|one| one["actions"].as_array().cloned().unwrap_or_default()).collect()
 }
@@ -116,7 +116,7 @@ fn code(question: &Post) -> String {
 }
 
 /// What a press says to the one who pressed.
-async fn whispered(world: &World, user: &str, post: &str, action: &str) -> String {
+pub(crate) async fn whispered(world: &World, user: &str, post: &str, action: &str) -> String {
     let mut happenings = world.chat.subscribe();
     world.chat.click(user, post, action).await.unwrap();
     let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
@@ -577,8 +577,12 @@ fn what_cannot_be_asked_is_refused_when_it_is_asked() {
 fn codes_are_no_words_and_read_in_any_case() {
     let mut seen = BTreeSet::new();
     for seed in 1..=2_000_u64 {
-        let mut bits = || seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let code = Code::generate(&mut bits, |_| false);
+        let mut state = seed;
+        let bits = || {
+            state = state.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            state
+        };
+        let code = Code::generate(bits, |_| false);
         assert_eq!(Code::read(&code.as_str().to_lowercase()), Some(code.clone()));
         assert!(code.as_str().bytes().any(|letter| letter.is_ascii_digit()), "{code}");
         seen.insert(code);

@@ -7,6 +7,7 @@ mod access;
 mod alias;
 mod alias_lines;
 mod approval;
+mod approvals;
 mod asking;
 mod audit;
 mod auditing;

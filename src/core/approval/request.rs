@@ -323,6 +323,18 @@ impl Request {
         Ok(())
     }
 
+    /// The votes in the order in which they were given.
+    pub fn votes_in_order(&self) -> Vec<&Vote> {
+        let mut votes: Vec<&Vote> = self.votes.values().collect();
+        votes.sort_by_key(|vote| vote.at);
+        votes
+    }
+
+    /// The names of those who have said yes, in the order in which they did.
+    pub fn voters(&self) -> Vec<String> {
+        self.votes_in_order().into_iter().map(|vote| vote.name.clone()).collect()
+    }
+
     /// How many have said yes for these terms.
     pub fn votes_for(&self, place: usize) -> usize {
         self.votes.values().filter(|vote| vote.counts.contains(&place)).count()

@@ -65,7 +65,7 @@ impl Bot {
             return Card::Delayed { line, id, awaits: self.awaits(execution), remarks, over, error };
         };
         let wants = request.terms.iter().enumerate().map(|(place, terms)| {
-            let votes = request.votes.values().filter(|vote| vote.counts.contains(&place));
+            let votes = request.votes_in_order().into_iter().filter(|vote| vote.counts.contains(&place));
             let votes: Vec<String> = votes.map(|vote| vote.name.clone()).collect();
             wanted_approval(terms, &votes, &self.sentences)
         });
@@ -382,7 +382,7 @@ impl Bot {
             line: execution.request.line.clone(),
             by: super::answer::name_of(&execution.request.by).to_owned(),
             hosts: execution.request.hosts.clone(),
-            votes: request.votes.values().map(|vote| vote.name.clone()).collect(),
+            votes: request.voters(),
             quorum: request.terms.iter().map(|terms| terms.quorum).max().unwrap_or(1),
             state: request.state.word().to_owned(),
             until: request.until,
@@ -430,9 +430,7 @@ pub(super) fn words(sentences: &Sentences, execution: &Execution, request: &Requ
 /// Who decided a request: those who said yes, or who ended it.
 fn deciders(request: &Request) -> String {
     match request.state {
-        State::Approved | State::Begun | State::Pending => {
-            request.votes.values().map(|vote| vote.name.as_str()).collect::<Vec<_>>().join(", ")
-        }
+        State::Approved | State::Begun | State::Pending => request.voters().join(", "),
         State::Denied | State::Withdrawn | State::Expired | State::Void => {
             request.ended_by.as_ref().map(|by| super::answer::name_of(by).to_owned()).unwrap_or_default()
         }

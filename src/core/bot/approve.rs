@@ -395,9 +395,7 @@ impl Bot {
     /// What is told of a request that is decided.
     fn over(&self, request: &Request) -> Decided {
         let by = match request.state {
-            State::Approved | State::Begun => {
-                request.votes.values().map(|vote| vote.name.clone()).collect::<Vec<_>>().join(", ")
-            }
+            State::Approved | State::Begun => request.voters().join(", "),
             _ => request.ended_by.as_ref().map(|by| super::answer::name_of(by).to_owned()).unwrap_or_default(),
         };
         let state = request.state.word();

@@ -443,7 +443,7 @@ impl Said {
 
 /// What is to be known of an execution besides how it stands: where a command is not run for the first time.
 pub(super) fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<String> {
-    let voters = execution.approval.iter().flat_map(|request| request.votes.values().map(|vote| vote.name.as_str()));
+    let voters = execution.approval.iter().flat_map(|request| request.voters());
     let voters = voters.collect::<Vec<_>>().join(", ");
     let approved = (!voters.is_empty()).then(|| sentences.phrase(&Phrase::ApprovedBy { names: &voters }));
     let again = |never_began: bool| {
