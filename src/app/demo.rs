@@ -270,9 +270,9 @@ impl Stage {
         if scene.approver.is_some() {
             let planned = asked_of.as_deref().and_then(fenced).unwrap_or_default();
             let mut ran = self.nodes.names().flat_map(|name| self.nodes.ledger(name));
-            let same = ran.any(|command| command.script == planned);
-            let word = if same { "is byte for byte" } else { "is not" };
-            writeln!(out, "  {:<9} What ran on the node {word} what stood on the card.", "")?;
+            let same = !planned.is_empty() && ran.any(|command| is_planned(&command.script, planned));
+            let word = if same { "Byte for byte" } else { "Not" };
+            writeln!(out, "  {:<9} {word} what stood on the card is what ran on the node.", "")?;
             right &= same;
         }
         writeln!(out)?;
@@ -292,6 +292,14 @@ fn show(out: &mut dyn Write, who: &str, text: &str) -> std::io::Result<()> {
 fn fenced(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("```text\n")?;
     rest.split_once("\n```").map(|(text, _)| text)
+}
+
+/// Whether a script that ran is the one that was shown, behind nothing but the names that StackStorm gives to every command.
+fn is_planned(script: &str, planned: &str) -> bool {
+    let before = script.strip_suffix(planned);
+    before.is_some_and(|before| {
+        before.lines().all(|line| line.starts_with("export ST2_ACTION_") || line == "cd /tmp || exit 1")
+    })
 }
 
 fn under_way(message: &str) -> bool {

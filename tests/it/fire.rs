@@ -5,6 +5,7 @@
 //!
 //! `HALCYON_FIRE_SEED` repeats a load (the kills fall where they fall), `HALCYON_FIRE_ROUNDS` asks for another number of kills.
 
+mod approvals;
 mod bot;
 mod draw;
 mod judge;
