@@ -57,6 +57,9 @@ fn life(number: u64) -> Vec<Dated> {
         reach: None,
         telling: None,
         inquiry: None,
+        named: Vec::new(),
+        places: Vec::new(),
+        tries: None,
     };
     let promised = Delivery {
         id: delivery.clone(),

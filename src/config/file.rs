@@ -88,6 +88,9 @@ pub(super) struct Limits {
     pub(super) scheduled_per_user: Number,
     pub(super) approvals_per_user: Number,
     pub(super) scheduled_late: Seconds,
+    pub(super) waiting: Number,
+    pub(super) waiting_per_user: Number,
+    pub(super) longest_wait: Seconds,
 }
 
 #[derive(Debug)]
@@ -227,6 +230,9 @@ fn limits(section: Section<'_, '_>) -> Limits {
         scheduled_per_user: section.number("scheduled_per_user", 0..1_000_001),
         approvals_per_user: section.number("approvals_per_user", 0..1_000_001),
         scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
+        waiting: section.number("waiting", 0..1_000_001),
+        waiting_per_user: section.number("waiting_per_user", 0..1_000_001),
+        longest_wait: section.seconds("longest_wait", 1..WEEK + 1),
     };
     section.close();
     limits

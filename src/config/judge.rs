@@ -468,6 +468,8 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.lines_per_channel, &written.lines_per_channel),
         (&mut limits.scheduled_per_user, &written.scheduled_per_user),
         (&mut limits.approvals_per_user, &written.approvals_per_user),
+        (&mut limits.waiting, &written.waiting),
+        (&mut limits.waiting_per_user, &written.waiting_per_user),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {
@@ -476,5 +478,8 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
     }
     if let Some(late) = &written.scheduled_late {
         limits.scheduled_late = late.value;
+    }
+    if let Some(longest) = &written.longest_wait {
+        limits.longest_wait = longest.value;
     }
 }

@@ -105,6 +105,9 @@ fn execution(status: Status) -> Execution {
             reach: None,
             telling: None,
             inquiry: None,
+            named: Vec::new(),
+            places: Vec::new(),
+            tries: None,
         },
         status,
         started,
@@ -122,6 +125,7 @@ fn execution(status: Status) -> Execution {
         answered: None,
         begun: None,
         approval: None,
+        retried: None,
     }
 }
 

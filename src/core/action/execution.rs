@@ -25,6 +25,8 @@ use crate::core::approval::request::{self, Request as Approval, State};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
+use crate::core::policy::turn::Place;
+use crate::core::policy::{NextTry, Tries};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -148,6 +150,15 @@ pub struct Requested {
     /// What it asks people, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inquiry: Option<Box<Inquiry>>,
+    /// Machines that its parameters name though nothing is run on them over ssh.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<Host>,
+    /// Its places in the policies that bound how many run at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+    /// What another try needs, where a policy may want one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Box<Tries>>,
 }
 
 impl Requested {
@@ -274,6 +285,9 @@ pub struct Execution {
     /// The request for an approval, where policies wanted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<Approval>>,
+    /// The execution that tries the same again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<NextTry>,
 }
 
 impl Execution {
@@ -305,6 +319,7 @@ impl Execution {
             judged: None,
             answered: None,
             approval: None,
+            retried: None,
         }
     }
 
@@ -362,6 +377,12 @@ impl Execution {
             }
             (_, Fact::ExecutionWaits(_)) => illegal(Illegal::StartTwice),
             (_, Fact::Approval { .. } | Fact::TurnAwaited { .. }) => illegal(Illegal::NotWaiting),
+            (Status::Running | Status::Canceling, Fact::TriedAgain { next, .. }) => {
+                self.retried = Some(next.clone());
+                Ok(())
+            }
+            (Status::Requested | Status::Delayed, Fact::TriedAgain { .. }) => illegal(Illegal::NotBegun),
+            (_, Fact::TriedAgain { .. }) => illegal(Illegal::Ended),
             (Status::Running | Status::Canceling, Fact::HostFinished { host, .. }) if !self.expects(host) => {
                 illegal(Illegal::StrangeHost(host.clone()))
             }

@@ -634,6 +634,8 @@ impl Bot {
                 rerun_of: None,
                 trace_tag: None,
                 zone: speaker.identity.zone.clone(),
+                settles: None,
+                again: None,
             });
         }
         Ok(wishes)

@@ -70,8 +70,9 @@ impl Bot {
             Ok(prepared) => {
                 let terms = self.wanted(&on, &prepared);
                 let approvals = terms.iter().map(|terms| wanted_approval(terms, &[], &self.sentences)).collect();
+                let ways = self.would_wait(&on, &prepared);
                 let (resolved, plan) = &prepared;
-                Card::Plan(PlanCard { approvals, ..self.planned(&on, &action, resolved, plan, further) })
+                Card::Plan(PlanCard { approvals, ways, ..self.planned(&on, &action, resolved, plan, further) })
             }
             Err(declined) => declined.card,
         }
@@ -126,6 +127,8 @@ impl Bot {
                 markdown::fence(&markdown::shorten(&script, LONGEST))
             },
             further,
+            policies: self.policy_lines(&action.reference),
+            ways: Vec::new(),
             off: !action.enabled,
             approvals: Vec::new(),
             guards: self.catalog.guards.get(&action.reference).cloned().unwrap_or_default(),

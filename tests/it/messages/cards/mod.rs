@@ -11,6 +11,7 @@ mod itself;
 mod lines;
 mod looks;
 mod schedule;
+mod turns;
 mod values;
 
 /// All of them, each with what it is said for.
@@ -25,6 +26,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         looks::cards,
         schedule::cards,
         itself::cards,
+        turns::cards,
         values::cards,
     ];
     areas.iter().flat_map(|cards| cards()).collect()
