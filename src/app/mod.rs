@@ -8,11 +8,13 @@ mod demo;
 pub mod doctor;
 pub mod engine;
 mod last_good;
+mod rehearse;
 pub mod reload;
 mod serve;
 
 #[cfg(feature = "sandbox")]
 pub use demo::{DemoOptions, demo};
+pub use rehearse::{Played, Rehearsed, Tried, TriedExample, rehearse, try_examples};
 pub use serve::serve;
 
 use crate::adapters::clock::SystemClock;
@@ -40,9 +42,7 @@ use crate::runtime::ports::{Clock, Recalled, Store};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What a line of chat would start.
@@ -58,28 +58,6 @@ pub struct Matched {
     pub parameters: Map<String, Value>,
     /// What it gets for each further match in the line.
     pub further: Vec<Map<String, Value>>,
-}
-
-/// What came of the examples of a pack.
-#[derive(Debug, Clone, Default)]
-pub struct Tried {
-    /// Each of them.
-    pub examples: Vec<TriedExample>,
-    /// What is wrong with their files.
-    pub problems: Vec<Diagnostic>,
-}
-
-/// What came of an example.
-#[derive(Debug, Clone)]
-pub struct TriedExample {
-    /// Its file.
-    pub file: String,
-    /// Its line there.
-    pub line: usize,
-    /// What is said.
-    pub say: String,
-    /// What was expected and what came, where those differ.
-    pub complaint: Option<(String, String)>,
 }
 
 /// The time of day.
@@ -130,59 +108,6 @@ fn matched(catalog: &Catalog, found: Match) -> Matched {
         parameters: example::parameters(catalog, &found),
         further: found.further.iter().map(|further| example::parameters(catalog, further)).collect(),
     }
-}
-
-/// Tries the examples of a file, or all those of a pack, on the packs of a configuration and on the pack that they belong to.
-///
-/// # Errors
-/// A file cannot be read, or belongs to no pack.
-pub fn try_examples(path: &Path, config: Option<&Config>) -> anyhow::Result<Tried> {
-    let (pack, files) = if path.is_dir() {
-        (path.to_owned(), example_files(path)?)
-    } else {
-        let pack =
-            path.ancestors().skip(1).map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
-        let pack = pack.into_iter().find(|above| above.join("pack.yaml").is_file());
-        let pack =
-            pack.with_context(|| format!("{} lies in no pack: nothing above it has a pack.yaml", path.display()))?;
-        (pack.to_owned(), vec![path.to_owned()])
-    };
-    let mut packs = config.map(|config| config.content.packs.clone()).unwrap_or_default();
-    let same = |other: &PathBuf| fs::canonicalize(other).ok() == fs::canonicalize(&pack).ok();
-    if !packs.iter().any(same) {
-        packs.push(pack);
-    }
-    let catalog = load(&read_packs(&packs)).catalog;
-    let mut tried = Tried::default();
-    for file in files {
-        let shown = file.display().to_string();
-        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {shown}"))?;
-        let (examples, problems) = example::read(&shown, &text);
-        tried.problems.extend(problems);
-        tried.examples.extend(examples.into_iter().map(|example| TriedExample {
-            file: shown.clone(),
-            line: example.line,
-            complaint: example.judge(&catalog),
-            say: example.say,
-        }));
-    }
-    Ok(tried)
-}
-
-/// `tests/aliases.yaml` and what lies in `tests/aliases/`.
-fn example_files(pack: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let tests = pack.join("tests");
-    let mut files = vec![tests.join("aliases.yaml"), tests.join("aliases.yml")];
-    let folder = tests.join("aliases");
-    if folder.is_dir() {
-        let entries = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
-        let mut inside = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<PathBuf>>>()?;
-        inside.retain(|path| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml"));
-        inside.sort();
-        files.extend(inside);
-    }
-    files.retain(|file| file.is_file());
-    Ok(files)
 }
 
 /// Looks executions up in the store of a bot that does not run.

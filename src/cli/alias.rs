@@ -128,37 +128,18 @@ pub(crate) fn test(
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
     let tried = app::try_examples(path, config).map_err(|why| Failure::Wrong(format!("{why:#}")))?;
-    let out = &mut *surroundings.out;
     for problem in &tried.problems {
         writeln!(surroundings.err, "{}", harmless(&problem.to_string()))?;
     }
     let failed = tried.examples.iter().filter(|tried| tried.complaint.is_some()).count();
     if as_json {
-        let list: Value = tried
-            .examples
-            .iter()
-            .map(|tried| {
-                let (expected, got) = tried.complaint.clone().unzip();
-                json!({
-                    "file": tried.file, "line": tried.line, "say": tried.say,
-                    "ok": tried.complaint.is_none(), "expected": expected, "got": got,
-                })
-            })
-            .collect();
-        writeln!(out, "{list:#}")?;
+        let list: Value = tried.examples.iter().map(super::test::line_value).collect();
+        writeln!(surroundings.out, "{list:#}")?;
     } else {
         for tried in &tried.examples {
-            let say = harmless(&tried.say).replace('\n', "⏎");
-            match &tried.complaint {
-                None => writeln!(out, "ok      {say}")?,
-                Some((expected, got)) => {
-                    writeln!(out, "FAILED  {say}    ({}:{})", tried.file, tried.line)?;
-                    writeln!(out, "        expected {}", harmless(expected))?;
-                    writeln!(out, "        got      {}", harmless(got))?;
-                }
-            }
+            super::test::show_line(tried, surroundings)?;
         }
-        writeln!(out, "{} examples, {failed} failed", tried.examples.len())?;
+        writeln!(surroundings.out, "{} examples, {failed} failed", tried.examples.len())?;
     }
     if failed > 0 || !tried.problems.is_empty() {
         return Err(Failure::Shown);

@@ -66,6 +66,15 @@ pub enum Command {
         #[command(subcommand)]
         command: AliasCommand,
     },
+    /// Try what packs say of their workflows and aliases, without anything that runs: rehearsals and lines of chat in their folders tests/
+    Test {
+        /// Packs, directories of packs, or files
+        #[arg(default_value = ".", value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether somebody may do what a line says, and by which rule; asks the bot that runs
     May(May),
     /// Work with packs

@@ -4,7 +4,7 @@
 //! 2 the asking was wrong.
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
-//! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match` and `workflow` need nothing but the files. `export` reads the
+//! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match`, `test` and `workflow` need nothing but the files. `export` reads the
 //! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
 //! when none runs; `audit verify` and `audit export` read the files beside it.
 //!
@@ -30,6 +30,7 @@ mod pack;
 mod serve;
 mod status;
 mod tail;
+mod test;
 mod workflow;
 mod yaml;
 
@@ -105,6 +106,11 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
             // Without a configuration the pack is tried by itself.
             let config = if file.is_file() { Some(load(file, surroundings)?) } else { None };
             alias::test(&path, config.as_ref(), json, surroundings)
+        }
+        Command::Test { paths, json } => {
+            // Without a configuration the packs are tried by themselves.
+            let config = if file.is_file() { Some(load(file, surroundings)?) } else { None };
+            test::test(&paths, config.as_ref(), json, surroundings)
         }
         Command::Pack { command: PackCommand::List { json } } => {
             pack::list(&load(file, surroundings)?, json, surroundings)

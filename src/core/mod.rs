@@ -12,8 +12,10 @@
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`yaql`]: the expressions of workflows;
+//! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
 //! - [`policy`]: whose turn it is to be run;
 //! - [`approval`]: what has to be said yes to before it is run;
+//! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -41,6 +43,7 @@ pub mod input;
 pub mod memory;
 pub mod message;
 pub mod policy;
+pub mod rehearsal;
 pub mod schedule;
 pub mod settings;
 pub mod template;

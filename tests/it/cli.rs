@@ -108,6 +108,9 @@ fn execution(status: Status) -> Execution {
             workflow: None,
             takes_up: None,
             parent: None,
+            named: Vec::new(),
+            places: Vec::new(),
+            tries: None,
         },
         status,
         started,
@@ -126,6 +129,7 @@ fn execution(status: Status) -> Execution {
         begun: None,
         approval: None,
         conducted: None,
+        retried: None,
     }
 }
 

@@ -421,23 +421,3 @@ tasks:
     let told: Vec<String> = inspection.diagnostics("w.yaml").iter().map(ToString::to_string).collect();
     super::golden("workflow/inspection.txt", &(told.join("\n") + "\n"));
 }
-
-/// The examples of the page are workflows that are sound and do what the page says.
-#[test]
-fn the_examples_of_the_page_run() {
-    let page = include_str!("../../docs/workflows.md");
-    let mut sound = 0;
-    let mut last = None;
-    for block in page.split("```").skip(1).step_by(2) {
-        if let Some(text) = block.strip_prefix("yaml\nversion: 1.0") {
-            last = Some(format!("version: 1.0{text}"));
-            graph(last.as_deref().unwrap());
-            sound += 1;
-        } else if let Some(text) = block.strip_prefix("json script\n") {
-            let told: Value = serde_json::from_str(text).unwrap();
-            let ours = traced(last.as_deref().unwrap(), &told["script"]);
-            holds(&ours, &told["gives"], text);
-        }
-    }
-    assert!(sound >= 5, "{sound} examples");
-}

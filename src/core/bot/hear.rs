@@ -629,6 +629,8 @@ impl Bot {
                 takes_up: None,
                 parent: None,
                 hidden: BTreeSet::new(),
+                settles: None,
+                again: None,
             });
         }
         Ok(wishes)

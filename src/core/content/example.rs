@@ -10,16 +10,24 @@
 //!   expect: {asks: [site.service_restart, site.service_reload]}
 //! - say: uptime on
 //!   expect: {lacks: hosts}
+//! - say: log sshd on wn001 20
+//!   expect: {resolved: {cmd: journalctl -u sshd -n 20 --no-pager}}
+//! - say: log sshd on wn001 99999
+//!   expect: {refused: must be at most 5000}
 //! ```
 //!
-//! A list under `expect` is for a line that starts several executions, in their order.
+//! A list under `expect` is for a line that starts several executions, in their order. `parameters` are all that the line and the alias give, as the action takes
+//! them; `resolved` are some of all that the action then has, its defaults rendered. `refused` is a part of what is said of a line whose values
+//! the action does not take.
 
 use super::Catalog;
 use super::diagnostic::Diagnostic;
 use super::fields::{Report, Table, wrong_kind};
 use super::yaml::{self, Node, Value};
-use crate::core::action::params;
+use crate::core::action::params::{self, ParameterProblem, Resolved};
+use crate::core::action::plan::{PlanProblem, plan};
 use crate::core::alias::matcher::{Match, Selection};
+use crate::core::host::Inventory;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
@@ -38,6 +46,7 @@ enum Expected {
     Nothing,
     Asks(Vec<String>),
     Lacks(String),
+    Refused(String),
     Runs(Vec<Wanted>),
 }
 
@@ -47,6 +56,7 @@ struct Wanted {
     alias: Option<String>,
     action: Option<String>,
     parameters: Option<Map<String, Json>>,
+    resolved: Map<String, Json>,
 }
 
 /// Reads a file of examples.
@@ -87,6 +97,9 @@ fn example(item: &Node, path: &str, report: &mut Report<'_>) -> Option<Example> 
             } else if inner.entry("lacks").is_some() {
                 inner.only(&["lacks"], report);
                 Expected::Lacks(inner.text("lacks", report)?.to_owned())
+            } else if inner.entry("refused").is_some() {
+                inner.only(&["refused"], report);
+                Expected::Refused(inner.text("refused", report)?.to_owned())
             } else {
                 Expected::Runs(vec![wanted(&inner, report)])
             }
@@ -108,24 +121,50 @@ fn example(item: &Node, path: &str, report: &mut Report<'_>) -> Option<Example> 
 }
 
 fn wanted(table: &Table<'_>, report: &mut Report<'_>) -> Wanted {
-    table.only(&["alias", "action", "parameters"], report);
+    table.only(&["alias", "action", "parameters", "resolved"], report);
     Wanted {
         alias: table.text("alias", report).map(str::to_owned),
         action: table.text("action", report).map(str::to_owned),
         parameters: table.entry("parameters").map(|_| table.free_map("parameters", report)),
+        resolved: table.free_map("resolved", report),
     }
 }
 
 /// The parameters of a match as its action would get them; as they were written where the action would refuse them. Templates of immutable
 /// parameters stay as they are: they hang on who asks, and where.
 pub fn parameters(catalog: &Catalog, found: &Match) -> Map<String, Json> {
+    let given = given(found);
+    match resolve(catalog, found) {
+        Some(Ok(resolved)) => resolved.masked().into_iter().filter(|(name, _)| given.contains_key(name)).collect(),
+        _ => given.into_iter().collect(),
+    }
+}
+
+/// What the line and the alias give.
+fn given(found: &Match) -> BTreeMap<String, Json> {
     let given = found.parameters.iter().map(|(name, value)| (name.clone(), Json::String(value.clone())));
     let fixed = found.alias.immutable_parameters.iter().map(|(name, value)| (name.clone(), value.clone()));
-    let given: BTreeMap<String, Json> = given.chain(fixed).collect();
-    let resolved = catalog.actions.get(&found.alias.action).and_then(|action| params::resolve(action, &given).ok());
-    match resolved {
-        Some(resolved) => resolved.masked().into_iter().filter(|(name, _)| given.contains_key(name)).collect(),
-        None => given.into_iter().collect(),
+    given.chain(fixed).collect()
+}
+
+/// All that the action then has; nothing where there is no such action.
+fn resolve(catalog: &Catalog, found: &Match) -> Option<Result<Resolved, Vec<ParameterProblem>>> {
+    let action = catalog.actions.get(&found.alias.action)?;
+    Some(params::resolve(action, &given(found)))
+}
+
+/// What the action says of the values of a line, where it does not take them.
+fn refusals(catalog: &Catalog, found: &Match) -> Vec<String> {
+    match resolve(catalog, found) {
+        Some(Err(problems)) => problems.iter().map(ToString::to_string).collect(),
+        Some(Ok(resolved)) => {
+            let Some(action) = catalog.actions.get(&found.alias.action) else { return Vec::new() };
+            match plan(action, &resolved, &Inventory::default()) {
+                Err(problem @ PlanProblem::Tainted { .. }) => vec![problem.to_string()],
+                _ => Vec::new(),
+            }
+        }
+        None => Vec::new(),
     }
 }
 
@@ -139,9 +178,14 @@ impl Example {
             }
             _ => Vec::new(),
         };
+        let refused: Vec<String> = match &selection {
+            Selection::One(found) => found.all().flat_map(|found| refusals(catalog, found)).collect(),
+            _ => Vec::new(),
+        };
         let good = match (&self.expected, &selection) {
             (Expected::Nothing, Selection::None) => true,
             (Expected::Lacks(name), Selection::None) => lacks == [name.clone()],
+            (Expected::Refused(part), Selection::One(_)) => refused.iter().any(|said| said.contains(part.as_str())),
             (Expected::Asks(names), Selection::Ambiguous(found)) => {
                 let mut found: Vec<&str> = found.iter().map(|found| found.alias.reference.as_str()).collect();
                 let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -163,9 +207,14 @@ impl Example {
             Selection::One(found) => {
                 let ran = found.all().map(|found| {
                     let given = Json::Object(parameters(catalog, found));
-                    format!("{} by {} with {given}", found.alias.action, found.alias.reference)
+                    let resolved = match (&self.expected, resolve(catalog, found)) {
+                        (Expected::Runs(wanted), Some(Ok(resolved))) => shown(wanted, &resolved.masked()),
+                        _ => String::new(),
+                    };
+                    format!("{} by {} with {given}{resolved}", found.alias.action, found.alias.reference)
                 });
-                ran.collect::<Vec<_>>().join(", ")
+                let ran = ran.collect::<Vec<_>>().join(", ");
+                if refused.is_empty() { ran } else { format!("{ran}, refused: {}", refused.join("; ")) }
             }
             Selection::Ambiguous(found) => {
                 let names: Vec<&str> = found.iter().map(|found| found.alias.reference.as_str()).collect();
@@ -176,6 +225,7 @@ impl Example {
         let expected = match &self.expected {
             Expected::Nothing => "nothing".to_owned(),
             Expected::Lacks(name) => lack(std::slice::from_ref(name)),
+            Expected::Refused(part) => format!("a refusal: {part}"),
             Expected::Asks(names) => format!("a question which of {} is meant", names.join(", ")),
             Expected::Runs(wanted) => wanted.iter().map(Wanted::to_string).collect::<Vec<_>>().join(", "),
         };
@@ -187,6 +237,19 @@ fn fits(catalog: &Catalog, found: &Match, wanted: &Wanted) -> bool {
     wanted.alias.as_ref().is_none_or(|alias| found.alias.reference.as_str() == alias)
         && wanted.action.as_ref().is_none_or(|action| found.alias.action.as_str() == action)
         && wanted.parameters.as_ref().is_none_or(|given| parameters(catalog, found) == *given)
+        && (wanted.resolved.is_empty()
+            || resolve(catalog, found).and_then(Result::ok).is_some_and(|resolved| {
+                let values = resolved.masked();
+                wanted.resolved.iter().all(|(name, value)| values.get(name).unwrap_or(&Json::Null) == value)
+            }))
+}
+
+/// Those of the resolved values that are asked about.
+fn shown(wanted: &[Wanted], values: &Map<String, Json>) -> String {
+    let asked = wanted.iter().flat_map(|wanted| wanted.resolved.keys());
+    let asked: Map<String, Json> =
+        asked.map(|name| (name.clone(), values.get(name).cloned().unwrap_or_default())).collect();
+    if asked.is_empty() { String::new() } else { format!(", resolved to {}", Json::Object(asked)) }
 }
 
 impl std::fmt::Display for Wanted {
@@ -194,6 +257,10 @@ impl std::fmt::Display for Wanted {
         let action = self.action.as_deref().unwrap_or("any action");
         let alias = self.alias.as_ref().map(|alias| format!(" by {alias}")).unwrap_or_default();
         let given = self.parameters.as_ref().map(|given| format!(" with {}", Json::Object(given.clone())));
-        write!(f, "{action}{alias}{}", given.unwrap_or_default())
+        let resolved = match self.resolved.is_empty() {
+            true => String::new(),
+            false => format!(", resolved to {}", Json::Object(self.resolved.clone())),
+        };
+        write!(f, "{action}{alias}{}{resolved}", given.unwrap_or_default())
     }
 }

@@ -9,6 +9,7 @@ use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
 use super::fields::Report;
 use super::glob::covers;
+use super::limits;
 pub use super::parsed::Parsed;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
@@ -22,6 +23,7 @@ use crate::core::alias::spec::Alias;
 use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
+use crate::core::policy::Policies;
 use crate::core::workflow::orquesta::{self, Unloadable};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -46,9 +48,10 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let Joined { loading, aliases, configs, sentences } = join(sources, parsed);
-    let Loading { packs, actions, guards, approvals, mut diagnostics, order, .. } = loading;
-    let catalog =
-        Catalog { guards, approvals, sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
+    let Loading { packs, actions, guards, approvals, limits, mut diagnostics, order, .. } = loading;
+    let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
+    let from_files = catalog(packs, actions, aliases, &mut diagnostics);
+    let catalog = Catalog { guards, approvals, policies, sentences, configs, ..from_files };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -124,6 +127,7 @@ fn catalog(
         configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
         sentences: Sentences::new(),
+        policies: BTreeMap::new(),
         guards: BTreeMap::new(),
         approvals: BTreeMap::new(),
     }
@@ -199,6 +203,8 @@ struct Loading {
     guards: BTreeMap<ActionRef, Vec<String>>,
     /// The policies that want an approval for an action.
     approvals: BTreeMap<ActionRef, Vec<Arc<approval::Policy>>>,
+    /// How many of each action may run at once, and what happens after a failure.
+    limits: BTreeMap<ActionRef, Policies>,
     aliases: Vec<AliasFile>,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
@@ -476,8 +482,39 @@ impl Loading {
                 action.parting = parting;
             }
         }
+        self.apply_limits(&policies);
         for filed in &policies {
             self.guard_or_warn(filed);
+        }
+    }
+
+    /// Finds for each action the policies that bound it or have it tried again: those for this very action before those for many.
+    fn apply_limits(&mut self, policies: &[FiledPolicy]) {
+        let mut named: BTreeMap<&str, &FiledPolicy> = BTreeMap::new();
+        let mut in_force = Vec::new();
+        for filed in policies {
+            let Some(name) = filed.policy.does.limit() else { continue };
+            if let Some(first) = named.get(name) {
+                let mut report = Report::new(&filed.file);
+                report.error(None, "name", format!("the policy `{name}` is defined in {} already", first.file));
+                self.keep(report);
+            } else {
+                named.insert(name, filed);
+                in_force.push(filed);
+            }
+        }
+        for exact in [true, false] {
+            for filed in &in_force {
+                for action in self.actions.values().filter(|action| exactness(filed, action) == Some(exact)) {
+                    limits::add(self.limits.entry(action.reference.clone()).or_default(), &filed.policy.does);
+                }
+            }
+        }
+        for filed in in_force {
+            let mut report = Report::new(&filed.file);
+            let covered = self.actions.values().filter(|action| exactness(filed, action).is_some());
+            limits::check_attributes(&filed.policy, covered, &mut report);
+            self.keep(report);
         }
     }
 

@@ -27,6 +27,7 @@ mod machine;
 pub mod orquesta;
 pub mod scene;
 pub mod scope;
+pub(crate) mod stage;
 pub mod state;
 pub mod status;
 pub mod trace;

@@ -10,9 +10,9 @@
 //! action running.
 
 use super::board::Followed;
-use super::conductor::{Conductor, Refused, Rerun, Start, Told};
+use super::conductor::{Conductor, Refused, Rerun, Start};
 use super::graph::Graph;
-use super::scene::World;
+use super::stage::{Audience, Kept, Running, STEPS, Stage};
 use super::state::State;
 use super::status::Status;
 use super::transition::Transition;
@@ -55,9 +55,6 @@ struct Again {
     reset_items: bool,
 }
 
-/// How many steps a trace takes when its script does not say.
-const STEPS: usize = 10_000;
-
 impl Script {
     /// Reads a script.
     ///
@@ -90,42 +87,23 @@ impl Script {
     }
 }
 
-/// The datastore of a script.
-#[derive(Debug)]
-struct Kept(Map<String, Value>);
-
-impl World for Kept {
-    fn kept(&self, name: &str, _: bool) -> Result<Option<Value>, String> {
-        Ok(self.0.get(name).cloned())
-    }
-}
-
 /// Runs a workflow as a script says. `reload` writes the state down and reads it again after each step, as a restart would.
 pub fn trace(graph: Arc<Graph>, script: &Script, reload: bool) -> Value {
     let world = Arc::new(Kept(script.kv.clone()));
-    let conductor = Conductor::new(graph, State::default(), world);
     let left = script.outcomes.iter().map(|outcome| match outcome.times {
         None => 1,
         Some(0) => -1,
         Some(times) => times,
     });
-    let left = left.collect();
-    let mut tracer = Tracer {
-        conductor,
-        script,
-        left,
-        reload,
-        running: VecDeque::new(),
-        instants: STEPS,
+    let record = Record {
+        reload: reload.then(|| Arc::clone(&world)),
         trace: Vec::new(),
         sequence: Vec::new(),
         replayed: State::default(),
     };
+    let mut tracer = Tracer { left: left.collect(), stage: Stage::new(graph, world), script, record };
     tracer.run()
 }
-
-/// An action at work: task, route, item.
-type Running = (u32, u32, Option<u32>);
 
 /// What is told of an entry.
 struct Passed {
@@ -137,83 +115,70 @@ struct Passed {
 }
 
 struct Tracer<'s> {
-    conductor: Conductor,
+    stage: Stage,
     script: &'s Script,
     /// How often each outcome may still be used.
     left: Vec<i64>,
-    reload: bool,
-    running: VecDeque<Running>,
-    /// How many more tasks may end at once.
-    instants: usize,
+    record: Record,
+}
+
+/// What is kept of a run, to be told.
+struct Record {
+    /// The state is written down and read again after each step, with this world around it.
+    reload: Option<Arc<Kept>>,
     trace: Vec<Value>,
     sequence: Vec<Passed>,
     /// The fold of all transitions, which has to be the conductor's state.
     replayed: State,
 }
 
-impl Tracer<'_> {
-    fn run(&mut self) -> Value {
-        self.conductor.open(&self.script.inputs, &self.script.context);
-        let opened = !self.conductor.state().status.is_completed();
-        if opened {
-            // From nothing there is always a way to running.
-            let _ = self.conductor.request(Status::Running);
-        }
-        self.step();
-        self.schedule();
-        let scripted = self.script.order.as_deref() == Some("script");
-        let mut todo: VecDeque<&Outcome> =
-            if scripted { self.script.outcomes.iter().collect() } else { VecDeque::new() };
-        let mut truncated = true;
-        for _ in 0..self.script.max_steps.unwrap_or(STEPS) {
-            if let Some(outcome) = todo.pop_front() {
-                if let Some(op) = &outcome.op {
-                    self.operate(op, outcome);
-                } else if let Some(key) = self.names(outcome) {
-                    self.complete(key, Some(outcome));
-                } else {
-                    let mut note = json!({"ev": "mismatch", "task": outcome.task});
-                    put(&mut note, "item", outcome.item);
-                    self.trace.push(note);
-                    continue;
-                }
-            } else if let Some(key) = self.running.front().copied() {
-                let script = self.script;
-                let picked = if scripted { None } else { self.pick(key) };
-                self.complete(key, picked.map(|at| &script.outcomes[at]));
-            } else {
-                truncated = false;
-                break;
-            }
-            self.schedule();
-        }
-        if self.conductor.state().status.is_completed() {
-            self.conductor.render_output();
-            self.step();
-        }
-        let mut told = self.told(opened);
-        if truncated || self.instants == 0 {
-            told["truncated"] = json!(true);
-        }
-        told
-    }
-
+impl Audience for Record {
     /// Takes what happened, and sees that the fold of it is the state.
-    fn step(&mut self) {
-        for transition in self.conductor.take_transitions() {
+    fn stepped(&mut self, conductor: &mut Conductor) {
+        for transition in conductor.take_transitions() {
             self.replayed.apply(&transition);
             self.pass(&transition);
         }
-        if self.reload {
-            assert!(self.replayed == *self.conductor.state(), "the fold of the transitions is not the state");
-            let written = serde_json::to_string(self.conductor.state()).expect("a state can be written");
+        if let Some(world) = &self.reload {
+            assert!(self.replayed == *conductor.state(), "the fold of the transitions is not the state");
+            let written = serde_json::to_string(conductor.state()).expect("a state can be written");
             let state: State = serde_json::from_str(&written).expect("a written state can be read");
-            assert!(state == *self.conductor.state(), "a state is not the same after it was written and read");
-            let graph = Arc::clone(self.conductor.graph());
-            self.conductor = Conductor::new(graph, state, Arc::new(Kept(self.script.kv.clone())));
+            assert!(state == *conductor.state(), "a state is not the same after it was written and read");
+            *conductor = Conductor::new(Arc::clone(conductor.graph()), state, Arc::clone(world) as _);
         }
     }
 
+    fn started(&mut self, conductor: &Conductor, start: &Start) {
+        let actions = start.actions.iter().map(|action| {
+            let mut told = json!({"action": action.action, "input": action.input});
+            put(&mut told, "item", action.item);
+            told
+        });
+        let name = &conductor.graph().node(start.task).name;
+        let mut note = json!({
+            "ev": "schedule", "task": name, "route": start.route, "actions": actions.collect::<Value>(),
+        });
+        put(&mut note, "delay", start.delay);
+        put(&mut note, "timeout", start.timeout);
+        put(&mut note, "items_count", start.items);
+        put(&mut note, "concurrency", start.concurrency);
+        self.trace.push(note);
+    }
+
+    fn told(&mut self, conductor: &Conductor, (task, route, item): Running, status: Status) {
+        let state = conductor.state();
+        let entry = state.board.latest(task, route);
+        let name = &conductor.graph().node(task).name;
+        let mut note = json!({
+            "ev": "update", "task": name, "route": route, "status": status, "workflow_status": state.status,
+        });
+        put(&mut note, "item", item);
+        put(&mut note, "task_status", entry.map(|(_, entry)| entry.status));
+        self.trace.push(note);
+    }
+}
+
+impl Record {
     /// Keeps what is told at the end of each entry, also of those that the state forgets.
     fn pass(&mut self, transition: &Transition) {
         let at = |entry: &u32| *entry as usize;
@@ -233,82 +198,54 @@ impl Tracer<'_> {
             _ => {}
         }
     }
+}
 
-    /// Starts what is to be started until there is nothing new. Tasks that end at once can lead to one another for ever, so what they take is
-    /// counted.
-    fn schedule(&mut self) {
-        while self.instants > 0 {
-            let starts = self.conductor.starts();
-            self.step();
-            if starts.is_empty() {
-                return;
-            }
-            let mut instant = Vec::new();
-            for start in starts {
-                self.note_start(&start);
-                let (task, route) = (start.task, start.route);
-                if start.is_instant() {
-                    self.tell((task, route, None), Status::Running, None);
-                    instant.push((task, route, None));
+impl Tracer<'_> {
+    fn run(&mut self) -> Value {
+        let script = self.script;
+        let opened = self.stage.open(&script.inputs, &script.context, &mut self.record);
+        let scripted = script.order.as_deref() == Some("script");
+        let mut todo: VecDeque<&Outcome> = if scripted { script.outcomes.iter().collect() } else { VecDeque::new() };
+        let mut truncated = true;
+        for _ in 0..script.max_steps.unwrap_or(STEPS) {
+            if let Some(outcome) = todo.pop_front() {
+                if let Some(op) = &outcome.op {
+                    self.operate(op, outcome);
+                } else if let Some(key) = self.names(outcome) {
+                    self.complete(key, Some(outcome));
+                } else {
+                    let mut note = json!({"ev": "mismatch", "task": outcome.task});
+                    put(&mut note, "item", outcome.item);
+                    self.record.trace.push(note);
                     continue;
                 }
-                for action in &start.actions {
-                    let key = (task, route, action.item);
-                    self.tell(key, Status::Running, None);
-                    self.running.push_back(key);
-                }
+            } else if let Some(key) = self.stage.running.front().copied() {
+                let picked = if scripted { None } else { self.pick(key) };
+                self.complete(key, picked.map(|at| &script.outcomes[at]));
+            } else {
+                truncated = false;
+                break;
             }
-            for key in instant {
-                self.instants = self.instants.saturating_sub(1);
-                self.complete(key, None);
-            }
+            self.stage.schedule(&mut self.record);
         }
-    }
-
-    fn note_start(&mut self, start: &Start) {
-        let actions = start.actions.iter().map(|action| {
-            let mut told = json!({"action": action.action, "input": action.input});
-            put(&mut told, "item", action.item);
-            told
-        });
-        let mut note = json!({
-            "ev": "schedule", "task": self.name(start.task), "route": start.route, "actions": actions.collect::<Value>(),
-        });
-        put(&mut note, "delay", start.delay);
-        put(&mut note, "timeout", start.timeout);
-        put(&mut note, "items_count", start.items);
-        put(&mut note, "concurrency", start.concurrency);
-        self.trace.push(note);
-    }
-
-    fn tell(&mut self, (task, route, item): Running, status: Status, result: Option<Value>) {
-        self.conductor.tell(task, route, &Told { item, status, result: result.map(Arc::new) });
-        self.step();
+        self.stage.close(&mut self.record);
+        let mut told = self.told(opened);
+        if truncated || self.stage.is_worn_out() {
+            told["truncated"] = json!(true);
+        }
+        told
     }
 
     fn complete(&mut self, key: Running, outcome: Option<&Outcome>) {
         let status = outcome.and_then(|outcome| outcome.status.as_deref()).and_then(Status::of);
         let status = status.unwrap_or(Status::Succeeded);
-        if status.is_completed()
-            && let Some(at) = self.running.iter().position(|running| *running == key)
-        {
-            self.running.remove(at);
-        }
-        self.tell(key, status, outcome.and_then(|outcome| outcome.result.clone()));
-        let (task, route, item) = key;
-        let state = self.conductor.state();
-        let entry = state.board.latest(task, route);
-        let mut note = json!({
-            "ev": "update", "task": self.name(task), "route": route, "status": status, "workflow_status": state.status,
-        });
-        put(&mut note, "item", item);
-        put(&mut note, "task_status", entry.map(|(_, entry)| entry.status));
-        self.trace.push(note);
+        let result = outcome.and_then(|outcome| outcome.result.clone());
+        self.stage.complete(key, status, result, &mut self.record);
     }
 
     /// The running action that an outcome names.
     fn names(&self, outcome: &Outcome) -> Option<Running> {
-        self.running.iter().copied().find(|key| self.is_named(outcome, *key))
+        self.stage.running.iter().copied().find(|key| self.is_named(outcome, *key))
     }
 
     fn is_named(&self, outcome: &Outcome, (task, route, item): Running) -> bool {
@@ -327,6 +264,7 @@ impl Tracer<'_> {
     }
 
     fn operate(&mut self, op: &str, outcome: &Outcome) {
+        let conductor = &mut self.stage.conductor;
         let done = match op {
             "rerun" => {
                 let wanted = outcome.tasks.iter().map(|again| Rerun {
@@ -334,15 +272,15 @@ impl Tracer<'_> {
                     route: again.route,
                     reset_items: again.reset_items,
                 });
-                self.conductor.rerun(&wanted.collect::<Vec<_>>())
+                conductor.rerun(&wanted.collect::<Vec<_>>())
             }
             "timeout" => {
-                self.conductor.expire();
+                conductor.expire();
                 Ok(())
             }
             _ => {
                 let status = outcome.status.as_deref().and_then(Status::of);
-                self.conductor.request(match op {
+                conductor.request(match op {
                     "pause" => Status::Paused,
                     "resume" => Status::Resuming,
                     "cancel" => Status::Canceled,
@@ -350,20 +288,20 @@ impl Tracer<'_> {
                 })
             }
         };
-        self.step();
-        let mut note = json!({"ev": "op", "op": op, "workflow_status": self.conductor.state().status});
+        self.record.stepped(conductor);
+        let mut note = json!({"ev": "op", "op": op, "workflow_status": conductor.state().status});
         put(&mut note, "error", done.err().as_ref().map(Refused::kind));
-        self.trace.push(note);
+        self.record.trace.push(note);
     }
 
     fn name(&self, task: u32) -> &str {
-        &self.conductor.graph().node(task).name
+        &self.stage.conductor.graph().node(task).name
     }
 
     /// What is told at the end.
     fn told(&mut self, opened: bool) -> Value {
-        let graph = self.conductor.graph();
-        let state = self.conductor.state();
+        let graph = self.stage.conductor.graph();
+        let state = self.stage.conductor.state();
         let errors = state.errors.iter().map(|error| {
             let mut told = json!({"type": "error", "message": error.message});
             put(&mut told, "task_id", error.task_id.clone());
@@ -376,7 +314,7 @@ impl Tracer<'_> {
             edges.iter().map(|(task, key)| json!(format!("{}__t{key}", graph.node(*task).name))).collect::<Value>()
         });
         let routes = if opened { routes.collect() } else { json!([]) };
-        let sequence = self.sequence.iter().map(|passed| {
+        let sequence = self.record.sequence.iter().map(|passed| {
             let node = graph.node(passed.task);
             let next = passed.next.iter().map(|(edge, followed)| {
                 let edge = &node.edges[*edge as usize];
@@ -389,7 +327,7 @@ impl Tracer<'_> {
             })
         });
         json!({
-            "trace": self.trace, "status": state.status, "output": state.output, "errors": errors.collect::<Value>(),
+            "trace": self.record.trace, "status": state.status, "output": state.output, "errors": errors.collect::<Value>(),
             "routes": routes, "sequence": sequence.collect::<Value>(),
         })
     }
