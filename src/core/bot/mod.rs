@@ -369,7 +369,7 @@ impl Bot {
         let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
-        let workflows = self.next_of_workflows().map(|at| (at, "a workflow goes on"));
+        let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
         let others = unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
