@@ -7,6 +7,7 @@ use super::action::{self, ActionFile};
 use super::alias::{self, AliasFile};
 use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
+use super::entry_point::{script, workflow};
 use super::fields::Report;
 use super::glob::covers;
 use super::limits;
@@ -16,7 +17,7 @@ use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
+use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
@@ -24,7 +25,6 @@ use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;
-use crate::core::workflow::orquesta::{self, Unloadable};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -724,74 +724,6 @@ fn read_action(
         }
     }
     Some((reference?, line, action))
-}
-
-/// The workflow of an action. All that is wrong with it is told under its own file, and keeps the action out of force.
-fn workflow(
-    source: &PackSource,
-    entry_point: &str,
-    line: usize,
-    report: &mut Report<'_>,
-    parsed: &mut Parsed,
-) -> Option<Arc<Workflow>> {
-    let inside = format!("actions/{entry_point}");
-    let Some(file) = source.files.iter().find(|file| file.inside == inside) else {
-        report.error(Some(line), "entry_point", format!("there is no file {inside} in the pack"));
-        return None;
-    };
-    let text = match &file.text {
-        Ok(text) => text.clone(),
-        Err(why) => {
-            report.error(Some(line), "entry_point", format!("the workflow {} cannot be read: {why}", file.shown));
-            return None;
-        }
-    };
-    let read = |report: &mut Report<'_>| {
-        let mut problems = match orquesta::read(&file.shown, &text, &orquesta::HANDED_DOWN) {
-            Ok(Ok(graph)) => {
-                let graph = Arc::new(graph);
-                return Some(Arc::new(Workflow { file: file.shown.clone(), text: text.clone(), graph }));
-            }
-            Ok(Err(inspection)) => inspection.diagnostics(&file.shown),
-            Err(Unloadable(diagnostics)) => diagnostics,
-        };
-        report.diagnostics.append(&mut problems);
-        None
-    };
-    let workflow = parsed.workflows.read(&source.directory, file, report, read);
-    if workflow.is_none() {
-        let message = format!("the workflow {} has mistakes, so this action is not in force", file.shown);
-        report.error(Some(line), "entry_point", message);
-    }
-    workflow
-}
-
-/// The script of an action with its library, out of the files of its pack.
-fn script(source: &PackSource, entry_point: &str) -> Result<Script, String> {
-    /// What a script and its library may weigh together: they travel with every command.
-    const MOST: usize = 2 << 20;
-    let text_of = |file: &SourceFile| match &file.text {
-        Ok(text) if text.contains('\0') => {
-            Err(format!("the script {} holds zero bytes: it is a program and not a text", file.shown))
-        }
-        Ok(text) => Ok(text.clone()),
-        Err(why) => Err(format!("the script {} cannot be read: {why}", file.shown)),
-    };
-    let inside = format!("actions/{entry_point}");
-    let file = source.files.iter().find(|file| file.inside == inside);
-    let text = text_of(file.ok_or_else(|| format!("there is no file {inside} in the pack"))?)?;
-    let mut library = BTreeMap::new();
-    for file in &source.files {
-        if let Some(path) = file.inside.strip_prefix("actions/lib/") {
-            library.insert(path.to_owned(), text_of(file)?);
-        }
-    }
-    let weight = text.len() + library.values().map(String::len).sum::<usize>();
-    if weight > MOST {
-        return Err(format!("the script and the pack's actions/lib are longer than {MOST} bytes together"));
-    }
-    let pack = (!source.is_built_in()).then(|| source.shown.clone());
-    Ok(Script { entry_point: entry_point.to_owned(), text, library, pack })
 }
 
 /// One text's digest; of several each with its length before it, so that they cannot be cut another way.

@@ -19,6 +19,7 @@ mod alias;
 mod builtin;
 pub mod config;
 pub mod diagnostic;
+mod entry_point;
 pub mod example;
 pub(crate) mod fields;
 pub mod glob;
