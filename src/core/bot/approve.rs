@@ -136,7 +136,7 @@ impl Bot {
                 return refused(Card::NobodyDecides { line, policy, who, there, quorum: terms.quorum });
             }
         }
-        let Some(place) = self.card_channel(&wish.back) else { return refused(Card::CannotAsk { line }) };
+        let Some(place) = self.card_channel(&wish.back) else { return refused(Card::CannotAsk { line, turn: false }) };
         let shortest = terms.iter().map(|terms| terms.expires).min().unwrap_or_default();
         let stands = SignedDuration::from_secs(i64::try_from(shortest).unwrap_or(i64::MAX));
         Gate::Waits(Hold::Approval(Box::new(Request {

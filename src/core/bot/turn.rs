@@ -6,6 +6,7 @@
 //! whose rights may have changed, it takes a moment longer, and nobody passes meanwhile.
 //!
 //! - **What is held back keeps its place**: frozen, a full disk, a bot that is being stopped, as many executions under way as there may be.
+//! - **Nothing asked for on the bot's own machine waits without a way to the chat server**: it is refused.
 //! - **A wait is bounded** (`limits.longest_wait`) by a moment that is stored, and so is the delay before another try.
 //! - **The card says for whom it waits** and is edited when that changes; such an edit may be lost, since the next one says all again.
 
@@ -19,7 +20,7 @@ use crate::core::action::waiting::Turn;
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ChannelId, ExecutionId, Host};
-use crate::core::input::Back;
+use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, Memory, card_of};
 use crate::core::message::card::Card;
 use crate::core::message::markdown::{self, shorten};
@@ -173,6 +174,10 @@ impl Bot {
         }
         if turns.is_free(claim, wish.settles.as_ref()) {
             return Gate::Open;
+        }
+        // A command that is its own bot for a moment would hold the store for as long as it waits: for people who cannot be heard meanwhile.
+        if self.me().is_none() && matches!(wish.by, Principal::LocalUser { .. }) {
+            return refused(Card::CannotAsk { line, turn: true });
         }
         if let Some((most, yours)) = self.too_many_wait(wish) {
             return refused(Card::TooManyWait { line, most, yours });

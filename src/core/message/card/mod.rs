@@ -737,6 +737,8 @@ pub enum Card {
     CannotAsk {
         /// The line, as inline code.
         line: String,
+        /// It is no approval that it lacks: it would have to wait for its turn.
+        turn: bool,
     },
     /// What has to wait holds a secret, and secrets cannot be kept.
     SecretCannotWait {

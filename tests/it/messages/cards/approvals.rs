@@ -242,7 +242,8 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 quorum: 2,
             },
         ),
-        ("nobody can be asked", Card::CannotAsk { line: line() }),
+        ("nobody can be asked", Card::CannotAsk { line: line(), turn: false }),
+        ("nobody may wait without a way to the chat server", Card::CannotAsk { line: line(), turn: true }),
         (
             "a secret cannot wait",
             Card::SecretCannotWait { line: line(), names: vec!["pass".into()], why: "there is no master key".into() },
