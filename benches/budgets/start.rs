@@ -60,6 +60,9 @@ fn life(number: u64) -> Vec<Dated> {
         workflow: None,
         takes_up: None,
         parent: None,
+        named: Vec::new(),
+        places: Vec::new(),
+        tries: None,
     };
     let promised = Delivery {
         id: delivery.clone(),

@@ -90,6 +90,9 @@ pub(super) struct Limits {
     pub(super) scheduled_late: Seconds,
     pub(super) workflow_tasks: Number,
     pub(super) workflow_idle: Number,
+    pub(super) waiting: Number,
+    pub(super) waiting_per_user: Number,
+    pub(super) longest_wait: Seconds,
 }
 
 #[derive(Debug)]
@@ -231,6 +234,9 @@ fn limits(section: Section<'_, '_>) -> Limits {
         scheduled_late: section.seconds("scheduled_late", 0..WEEK + 1),
         workflow_tasks: section.number("workflow_tasks", 1..1_000_001),
         workflow_idle: section.number("workflow_idle", 1..1_000_001),
+        waiting: section.number("waiting", 0..1_000_001),
+        waiting_per_user: section.number("waiting_per_user", 0..1_000_001),
+        longest_wait: section.seconds("longest_wait", 1..WEEK + 1),
     };
     section.close();
     limits

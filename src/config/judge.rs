@@ -470,6 +470,8 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
         (&mut limits.approvals_per_user, &written.approvals_per_user),
         (&mut limits.workflow_tasks, &written.workflow_tasks),
         (&mut limits.workflow_idle, &written.workflow_idle),
+        (&mut limits.waiting, &written.waiting),
+        (&mut limits.waiting_per_user, &written.waiting_per_user),
     ];
     for (limit, written) in pairs {
         if let Some(spot) = written {
@@ -478,5 +480,8 @@ fn limits(limits: &mut Limits, written: &file::Limits) {
     }
     if let Some(late) = &written.scheduled_late {
         limits.scheduled_late = late.value;
+    }
+    if let Some(longest) = &written.longest_wait {
+        limits.longest_wait = longest.value;
     }
 }

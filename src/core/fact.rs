@@ -15,6 +15,7 @@ use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
 use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
+use crate::core::policy::NextTry;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use crate::core::workflow::conducted::{Conducted, Moved};
 use jiff::Timestamp;
@@ -53,11 +54,11 @@ pub enum Fact {
         /// What.
         event: Event,
     },
-    /// An execution that waits lets others go first; or it was seen whom it waits for now.
+    /// An execution that waits takes its place behind the others, and lets them go first.
     TurnAwaited {
         /// The execution.
         id: ExecutionId,
-        /// Whom it lets go first.
+        /// Until when.
         turn: Turn,
     },
     /// An execution was asked for and granted, and had to wait for nothing or has waited long enough; its run starts now.
@@ -153,6 +154,13 @@ pub enum Fact {
         by: Principal,
         /// The answer, checked.
         response: serde_json::Map<String, serde_json::Value>,
+    },
+    /// A policy has an execution that has failed tried again, by another one. Its end follows.
+    TriedAgain {
+        /// The execution.
+        id: ExecutionId,
+        /// The one that tries the same.
+        next: NextTry,
     },
     /// An execution came to its end.
     ExecutionFinished {
@@ -430,6 +438,7 @@ impl Fact {
             Fact::ExecutionWaits(waits) => Some(&waits.request.id),
             Fact::Approval { id, .. }
             | Fact::TurnAwaited { id, .. }
+            | Fact::TriedAgain { id, .. }
             | Fact::HostFinished { id, .. }
             | Fact::HostAgain { id, .. }
             | Fact::Judged { id, .. }

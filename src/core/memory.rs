@@ -12,8 +12,8 @@
 //! - **A fact that cannot be true as things stand is an error**, so that a damaged log is noticed and not acted on.
 
 use crate::core::access::names::Ties;
-use crate::core::action::execution::{Execution, IllegalFact, Status};
-use crate::core::action::waiting::Waiting;
+use crate::core::action::execution::{EffectClass, Execution, IllegalFact, Status};
+use crate::core::action::waiting::{Turn, Waiting};
 use crate::core::approval::request::Request;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Meaning;
@@ -21,7 +21,7 @@ use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact, Lack};
-use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
 use crate::core::schedule::Scheduled;
@@ -116,6 +116,12 @@ pub struct Memory {
     /// Children of workflows that have ended, and of whose end their tasks do not know yet.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub untold: BTreeMap<ExecutionId, Execution>,
+    /// Executions that wait for their turn, in the order in which they came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<ExecutionId>,
+    /// Executions that ended as unknown and may still work on their hosts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub doubts: BTreeMap<ExecutionId, Doubt>,
     /// Lines that wait for their time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub scheduled: BTreeMap<ExecutionId, Scheduled>,
@@ -213,6 +219,23 @@ pub struct Question {
     pub unasked: Option<Box<Execution>>,
 }
 
+/// An execution of which nobody knows whether it still works somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// Where.
+    pub hosts: Vec<Host>,
+}
+
+impl Doubt {
+    /// What is in doubt since an execution ended so; nothing where it only looked, or works on no machine.
+    pub(crate) fn of(execution: &Execution) -> Option<Self> {
+        let request = &execution.request;
+        let hosts = if request.hosts.is_empty() { request.named.clone() } else { execution.unknown_hosts() };
+        let harmless = hosts.is_empty() || request.effect == EffectClass::ReadOnly;
+        (!harmless).then_some(Self { hosts })
+    }
+}
+
 /// Only what looks may be started.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Frozen {
@@ -282,6 +305,7 @@ impl Memory {
                 if let Some(known) = self.executions.get_mut(&request.id) {
                     known.apply(at, &dated.fact)?;
                     self.waiting.remove(&request.id);
+                    self.turns.retain(|waiting| *waiting != request.id);
                     return Ok(());
                 }
                 self.executions.insert(request.id.clone(), execution);
@@ -296,27 +320,41 @@ impl Memory {
                 }
                 self.executions.insert(id.clone(), Execution::wait(at, waits));
                 self.waiting.insert(id.clone(), waits.waiting.clone());
+                if waits.waiting.turn.as_ref().is_some_and(Turn::is_due) {
+                    self.turns.push(id.clone());
+                }
             }
             fact @ Fact::TurnAwaited { id, turn } => {
                 self.live(id)?.apply(at, fact)?;
                 if let Some(waiting) = self.waiting.get_mut(id) {
                     waiting.turn = Some(turn.clone());
+                    if turn.is_due() && !self.turns.contains(id) {
+                        self.turns.push(id.clone());
+                    }
                 }
             }
             fact @ (Fact::HostFinished { id, .. }
             | Fact::HostAgain { id, .. }
+            | Fact::TriedAgain { id, .. }
             | Fact::CancelAsked { id, .. }
-            | Fact::InquiryAnswered { id, .. }
             | Fact::WorkflowTakenUp { id, .. }
             | Fact::PauseAsked { id, .. }
             | Fact::ResumeAsked { id, .. }
-            | Fact::Approval { id, .. }) => {
+            | Fact::InquiryAnswered { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
             }
             fact @ Fact::WorkflowMoved(moved) => {
                 self.live(&moved.id)?.apply(at, fact)?;
                 for told in &moved.told {
                     self.untold.remove(told);
+                }
+            }
+            fact @ Fact::Approval { id, .. } => {
+                let execution = self.live(id)?;
+                execution.apply(at, fact)?;
+                // Sent back to where it waits for an approval, it is in nobody's way.
+                if execution.status == Status::Requested {
+                    self.turns.retain(|waiting| waiting != id);
                 }
             }
             fact @ Fact::ExecutionFinished { id, status, .. } => {
@@ -329,11 +367,15 @@ impl Memory {
                     .retain(|_, child| child.request.parent.as_ref().is_none_or(|parent| parent.workflow != *id));
                 self.tails.remove(id);
                 self.waiting.remove(id);
+                self.turns.retain(|waiting| waiting != id);
                 if let Some(approval) = ended.as_ref().and_then(|ended| ended.approval.clone()) {
                     self.keep_decided(id.clone(), approval);
                 }
                 if let (Status::Unknown, Some(execution)) = (status, ended) {
                     self.questions.insert(id.clone(), self.question(&execution));
+                    if let Some(doubt) = Doubt::of(&execution) {
+                        self.doubts.insert(id.clone(), doubt);
+                    }
                 }
                 self.forget_posts();
             }
@@ -342,6 +384,7 @@ impl Memory {
                     child.apply(at, fact)?;
                 }
                 self.questions.remove(id).ok_or_else(|| Contradiction::NoQuestion(id.clone()))?;
+                self.doubts.remove(id);
                 self.forget_posts();
             }
             Fact::DeliveryIntended(delivery) => {

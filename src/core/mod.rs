@@ -15,6 +15,7 @@
 //! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
 //! - [`policy`]: whose turn it is to be run;
 //! - [`approval`]: what has to be said yes to before it is run;
+//! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`content`], [`settings`]: what the site has written down;

@@ -56,6 +56,12 @@ pub struct Limits {
     pub workflow_idle: usize,
     /// A line whose time came while the bot was away is carried out when that is not longer ago.
     pub scheduled_late: Duration,
+    /// Executions that wait for their turn, all together.
+    pub waiting: usize,
+    /// Executions of one person that wait for their turn.
+    pub waiting_per_user: usize,
+    /// An execution whose turn has not come after this does not begin any more.
+    pub longest_wait: Duration,
 }
 
 impl Default for Limits {
@@ -70,6 +76,9 @@ impl Default for Limits {
             workflow_tasks: 100,
             workflow_idle: 100_000,
             scheduled_late: Duration::from_secs(600),
+            waiting: 200,
+            waiting_per_user: 50,
+            longest_wait: Duration::from_secs(3600),
         }
     }
 }

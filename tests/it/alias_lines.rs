@@ -42,7 +42,9 @@ fn restarted(machine: Machine) -> Machine {
 
 fn all_started(step: &Step) -> Vec<(ExecutionId, String, Value)> {
     let started = step.facts.iter().filter_map(|dated| match &dated.fact {
-        Fact::ExecutionStarted(request) => Some(request),
+        Fact::ExecutionStarted(request) => Some(&**request),
+        // What was understood and waits for its turn.
+        Fact::ExecutionWaits(waits) => Some(&waits.request),
         _ => None,
     });
     started

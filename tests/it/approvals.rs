@@ -368,11 +368,19 @@ fn a_request_whose_time_was_over_while_the_bot_was_away_is_over() {
     let step = machine.hear("!brief wipe of wn001", None);
     assert!(started(&step).is_none(), "{}", said(&step));
     let id = machine.bot.memory().waiting.keys().next().unwrap().clone();
+    let asked = machine.now;
     // It is looked at again at half time, to remind of it, and at the end.
     assert!(machine.bot.next_deadline().unwrap().0.duration_since(machine.now).as_secs() <= 450);
     let facts = machine.facts.clone();
+    let reminded = |machine: &mut Machine, seconds: i64| {
+        machine.wait(seconds);
+        said(&machine.take(Input::Deadline)).contains("still waits for an approval")
+    };
+    assert!(!reminded(&mut machine, 449), "too early");
+    assert!(reminded(&mut machine, 2), "half of the time is over");
+    assert!(!reminded(&mut machine, 200), "once is enough");
     for (away, over) in [(60, false), (899, false), (901, true)] {
-        let later = Machine::over(facts.clone(), machine.now + jiff::SignedDuration::from_secs(away));
+        let later = Machine::over(facts.clone(), asked + jiff::SignedDuration::from_secs(away));
         assert_eq!(!later.bot.memory().executions.contains_key(&id), over, "{away} s");
         let ended = later
             .facts

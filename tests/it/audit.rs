@@ -14,6 +14,7 @@ use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::id::{ActionRef, AliasRef, ChannelId, ExecutionId, Host, PostId, UserId};
 use halcyon::core::input::{Back, Principal};
 use halcyon::core::memory::Memory;
+use halcyon::core::policy::NextTry;
 use halcyon::core::schedule::{ScheduleEnd, Scheduled};
 use serde_json::json;
 use std::io::Write;
@@ -138,6 +139,7 @@ pub(crate) fn deeds() -> Vec<Dated> {
         Fact::AuditSetAside { place: "var/audit.damaged-x".into(), why: "bad".into(), head: known.clone() },
         Fact::AuditCut { head: known, by: Principal::LocalUser { uid: 0, name: "root".into() } },
         Fact::ExecutionStarted(request(8, &["wn001"])),
+        Fact::TriedAgain { id: id(8), next: NextTry { id: id(10), number: 2, of: 3, at: at(2_000), asks: false } },
     ];
     (1_000..).zip(facts).map(|(second, fact)| Dated { at: at(second), fact }).collect()
 }

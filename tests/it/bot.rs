@@ -4,15 +4,16 @@ use halcyon::adapters::content::read_packs;
 use halcyon::core::action::execution::Execution;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, Progress, RunNews, Work};
 use halcyon::core::bot::{Bot, Step};
-use halcyon::core::content::Catalog;
 use halcyon::core::content::diagnostic::Diagnostic;
 use halcyon::core::content::load::load;
+use halcyon::core::content::{Catalog, PackSource};
 use halcyon::core::effect::{Body, Delivery, Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::host::Inventory;
 use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, UserId};
 use halcyon::core::input::{
-    ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identity, Input, PostMarks, Unread,
+    ChannelKind, Connection, DeliveryOutcome, Directory, Event, HeardPost, Identifying, Identity, Input, PostMarks,
+    Unread,
 };
 use halcyon::core::memory::Memory;
 use halcyon::core::settings::{Address, Grant, Limits, Role, Settings, Verb};
@@ -22,17 +23,22 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-const CHANNEL: &str = "c1";
+pub(crate) const CHANNEL: &str = "c1";
 
 /// What is in force of some packs, and what is wrong with them.
 pub(crate) type Content = (Arc<Catalog>, Arc<Vec<Diagnostic>>);
 
 /// The packs, read once.
 static CONTENT: LazyLock<Content> = LazyLock::new(|| {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/trial")]));
+    let loaded = load(&packs());
     (Arc::new(loaded.catalog), Arc::new(loaded.diagnostics))
 });
+
+/// The site's own pack and the one of the tests, as they are read.
+pub(crate) fn packs() -> Vec<PackSource> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    read_packs(&[root.clone(), root.join("tests/data/packs/trial")])
+}
 
 /// A bot that is connected, with all that it ever remembered and all that it was told to do.
 pub(crate) struct Machine {
@@ -148,6 +154,27 @@ impl Machine {
             instance: None,
             marks: PostMarks::default(),
         }
+    }
+
+    /// It has been looked up who the operator is, on whose word an execution may begin.
+    pub(crate) fn identify(&mut self, id: &ExecutionId) -> Step {
+        let people = self.post("", None).identity.into_iter().collect();
+        self.take(Input::Identified { of: Identifying::Beginning(id.clone()), people: Some(people) })
+    }
+
+    /// An execution as its facts have it.
+    pub(crate) fn ended(&self, id: &ExecutionId) -> Execution {
+        let mut facts = self.facts.iter().filter(|dated| dated.fact.execution() == Some(id));
+        let first = facts.next().unwrap();
+        let mut execution = match &first.fact {
+            Fact::ExecutionStarted(request) => Execution::start(first.at, (**request).clone()),
+            Fact::ExecutionWaits(waits) => Execution::wait(first.at, waits),
+            other => panic!("{other:?} begins nothing"),
+        };
+        for dated in facts {
+            execution.apply(dated.at, &dated.fact).unwrap();
+        }
+        execution
     }
 
     pub(crate) fn news(&mut self, id: &ExecutionId, news: RunNews) -> Step {
@@ -276,10 +303,11 @@ fn a_rerun_runs_what_ran() {
         })
     };
     let first = script(&step).unwrap();
-    let going = machine.bot.memory().executions[&id].clone();
+    crate::taking_turns::ends(&mut machine, &id, crate::taking_turns::done());
+    let ended = machine.ended(&id);
     let step = machine.hear(&format!("!rerun {}", id.short()), None);
     let Some(Effect::Find { ticket, .. }) = step.effects.last() else { panic!("{:?}", step.effects) };
-    let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![going] });
+    let step = machine.take(Input::Found { ticket: (**ticket).clone(), executions: vec![ended] });
     assert_eq!(script(&step).as_ref(), Some(&first), "{}", said(&step));
 }
 
@@ -303,13 +331,17 @@ struct World {
     begun: u64,
     others: Vec<Input>,
     store: BTreeMap<ExecutionId, Execution>,
+    people: Vec<Identity>,
 }
 
 impl World {
     fn carry_out(&mut self, step: &Step, chance: &mut Chance) {
         for dated in &step.facts {
             match &dated.fact {
-                Fact::ExecutionStarted(request) => {
+                Fact::ExecutionWaits(waits) => {
+                    self.store.insert(waits.request.id.clone(), Execution::wait(dated.at, waits));
+                }
+                Fact::ExecutionStarted(request) if !self.store.contains_key(&request.id) => {
                     self.store.insert(request.id.clone(), Execution::start(dated.at, (**request).clone()));
                 }
                 fact => {
@@ -377,7 +409,6 @@ impl World {
                 Effect::Refresh { .. }
                 | Effect::React { .. }
                 | Effect::Cancel(_)
-                | Effect::Identify { .. }
                 | Effect::ReadReactions { .. }
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
@@ -386,8 +417,26 @@ impl World {
                 | Effect::Reload { .. }
                 | Effect::Audit { .. }
                 | Effect::Answer { .. } => {}
+                Effect::Identify { of, .. } => {
+                    let people = (chance.below(10) != 0).then(|| self.people.clone());
+                    self.others.push(Input::Identified { of: of.clone(), people });
+                }
             }
         }
+    }
+}
+
+/// No two executions work on one host at the same time unless both only look.
+fn nobody_works_beside_another(machine: &Machine) {
+    let mut there: BTreeMap<Host, Vec<(bool, ExecutionId)>> = BTreeMap::new();
+    for execution in machine.bot.memory().under_way() {
+        let claim = execution.request.claim();
+        for host in claim.hosts {
+            there.entry(host).or_default().push((claim.looks, execution.request.id.clone()));
+        }
+    }
+    for (host, all) in there {
+        assert!(all.len() < 2 || all.iter().all(|(looks, _)| *looks), "{all:?} work on {host} at the same time");
     }
 }
 
@@ -412,7 +461,8 @@ fn no_order_of_events_contradicts_the_memory() {
     for seed in 0..60 {
         let mut chance = Chance(seed);
         let mut machine = Machine::new();
-        let mut world = World::default();
+        let people = machine.post("", None).identity.into_iter().collect();
+        let mut world = World { people, ..World::default() };
         for _ in 0..150 {
             let step = match chance.below(10) {
                 0 | 1 => machine.hear(lines[chance.below(lines.len())], None),
@@ -464,8 +514,10 @@ fn no_order_of_events_contradicts_the_memory() {
             for id in machine.bot.memory().executions.keys() {
                 let execution = &machine.bot.memory().executions[id];
                 let runs = world.runs.keys().any(|(running, _)| running == id);
-                assert!(execution.request.ends_at.is_some() || runs, "{id} can never end");
+                let waits = execution.status.waits();
+                assert!(execution.request.ends_at.is_some() || runs || waits, "{id} can never end");
             }
+            nobody_works_beside_another(&machine);
             assert!(said(&step).lines().all(|line| !line.contains("is broken")), "{}", said(&step));
             assert!(step.effects.iter().all(|effect| !matches!(effect, Effect::Deliver(Delivery { body: Body::Post { text, .. } | Body::Edit { text, .. }, .. }) if text.is_empty())));
         }
@@ -803,7 +855,7 @@ fn a_number_that_is_older_than_the_question_answers_nothing() {
 fn lines_that_are_asked_about_again_keep_their_numbers() {
     let mut machine = Machine::new();
     machine.hear("!uptme on wn001", None);
-    for (line, number) in [("!greet a on wn001", 2), ("!greet b on wn001", 3), ("!greet c on wn001", 4)] {
+    for (line, number) in [("!greet a on wn002", 2), ("!greet b on wn003", 3), ("!greet c on wn004", 4)] {
         let step = machine.miss(line, 1);
         assert!(said(&step).contains(&format!("answer `{number}`")), "{}", said(&step));
     }

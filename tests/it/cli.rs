@@ -108,6 +108,9 @@ fn execution(status: Status) -> Execution {
             workflow: None,
             takes_up: None,
             parent: None,
+            named: Vec::new(),
+            places: Vec::new(),
+            tries: None,
         },
         status,
         started,
@@ -126,6 +129,7 @@ fn execution(status: Status) -> Execution {
         begun: None,
         approval: None,
         conducted: None,
+        retried: None,
     }
 }
 
@@ -323,7 +327,7 @@ fn wrong_asking_ends_with_two() {
     };
     check(&[], "Usage: halcyon");
     check(&["inquiry"], "Usage: halcyon inquiry");
-    check(&["execution", "pause", "1"], "unrecognized subcommand 'pause'");
+    check(&["execution", "halt", "1"], "unrecognized subcommand 'halt'");
     check(&["execution", "list", "-n", "many"], "invalid value 'many'");
     check(&["run"], "required arguments were not provided");
     check(&["alias", "match"], "required arguments were not provided");

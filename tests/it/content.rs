@@ -11,6 +11,7 @@ use halcyon::core::content::load::{Loaded, load};
 use halcyon::core::content::yaml::{self, MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use halcyon::core::content::{Catalog, PackSource, SourceFile};
 use halcyon::core::id::ActionRef;
+use halcyon::core::policy::{Excess, RetryOn};
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,9 @@ fn in_force(catalog: &Catalog) -> String {
         let approvals: String = approvals.map(|policy| format!(" approval {}", policy.terms.policy)).collect();
         let effect = serde_json::to_value(action.effect).unwrap();
         writeln!(lines, "action {} {}{raw}{state}{approvals}", action.reference, effect.as_str().unwrap()).unwrap();
+        for policy in policies(catalog, action) {
+            writeln!(lines, "  {policy}").unwrap();
+        }
     }
     for alias in &catalog.aliases {
         writeln!(lines, "alias {} -> {}", alias.reference, alias.action).unwrap();
@@ -77,6 +81,25 @@ fn in_force(catalog: &Catalog) -> String {
         }
     }
     lines.trim_end().to_owned()
+}
+
+/// What policies say of when an action runs, a line each.
+fn policies(catalog: &Catalog, action: &Action) -> Vec<String> {
+    let Some(policies) = catalog.policies.get(&action.reference) else { return Vec::new() };
+    let concurrency = policies.concurrency.iter().map(|policy| {
+        let same = if policy.attributes.is_empty() {
+            String::new()
+        } else {
+            format!(" of the same {}", policy.attributes.join(", "))
+        };
+        let excess = if policy.excess == Excess::Delay { "wait" } else { "are canceled" };
+        format!("at most {} at once{same}, others {excess} ({})", policy.threshold, policy.policy)
+    });
+    let retry = policies.retry.iter().map(|policy| {
+        let on = if policy.on == RetryOn::Failure { "failure" } else { "timeout" };
+        format!("again after {on}, {} times, after {:?} ({})", policy.most, policy.delay, policy.policy)
+    });
+    concurrency.chain(retry).collect()
 }
 
 fn source(directory: &str, files: &[(&str, Result<String, String>)]) -> PackSource {
@@ -446,6 +469,7 @@ fn packs_are_read_from_disk() {
         "  actions/z.yaml /packs/b/actions/z.yaml z",
         "  aliases/x.yaml /packs/b/aliases/x.yaml x",
         "  actions/a.py /packs/b/actions/a.py no content",
+        "  actions/workflows/w.yaml /packs/b/actions/workflows/w.yaml no content",
     ];
     let a = ["a", "  pack.yml /packs/a/pack.yml a"];
     assert_eq!(show(&[root.join("packs/b")]), b);

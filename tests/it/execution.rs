@@ -13,6 +13,7 @@ use halcyon::core::effect::{Body, Delivery};
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, UserId};
 use halcyon::core::input::{Back, Principal};
+use halcyon::core::policy::NextTry;
 use halcyon::core::workflow::conducted::{Definition, Moved};
 use halcyon::core::workflow::status::Status as Stands;
 use halcyon::core::workflow::transition::Transition;
@@ -54,6 +55,14 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
 }
 
+fn next_try() -> NextTry {
+    NextTry { id: ExecutionId::generate(at(9), 9), number: 2, of: 3, at: at(10), asks: false }
+}
+
+fn turn() -> Turn {
+    Turn { until: at(3600), from: None }
+}
+
 pub(crate) fn somebody() -> Principal {
     Principal::ChatUser { id: UserId::new("u1"), name: "operator".to_owned() }
 }
@@ -82,6 +91,9 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         workflow: None,
         takes_up: None,
         parent: None,
+        named: Vec::new(),
+        places: Vec::new(),
+        tries: None,
     }
 }
 
@@ -188,7 +200,7 @@ fn waiting(status: Status, approval: bool) -> Execution {
         terms: Vec::new(),
         work: "0".repeat(64),
     };
-    let turn = (!approval).then(Turn::default);
+    let turn = (!approval).then(turn);
     let waiting = Waiting { given: Given::default(), snapshot, shown: Box::default(), turn };
     let approval = approval.then(|| Box::new(crate::approval::request()));
     let execution = Execution::wait(at(0), &Waits { request, waiting, approval });
@@ -206,7 +218,7 @@ fn what_needs_an_approval_starts_with_it_and_not_without() {
     let mut execution = waiting(Status::Requested, true);
     let id = execution.request.id.clone();
     let canceled = Fact::ExecutionFinished { id: id.clone(), status: Status::Canceled, error: None };
-    let turn = Fact::TurnAwaited { id: id.clone(), turn: Turn::default() };
+    let turn = Fact::TurnAwaited { id: id.clone(), turn: turn() };
     for early in [start(), canceled, turn.clone()] {
         let before = execution.clone();
         execution.apply(at(1), &early).unwrap_err();
@@ -253,7 +265,8 @@ fn facts() -> Vec<(String, Fact)> {
         ("host-again wn1".to_owned(), host_again(&id, "wn1")),
         ("host-again elsewhere".to_owned(), host_again(&id, "se01")),
         ("withdrawn".to_owned(), event(&id, 1, Event::Withdrawn { by: somebody() })),
-        ("turn-awaited".to_owned(), Fact::TurnAwaited { id: id.clone(), turn: Turn::default() }),
+        ("tried-again".to_owned(), Fact::TriedAgain { id: id.clone(), next: next_try() }),
+        ("turn-awaited".to_owned(), Fact::TurnAwaited { id: id.clone(), turn: turn() }),
         (
             "judged".to_owned(),
             Fact::Judged {

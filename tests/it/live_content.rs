@@ -33,7 +33,7 @@ fn alias(word: &str) -> String {
 
 fn action(says: &str) -> String {
     format!(
-        "name: work\nrunner_type: remote-shell-cmd\nparameters:\n  seconds: {{type: number}}\n  cmd:\n    immutable: true\n    default: \"sleep {{{{seconds}}}}; echo {says} version\"\n"
+        "name: work\nrunner_type: remote-shell-cmd\ntags: [{{name: effect, value: read-only}}]\nparameters:\n  seconds: {{type: number}}\n  cmd:\n    immutable: true\n    default: \"sleep {{{{seconds}}}}; echo {says} version\"\n"
     )
 }
 

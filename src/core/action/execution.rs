@@ -26,6 +26,8 @@ use crate::core::approval::request::{self, Request as Approval, State};
 use crate::core::fact::Fact;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
+use crate::core::policy::turn::Place;
+use crate::core::policy::{NextTry, Tries};
 use crate::core::workflow;
 use crate::core::workflow::conducted::{Conducted, Definition, Parent, TakesUp};
 use jiff::Timestamp;
@@ -172,6 +174,15 @@ pub struct Requested {
     /// Whose child it is, where a task of a workflow asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Box<Parent>>,
+    /// Machines that its parameters name though nothing is run on them over ssh.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<Host>,
+    /// Its places in the policies that bound how many run at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<Place>,
+    /// What another try needs, where a policy may want one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<Box<Tries>>,
 }
 
 impl Requested {
@@ -301,6 +312,9 @@ pub struct Execution {
     /// How its tasks stand, where it is a workflow that has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conducted: Option<Box<Conducted>>,
+    /// The execution that tries the same again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<NextTry>,
 }
 
 impl Execution {
@@ -333,6 +347,7 @@ impl Execution {
             answered: None,
             approval: None,
             conducted: None,
+            retried: None,
         }
     }
 
@@ -390,6 +405,12 @@ impl Execution {
             }
             (_, Fact::ExecutionWaits(_)) => illegal(Illegal::StartTwice),
             (_, Fact::Approval { .. } | Fact::TurnAwaited { .. }) => illegal(Illegal::NotWaiting),
+            (Status::Running | Status::Canceling, Fact::TriedAgain { next, .. }) => {
+                self.retried = Some(next.clone());
+                Ok(())
+            }
+            (Status::Requested | Status::Delayed, Fact::TriedAgain { .. }) => illegal(Illegal::NotBegun),
+            (_, Fact::TriedAgain { .. }) => illegal(Illegal::Ended),
             (Status::Running | Status::Canceling, Fact::HostFinished { host, .. }) if !self.expects(host) => {
                 illegal(Illegal::StrangeHost(host.clone()))
             }

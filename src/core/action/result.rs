@@ -307,6 +307,15 @@ fn context(execution: &Execution) -> Value {
     if let Some(id) = &request.rerun_of {
         context.insert("re-run".to_owned(), json!({"ref": id}));
     }
+    if let Some((number, again)) = request.tries.as_ref().and_then(|tries| Some((tries.number, tries.again.as_ref()?)))
+    {
+        let retry = json!({
+            "applied_policy": again.policy,
+            "retry_count": number - 1,
+            "retried_liveaction_id": again.after,
+        });
+        context.insert("policies".to_owned(), json!({"retry": retry}));
+    }
     own.insert("effect".to_owned(), json!(request.effect));
     own.insert("by".to_owned(), json!(request.by));
     if !request.line.is_empty() {
@@ -327,6 +336,9 @@ fn context(execution: &Execution) -> Value {
     }
     if let Some(judged) = &execution.judged {
         own.insert("judged".to_owned(), json!(judged));
+    }
+    if let Some(next) = &execution.retried {
+        own.insert("retried".to_owned(), json!(next));
     }
     if let Some(request) = &execution.approval {
         own.insert("approval".to_owned(), json!(request));

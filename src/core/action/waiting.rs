@@ -34,19 +34,26 @@ pub struct Waiting {
     pub snapshot: Snapshot,
     /// The same for people, as it stands on the card.
     pub shown: Box<PlanCard>,
-    /// Whose turn it is instead; absent while it waits for an approval.
+    /// How it waits for its turn; absent while it waits for an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Turn>,
 }
 
-/// Whom an execution lets go first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How an execution waits for its turn. Whom it lets go first is known from those who came before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
-    /// Those that have to end before.
-    pub behind: Vec<ExecutionId>,
-    /// The policy that says so, `pack.name`; empty where it is a lock on hosts.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub policy: String,
+    /// When it is given up.
+    pub until: Timestamp,
+    /// When it takes its place behind the others; absent when it has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+}
+
+impl Turn {
+    /// Whether it has its place.
+    pub fn is_due(&self) -> bool {
+        self.from.is_none()
+    }
 }
 
 /// Parameters as they were given, so that they can be resolved once more.

@@ -105,6 +105,8 @@ pub enum Event {
     Ended,
     /// A command was run on a host once more.
     RanAgain,
+    /// A policy has what failed tried again, by another execution.
+    TriedAgain,
     /// Somebody stopped an execution.
     CancelAsked,
     /// Somebody had a workflow stand still.
@@ -174,6 +176,7 @@ impl Event {
             Event::Started => "started",
             Event::Ended => "ended",
             Event::RanAgain => "ran-again",
+            Event::TriedAgain => "tried-again",
             Event::CancelAsked => "cancel-asked",
             Event::PauseAsked => "pause-asked",
             Event::ResumeAsked => "resume-asked",

@@ -100,7 +100,14 @@ impl Filter {
 }
 
 /// Words for what happened, by which one can ask.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 20] = [
+    "approval-asked",
+    "approved",
+    "denied",
+    "delayed",
+    "ran-again",
+    "tried-again",
+    "cancel-asked",
     "callback-refused",
     "started",
     "ended",

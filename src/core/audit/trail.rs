@@ -126,6 +126,16 @@ impl Trail {
                 };
                 (Event::RanAgain, Box::new(say))
             }
+            Fact::TriedAgain { id, next } => {
+                let action = self.executions.get(id).map(|going| going.action.clone());
+                let (id, next) = (id.clone(), next.clone());
+                let say = move |entry: &mut Entry| {
+                    (entry.execution, entry.action, entry.due) = (Some(id), action, Some(next.at));
+                    entry.reason = format!("try {} of {}", next.number, next.of);
+                    entry.executions.push(next.id);
+                };
+                (Event::TriedAgain, Box::new(say))
+            }
             Fact::ExecutionFinished { id, status, error } => {
                 let going = self.executions.remove(id);
                 if going.as_ref().is_some_and(|going| going.silent) {
@@ -143,7 +153,12 @@ impl Trail {
                 (Event::Ended, Box::new(say))
             }
             Fact::CancelAsked { id, by, from } => {
-                let action = self.executions.get(id).map(|going| going.action.clone());
+                let going = self.executions.get_mut(id);
+                let action = going.map(|going| {
+                    // What is stopped while it waits never begins.
+                    going.waits = false;
+                    going.action.clone()
+                });
                 let (id, who) = (id.clone(), who(by, from.as_ref()));
                 let say = move |entry: &mut Entry| {
                     (entry.execution, entry.action) = (Some(id), action);

@@ -2,12 +2,15 @@
 //!
 //! What is repeated is the last line of the same person in the same channel for which something was started; it is taken up as if it had been
 //! written anew, by the rights and the content of now. **No line with a secret in it is kept**, and then there is nothing to repeat, so that
-//! nobody repeats the one before it by mistake.
+//! nobody repeats the one before it by mistake. And executions once more, by their ids.
 
 use super::hear::Speaker;
 use super::{Bot, Moment, Step};
 use crate::core::alias::matcher::Selection;
+use crate::core::effect::Query;
+use crate::core::fact::Choice;
 use crate::core::id::{AliasRef, ChannelId, UserId};
+use crate::core::input::Purpose;
 use crate::core::memory::Contradiction;
 use crate::core::message::card::Card;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +19,34 @@ use jiff::{SignedDuration, Timestamp};
 const FRESH: SignedDuration = SignedDuration::from_mins(30);
 
 impl Bot {
+    /// Runs something again. What it would repeat is not known here, so it counts as what can do harm.
+    pub(super) fn hear_of_rerun(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        wanted: (String, Purpose),
+    ) -> Result<(), Contradiction> {
+        if let Some(ago) = speaker.missed.clone() {
+            let choice = Choice { line: line.to_owned(), alias: None, again: true };
+            return self.ask_again(step, moment, speaker, choice, ago);
+        }
+        self.look_up_one(step, moment, speaker, line, wanted)
+    }
+
+    /// Asks the store for one execution.
+    pub(super) fn look_up_one(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+        (id, purpose): (String, Purpose),
+    ) -> Result<(), Contradiction> {
+        self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, purpose))
+    }
+
     /// Whether somebody has started something in this channel lately.
     pub(super) fn is_fresh(&self, user: &UserId, channel: &ChannelId, now: Timestamp) -> bool {
         let kept = self.memory.lines.get(&(user.clone(), channel.clone()));

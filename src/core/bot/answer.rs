@@ -194,6 +194,8 @@ impl Bot {
             takes_up: None,
             parent: None,
             hidden: BTreeSet::new(),
+            settles: None,
+            again: None,
         };
         let told = match self.start(step, moment, wish)? {
             Ok(id) => Answer::Started { id },
@@ -312,7 +314,10 @@ impl Bot {
                 ago(execution.started, moment.at)
             },
             at: zone::moment(execution.started, moment.at, &zone),
-            verdict: verdict(execution, &self.sentences),
+            verdict: match execution.status {
+                Status::Delayed => self.waits_for(execution),
+                _ => verdict(execution, &self.sentences),
+            },
         });
         let card = Card::List { rows: rows.collect() };
         self.say(step, moment, &ticket.back, &card)

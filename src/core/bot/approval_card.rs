@@ -61,12 +61,10 @@ impl Bot {
         let waiting = self.memory.waiting.get(&execution.request.id);
         let who = super::answer::name_of(&execution.request.by).to_owned();
         let Some(request) = execution.approval.as_deref() else {
-            let behind = waiting.and_then(|waiting| waiting.turn.as_ref());
-            let policy = behind.map(|turn| turn.policy.clone()).unwrap_or_default();
-            let behind = behind.into_iter().flat_map(|turn| &turn.behind).map(|id| id.short().to_owned()).collect();
             let error = execution.error.clone().unwrap_or_default();
             let over = execution.status.is_final();
-            return Card::Delayed { line, id, behind, policy, over, error };
+            let remarks = super::watch::remarks(execution, &self.sentences);
+            return Card::Delayed { line, id, awaits: self.awaits(execution), remarks, over, error };
         };
         let wants = request.terms.iter().enumerate().map(|(place, terms)| {
             let votes = request.votes_in_order().into_iter().filter(|vote| vote.counts.contains(&place));
@@ -91,7 +89,8 @@ impl Bot {
             target: super::approve::target(execution),
             reason: request.terms.iter().any(|terms| terms.reason_required),
             frozen: if frozen { self.frozen_why() } else { String::new() },
-            behind: turn.into_iter().flat_map(|turn| &turn.behind).map(|id| id.short().to_owned()).collect(),
+            awaits: turn.map(|_| self.awaits(execution)),
+            tried: super::watch::tried(execution, &self.sentences).unwrap_or_default(),
             lost: request.lost.as_ref().map(|lost| lost.name.clone()).unwrap_or_default(),
             lost_why: request.lost.as_ref().map(|lost| lost.why.word()).unwrap_or_default(),
         }))
@@ -120,6 +119,7 @@ impl Bot {
             };
             self.deliver(step, moment, Delivery { id: card_of(id), channel: channel.clone(), body })?;
         }
+        self.said_all(id, moment.at);
         let back = &execution.request.back;
         if let (Back::Chat { channel, .. }, Some((place, _))) = (back, stands_in(&execution))
             && channel != place
@@ -146,6 +146,7 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some(execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
         let text = self.waiting_text(&execution, moment.at);
+        self.said_all(id, moment.at);
         self.edit_card(step, moment, &execution, text)
     }
 
@@ -291,6 +292,13 @@ impl Bot {
             if !own {
                 self.tell_end(step, moment, &execution, request)?;
             }
+        } else if let Some(why) = execution.error.clone() {
+            let who = match &execution.request.by {
+                Principal::ChatUser { name, .. } => markdown::mention(name),
+                Principal::LocalUser { .. } => String::new(),
+            };
+            let card = Card::NotBegun { who, line: shown_line(&execution), why };
+            self.reply(step, moment, &execution, "told", &card)?;
         }
         for notice in self.notices(&execution) {
             self.deliver(step, moment, notice)?;

@@ -16,7 +16,6 @@ use crate::core::access::approvers::{Anybody, Deed, anybody, may_approve};
 use crate::core::access::arguments::Arguments;
 use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::execution::{EffectClass, Execution};
-use crate::core::action::waiting::Waiting;
 use crate::core::approval::request::{Event, Joined, Request, State, Unseat, Via, Voter};
 use crate::core::approval::snapshot::{Change, Snapshot};
 use crate::core::approval::{Decision, Policy, Terms, Verdict};
@@ -137,14 +136,11 @@ impl Bot {
                 return refused(Card::NobodyDecides { line, policy, who, there, quorum: terms.quorum });
             }
         }
-        let Some(place) = self.card_channel(&wish.back) else { return refused(Card::CannotAsk { line }) };
-        let known = self.memory.executions.values().filter_map(|execution| execution.approval.as_deref());
-        let known = known.chain(self.memory.decided.iter().map(|(_, request)| &**request));
-        let taken: BTreeSet<&str> = known.map(|request| request.code.as_str()).collect();
+        let Some(place) = self.card_channel(&wish.back) else { return refused(Card::CannotAsk { line, turn: false }) };
         let shortest = terms.iter().map(|terms| terms.expires).min().unwrap_or_default();
         let stands = SignedDuration::from_secs(i64::try_from(shortest).unwrap_or(i64::MAX));
         Gate::Waits(Hold::Approval(Box::new(Request {
-            code: Code::generate(|| moment.bits(), |code| taken.contains(code.as_str())).to_string(),
+            code: self.new_code(moment).to_string(),
             terms,
             state: State::Pending,
             revision: 1,
@@ -459,6 +455,17 @@ impl Bot {
         changed: &Changed,
     ) -> Result<(), Contradiction> {
         let why = self.changed(changed);
+        self.give_up(step, moment, id, why)
+    }
+
+    /// Ends an execution that has not begun, for this reason.
+    pub(super) fn give_up(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        id: &ExecutionId,
+        why: String,
+    ) -> Result<(), Contradiction> {
         let Some(execution) = self.memory.executions.get(id) else { return Ok(()) };
         match &execution.approval {
             Some(_) => self.close(step, moment, id, Event::Void { why }),
@@ -546,33 +553,39 @@ impl Bot {
 
     /// When it is looked after what waits next.
     pub(super) fn next_look_after_waiting(&self) -> Option<Timestamp> {
-        let next = |(id, waiting): (&ExecutionId, &Waiting)| {
+        let next = |id: &ExecutionId| {
             let execution = self.memory.executions.get(id)?;
             let request = execution.approval.as_deref();
             let until = request.map(|request| request.until);
             let pending = request.is_some_and(|request| request.state == State::Pending);
             let half = request.filter(|request| pending && !request.reminded && self.me().is_some());
             let half = half.map(Request::half);
-            let again = (!pending && self.can_try(execution) && self.turn_may_have_come(waiting))
+            let again = (!pending && self.can_try(execution) && self.turn_may_have_come(id))
                 .then(|| self.tried.get(id).copied().unwrap_or(execution.started));
             [until, half, again].into_iter().flatten().min()
         };
-        self.memory.waiting.iter().filter_map(next).min()
+        self.memory.waiting.keys().filter_map(next).min()
     }
 
     /// Whether it makes sense to find out if it may begin.
     fn can_try(&self, execution: &Execution) -> bool {
         let frozen = self.memory.frozen.is_some() && execution.request.effect != EffectClass::ReadOnly;
-        !frozen && !self.stopping && self.me().is_some() && !self.directory.channels.is_empty()
+        // Who asks on the bot's own machine is looked up nowhere.
+        let outside = execution.approval.is_none() && matches!(execution.request.by, Principal::LocalUser { .. });
+        let known = self.me().is_some() && !self.directory.channels.is_empty();
+        !frozen && !self.stopping && (outside || known)
     }
 
     /// Finds out whether those still count on whose word an execution may begin.
-    fn pursue(&mut self, step: &mut Step, moment: &mut Moment, id: &ExecutionId) -> Result<(), Contradiction> {
-        let (Some(execution), Some(waiting)) = (self.memory.executions.get(id), self.memory.waiting.get(id)) else {
-            return Ok(());
-        };
+    pub(super) fn pursue(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        id: &ExecutionId,
+    ) -> Result<(), Contradiction> {
+        let Some(execution) = self.memory.executions.get(id) else { return Ok(()) };
         let early = self.tried.get(id).is_some_and(|again| *again > moment.at);
-        if early || !self.can_try(execution) || !self.turn_may_have_come(waiting) {
+        if early || !self.can_try(execution) || !self.turn_may_have_come(id) {
             return Ok(());
         }
         let asked = match &execution.request.by {

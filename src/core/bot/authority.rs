@@ -5,14 +5,13 @@
 //! from the inventory that the line is planned with.
 
 use super::hear::{Speaker, is_there};
-use super::start::Wish;
+use super::start::{Wish, hosts_of};
 use super::{Bot, Moment, Step};
 use crate::core::access::approvers::Known;
 use crate::core::access::arguments::{Arguments, HOSTS, goes_to_machines};
 use crate::core::access::{Asker, Place, Rights, Sight, includes, names};
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
-use crate::core::action::run::Work;
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::{Alias, DIRECT};
@@ -169,7 +168,7 @@ impl Bot {
 
     /// Where a site keeps no list of machines, any name is taken by an inventory.
     fn within(&self, sight: &Sight, plan: Plan) -> Result<Plan, PlanProblem> {
-        let beyond = machines(&plan).into_iter().find(|host| !sight.holds(host, &self.inventory));
+        let beyond = hosts_of(&plan).into_iter().find(|host| !sight.holds(host, &self.inventory));
         match beyond {
             Some(host) => Err(HostError::UnknownHost { name: host.to_string(), similar: Vec::new() }.into()),
             None => Ok(plan),
@@ -224,7 +223,7 @@ impl Bot {
             let surroundings = self.surroundings(speaker.at, wish.action.reference.pack(), &wish.by);
             let Ok(resolved) = params::resolve_in(&wish.action, &wish.given, &surroundings) else { return false };
             let Ok(plan) = plan::plan(&wish.action, &resolved, &self.inventory) else { return false };
-            let (hosts, remote) = (machines(&plan), is_remote(&wish.action));
+            let (hosts, remote) = (hosts_of(&plan), is_remote(&wish.action));
             let arguments = Arguments { values: &resolved.values, hosts: &hosts, remote };
             speaker.rights.may_with(verb, &wish.action.reference, &arguments, &self.inventory)
         })
@@ -251,14 +250,6 @@ impl Eyes<'_> {
     /// Whether there is anything that somebody may do with this action.
     pub(super) fn may(&self, verb: Verb, action: &Action) -> bool {
         self.rights.may_somehow(verb, action, &BTreeMap::new(), &self.inventory)
-    }
-}
-
-/// The machines that a plan goes to.
-pub(super) fn machines(plan: &Plan) -> Vec<Host> {
-    match plan {
-        Plan::Run(Work::Remote(remote)) => remote.hosts.iter().map(|machine| machine.host.clone()).collect(),
-        _ => Vec::new(),
     }
 }
 

@@ -27,6 +27,8 @@ const MANY_WAITING: usize = 100;
 const LONG_WAITING: Duration = Duration::from_secs(60);
 /// How long a node that could not be reached is spoken of.
 const LATELY: SignedDuration = SignedDuration::from_mins(10);
+/// How many of those that wait for their turn are named.
+const NAMED_WAITING: usize = 5;
 /// So many nodes out of reach, and none in reach, mean that the way to the nodes is broken and not the nodes.
 const MANY_UNREACHABLE: usize = 3;
 /// How many nodes are kept in mind.
@@ -88,8 +90,13 @@ impl Bot {
             healthy: parts.iter().all(|part| part.works),
             running: self.memory.under_way().filter(seen).count(),
             approvals: self.open_requests().filter(|(execution, _)| seen(execution)).count(),
-            delayed: self.memory.executions.values().filter(seen).filter(|one| one.status.waits()).count()
-                - self.open_requests().filter(|(execution, _)| seen(execution)).count(),
+            delayed: self.delayed().filter(seen).count(),
+            turns: self
+                .delayed()
+                .filter(seen)
+                .take(NAMED_WAITING)
+                .map(|execution| self.delayed_row(execution))
+                .collect(),
             waiting: self.memory.questions.len(),
             frozen: self.frozen_why(),
             parts: parts

@@ -252,7 +252,7 @@ impl Bot {
     }
 
     /// Offers a line that was missed under a number of its own, beside those that are offered already.
-    fn ask_again(
+    pub(super) fn ask_again(
         &mut self,
         step: &mut Step,
         moment: &Moment,
@@ -354,15 +354,11 @@ impl Bot {
                 self.ask_who(step, &user, ticket);
                 Ok(())
             }
-            Some(Command::Show(id)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Show))
-            }
+            Some(Command::Show(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Show)),
             Some(Command::ShowPart(id, part)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::ShowPart(part)))
+                self.look_up_one(step, moment, speaker, line, (id, Purpose::ShowPart(part)))
             }
-            Some(Command::Tail(id)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Tail))
-            }
+            Some(Command::Tail(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Tail)),
             Some(Command::Later(when, line)) => self.schedule(step, moment, speaker, when, &line),
             Some(Command::Answer(code, words)) => self.answer_inquiry(step, moment, speaker, &code, &words),
             Some(Command::Inquiries) => {
@@ -376,33 +372,15 @@ impl Bot {
             Some(Command::Cancel(id)) if self.waits(speaker, &id).is_some() => {
                 self.unschedule(step, moment, speaker, &id)
             }
-            Some(Command::Cancel(id)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Cancel))
-            }
-            Some(Command::Pause(id)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Pause))
-            }
-            Some(Command::Resume(id)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Resume))
-            }
+            Some(Command::Cancel(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Cancel)),
+            Some(Command::Pause(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Pause)),
+            Some(Command::Resume(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Resume)),
             Some(Command::RerunFrom(id, tasks)) => {
-                // What it would repeat is not known here, so it counts as what can do harm.
-                if let Some(ago) = speaker.missed.clone() {
-                    let choice = Choice { line: line.to_owned(), alias: None, again: true };
-                    return self.ask_again(step, moment, speaker, choice, ago);
-                }
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::RerunFrom(tasks)))
+                self.hear_of_rerun(step, moment, speaker, line, (id, Purpose::RerunFrom(tasks)))
             }
-            Some(Command::Rerun(id)) => {
-                // What it would repeat is not known here, so it counts as what can do harm.
-                if let Some(ago) = speaker.missed.clone() {
-                    let choice = Choice { line: line.to_owned(), alias: None, again: true };
-                    return self.ask_again(step, moment, speaker, choice, ago);
-                }
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Rerun))
-            }
+            Some(Command::Rerun(id)) => self.hear_of_rerun(step, moment, speaker, line, (id, Purpose::Rerun)),
             Some(Command::Settle(id, judgement)) => {
-                self.look_up(step, moment, speaker, line, (Query::ById(id.clone()), id, Purpose::Settle(judgement)))
+                self.look_up_one(step, moment, speaker, line, (id, Purpose::Settle(judgement)))
             }
             Some(Command::Approvals) => {
                 let card = self.approvals(speaker, moment.at);
@@ -651,6 +629,8 @@ impl Bot {
                 takes_up: None,
                 parent: None,
                 hidden: BTreeSet::new(),
+                settles: None,
+                again: None,
             });
         }
         Ok(wishes)
@@ -731,7 +711,7 @@ impl Bot {
     }
 
     /// Asks the store.
-    fn look_up(
+    pub(super) fn look_up(
         &mut self,
         step: &mut Step,
         moment: &Moment,

@@ -49,7 +49,14 @@ impl Bot {
         let mut packs: Vec<HelpPack> = Vec::new();
         for entry in help::help(Some(words), &self.catalog.aliases, &may) {
             let pack = entry.pack().to_owned();
-            let line = HelpLine { display: entry.display, description: entry.description };
+            // Whoever asks about something is told what policies say of it, too.
+            let bounds = if words.is_empty() { String::new() } else { self.bounds(&entry.action) };
+            let description = if bounds.is_empty() {
+                entry.description
+            } else {
+                format!("{} ({bounds})", entry.description.trim_end_matches('.'))
+            };
+            let line = HelpLine { display: entry.display, description };
             match packs.last_mut() {
                 Some(last) if last.name == pack => last.lines.push(line),
                 _ => packs.push(HelpPack { name: pack, lines: vec![line] }),

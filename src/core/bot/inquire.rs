@@ -39,7 +39,7 @@ use crate::core::settings::Verb;
 use crate::core::template::value::written;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The colour of the edge beside the buttons.
@@ -57,7 +57,12 @@ const MOST_SHOWN: usize = 200;
 impl Bot {
     /// A code by which something that waits is named, and nothing else that does.
     pub(super) fn new_code(&self, moment: &mut Moment) -> Code {
-        Code::generate(|| moment.bits(), |code| self.asking().any(|(_, inquiry)| inquiry.code == *code))
+        let known = self.memory.executions.values().filter_map(|execution| execution.approval.as_deref());
+        let known = known.chain(self.memory.decided.iter().map(|(_, request)| &**request));
+        let taken: BTreeSet<&str> = known.map(|request| request.code.as_str()).collect();
+        let taken =
+            |code: &Code| taken.contains(code.as_str()) || self.asking().any(|(_, inquiry)| inquiry.code == *code);
+        Code::generate(|| moment.bits(), taken)
     }
 
     /// What is asked, ready to be remembered; or why it cannot be.

@@ -4,8 +4,9 @@
 //! theirs that does not hold here, now or for these arguments it is said why. About others only those may ask who may do everything, and they
 //! are told everything.
 
-use super::authority::{is_remote, machines};
+use super::authority::is_remote;
 use super::hear::is_there;
+use super::start::hosts_of;
 use super::{Bot, Moment, Step};
 use crate::core::access::arguments::Arguments;
 use crate::core::access::explain::{self, Outcome};
@@ -109,7 +110,7 @@ impl Bot {
                 sight.unwrap_or_else(|| everywhere.widest_sight(Verb::Run, &action.reference))
             }
         };
-        let planned = plan::plan(action, &resolved, &sight.of(&self.inventory)).map(|plan| machines(&plan));
+        let planned = plan::plan(action, &resolved, &sight.of(&self.inventory)).map(|plan| hosts_of(&plan));
         let hosts = match planned {
             Ok(hosts) => hosts,
             Err(problem) => {

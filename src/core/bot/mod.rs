@@ -13,7 +13,8 @@
 //! - [`mod@listen`]: how far it has listened, and who else speaks with its account;
 //! - [`mod@start`]: an execution is started, whoever asked for it, or has to wait;
 //! - [`mod@approve`]: people say whether it may begin, [`mod@approve_by_press`] also without words, [`mod@approval_card`]: what is said of that;
-//! - [`mod@turn`]: others go first;
+//! - [`mod@turn`]: whose turn it is;
+//! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -60,6 +61,7 @@ mod plan;
 mod press;
 mod recover;
 mod reload;
+mod retry;
 mod schedule;
 mod settle;
 mod start;
@@ -130,6 +132,8 @@ pub struct Bot {
     announcement: Option<usize>,
     pace: Pace,
     refusals: press::Refusals,
+    /// Whose turn it is, as the memory has it.
+    queue: turn::Queue,
     /// When it is tried again to begin what has waited. Lost without harm.
     tried: BTreeMap<ExecutionId, Timestamp>,
     /// Who has been told that their emoji on a card has no effect. Lost without harm.
@@ -190,8 +194,10 @@ impl Bot {
         for fact in facts {
             memory.apply(fact)?;
         }
+        let queue = turn::Queue::of(&memory);
         Ok(Self {
             memory,
+            queue,
             watches: BTreeMap::new(),
             settings,
             catalog: Arc::default(),
@@ -256,8 +262,14 @@ impl Bot {
                 | Input::Stop
         );
         match event.input {
-            Input::Started => self.recover(&mut step, &moment)?,
-            Input::Settings(settings) => self.settings = settings,
+            Input::Started => {
+                self.recover(&mut step, &moment)?;
+                self.open_turns();
+            }
+            Input::Settings(settings) => {
+                self.settings = settings;
+                self.doubt_rights();
+            }
             Input::MasterKey(key) => self.master_key = key,
             Input::Content { catalog, problems } => {
                 self.sentences = catalog.sentences.clone();
@@ -337,6 +349,7 @@ impl Bot {
         self.look_after_checkpoint(&mut step, &moment);
         self.end_what_is_over(&mut step, &moment)?;
         self.go_on_with_workflows(&mut step, &mut moment)?;
+        self.take_turns(&mut step, &mut moment)?;
         self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
@@ -356,7 +369,9 @@ impl Bot {
         let unanswered = self.next_unanswered().map(|at| (at, "an inquiry ends"));
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
-        let others = unanswered.into_iter().chain(checkpoint).chain(waiting).chain(self.next_of_workflows());
+        let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
+        let turns = self.next_turn().map(|at| (at, "a turn comes"));
+        let others = unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }
 
@@ -395,6 +410,7 @@ impl Bot {
     fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
+        self.follow_turns(&dated.fact);
         step.facts.push(dated);
         Ok(())
     }

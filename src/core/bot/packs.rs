@@ -88,6 +88,7 @@ impl Bot {
         });
         let wrong: Vec<String> = if all { self.errors().map(ToString::to_string).collect() } else { Vec::new() };
         Card::Packs {
+            in_force: self.policy_rows(rights),
             packs: rows.filter(|row| all || row.actions + row.aliases > 0).collect(),
             more: wrong.len().saturating_sub(TOLD_PROBLEMS),
             problems: wrong.into_iter().take(TOLD_PROBLEMS).collect(),

@@ -75,8 +75,9 @@ impl Bot {
             Ok(prepared) => {
                 let terms = self.wanted(&on, &prepared);
                 let approvals = terms.iter().map(|terms| wanted_approval(terms, &[], &self.sentences)).collect();
+                let ways = self.would_wait(&on, &prepared);
                 let (resolved, plan) = &prepared;
-                Card::Plan(PlanCard { approvals, ..self.planned(&on, &action, resolved, plan, further) })
+                Card::Plan(PlanCard { approvals, ways, ..self.planned(&on, &action, resolved, plan, further) })
             }
             Err(declined) => declined.card,
         }
@@ -137,6 +138,8 @@ impl Bot {
             tasks_more: tasks.len().saturating_sub(TASKS),
             tasks: tasks.into_iter().take(TASKS).collect(),
             further,
+            policies: self.policy_lines(&action.reference),
+            ways: Vec::new(),
             off: !action.enabled,
             approvals: Vec::new(),
             guards: self.catalog.guards.get(&action.reference).cloned().unwrap_or_default(),

@@ -8,10 +8,10 @@
 
 use super::approval_card::stands_in;
 use super::{Bot, Moment, Step};
-use crate::core::action::execution::{Execution, Judgement, Status};
+use crate::core::action::execution::{Execution, Judgement, Requested, Status};
 use crate::core::effect::{Answer, Body, Delivery, Effect};
 use crate::core::fact::{Choice, Fact};
-use crate::core::id::{DeliveryId, ExecutionId};
+use crate::core::id::{DeliveryId, ExecutionId, Host};
 use crate::core::input::{Back, HeardPost, Principal, Ticket};
 use crate::core::memory::{Contradiction, card_of, question_of};
 use crate::core::message::card::{Card, Question};
@@ -145,7 +145,7 @@ impl Bot {
         moment: &mut Moment,
         ticket: &Ticket,
         execution: &Execution,
-        only: Option<&[crate::core::id::Host]>,
+        only: Option<&[Host]>,
     ) -> Result<Option<ExecutionId>, Contradiction> {
         let request = &execution.request;
         let alias = self.catalog.aliases.iter().find(|alias| Some(&alias.reference) == request.alias.as_ref()).cloned();
@@ -175,12 +175,7 @@ impl Bot {
         };
         let mut given = super::recover::given_before(&action, execution);
         if let Some(only) = only.filter(|only| !request.hosts.is_empty() && *only != request.hosts.as_slice()) {
-            let ports = request.reach.as_ref().map(|reach| &reach.ports);
-            let written = only.iter().map(|host| match ports.and_then(|ports| ports.get(host)) {
-                Some(port) => format!("{host}:{port}"),
-                None => host.to_string(),
-            });
-            given.insert("hosts".to_owned(), Value::from(written.collect::<Vec<_>>().join(",")));
+            given.insert("hosts".to_owned(), Value::from(written_hosts(request, only)));
         }
         let again = fixed.values.iter().filter(|(name, _)| request.secrets.contains(name));
         given.extend(again.map(|(name, value)| (name.clone(), value.clone())));
@@ -202,6 +197,8 @@ impl Bot {
             takes_up: None,
             parent: request.parent.clone(),
             hidden: std::collections::BTreeSet::new(),
+            settles: only.map(|_| request.id.clone()),
+            again: None,
         };
         match self.start(step, moment, wish)? {
             Ok(id) => Ok(Some(id)),
@@ -211,4 +208,14 @@ impl Bot {
             }
         }
     }
+}
+
+/// Hosts of an execution as they are given once more, with the ports that it was given.
+pub(super) fn written_hosts(request: &Requested, hosts: &[Host]) -> String {
+    let ports = request.reach.as_ref().map(|reach| &reach.ports);
+    let written = hosts.iter().map(|host| match ports.and_then(|ports| ports.get(host)) {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_string(),
+    });
+    written.collect::<Vec<_>>().join(",")
 }

@@ -16,14 +16,14 @@ use super::{Bot, Moment, Step, Watch, recover, uuid};
 use crate::core::access::Rights;
 use crate::core::action::execution::{LOCALHOST, Reach, Requested};
 use crate::core::action::params::{self, Resolved};
-use crate::core::action::plan::{Plan, PlanProblem};
+use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::run::{Captured, Exit, HostOutcome, Run, Work};
 use crate::core::action::shell;
 use crate::core::action::spec::{Action, RunnerType};
 use crate::core::action::waiting::{Given, Turn, Waiting, Waits};
 use crate::core::alias::spec::Alias;
 use crate::core::approval::request::Request;
-use crate::core::approval::snapshot::Snapshot;
+use crate::core::approval::snapshot::{Change, Snapshot};
 use crate::core::content::config::ConfigContext;
 use crate::core::datastore::lookup::Values;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
@@ -34,6 +34,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
 use crate::core::message::markdown;
+use crate::core::policy::{Again, claim};
 use crate::core::template::surroundings::Surroundings;
 use crate::core::template::value::written;
 use crate::core::workflow::conducted::{Definition, Parent, TakesUp};
@@ -70,6 +71,10 @@ pub(super) struct Wish {
     pub(super) parent: Option<Box<Parent>>,
     /// Names of given parameters that hold a secret, whatever the action says of them.
     pub(super) hidden: BTreeSet<String>,
+    /// The execution that ended as unknown and is settled by running this.
+    pub(super) settles: Option<ExecutionId>,
+    /// What led to it, where it is another try.
+    pub(super) again: Option<(u32, Again)>,
 }
 
 /// Why a wish comes to nothing: what is said, and the lines offered instead.
@@ -101,7 +106,6 @@ pub(super) enum Hold {
     /// That people say yes.
     Approval(Box<Request>),
     /// That others have ended.
-    #[expect(dead_code, reason = "the gate that says so stands open for now")]
     Turn(Turn),
 }
 
@@ -135,7 +139,7 @@ impl Bot {
         }
         let id = ExecutionId::generate(moment.at, moment.bits());
         let gate = match self.approval_gate(moment, &wish, &prepared) {
-            Gate::Open => self.turn_gate(moment.at, &id, &wish, &prepared),
+            Gate::Open => self.turn_gate(moment.at, &id, &wish, &self.claim(&wish, &prepared)),
             other => other,
         };
         match gate {
@@ -146,7 +150,11 @@ impl Bot {
             }
             Gate::Refused(declined) => Ok(Err(declined)),
             Gate::Joined(other) => self.join(step, moment, &wish, &other).map(|()| Ok(other)),
-            Gate::Waits(hold) => Ok(self.wait(step, moment, id.clone(), &wish, &prepared, hold)?.map(|()| id)),
+            Gate::Waits(hold) => {
+                let waits = self.wait(step, moment, id.clone(), &wish, &prepared, hold)?;
+                self.keep_rights(&id, moment.at, wish.rights);
+                Ok(waits.map(|()| id))
+            }
         }
     }
 
@@ -181,6 +189,9 @@ impl Bot {
             },
             takes_up: wish.takes_up.clone(),
             parent: wish.parent.clone(),
+            named: claim::named(&wish.action, resolved, &self.inventory),
+            places: self.places(&wish.action, resolved),
+            tries: self.tries(moment, id, wish, resolved),
         };
         if let Some(alias) = &wish.alias {
             self.tell_as(&mut request, alias, moment.at);
@@ -189,7 +200,7 @@ impl Bot {
     }
 
     /// Begins what is asked for: all gates are passed.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -257,7 +268,7 @@ impl Bot {
     }
 
     /// Has what is asked for wait, with all that it needs to begin later.
-    fn wait(
+    pub(super) fn wait(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -332,7 +343,17 @@ impl Bot {
         } else if !terms.is_empty() {
             return self.void(step, moment, id, &Changed::NeedsApproval);
         }
-        match self.turn_gate(moment.at, id, &wish, &prepared) {
+        // It has its place for these machines and in these policies.
+        let (claim, now) = (old.claim(), self.claim(&wish, &prepared).hosts);
+        if claim.hosts != now {
+            let change = Changed::Since { change: Change::Hosts, before: claim.hosts, now };
+            return self.void(step, moment, id, &change);
+        }
+        if let Some((_, again)) = wish.again.as_ref().filter(|(_, again)| again.due > moment.at) {
+            let turn = self.turn(moment.at, Some(again.due));
+            return self.await_turn(step, moment, id, turn);
+        }
+        match self.turn_gate(moment.at, id, &wish, &claim) {
             Gate::Open => {}
             Gate::Waits(Hold::Turn(turn)) => return self.await_turn(step, moment, id, turn),
             Gate::Refused(declined) => {
@@ -388,6 +409,8 @@ impl Bot {
             takes_up: old.takes_up.clone(),
             parent: old.parent.clone(),
             hidden: waiting.given.sealed.keys().cloned().collect(),
+            settles: None,
+            again: old.tries.as_ref().and_then(|tries| Some((tries.number, tries.again.clone()?))),
         })
     }
 
@@ -418,7 +441,7 @@ impl Bot {
     }
 
     /// The bound on executions under way that so many more would exceed, and whether it is that of this person.
-    fn bound_reached(&self, by: &Principal, more: usize) -> Option<(usize, bool)> {
+    pub(super) fn bound_reached(&self, by: &Principal, more: usize) -> Option<(usize, bool)> {
         let limits = &self.settings.limits;
         // What waits is bounded otherwise.
         // Tasks of workflows have a bound of their own.
@@ -464,6 +487,20 @@ impl Bot {
 
     /// The same, however much is under way.
     fn prepare_unbounded(&self, at: Timestamp, wish: &Wish) -> Result<Prepared, Box<Declined>> {
+        self.prepare_with(at, wish, &|resolved| self.plan_within(wish, resolved))
+    }
+
+    /// The same, whatever the one who asks may do: only to have it wait, and to be judged when it begins.
+    pub(super) fn prepare_unjudged(&self, at: Timestamp, wish: &Wish) -> Result<Prepared, Box<Declined>> {
+        self.prepare_with(at, wish, &|resolved| Some(plan::plan(&wish.action, resolved, &self.inventory)))
+    }
+
+    fn prepare_with(
+        &self,
+        at: Timestamp,
+        wish: &Wish,
+        planned: &dyn Fn(&Resolved) -> Option<Result<Plan, PlanProblem>>,
+    ) -> Result<Prepared, Box<Declined>> {
         let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
         let declined = |card| Box::new(Declined { card, offered: Vec::new() });
         if !wish.action.enabled {
@@ -481,7 +518,7 @@ impl Bot {
             })
         })?;
         resolved.trust(wish.trusted.iter().cloned());
-        let Some(plan) = self.plan_within(wish, &resolved) else {
+        let Some(plan) = planned(&resolved) else {
             return Err(declined(Card::NotUnderstood { line, suggestions: Vec::new(), alike: Vec::new() }));
         };
         match plan {

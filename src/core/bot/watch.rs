@@ -10,7 +10,7 @@ use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId};
 use crate::core::input::{Back, Principal};
-use crate::core::memory::{Contradiction, Tail, card_of};
+use crate::core::memory::{Contradiction, Doubt, Tail, card_of};
 use crate::core::message::attachment::Attachment;
 use crate::core::message::card::{Card, Ended, FailedPart, Following, LastLines, Running, Told, WorkflowCard};
 use crate::core::message::markdown;
@@ -23,6 +23,7 @@ use crate::core::workflow::conducted::Parent;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A post is edited at most this often.
 const SHORTEST_REFRESH: SignedDuration = SignedDuration::from_secs(1);
@@ -289,9 +290,24 @@ impl Bot {
         // The end is promised together with the fact, so the execution is taken in its last state before it leaves the memory.
         let Some(mut execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
         let fact = Fact::ExecutionFinished { id: id.clone(), status, error };
+        let mut ended = execution.clone();
+        ended.apply(moment.at, &fact)?;
+        // What a task of a workflow does again, its workflow says.
+        let tries = if execution.request.parent.is_some() { None } else { self.next_try(moment.at, &ended) };
+        let (next, hindered) = match tries {
+            Some(Ok(next)) => (Some(next), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        if let Some(next) = &next {
+            let again = Fact::TriedAgain { id: id.clone(), next: next.next.clone() };
+            execution.apply(moment.at, &again)?;
+            self.note(step, moment, again)?;
+        }
         execution.apply(moment.at, &fact)?;
-        let mut told = self.last_words(&execution, moment.at);
-        if self.notifies(&execution) {
+        let mut told = self.last_words(&execution, moment.at, hindered);
+        // Those whom the action names are told of the last try.
+        if next.is_none() && self.notifies(&execution) {
             told.extend(self.notices(&execution));
         }
         told.extend(self.last_tails(&execution, moment.at));
@@ -303,8 +319,14 @@ impl Bot {
             self.child_ended(&execution);
             return self.ask_admins(step, moment);
         }
+        let tried_again = next.is_some();
+        if let Some(next) = next {
+            self.await_try(step, moment, *next)?;
+        }
         if let Back::Chat { channel, post, .. } = &execution.request.back {
-            react(step, channel, post, mark(status));
+            if !tried_again {
+                react(step, channel, post, mark(status));
+            }
             // One line may have started several.
             let same = |other: &Execution| matches!(&other.request.back, Back::Chat { post: of, .. } if of == post);
             if !self.memory.executions.values().any(same) {
@@ -356,7 +378,8 @@ impl Bot {
         vec![Delivery { id: DeliveryId::new(format!("{}-told", execution.request.id)), channel: channel.clone(), body }]
     }
 
-    fn last_words(&self, execution: &Execution, now: Timestamp) -> Vec<Delivery> {
+    /// `hindered` says why it is not tried again, where a policy wants that.
+    fn last_words(&self, execution: &Execution, now: Timestamp, hindered: Option<String>) -> Vec<Delivery> {
         let request = &execution.request;
         if request.inquiry.is_some() {
             return self.inquiry_ended(execution, now);
@@ -383,6 +406,7 @@ impl Bot {
         }
         let mut card = self.ended_card(execution, took.clone());
         card.remarks.extend(ending.problem);
+        card.remarks.extend(hindered);
         card.attached &= !ending.off;
         if ending.bare {
             card.outputs =
@@ -414,7 +438,8 @@ impl Bot {
                 body,
             });
         }
-        let call = execution.elapsed(now) > self.settings.mention_after;
+        // Only the last of several tries calls somebody.
+        let call = execution.elapsed(now) > self.settings.mention_after && execution.retried.is_none();
         if call || attach || asks {
             let who = match &request.by {
                 Principal::ChatUser { name, .. } if call => markdown::mention(name),
@@ -486,7 +511,26 @@ pub(super) fn remarks(execution: &Execution, sentences: &Sentences) -> Vec<Strin
         let hosts_said = if execution.request.hosts.is_empty() { String::new() } else { shown_names(&hosts) };
         (!hosts.is_empty()).then(|| sentences.phrase(&Phrase::Again { hosts: hosts_said, never_began }))
     };
-    [approved, again(true), again(false)].into_iter().flatten().collect()
+    let next = execution.retried.as_ref().map(|next| {
+        let wait = execution.ended.map(|ended| next.at.duration_since(ended)).unwrap_or_default();
+        let wait = Duration::try_from(wait).unwrap_or_default();
+        let wait = if wait.is_zero() { String::new() } else { span(wait) };
+        let (id, number, of, asks) = (next.id.short(), next.number, next.of, next.asks);
+        sentences.phrase(&Phrase::TriedAgain { id, number, of, wait: &wait, asks })
+    });
+    let locked = Doubt::of(execution).filter(|_| execution.status == Status::Unknown && execution.judged.is_none());
+    let locked = locked.map(|doubt| {
+        let (hosts, id) = (shown_names(&doubt.hosts), execution.request.id.short());
+        sentences.phrase(&Phrase::Locked { hosts: &hosts, id })
+    });
+    [tried(execution, sentences), approved, again(true), again(false), next, locked].into_iter().flatten().collect()
+}
+
+/// Which of several tries an execution is, where it is not the first.
+pub(super) fn tried(execution: &Execution, sentences: &Sentences) -> Option<String> {
+    let tries = execution.request.tries.as_ref()?;
+    let again = tries.again.as_ref()?;
+    Some(sentences.phrase(&Phrase::Tried { number: tries.number, of: again.of, after: again.after.short() }))
 }
 
 /// The newest lines in a fence, each with its host where there are several; empty when there was no output.

@@ -7,22 +7,24 @@ use super::action::{self, ActionFile};
 use super::alias::{self, AliasFile};
 use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
+use super::entry_point::{script, workflow};
 use super::fields::Report;
 use super::glob::covers;
+use super::limits;
 pub use super::parsed::Parsed;
 use super::policy::{self, Covers, Does, Policy};
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
 use crate::core::action::execution::EffectClass;
-use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
+use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
-use crate::core::workflow::orquesta::{self, Unloadable};
+use crate::core::policy::Policies;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -46,9 +48,10 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let Joined { loading, aliases, configs, sentences } = join(sources, parsed);
-    let Loading { packs, actions, guards, approvals, mut diagnostics, order, .. } = loading;
-    let catalog =
-        Catalog { guards, approvals, sentences, configs, ..catalog(packs, actions, aliases, &mut diagnostics) };
+    let Loading { packs, actions, guards, approvals, limits, mut diagnostics, order, .. } = loading;
+    let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
+    let from_files = catalog(packs, actions, aliases, &mut diagnostics);
+    let catalog = Catalog { guards, approvals, policies, sentences, configs, ..from_files };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -124,6 +127,7 @@ fn catalog(
         configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
         sentences: Sentences::new(),
+        policies: BTreeMap::new(),
         guards: BTreeMap::new(),
         approvals: BTreeMap::new(),
     }
@@ -199,6 +203,8 @@ struct Loading {
     guards: BTreeMap<ActionRef, Vec<String>>,
     /// The policies that want an approval for an action.
     approvals: BTreeMap<ActionRef, Vec<Arc<approval::Policy>>>,
+    /// How many of each action may run at once, and what happens after a failure.
+    limits: BTreeMap<ActionRef, Policies>,
     aliases: Vec<AliasFile>,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
@@ -476,8 +482,39 @@ impl Loading {
                 action.parting = parting;
             }
         }
+        self.apply_limits(&policies);
         for filed in &policies {
             self.guard_or_warn(filed);
+        }
+    }
+
+    /// Finds for each action the policies that bound it or have it tried again: those for this very action before those for many.
+    fn apply_limits(&mut self, policies: &[FiledPolicy]) {
+        let mut named: BTreeMap<&str, &FiledPolicy> = BTreeMap::new();
+        let mut in_force = Vec::new();
+        for filed in policies {
+            let Some(name) = filed.policy.does.limit() else { continue };
+            if let Some(first) = named.get(name) {
+                let mut report = Report::new(&filed.file);
+                report.error(None, "name", format!("the policy `{name}` is defined in {} already", first.file));
+                self.keep(report);
+            } else {
+                named.insert(name, filed);
+                in_force.push(filed);
+            }
+        }
+        for exact in [true, false] {
+            for filed in &in_force {
+                for action in self.actions.values().filter(|action| exactness(filed, action) == Some(exact)) {
+                    limits::add(self.limits.entry(action.reference.clone()).or_default(), &filed.policy.does);
+                }
+            }
+        }
+        for filed in in_force {
+            let mut report = Report::new(&filed.file);
+            let covered = self.actions.values().filter(|action| exactness(filed, action).is_some());
+            limits::check_attributes(&filed.policy, covered, &mut report);
+            self.keep(report);
         }
     }
 
@@ -687,74 +724,6 @@ fn read_action(
         }
     }
     Some((reference?, line, action))
-}
-
-/// The workflow of an action. All that is wrong with it is told under its own file, and keeps the action out of force.
-fn workflow(
-    source: &PackSource,
-    entry_point: &str,
-    line: usize,
-    report: &mut Report<'_>,
-    parsed: &mut Parsed,
-) -> Option<Arc<Workflow>> {
-    let inside = format!("actions/{entry_point}");
-    let Some(file) = source.files.iter().find(|file| file.inside == inside) else {
-        report.error(Some(line), "entry_point", format!("there is no file {inside} in the pack"));
-        return None;
-    };
-    let text = match &file.text {
-        Ok(text) => text.clone(),
-        Err(why) => {
-            report.error(Some(line), "entry_point", format!("the workflow {} cannot be read: {why}", file.shown));
-            return None;
-        }
-    };
-    let read = |report: &mut Report<'_>| {
-        let mut problems = match orquesta::read(&file.shown, &text, &orquesta::HANDED_DOWN) {
-            Ok(Ok(graph)) => {
-                let graph = Arc::new(graph);
-                return Some(Arc::new(Workflow { file: file.shown.clone(), text: text.clone(), graph }));
-            }
-            Ok(Err(inspection)) => inspection.diagnostics(&file.shown),
-            Err(Unloadable(diagnostics)) => diagnostics,
-        };
-        report.diagnostics.append(&mut problems);
-        None
-    };
-    let workflow = parsed.workflows.read(&source.directory, file, report, read);
-    if workflow.is_none() {
-        let message = format!("the workflow {} has mistakes, so this action is not in force", file.shown);
-        report.error(Some(line), "entry_point", message);
-    }
-    workflow
-}
-
-/// The script of an action with its library, out of the files of its pack.
-fn script(source: &PackSource, entry_point: &str) -> Result<Script, String> {
-    /// What a script and its library may weigh together: they travel with every command.
-    const MOST: usize = 2 << 20;
-    let text_of = |file: &SourceFile| match &file.text {
-        Ok(text) if text.contains('\0') => {
-            Err(format!("the script {} holds zero bytes: it is a program and not a text", file.shown))
-        }
-        Ok(text) => Ok(text.clone()),
-        Err(why) => Err(format!("the script {} cannot be read: {why}", file.shown)),
-    };
-    let inside = format!("actions/{entry_point}");
-    let file = source.files.iter().find(|file| file.inside == inside);
-    let text = text_of(file.ok_or_else(|| format!("there is no file {inside} in the pack"))?)?;
-    let mut library = BTreeMap::new();
-    for file in &source.files {
-        if let Some(path) = file.inside.strip_prefix("actions/lib/") {
-            library.insert(path.to_owned(), text_of(file)?);
-        }
-    }
-    let weight = text.len() + library.values().map(String::len).sum::<usize>();
-    if weight > MOST {
-        return Err(format!("the script and the pack's actions/lib are longer than {MOST} bytes together"));
-    }
-    let pack = (!source.is_built_in()).then(|| source.shown.clone());
-    Ok(Script { entry_point: entry_point.to_owned(), text, library, pack })
 }
 
 /// One text's digest; of several each with its length before it, so that they cannot be cut another way.

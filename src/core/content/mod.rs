@@ -19,9 +19,11 @@ mod alias;
 mod builtin;
 pub mod config;
 pub mod diagnostic;
+mod entry_point;
 pub mod example;
 pub(crate) mod fields;
 pub mod glob;
+mod limits;
 pub mod load;
 mod pack;
 mod parameter;
@@ -40,6 +42,7 @@ use crate::core::alias::spec::Alias;
 use crate::core::approval::Policy;
 use crate::core::id::ActionRef;
 use crate::core::message::sentences::Sentences;
+use crate::core::policy::Policies;
 use crate::core::template::value::cast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -59,6 +62,8 @@ pub struct Catalog {
     pub matcher: Arc<Matcher>,
     /// What the bot says, the site's own texts among it.
     pub sentences: Sentences,
+    /// For each action that they bound or have tried again, the policies in force.
+    pub policies: BTreeMap<ActionRef, Arc<Policies>>,
     /// For each action that is out of service since a file may be meant as a policy for its approval and cannot be understood, those files.
     pub guards: BTreeMap<ActionRef, Vec<String>>,
     /// For each action that needs approvals, the policies that want them.

@@ -1,24 +1,39 @@
 //! A policy file: what is said about actions from outside of them.
 //!
-//! `action.effect` and `action.approval` are in force. The others are StackStorm's and are only checked. **An approval that cannot be understood
-//! takes the actions it covers out of service**, because a guarded action that runs unguarded is worse than one that does not run. For the
-//! same reason a policy file that is no map at all is searched for signs of an approval.
+//! **An approval that cannot be understood takes the actions it covers out of service**, because a guarded action that runs unguarded is worse
+//! than one that does not run. For the same reason a policy file that is no map at all is searched for signs of an approval.
 
 use super::action::{EFFECTS, PARTINGS};
 use super::fields::{Report, Table, check_name, check_pack, not_among};
-use super::yaml::{Node, Value};
+use super::limits;
+use super::yaml::Node;
 use crate::core::access::approvers::Approvers;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
 use crate::core::approval::{self, Terms};
+use crate::core::policy::{Concurrency, Retry};
 use crate::core::template::render::is_template;
 
-const KEYS: &[&str] =
-    &["name", "description", "enabled", "resource_ref", "policy_type", "parameters", "pack", "id", "ref", "uid"];
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "enabled",
+    "resource_ref",
+    "policy_type",
+    "parameters",
+    "pack",
+    "id",
+    "ref",
+    "uid",
+    "metadata_file",
+];
 
 const APPROVAL: &str = "action.approval";
 const EFFECT: &str = "action.effect";
-const TYPES: &[&str] = &[APPROVAL, EFFECT, "action.concurrency", "action.concurrency.attr", "action.retry"];
+const CONCURRENCY: &str = "action.concurrency";
+const CONCURRENCY_BY_ATTRIBUTE: &str = "action.concurrency.attr";
+const RETRY: &str = "action.retry";
+const TYPES: &[&str] = &[APPROVAL, EFFECT, CONCURRENCY, CONCURRENCY_BY_ATTRIBUTE, RETRY];
 
 /// How long a request stands where the policy says nothing, in seconds.
 const EXPIRES: u64 = 900;
@@ -47,6 +62,10 @@ pub(crate) enum Does {
     Ask(Box<approval::Policy>),
     /// Takes the actions out of service: an approval may be meant, and nobody can tell which.
     Guard,
+    /// Bounds how many of them run at once.
+    Concurrency(Concurrency),
+    /// Has what failed tried again.
+    Retry(Retry),
     /// Nothing yet.
     Nothing,
 }
@@ -60,7 +79,8 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     if let Some(name) = name {
         check_name(&table, name, true, report);
     }
-    for key in ["description", "id", "ref", "uid"] {
+    let reference = format!("{pack}.{}", name.unwrap_or_default());
+    for key in ["description", "id", "ref", "uid", "metadata_file"] {
         table.text(key, report);
     }
     let enabled = table.boolean("enabled", report).unwrap_or(true);
@@ -81,12 +101,12 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
                 _ => Does::Guard,
             }
         }
-        Some(known @ ("action.concurrency" | "action.concurrency.attr" | "action.retry")) => {
-            limits(known, parameters.as_ref(), report);
-            let message = format!("policies of the type {known} are checked and not enforced yet");
-            report.not_supported(type_line, "policy_type", message);
-            Does::Nothing
+        Some(known @ (CONCURRENCY | CONCURRENCY_BY_ATTRIBUTE)) => {
+            let by_attribute = known == CONCURRENCY_BY_ATTRIBUTE;
+            let concurrency = limits::concurrency(reference, by_attribute, parameters.as_ref(), report);
+            concurrency.map_or(Does::Nothing, Does::Concurrency)
         }
+        Some(RETRY) => limits::retry(reference, parameters.as_ref(), report).map_or(Does::Nothing, Does::Retry),
         Some(other) => {
             not_among(type_line, "policy_type", other, TYPES, report);
             // A misspelt approval is meant as a guard all the same.
@@ -103,8 +123,8 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     };
     match does {
         Does::Guard | Does::Ask(_) => Some(Policy { covers, line, does }),
-        Does::Effect { .. } | Does::Nothing if report.has_errors() => None,
-        Does::Effect { .. } | Does::Nothing => Some(Policy { covers, line, does }),
+        _ if report.has_errors() => None,
+        _ => Some(Policy { covers, line, does }),
     }
 }
 
@@ -191,25 +211,4 @@ fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Option<(
         confirm_target: parameters.word("confirm", &["none", "target"], report) == Some("target"),
     };
     Some((terms, when))
-}
-
-fn limits(policy_type: &str, parameters: Option<&Table<'_>>, report: &mut Report<'_>) {
-    let Some(parameters) = parameters else { return };
-    if policy_type == "action.retry" {
-        parameters.only(&["retry_on", "max_retry_count", "delay"], report);
-        parameters.word("retry_on", &["timeout", "failure"], report);
-        parameters.whole("max_retry_count", 1, report);
-        if let Some(entry) = parameters.entry("delay")
-            && !matches!(entry.node.value, Value::Number(_))
-        {
-            report.error(Some(entry.line), &parameters.path_of("delay"), "has to be a number of seconds");
-        }
-        return;
-    }
-    parameters.only(&["action", "threshold", "attributes"], report);
-    parameters.word("action", &["delay", "cancel"], report);
-    parameters.whole("threshold", 1, report);
-    if policy_type == "action.concurrency.attr" {
-        parameters.texts("attributes", report);
-    }
 }

@@ -24,6 +24,7 @@ pub mod overrides;
 pub mod phrase;
 pub mod sentences;
 pub mod span;
+pub mod turn;
 pub mod value;
 pub mod verdict;
 pub mod zone;

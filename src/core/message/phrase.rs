@@ -2,6 +2,7 @@
 
 use crate::core::access::approvers::Approvers;
 use crate::core::action::run::Exit;
+use crate::core::message::turn::PolicyLine;
 use serde::Serialize;
 
 /// The pieces; each has a template of its name in `templates/phrases/`.
@@ -33,7 +34,8 @@ pub enum Phrase<'a> {
     /// Why a workflow, or a task of it, cannot go on.
     Workflow {
         /// `unreadable`: the workflow; `no_key`: its secret parameter cannot be sealed; `no_action`, `no_right`, `too_deep`, `spliced`: the action of
-        /// a task; `no_map`: what a task gives it; `idle`: tasks without actions; `stuck`: the workflow has no way on; `output_too_long`: of an execution.
+        /// a task; `no_map`: what a task gives it; `idle`: tasks without actions; `stuck`: the workflow has no way on; `output_too_long`: of an execution;
+        /// `on_hosts`: how it went there; `earlier`: so many tasks.
         what: &'static str,
         /// The action, the task, the parameter or the execution.
         name: &'a str,
@@ -240,6 +242,73 @@ pub enum Phrase<'a> {
         /// Why it could not be reached.
         why: &'a str,
     },
+    /// Which of several tries an execution is.
+    Tried {
+        /// Which; the first is 1.
+        number: u32,
+        /// How many there are at most.
+        of: u32,
+        /// The short id of the one before.
+        after: &'a str,
+    },
+    /// What has failed is tried again.
+    TriedAgain {
+        /// The short id of the next try.
+        id: &'a str,
+        /// Which it is.
+        number: u32,
+        /// How many there are at most.
+        of: u32,
+        /// How long it is waited before; empty when it is not.
+        wait: &'a str,
+        /// It needs an approval of its own.
+        asks: bool,
+    },
+    /// What has failed is not tried again though a policy wants it.
+    NotTriedAgain {
+        /// The policy.
+        policy: &'a str,
+        /// `content`, `hosts`, `secret`, `fixed`, `asked` or `refused`.
+        what: &'static str,
+        /// More of it; may be empty.
+        why: &'a str,
+    },
+    /// What a policy says of when an action runs.
+    Bound(&'a PolicyLine),
+    /// Nobody knows whether a command still runs, so nothing begins there that does more than look.
+    Locked {
+        /// Where, written the short way.
+        hosts: &'a str,
+        /// Its short id.
+        id: &'a str,
+    },
+    /// The turn of an execution did not come in time.
+    WaitedTooLong {
+        /// How long it waited.
+        waited: &'a str,
+    },
+    /// Why an execution does not begin though its turn has come.
+    HeldBack {
+        /// `frozen`, `room`, `executions` or `stopping`.
+        what: &'static str,
+        /// Why the bot is frozen.
+        why: &'a str,
+    },
+    /// For whom an execution waits.
+    WaitsFor {
+        /// The short id of the first in its way; empty when nobody is.
+        id: &'a str,
+        /// On these hosts, written the short way; empty where it is a policy.
+        hosts: &'a str,
+        /// The policy that says so; empty where it is hosts.
+        policy: &'a str,
+        /// Nobody knows whether that one still runs.
+        doubt: bool,
+        /// How many others are in its way elsewhere.
+        more: usize,
+        /// It waits until it is tried again.
+        again: bool,
+    },
     /// The bot is being stopped.
     HealthStopping,
     /// What to do about a part that does not work.
@@ -336,6 +405,14 @@ impl Phrase<'_> {
             Phrase::HealthOutbox { .. } => "health_outbox",
             Phrase::HealthSsh { .. } => "health_ssh",
             Phrase::HealthStopping => "health_stopping",
+            Phrase::Bound(_) => "bound",
+            Phrase::Locked { .. } => "locked",
+            Phrase::Tried { .. } => "tried",
+            Phrase::TriedAgain { .. } => "tried_again",
+            Phrase::NotTriedAgain { .. } => "not_tried_again",
+            Phrase::WaitedTooLong { .. } => "waited_too_long",
+            Phrase::HeldBack { .. } => "held_back",
+            Phrase::WaitsFor { .. } => "waits_for",
             Phrase::HealthAdvice { .. } => "health_advice",
             Phrase::HealthContent { .. } => "health_content",
             Phrase::HealthInventory { .. } => "health_inventory",

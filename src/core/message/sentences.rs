@@ -142,6 +142,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("approval", include_str!("../../../templates/approval.hbs")),
     ("delayed", include_str!("../../../templates/delayed.hbs")),
     ("decision_dialog", include_str!("../../../templates/decision_dialog.hbs")),
+    ("not_begun", include_str!("../../../templates/not_begun.hbs")),
+    ("no_place", include_str!("../../../templates/no_place.hbs")),
+    ("too_many_wait", include_str!("../../../templates/too_many_wait.hbs")),
     ("decided", include_str!("../../../templates/decided.hbs")),
     ("reminder", include_str!("../../../templates/reminder.hbs")),
     ("vote_lost", include_str!("../../../templates/vote_lost.hbs")),
@@ -170,6 +173,14 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("left_out", include_str!("../../../templates/phrases/left_out.hbs")),
     ("workflow", include_str!("../../../templates/phrases/workflow.hbs")),
     ("no_output", include_str!("../../../templates/phrases/no_output.hbs")),
+    ("bound", include_str!("../../../templates/phrases/bound.hbs")),
+    ("locked", include_str!("../../../templates/phrases/locked.hbs")),
+    ("tried", include_str!("../../../templates/phrases/tried.hbs")),
+    ("tried_again", include_str!("../../../templates/phrases/tried_again.hbs")),
+    ("not_tried_again", include_str!("../../../templates/phrases/not_tried_again.hbs")),
+    ("waited_too_long", include_str!("../../../templates/phrases/waited_too_long.hbs")),
+    ("held_back", include_str!("../../../templates/phrases/held_back.hbs")),
+    ("waits_for", include_str!("../../../templates/phrases/waits_for.hbs")),
     ("summary", include_str!("../../../templates/phrases/summary.hbs")),
     ("like", include_str!("../../../templates/phrases/like.hbs")),
     ("standard_error", include_str!("../../../templates/phrases/standard_error.hbs")),
@@ -206,6 +217,7 @@ pub const PHRASES: &[(&str, &str)] = &[
 /// Name and text of every piece that templates have in common, as they are in `templates/partials/`.
 pub const PARTIALS: &[(&str, &str)] = &[
     ("outputs", include_str!("../../../templates/partials/outputs.hbs")),
+    ("awaits", include_str!("../../../templates/partials/awaits.hbs")),
     ("plan_details", include_str!("../../../templates/partials/plan_details.hbs")),
 ];
 

@@ -84,8 +84,11 @@ fn executions(facts: &[Dated], verdict: &mut Verdict) -> BTreeMap<ExecutionId, E
     let mut memory = Memory::default();
     let mut all = BTreeMap::new();
     for dated in facts {
-        if let Fact::ExecutionStarted(request) = &dated.fact {
+        let known = dated.fact.execution().is_some_and(|id| all.contains_key(id));
+        if let (Fact::ExecutionStarted(request), false) = (&dated.fact, known) {
             all.insert(request.id.clone(), Execution::start(dated.at, (**request).clone()));
+        } else if let (Fact::ExecutionWaits(waits), false) = (&dated.fact, known) {
+            all.insert(waits.request.id.clone(), Execution::wait(dated.at, waits));
         } else if let Some(execution) = dated.fact.execution().and_then(|id| all.get_mut(id))
             && let Err(problem) = execution.apply(dated.at, &dated.fact)
         {

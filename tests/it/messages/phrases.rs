@@ -3,11 +3,63 @@
 use halcyon::core::access::approvers::Approvers;
 use halcyon::core::action::run::Exit;
 use halcyon::core::message::phrase::Phrase;
+use halcyon::core::message::turn::PolicyLine;
 use std::collections::BTreeMap;
+
+/// The phrases around executions that wait for their turn, or are tried again.
+fn phrases_of_turns(check: &mut dyn FnMut(Phrase<'_>, &str)) {
+    let two = PolicyLine { policy: "site.two".into(), threshold: 2, ..PolicyLine::default() };
+    check(Phrase::Bound(&two), "at most 2 at once");
+    let same = PolicyLine { attributes: vec!["service".into(), "rack".into()], cancels: true, ..two };
+    check(Phrase::Bound(&same), "at most 2 at once with the same service and rack, more are refused");
+    let again = |retry_on: &str, times, delay: &str| PolicyLine {
+        retry_on: retry_on.into(),
+        times,
+        delay: delay.into(),
+        ..PolicyLine::default()
+    };
+    check(Phrase::Bound(&again("failure", 2, "10 s")), "tried again after a failure, up to 2 times, 10 s later");
+    check(Phrase::Bound(&again("timeout", 1, "")), "tried again after a timeout, up to 1 time");
+    let locked = "Until somebody says what became of it (settle 5c61ab ran, settle 5c61ab not run), I begin nothing on wn001 that does more than look.";
+    check(Phrase::Locked { hosts: "wn001", id: "5c61ab" }, locked);
+    check(Phrase::Tried { number: 2, of: 3, after: "5c61aa" }, "Try 2 of 3, after 5c61aa.");
+    let again = |wait, asks| Phrase::TriedAgain { id: "5c61ab", number: 2, of: 3, wait, asks };
+    check(again("", false), "It is tried again: try 2 of 3 is 5c61ab.");
+    check(again("10 s", false), "It is tried again in 10 s: try 2 of 3 is 5c61ab.");
+    check(again("", true), "It is tried again, once that is approved: try 2 of 3 is 5c61ab.");
+    for (what, why, said) in [
+        ("content", "", "the action's file has changed or is out of force."),
+        ("hosts", "", "of no host it is certain that it began there and failed."),
+        ("secret", "", "its secrets were not kept."),
+        ("secret", "there is no master key", "its secrets were not kept: there is no master key."),
+        ("fixed", "", "its hosts are fixed, and on some of them it succeeded."),
+        ("refused", "There is no host wn9.", "There is no host wn9."),
+        ("asked", "5c61ab", "somebody has asked for it already, and 5c61ab waits for an approval."),
+    ] {
+        let said = format!("The policy site.again wants it tried again, and it is not: {said}");
+        check(Phrase::NotTriedAgain { policy: "site.again", what, why }, &said);
+    }
+    check(Phrase::WaitedTooLong { waited: "1 h" }, "its turn did not come within 1 h");
+    for (what, said) in [
+        ("frozen", "I am frozen: storm. It begins when that ends."),
+        ("room", "There is little room on the disk of my store. It begins when there is more."),
+        ("executions", "As many executions are under way as may be. It begins when one ends."),
+        ("stopping", "I am being stopped. It begins when I am back."),
+    ] {
+        check(Phrase::HeldBack { what, why: "storm" }, said);
+    }
+    let waits = |id, hosts, policy, doubt, more, again| Phrase::WaitsFor { id, hosts, policy, doubt, more, again };
+    check(waits("5c61aa", "wn001", "", false, 0, false), "waits for 5c61aa on wn001");
+    check(waits("5c61aa", "", "site.two", false, 1, false), "waits for 5c61aa (site.two) and 1 other");
+    check(waits("5c61aa", "wn001", "", true, 0, false), "waits until somebody says what became of 5c61aa on wn001");
+    check(waits("", "", "", false, 0, true), "waits to be tried again");
+    check(waits("", "", "", false, 0, false), "waits, and its turn has come");
+}
 
 /// Every phrase, and how it is said.
 pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     approvals(check);
+    phrases_of_turns(check);
     check(Phrase::Summary { same: 147, differ: 2, failed: 1 }, "147 hosts say the same, 2 differ, 1 failed.");
     check(Phrase::Summary { same: 3, differ: 1, failed: 0 }, "3 hosts say the same, 1 differs.");
     let like = |how, lines: &str, several| Phrase::Like { count: 147, how, lines: lines.into(), several };
@@ -109,6 +161,8 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             workflow("spliced", "core.remote", "`;`"),
             "expressions put `;` into the command of core.remote, and a shell would act on that; give it as a parameter of an action of your own",
         ),
+        (workflow("on_hosts", "wn[001-003]", "exit code 1"), "wn[001-003]: exit code 1"),
+        (workflow("earlier", "12", ""), "(12 earlier)"),
         (workflow("no_map", "look", ""), "the input of the task `look` is not a map of parameters"),
         (
             workflow("idle", "", "100000"),

@@ -155,7 +155,7 @@ impl World {
 }
 
 pub(crate) fn under_way(post: &Post) -> bool {
-    post.message.starts_with(":hourglass_flowing_sand:")
+    [":hourglass_flowing_sand:", ":hourglass:"].iter().any(|mark| post.message.starts_with(mark))
 }
 
 /// The six digits by which an execution's post names it.

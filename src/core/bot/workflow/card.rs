@@ -3,12 +3,16 @@
 
 use super::Bot;
 use crate::core::action::execution::{Execution, Status};
+use crate::core::action::run::Exit;
 use crate::core::bot::watch::remarks;
 use crate::core::host::fold;
+use crate::core::id::Host;
 use crate::core::message::card::{Card, TaskCount, TaskFailure, TaskRow, WorkflowCard};
 use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
+use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
-use crate::core::message::verdict::{mark, shown_line, verdict};
+use crate::core::message::verdict::{mark, shown_line, shown_names, verdict};
 use crate::core::workflow::conducted::{Child, Conducted, TaskPlace};
 use crate::core::workflow::status::Status as Stands;
 use jiff::Timestamp;
@@ -53,7 +57,7 @@ impl Bot {
             more = rows.len().saturating_sub(MOST_ROWS);
             rows.truncate(MOST_ROWS);
         }
-        let (failures, failures_more) = failures(conducted, &groups);
+        let (failures, failures_more) = failures(conducted, &groups, &self.sentences);
         let over = execution.status.is_final();
         let paused = matches!(execution.status, Status::Pausing | Status::Paused);
         let errors = conducted.state.errors.iter().filter(|error| {
@@ -112,7 +116,8 @@ impl Bot {
         now: Timestamp,
         (by, began): (String, String),
     ) -> Card {
-        let table = execution.conducted.as_deref().map(table).unwrap_or_default();
+        let table =
+            execution.conducted.as_deref().map(|conducted| table(conducted, &self.sentences)).unwrap_or_default();
         let card = WorkflowCard { by, began, table, ..self.workflow_card(execution, now) };
         Card::Workflow(Box::new(WorkflowCard { rows: Vec::new(), counts: Vec::new(), more: 0, ..card }))
     }
@@ -198,7 +203,7 @@ fn counts(rows: &[TaskRow]) -> Vec<TaskCount> {
 }
 
 /// What the failed tasks gave, the newest first.
-fn failures(conducted: &Conducted, groups: &[Group<'_>]) -> (Vec<TaskFailure>, usize) {
+fn failures(conducted: &Conducted, groups: &[Group<'_>], sentences: &Sentences) -> (Vec<TaskFailure>, usize) {
     let mut failed: Vec<(&str, TaskPlace, Timestamp)> = Vec::new();
     for group in groups {
         let of = group.tries.iter().filter(|(_, _, stands)| stands.is_abended());
@@ -209,7 +214,7 @@ fn failures(conducted: &Conducted, groups: &[Group<'_>]) -> (Vec<TaskFailure>, u
     let shown = failed.into_iter().take(MOST_FAILURES).map(|(name, place, _)| {
         let task = place.item.map_or_else(|| name.to_owned(), |item| format!("{name}[{item}]"));
         let result = result_of(conducted, place).unwrap_or_default();
-        let (why, output) = excerpt(&conducted.without_secrets(result));
+        let (why, output) = excerpt(&conducted.without_secrets(result), sentences);
         let output = output.trim_end();
         let output =
             if output.is_empty() { String::new() } else { markdown::fence(&markdown::shorten(output, SHOWN_FAILURE)) };
@@ -238,25 +243,25 @@ fn result_of(conducted: &Conducted, place: TaskPlace) -> Option<Value> {
 }
 
 /// What went wrong and what was written, out of the shapes that results have.
-fn excerpt(result: &Value) -> (String, String) {
+fn excerpt(result: &Value, sentences: &Sentences) -> (String, String) {
     let Some(map) = result.as_object() else { return (String::new(), written(result)) };
-    if let Some(found) = of_command(map) {
+    if let Some(found) = of_command(map, sentences) {
         return found;
     }
     // By host: the first that did not do what was asked.
     let by_host = map.iter().filter_map(|(host, entry)| Some((host, entry.as_object()?)));
     let failed: Vec<_> = by_host.filter(|(_, entry)| entry.get("succeeded") == Some(&Value::Bool(false))).collect();
-    if let Some((host, entry)) = failed.first()
-        && let Some((why, output)) = of_command(entry)
+    if let Some((_, entry)) = failed.first()
+        && let Some((why, output)) = of_command(entry, sentences)
     {
-        let others = failed.len() - 1;
-        let others = if others == 0 { String::new() } else { format!(" (+{others})") };
-        return (format!("{host}{others}: {why}"), output);
+        let hosts: Vec<Host> = failed.iter().map(|(host, _)| Host::new(host.as_str())).collect();
+        let name = shown_names(&hosts);
+        return (sentences.phrase(&Phrase::Workflow { what: "on_hosts", name: &name, why: &why }), output);
     }
     if let Some(errors) = map.get("errors").and_then(Value::as_array) {
         let said = errors.iter().map(|error| {
             let task = error["task_id"].as_str().map(|task| format!("{task}: ")).unwrap_or_default();
-            let (why, output) = excerpt(&error["result"]);
+            let (why, output) = excerpt(&error["result"], sentences);
             let message = error["message"].as_str().unwrap_or_default();
             let said = if why.is_empty() && output.is_empty() { message.to_owned() } else { format!("{why} {output}") };
             format!("{task}{}", said.trim())
@@ -267,12 +272,15 @@ fn excerpt(result: &Value) -> (String, String) {
 }
 
 /// The end of one command: `exit code 1` or the error, and what it wrote.
-fn of_command(map: &Map<String, Value>) -> Option<(String, String)> {
+fn of_command(map: &Map<String, Value>, sentences: &Sentences) -> Option<(String, String)> {
     let code = map.get("return_code")?;
     let text = |key: &str| map.get(key).filter(|value| !value.is_null()).map(written).unwrap_or_default();
     let why = match map.get("error").and_then(Value::as_str) {
         Some(error) => error.to_owned(),
-        None => format!("exit code {code}"),
+        None => {
+            let code = code.as_i64().and_then(|code| i32::try_from(code).ok()).unwrap_or_default();
+            sentences.phrase(&Phrase::Exit(&Exit::Code { code }))
+        }
     };
     let (stderr, stdout) = (text("stderr"), text("stdout"));
     Some((why, if stderr.trim().is_empty() { stdout } else { stderr }))
@@ -296,7 +304,7 @@ fn fenced(output: &Value) -> String {
 }
 
 /// `id | status | task | action | start_timestamp`, as StackStorm's command line shows it.
-fn table(conducted: &Conducted) -> String {
+fn table(conducted: &Conducted, sentences: &Sentences) -> String {
     let mut children: Vec<(&TaskPlace, &Child)> = conducted.children.iter().collect();
     children.sort_by_key(|(_, child)| child.began);
     let left_out = children.len().saturating_sub(TABLE);
@@ -325,7 +333,8 @@ fn table(conducted: &Conducted) -> String {
     };
     let mut lines: Vec<String> = rows.iter().map(line).collect();
     if left_out > 0 {
-        lines.insert(1, format!("… {left_out} earlier"));
+        let left_out = left_out.to_string();
+        lines.insert(1, sentences.phrase(&Phrase::Workflow { what: "earlier", name: &left_out, why: "" }));
     }
     markdown::fence(&lines.join("\n"))
 }

@@ -415,7 +415,7 @@ impl Bot {
         let action = wanted.action.clone();
         let until = wanted.timeout.and_then(|seconds| later_by(moment.at, seconds));
         let name = Arc::clone(&conductor.graph().node(place.task).name);
-        let (how, declined) = match self.try_to_begin(step, moment, id, (name, wanted, rights))? {
+        let (how, declined) = match self.want_to_begin(step, moment, id, (name, wanted, rights))? {
             Begin::Child(child) => {
                 if self.memory.executions.get(&child).is_some_and(|child| child.status == Status::Pending) {
                     let told = Told { item: place.item, status: Stands::Pending, result: None };
@@ -430,7 +430,7 @@ impl Bot {
         Ok(declined)
     }
 
-    fn try_to_begin(
+    fn want_to_begin(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
@@ -496,6 +496,8 @@ impl Bot {
             takes_up: None,
             parent: Some(Box::new(parent)),
             hidden,
+            settles: None,
+            again: None,
         };
         Ok(match self.start(step, moment, wish)? {
             Ok(child) => Begin::Child(child),

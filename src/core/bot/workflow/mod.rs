@@ -219,11 +219,8 @@ impl Bot {
         if self.stopping || !self.conducting.is_needed(&self.memory) {
             return;
         }
-        let due = self
-            .memory
-            .executions
-            .values()
-            .filter(|execution| self.next_of(execution).is_some_and(|(at, _)| at <= now));
+        let due =
+            self.memory.executions.values().filter(|execution| self.next_of(execution).is_some_and(|at| at <= now));
         let due: Vec<ExecutionId> = due.map(|execution| execution.request.id.clone()).collect();
         self.conducting.unfinished.extend(due);
         if self.memory.frozen.is_none() && !self.storage.is_low() {
@@ -232,8 +229,8 @@ impl Bot {
         }
     }
 
-    /// When a workflow wants to be looked at, and why.
-    fn next_of(&self, execution: &Execution) -> Option<(Timestamp, &'static str)> {
+    /// When a workflow wants to be looked at: a task begins or is to end, it is to end itself, or it is asked again who somebody is.
+    fn next_of(&self, execution: &Execution) -> Option<Timestamp> {
         let conducted = execution.conducted.as_deref()?;
         // What is held is looked at with every event, until nothing holds it any more.
         let held = self.conducting.held.contains(&execution.request.id);
@@ -244,20 +241,18 @@ impl Bot {
         let own = own.and_then(|seconds| later_by(execution.began(), seconds));
         let root = execution.request.parent.as_ref().map_or(&execution.request.id, |parent| &parent.root);
         let asked = self.conducting.asked.get(root).and_then(|asked| asked.saturating_add(AGAIN).ok());
-        let dues = [(later, "a task begins"), (over, "a task is to end"), (own, "a workflow is to end")];
-        let dues = dues.into_iter().chain([(asked, "it is asked again who somebody is")]);
-        dues.filter_map(|(at, why)| Some((at?, why))).min_by_key(|(at, _)| *at)
+        [later, over, own, asked].into_iter().flatten().min()
     }
 
     /// When workflows want to be looked at.
-    pub(super) fn next_of_workflows(&self) -> Option<(Timestamp, &'static str)> {
+    pub(super) fn next_of_workflows(&self) -> Option<Timestamp> {
         if self.stopping {
             return None;
         }
         if !self.conducting.unfinished.is_empty() {
-            return Some((self.conducting.now, "workflows go on"));
+            return Some(self.conducting.now);
         }
-        self.memory.executions.values().filter_map(|execution| self.next_of(execution)).min_by_key(|(at, _)| *at)
+        self.memory.executions.values().filter_map(|execution| self.next_of(execution)).min()
     }
 
     /// Goes on with one workflow.

@@ -94,6 +94,8 @@ impl Bot {
             takes_up: Some(Box::new(TakesUp { conducted, tasks: named })),
             parent: None,
             hidden: BTreeSet::new(),
+            settles: None,
+            again: None,
         };
         match self.start(step, moment, wish)? {
             Ok(id) => {

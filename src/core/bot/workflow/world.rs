@@ -8,7 +8,7 @@
 
 use super::{Bot, Moment};
 use crate::core::action::execution::Execution;
-use crate::core::action::params::{MASK, Resolved};
+use crate::core::action::params::Resolved;
 use crate::core::datastore::key::{Key, Scope};
 use crate::core::datastore::lookup::Values;
 use crate::core::id::ExecutionId;
@@ -50,7 +50,7 @@ impl World for Kept {
             return Ok(Some(Value::from(entry.value.text())));
         }
         if !entry.value.is_sealed() {
-            return Err(format!("{name} is no secret, so there is nothing to decrypt"));
+            return Err(Closed::NoSecret(name.to_owned()).to_string());
         }
         open(&self.values, &key)?;
         Ok(Some(Value::from(secret_word(&self.nonce, &format!("k{}", hex(name))))))
@@ -61,11 +61,29 @@ impl World for Kept {
     }
 }
 
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum Closed {
+    /// It is none.
+    #[error("{0} is no secret, so there is nothing to decrypt")]
+    NoSecret(String),
+    /// It is not there.
+    #[error("the datastore has no {0}")]
+    Missing(String),
+    /// It does not open.
+    #[error("{0} cannot be decrypted: {1}")]
+    Sealed(String, String),
+    /// What stands for it means nothing.
+    #[error("a secret that was passed on is not known any more")]
+    Forgotten,
+}
+
 /// A secret of the datastore in clear.
 fn open(values: &Values, key: &Key) -> Result<String, String> {
-    let entry = values.datastore.get(key, values.now).ok_or_else(|| format!("the datastore has no {}", key.name))?;
-    let master = values.master_key.as_ref().map_err(|why| format!("{} cannot be decrypted: {why}", key.name))?;
-    master.open(key, entry.value.text()).map_err(|why| format!("{} cannot be decrypted: {why}", key.name))
+    let entry = values.datastore.get(key, values.now).ok_or_else(|| Closed::Missing(key.name.clone()).to_string())?;
+    let master =
+        values.master_key.as_ref().map_err(|why| Closed::Sealed(key.name.clone(), why.to_string()).to_string())?;
+    master.open(key, entry.value.text()).map_err(|why| Closed::Sealed(key.name.clone(), why.to_string()).to_string())
 }
 
 fn hex(text: &str) -> String {
@@ -211,7 +229,7 @@ impl Bot {
         what: &str,
         now: Timestamp,
     ) -> Result<Value, String> {
-        let unknown = || format!("{MASK} stands for nothing that is known any more");
+        let unknown = || Closed::Forgotten.to_string();
         let name = what.get(1..).and_then(unhex).ok_or_else(unknown)?;
         if what.starts_with('p') {
             let sealed = conducted.sealed.get(&name).ok_or_else(unknown)?;
@@ -225,9 +243,10 @@ impl Bot {
 
     /// A secret parameter of a workflow in clear.
     pub(super) fn open_sealed(&self, id: &ExecutionId, name: &str, sealed: &str) -> Result<Value, String> {
-        let key = self.master_key.as_ref().map_err(|why| format!("`{name}` cannot be decrypted: {why}"))?;
+        let key =
+            self.master_key.as_ref().map_err(|why| Closed::Sealed(name.to_owned(), why.to_string()).to_string())?;
         let text = key.open(&sealed_under(id, name), sealed);
-        let text = text.map_err(|why| format!("`{name}` cannot be decrypted: {why}"))?;
-        serde_json::from_str(&text).map_err(|_| format!("`{name}` cannot be read any more"))
+        let text = text.map_err(|why| Closed::Sealed(name.to_owned(), why.to_string()).to_string())?;
+        serde_json::from_str(&text).map_err(|_| Closed::Forgotten.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! What is said of approvals.
 
 use super::PlanCard;
+use crate::core::message::turn::Awaits;
 use serde::{Deserialize, Serialize};
 
 /// What one policy wants before an action may begin.
@@ -52,8 +53,10 @@ pub struct ApprovalCard {
     pub reason: bool,
     /// Why it does not begin though it is approved; empty when nothing is frozen.
     pub frozen: String,
-    /// The short ids of those that go first though it is approved.
-    pub behind: Vec<String>,
+    /// For whom it waits though it is approved; absent where nobody is in its way.
+    pub awaits: Option<Awaits>,
+    /// Which of several tries it is; empty where it is the first.
+    pub tried: String,
     /// Whose yes does not count any more; empty when that is nobody's.
     pub lost: String,
     /// Why: `account` or `right`.

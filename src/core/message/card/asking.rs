@@ -2,6 +2,7 @@
 
 use super::WantedApproval;
 use crate::core::access::explain::Reason;
+use crate::core::message::turn::{PolicyLine, Way};
 use serde::{Deserialize, Serialize};
 
 /// A numbered line that can be chosen.
@@ -127,6 +128,10 @@ pub struct PlanCard {
     pub guards: Vec<String>,
     /// The approvals that it needs.
     pub approvals: Vec<WantedApproval>,
+    /// What policies say of when it runs.
+    pub policies: Vec<PolicyLine>,
+    /// Whom it would wait for if it were asked for now.
+    pub ways: Vec<Way>,
     /// Why it would not start now; empty when it would.
     pub frozen: String,
 }

@@ -18,6 +18,7 @@ pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunn
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
+use crate::core::message::turn::{Awaits, DelayedRow, PolicyRow, Way};
 use crate::core::message::value::{ValueLine, ValueList};
 use serde::Serialize;
 
@@ -303,6 +304,8 @@ pub enum Card {
         approvals: usize,
         /// Executions that wait for their turn.
         delayed: usize,
+        /// Some of those.
+        turns: Vec<DelayedRow>,
         /// Executions of which a person has to say what became of them.
         waiting: usize,
         /// Why nothing but looking is allowed; empty when everything is.
@@ -407,6 +410,8 @@ pub enum Card {
     Packs {
         /// A row each.
         packs: Vec<PackRow>,
+        /// The policies in force that say when actions run.
+        in_force: Vec<PolicyRow>,
         /// What is wrong with files, the first of it; for administrators only.
         problems: Vec<String>,
         /// How much more is wrong.
@@ -618,10 +623,10 @@ pub enum Card {
         line: String,
         /// Its short id.
         id: String,
-        /// The short ids of those that go first.
-        behind: Vec<String>,
-        /// The policy that says so; empty where it is a lock on hosts.
-        policy: String,
+        /// For whom and for what it waits.
+        awaits: Awaits,
+        /// What else there is to know: which of several tries it is.
+        remarks: Vec<String>,
         /// It waits no more and did not begin.
         over: bool,
         /// Why; empty when somebody stopped it.
@@ -641,6 +646,35 @@ pub enum Card {
         count: usize,
         /// They, as inline code.
         hosts: String,
+    },
+    /// The reply that calls the one who asked for an execution that waited and does not begin.
+    NotBegun {
+        /// Who is called; empty when nobody can be.
+        who: String,
+        /// What was asked for, as inline code.
+        line: String,
+        /// Why it does not begin.
+        why: String,
+    },
+    /// A policy lets no more run at once, and has what is too much canceled.
+    NoPlace {
+        /// What was asked for, as inline code.
+        line: String,
+        /// The policy.
+        policy: String,
+        /// How many it lets run at once.
+        threshold: usize,
+        /// Some of those that run.
+        running: Vec<Way>,
+    },
+    /// More executions wait for their turn than there may be.
+    TooManyWait {
+        /// What was asked for, as inline code.
+        line: String,
+        /// The bound.
+        most: usize,
+        /// It is the bound of the one who asks.
+        yours: bool,
     },
     /// What somebody is told who decided, or tried to.
     Decided(Decided),
@@ -703,6 +737,8 @@ pub enum Card {
     CannotAsk {
         /// The line, as inline code.
         line: String,
+        /// It is no approval that it lacks: it would have to wait for its turn.
+        turn: bool,
     },
     /// What has to wait holds a secret, and secrets cannot be kept.
     SecretCannotWait {
@@ -833,6 +869,9 @@ impl Card {
             Card::Approval(_) => "approval",
             Card::Delayed { .. } => "delayed",
             Card::DecisionDialog { .. } => "decision_dialog",
+            Card::NotBegun { .. } => "not_begun",
+            Card::NoPlace { .. } => "no_place",
+            Card::TooManyWait { .. } => "too_many_wait",
             Card::Decided(_) => "decided",
             Card::Reminder(_) => "reminder",
             Card::VoteLost { .. } => "vote_lost",

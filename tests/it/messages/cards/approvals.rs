@@ -4,6 +4,7 @@ use halcyon::core::message::card::{
     ApprovalCard, ApprovalEnd, ApprovalRow, Card, Decided, PlanCard, PlannedParameter, Reminder, Said, WantedApproval,
 };
 use halcyon::core::message::markdown;
+use halcyon::core::message::turn::Awaits;
 
 /// What a policy wants, with so many votes of two.
 pub(super) fn wanted(votes: usize) -> WantedApproval {
@@ -45,7 +46,8 @@ fn approval() -> ApprovalCard {
         target: "",
         reason: false,
         frozen: String::new(),
-        behind: vec![],
+        awaits: None,
+        tried: String::new(),
         lost: String::new(),
         lost_why: "",
     }
@@ -108,6 +110,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             "one host to be named",
             card(ApprovalCard { target: "host", lost: "third".into(), lost_why: "right", ..approval() }),
         ),
+        ("another try", card(ApprovalCard { tried: "Try 2 of 3, after 5c61aa.".into(), ..approval() })),
         ("an action to be named", card(ApprovalCard { target: "action", ..approval() })),
         ("approved", card(ApprovalCard { state: "approved", by: "lead".into(), ..approval() })),
         (
@@ -119,7 +122,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             card(ApprovalCard {
                 state: "approved",
                 by: "lead, second".into(),
-                behind: vec!["5c61ac".into(), "5c61ad".into()],
+                awaits: Some(Awaits { ways: vec![super::turns::way()], longest: "1 h".into(), ..Awaits::default() }),
                 ..approval()
             }),
         ),
@@ -130,28 +133,6 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("withdrawn", card(ApprovalCard { state: "withdrawn", by: "operator".into(), ..approval() })),
         ("expired", card(ApprovalCard { state: "expired", ..approval() })),
         ("void", card(ApprovalCard { state: "void", why: "the file of the action has changed".into(), ..approval() })),
-        (
-            "waits for its turn",
-            Card::Delayed {
-                line: line(),
-                id: "5c61ab".into(),
-                behind: vec!["5c61aa".into()],
-                policy: "site.one_at_a_time".into(),
-                over: false,
-                error: String::new(),
-            },
-        ),
-        (
-            "never had its turn",
-            Card::Delayed {
-                line: line(),
-                id: "5c61ab".into(),
-                behind: vec![],
-                policy: String::new(),
-                over: true,
-                error: "the action is not there any more".into(),
-            },
-        ),
         ("no such request", Card::Decided(Decided { request: "K3QZ".into(), ..Decided::new(Said::Unknown) })),
         (
             "a dialog decides",
@@ -261,7 +242,8 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 quorum: 2,
             },
         ),
-        ("nobody can be asked", Card::CannotAsk { line: line() }),
+        ("nobody can be asked", Card::CannotAsk { line: line(), turn: false }),
+        ("nobody may wait without a way to the chat server", Card::CannotAsk { line: line(), turn: true }),
         (
             "a secret cannot wait",
             Card::SecretCannotWait { line: line(), names: vec!["pass".into()], why: "there is no master key".into() },

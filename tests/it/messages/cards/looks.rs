@@ -1,9 +1,11 @@
 //! The answers to commands that only look.
 
+use super::turns::{delayed_row, way};
 use halcyon::core::message::card::{
     Card, Help, HelpLine, HelpPack, ListRow, PackRow, PlanCard, PlannedParameter, PlannedTask, StatusPart,
 };
 use halcyon::core::message::markdown;
+use halcyon::core::message::turn::{PolicyLine, PolicyRow, Way};
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     vec![
@@ -104,6 +106,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 running: 2,
                 approvals: 1,
                 delayed: 2,
+                turns: vec![
+                    delayed_row("5c61ab", "waits for 5c61aa on wn001"),
+                    delayed_row("5c61ac", "waits for 5c61aa (site.two_at_once) and 1 other"),
+                ],
                 waiting: 1,
                 frozen: String::new(),
             },
@@ -116,6 +122,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 running: 0,
                 approvals: 0,
                 delayed: 0,
+                turns: vec![],
                 waiting: 0,
                 frozen: "a storm is on the way".into(),
             },
@@ -149,6 +156,20 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         (
             "the packs, for an administrator",
             Card::Packs {
+                in_force: vec![
+                    PolicyRow {
+                        policy: "site.two_at_once".into(),
+                        says: "at most 2 at once".into(),
+                        actions: vec!["site.reboot".into(), "site.update_packages".into()],
+                        more: 2,
+                    },
+                    PolicyRow {
+                        policy: "site.again".into(),
+                        says: "tried again after a failure, up to 2 times".into(),
+                        actions: vec!["core.http".into()],
+                        more: 0,
+                    },
+                ],
                 packs: vec![
                     PackRow {
                         name: "core".into(),
@@ -195,6 +216,24 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 off: true,
                 guards: vec!["policies/login.yaml".into()],
                 approvals: vec![super::approvals::wanted(0)],
+                policies: vec![
+                    PolicyLine { policy: "site.two_at_once".into(), threshold: 2, ..PolicyLine::default() },
+                    PolicyLine {
+                        policy: "site.one_per_service".into(),
+                        threshold: 1,
+                        attributes: vec!["service".into(), "rack".into()],
+                        cancels: true,
+                        ..PolicyLine::default()
+                    },
+                    PolicyLine {
+                        policy: "site.again".into(),
+                        retry_on: "failure".into(),
+                        times: 2,
+                        delay: "10 s".into(),
+                        ..PolicyLine::default()
+                    },
+                ],
+                ways: vec![way(), Way { doubt: true, ..way() }],
                 frozen: "storm on the way".into(),
             }),
         ),
@@ -218,6 +257,8 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 off: false,
                 guards: vec![],
                 approvals: vec![],
+                policies: vec![],
+                ways: vec![],
                 frozen: String::new(),
             }),
         ),

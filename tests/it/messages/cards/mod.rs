@@ -11,6 +11,7 @@ mod itself;
 mod lines;
 mod looks;
 mod schedule;
+mod turns;
 mod values;
 mod workflows;
 
@@ -26,6 +27,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         looks::cards,
         schedule::cards,
         itself::cards,
+        turns::cards,
         values::cards,
         workflows::cards,
     ];
