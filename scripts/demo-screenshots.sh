@@ -4,7 +4,7 @@
 #   long      a long output, shown by its ends, the whole attached in the thread
 #   folded    150 hosts: 147 say the same, two differ, one is dead
 #   lines     the same with outputs of several lines, where the difference is one line
-#   approval-waits, approval-ends   requests for an approval: one that waits, and how others ended
+#   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
 #   list, help, status, tail, show
 #
 #   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
@@ -88,6 +88,31 @@ write operator "!withdraw $taken" 'is withdrawn' >/dev/null
 shot approval-ends
 kill $demo
 wait $demo 2>/dev/null || true
+
+# A pack of its own, whose policy is short of time and whose action changes while somebody decides.
+pack=$(mktemp -d)
+cp -R pack.yaml config.schema.yaml actions aliases policies "$pack"
+sed -i 's/^  expires: .*/  expires: 20/' "$pack/policies/reboot_needs_a_lead.yaml"
+program=$(realpath "$program")
+here=$PWD
+cd "$pack"
+start
+cd "$here"
+write operator '!reboot wn003' 'needs an approval' >/dev/null
+held=$(write operator '!reboot wn004' 'needs an approval')
+write lead '!freeze a storm is on the way' 'I am frozen' >/dev/null
+write lead "!approve $held" 'is approved' >/dev/null
+shot approval-frozen
+write lead '!unfreeze' 'may start again' >/dev/null
+void=$(write operator '!reboot wn005' 'needs an approval')
+sed -i 's/^    default: reboot/    default: reboot --force/' "$pack/actions/reboot.yaml"
+sleep 3
+write lead "!approve $void" 'is approved' >/dev/null
+sleep 22
+shot approval-void
+kill $demo
+wait $demo 2>/dev/null || true
+rm -rf "$pack"
 
 start --nodes 150 --dead wn007
 write lead '!update packages on wn[042,099]' 'done on all 2' >/dev/null
