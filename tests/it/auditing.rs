@@ -15,7 +15,12 @@ use std::fs;
 
 /// The newest entries, as the control socket tells them.
 pub(crate) async fn entries(world: &World) -> Vec<Entry> {
-    let about = Question::Newest { most: 100, filter: Filter::default() };
+    entries_of(world, Filter::default()).await
+}
+
+/// The newest of these entries.
+pub(crate) async fn entries_of(world: &World, filter: Filter) -> Vec<Entry> {
+    let about = Question::Newest { most: 100, filter };
     let Answer::Audit { told: Told::Lines { lines, .. } } = world.ask(Ask::Audit { about }).await else { panic!() };
     lines.iter().map(|line| halcyon::core::audit::chain::Parts::of(line).unwrap().decode().unwrap()).collect()
 }

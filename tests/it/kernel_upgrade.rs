@@ -1,19 +1,22 @@
 //! The upgrade of kernels that comes along: its workflows by their rehearsals, and what its actions make of the batch system's words.
 
+use super::auditing::entries_of;
 use super::rehearsal::test;
-use super::world::{PATIENCE, World};
+use super::world::{CHANNEL, PATIENCE, World};
 use halcyon::adapters::content::read_packs;
 use halcyon::cli;
 use halcyon::core::action::params::resolve_in;
 use halcyon::core::action::plan::{Plan, plan};
 use halcyon::core::action::result::{result, to_stackstorm};
 use halcyon::core::action::run::{ShellCommand, Work};
+use halcyon::core::audit::Filter;
 use halcyon::core::content::load::load;
 use halcyon::core::effect::Answer;
 use halcyon::core::host::Inventory;
 use halcyon::core::id::ActionRef;
 use halcyon::core::input::Ask;
 use halcyon::core::template::surroundings::{Entry, Fixed, Surroundings};
+use halcyon::sandbox::mattermost::Post;
 use halcyon::sandbox::nodes::Fault;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -256,6 +259,9 @@ async fn a_node_goes_through_it() {
     let parameters = json!({"node": "wn001", "poll": 1}).as_object().unwrap().clone().into_iter().collect();
     let ask = Ask::Run { action: ActionRef::new("site.kernel_upgrade"), parameters, trace_tag: None };
     let Answer::Started { id } = world.ask(ask).await else { panic!("it is not started") };
+    let asks = |post: &Post| post.message.starts_with(":lock:") && post.message.contains("site.kernel_upgrade");
+    let card = world.chat.wait_for(CHANNEL, asks, PATIENCE).await.unwrap();
+    approve(&world, &card);
     let end = tokio::time::Instant::now() + 2 * PATIENCE;
     let execution = loop {
         match world.ask(Ask::Execution { id: id.to_string() }).await {
@@ -270,6 +276,18 @@ async fn a_node_goes_through_it() {
     );
     assert_eq!(execution.status.word(), "succeeded", "{told}\n{:#?}", world.nodes.ledger("wn001"));
     assert!(told.contains("upgraded") && told.contains("online"), "{told}");
+    assert_eq!(asked_for(&world).await, 1, "the yes to the upgrade counts for its reboot");
+}
+
+/// The lead says yes.
+fn approve(world: &World, card: &Post) {
+    let code = card.message.split("approve ").nth(1).and_then(|rest| rest.split(['`', ' ']).next()).unwrap().to_owned();
+    world.write("lead", &format!("!approve {code}"));
+}
+
+/// How many approvals were asked for.
+async fn asked_for(world: &World) -> usize {
+    entries_of(world, Filter { event: Some("approval-asked".to_owned()), ..Filter::default() }).await.len()
 }
 
 /// A line of chat and a yes of the lead; one node does not come back from its reboot and stays out, the others are upgraded and back.
@@ -278,8 +296,7 @@ async fn many_nodes_go_through_it() {
     let world = world().await;
     let line = world.write("operator", "!upgrade kernel on wn[001-004] poll=1 back_within=1 at_a_time=2");
     let card = world.answer_that(&line, |post| post.message.starts_with(":lock:")).await;
-    let code = card.message.split("approve ").nth(1).and_then(|rest| rest.split(['`', ' ']).next()).unwrap().to_owned();
-    world.write("lead", &format!("!approve {code}"));
+    approve(&world, &card);
     let end = tokio::time::Instant::now() + 2 * PATIENCE;
     while !world.nodes.ledger("wn002").iter().any(|entry| entry.script.lines().last() == Some("reboot")) {
         assert!(tokio::time::Instant::now() < end, "wn002 is not rebooted: {:#?}", world.nodes.ledger("wn002"));
@@ -290,6 +307,7 @@ async fn many_nodes_go_through_it() {
     for shown in ["done, and not all upgraded", "wn002: the node has not come back from its reboot (offline)"] {
         assert!(told.contains(shown), "{shown}: {told}");
     }
+    assert_eq!(asked_for(&world).await, 1, "the yes to the roll-out counts for its nodes");
     for node in ["wn001", "wn002", "wn003", "wn004"] {
         let reboots =
             world.nodes.ledger(node).iter().filter(|entry| entry.script.lines().last() == Some("reboot")).count();

@@ -1,6 +1,6 @@
 //! The actions of tasks: begun as executions of their own, and their ends told to the workflow.
 
-use super::{Bot, DEEPEST, Moment, Step, later_by};
+use super::{Bot, DEEPEST, Moment, Step, later_by, leave_out_what_waits};
 use crate::core::access::{Held, Rights};
 use crate::core::action::execution::{Execution, Judgement, Status};
 use crate::core::action::plan::listed;
@@ -222,11 +222,7 @@ impl Bot {
             let Some(conducted) = execution.conducted.as_deref() else { return Ok(()) };
             if conductor.state().status.is_completed() {
                 // What has failed begins nothing more.
-                let left: Vec<TaskPlace> = conducted.later.keys().copied().collect();
-                for place in left {
-                    let told = Told { item: place.item, status: Stands::Canceled, result: None };
-                    conductor.tell(place.task, place.route, &told);
-                }
+                leave_out_what_waits(conducted, conductor);
                 return self.moved(step, moment, id, conductor, Moved::of(id));
             }
             let due = conducted.later.iter().filter(|(_, later)| later.due <= moment.at);

@@ -210,6 +210,8 @@ impl Bot {
                 break;
             };
             self.conduct(step, moment, &id, &mut fuel)?;
+            // A look that comes to nothing is paid for as well, so that two workflows that wake each other leave the loop free.
+            fuel = fuel.saturating_sub(1);
         }
         Ok(())
     }
@@ -327,15 +329,8 @@ impl Bot {
                 // What cannot be stopped has ended.
                 let _ = conductor.request(Stands::Canceled);
             }
-            let later: Vec<TaskPlace> = conducted.later.keys().copied().collect();
             let children: Vec<ExecutionId> = conducted.at_work.keys().cloned().collect();
-            for place in later {
-                conductor.tell(
-                    place.task,
-                    place.route,
-                    &Told { item: place.item, status: Stands::Canceled, result: None },
-                );
-            }
+            leave_out_what_waits(conducted, conductor);
             self.moved(step, moment, id, conductor, Moved::of(id))?;
             for child in children {
                 self.stop_child(step, moment, &child)?;
@@ -470,6 +465,13 @@ impl Moved {
     /// Nothing yet.
     fn of(id: &ExecutionId) -> Self {
         Self { id: id.clone(), transitions: Vec::new(), began: Vec::new(), told: Vec::new() }
+    }
+}
+
+/// What waits for its time in a workflow begins no more.
+fn leave_out_what_waits(conducted: &Conducted, conductor: &mut Conductor) {
+    for place in conducted.later.keys() {
+        conductor.tell(place.task, place.route, &Told { item: place.item, status: Stands::Canceled, result: None });
     }
 }
 
