@@ -12,7 +12,7 @@ use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
 use crate::core::approval::{self, Terms};
 use crate::core::policy::{Concurrency, Retry};
-use crate::core::template::render::is_template;
+use crate::core::template::render::{is_template, names};
 
 const KEYS: &[&str] = &[
     "name",
@@ -195,11 +195,17 @@ fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Option<(
         report.error(line, &parameters.path_of("expires"), message);
     }
     let when = parameters.text("when", report).map(str::to_owned);
-    if let (Some(when), Some(entry)) = (&when, parameters.entry("when"))
-        && !is_template(when)
-    {
+    if let (Some(when), Some(entry)) = (&when, parameters.entry("when")) {
         let path = parameters.path_of("when");
-        report.warning(Some(entry.line), &path, "holds no `{{ }}`, so it says the same of every run");
+        match names(when) {
+            Err(problem) => {
+                report.error(Some(entry.line), &path, problem.to_string());
+            }
+            Ok(_) if !is_template(when) => {
+                report.warning(Some(entry.line), &path, "holds no `{{ }}`, so it says the same of every run");
+            }
+            Ok(_) => {}
+        }
     }
     let terms = Terms {
         policy: String::new(),
