@@ -2,7 +2,7 @@
 # Everything that must pass before a change is taken.
 #
 #   ./test.sh          format, lints, all tests but those with real peers, documentation
-#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Exim, Mattermost's client from npm, mmpy_bot from PyPI
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Exim, Slurm, Mattermost's client from npm, mmpy_bot from PyPI
 #
 # What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
 # talk to loopback.
@@ -114,6 +114,10 @@ peers() {
     need npm npm
     python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     need exim4 exim4-daemon-light
+    need munged munge
+    need slurmctld slurmctld
+    need slurmd slurmd
+    need sinfo slurm-client
     install_missing
     fetch
     clients

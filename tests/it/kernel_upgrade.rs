@@ -208,8 +208,8 @@ printf '{"state": "%s", "offline": %s, "down": false, "ours": %s, "jobs": %s}\n'
     ("monitoring_state", r#"printf '[["Ping", 0, %s, 0]]\n' $(($(date +%s) + 1000))"#),
 ];
 
-/// The site's pack with those actions, and its configuration.
-fn elsewhere(directory: &Path) -> PathBuf {
+/// The site's pack, to be changed.
+pub(crate) fn copy_of_the_pack(directory: &Path) -> PathBuf {
     let pack = directory.join("site");
     for folder in ["actions", "actions/workflows", "aliases", "policies"] {
         std::fs::create_dir_all(pack.join(folder)).unwrap();
@@ -223,6 +223,12 @@ fn elsewhere(directory: &Path) -> PathBuf {
     for file in ["pack.yaml", "config.schema.yaml"] {
         std::fs::copy(root().join(file), pack.join(file)).unwrap();
     }
+    pack
+}
+
+/// The site's pack with those actions, and its configuration.
+fn elsewhere(directory: &Path) -> PathBuf {
+    let pack = copy_of_the_pack(directory);
     for (action, command) in ELSEWHERE {
         let file = pack.join(format!("actions/{action}.yaml"));
         let text = std::fs::read_to_string(&file).unwrap();
@@ -280,7 +286,7 @@ async fn a_node_goes_through_it() {
 }
 
 /// The lead says yes.
-fn approve(world: &World, card: &Post) {
+pub(crate) fn approve(world: &World, card: &Post) {
     let code = card.message.split("approve ").nth(1).and_then(|rest| rest.split(['`', ' ']).next()).unwrap().to_owned();
     world.write("lead", &format!("!approve {code}"));
 }

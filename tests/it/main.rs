@@ -35,6 +35,7 @@ mod operations;
 mod outbox;
 mod params;
 mod peers_clients;
+mod peers_cluster;
 mod peers_ssh;
 mod policies_in_chat;
 mod prefix;

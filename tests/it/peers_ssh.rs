@@ -1,7 +1,7 @@
 //! The SSH adapter against OpenSSH's server. These tests run when `HALCYON_PEERS=1` is set (`./test.sh peers` sets it) and need `sshd` and,
 //! as root, `sudo`. Each starts servers of its own on 127.0.88.1 to .50, with its default configuration but for `MaxStartups`.
 
-mod lab;
+pub(crate) mod lab;
 
 use crate::ssh::{MemoryBlobs, execution, group_lives, poll, shell};
 use halcyon::adapters::ssh::{HostKeys, SshError, SshRunner};

@@ -3,7 +3,7 @@
 mod chat;
 mod http;
 mod mail;
-mod peers;
+pub(crate) mod peers;
 mod script;
 
 use crate::ssh::{MemoryBlobs, execution};

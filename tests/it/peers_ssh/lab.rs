@@ -46,31 +46,12 @@ pub(super) struct Lab {
 
 impl Lab {
     pub(super) fn start() -> Self {
-        // The server refuses keys in a folder that others can write to, so /tmp will not do.
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap());
-        let folder = tempfile::Builder::new().prefix(".hp").tempdir_in(home).unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let folder = private_folder();
         let path = |name: &str| folder.path().join(name);
-        for key in ["host", "other_host", "client", "stranger"] {
-            let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path(key)).status();
-            assert!(made.unwrap().success());
-        }
-        std::fs::copy(path("client.pub"), path("authorized_keys")).unwrap();
+        keys(folder.path(), &["host", "other_host", "client", "stranger"]);
         let hung = TcpListener::bind("127.0.88.51:0").unwrap();
         let port = hung.local_addr().unwrap().port();
-        let root = rustix::process::geteuid().is_root();
-        // With that environment bash leaves the .bashrc of whoever runs the tests alone, which may take longer than all the rest.
-        let config = format!(
-            "HostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nMaxStartups 200\nUsePAM {pam}\nSetEnv SHLVL=1\n",
-            host = path("host").display(),
-            keys = path("authorized_keys").display(),
-            pam = if root { "yes" } else { "no" },
-        );
-        if root {
-            std::fs::create_dir_all("/run/sshd").unwrap();
-        }
-        let sshd = ["/usr/sbin/sshd", "/usr/lib/ssh/sshd"].into_iter().find(|path| Path::new(path).exists());
-        let sshd = sshd.expect("sshd is installed: apt-get install openssh-server");
+        let config = server_config(folder.path(), "");
         let nodes: Vec<usize> = (1..=NODES).collect();
         let mut servers = Vec::new();
         for nodes in nodes.chunks(NODES_EACH) {
@@ -80,9 +61,7 @@ impl Lab {
             }
             let file = path(&format!("sshd_config{}", nodes[0]));
             std::fs::write(&file, config).unwrap();
-            let mut server = Command::new(sshd);
-            server.args(["-D", "-E"]).arg(path("sshd.log")).arg("-f").arg(file);
-            servers.push(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+            servers.push(sshd(&file, &path("sshd.log")));
         }
         let lab = Self { folder, servers, port, _hung: hung };
         lab.write_client_config("client", "host");
@@ -140,13 +119,58 @@ impl Lab {
 
     /// The processes of the servers that belong to connections.
     pub(super) fn server_children(&self) -> Vec<u32> {
-        let parent = |pid: u32| -> Option<u32> {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
-        };
-        let ours: Vec<Option<u32>> = self.servers.iter().map(|server| Some(server.id())).collect();
-        all_processes().filter(|&pid| ours.contains(&parent(pid))).collect()
+        children_of(&self.servers.iter().map(Child::id).collect::<Vec<u32>>())
     }
+}
+
+/// A folder of one's own. The server refuses keys in one that others can write to, so /tmp will not do.
+pub(crate) fn private_folder() -> tempfile::TempDir {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    let folder = tempfile::Builder::new().prefix(".hp").tempdir_in(home).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
+/// Makes keys; whoever has `client` may log in.
+pub(crate) fn keys(folder: &Path, names: &[&str]) {
+    for key in names {
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(folder.join(key)).status();
+        assert!(made.unwrap().success());
+    }
+    std::fs::copy(folder.join("client.pub"), folder.join("authorized_keys")).unwrap();
+}
+
+/// The configuration of a server with the keys in this folder, but for where it listens; its logins have this in their environment.
+pub(crate) fn server_config(folder: &Path, environment: &str) -> String {
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::fs::create_dir_all("/run/sshd").unwrap();
+    }
+    // With SHLVL bash leaves the .bashrc of whoever runs the tests alone, which may take longer than all the rest.
+    format!(
+        "HostKey {host}\nAuthorizedKeysFile {keys}\nPidFile none\nMaxStartups 200\nUsePAM {pam}\nSetEnv SHLVL=1 {environment}\n",
+        host = folder.join("host").display(),
+        keys = folder.join("authorized_keys").display(),
+        pam = if root { "yes" } else { "no" },
+    )
+}
+
+/// Starts a server.
+pub(crate) fn sshd(config: &Path, log: &Path) -> Child {
+    let program = ["/usr/sbin/sshd", "/usr/lib/ssh/sshd"].into_iter().find(|path| Path::new(path).exists());
+    let mut server = Command::new(program.expect("sshd is installed: apt-get install openssh-server"));
+    server.args(["-D", "-E"]).arg(log).arg("-f").arg(config);
+    server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The processes that these have started, as far as they are not left alone.
+pub(crate) fn children_of(parents: &[u32]) -> Vec<u32> {
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    all_processes().filter(|&pid| parent(pid).is_some_and(|parent| parents.contains(&parent))).collect()
 }
 
 impl Drop for Lab {
@@ -160,7 +184,7 @@ impl Drop for Lab {
     }
 }
 
-pub(super) fn all_processes() -> impl Iterator<Item = u32> {
+pub(crate) fn all_processes() -> impl Iterator<Item = u32> {
     std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
@@ -172,7 +196,7 @@ pub(super) fn processes_with(text: &str) -> Vec<u32> {
     all_processes().filter(named).collect()
 }
 
-pub(super) fn signal(pid: u32) {
+pub(crate) fn signal(pid: u32) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }

@@ -12,14 +12,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// A server that keeps all mails in one file.
-struct Exim {
+pub(crate) struct Exim {
     server: Child,
     folder: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Exim {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -45,7 +45,7 @@ impl Exim {
         Self { server, folder, port }
     }
 
-    fn mails(&self) -> String {
+    pub(crate) fn mails(&self) -> String {
         let read = as_root("cat").arg(self.folder.path().join("spool/mail")).stderr(Stdio::null()).output().unwrap();
         String::from_utf8_lossy(&read.stdout).into_owned()
     }
