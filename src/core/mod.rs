@@ -18,6 +18,7 @@
 //! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
+//! - [`timer`]: when timers tick;
 //! - [`content`], [`settings`]: what the site has written down;
 //! - [`vitals`]: what the runtime measures of the parts around the core;
 //! - [`id`]: the names of things.
@@ -47,6 +48,7 @@ pub mod rehearsal;
 pub mod schedule;
 pub mod settings;
 pub mod template;
+pub mod timer;
 pub mod vitals;
 pub mod workflow;
 pub mod yaql;

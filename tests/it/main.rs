@@ -53,6 +53,7 @@ mod store;
 mod taking_turns;
 mod template;
 mod tidy;
+mod timer;
 mod turns;
 mod workflow;
 mod workflow_chat;

@@ -24,6 +24,8 @@ use tokio::time::timeout;
 /// For all that a peer does between two lines, and for the whole of it.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+const PYTHON: &str = "python/bin/python";
+
 /// Whether these tests are to run; says so when not.
 fn asked_for() -> bool {
     let asked = std::env::var_os("HALCYON_PEERS").is_some_and(|value| value == "1");
@@ -43,6 +45,11 @@ fn cache() -> PathBuf {
         Some(path) => path.into(),
         None => PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/halcyon-peers"),
     }
+}
+
+/// The Python that has what is asked of PyPI, when tests with peers are to run.
+pub(crate) fn python() -> Option<PathBuf> {
+    asked_for().then(|| cache().join(PYTHON))
 }
 
 /// A script that runs, and every line that it has written.
@@ -130,7 +137,7 @@ async fn play(stage: &Stage, release: &str) -> String {
         "channels": ids(&["cluster", "town-square", "secret", "aside"], &|name| stage.channel(name)),
     });
     let token = stage.client("halcyon").token;
-    let mut bot = Peer::start("bot.py", &cache().join("python/bin/python"), &description, &token);
+    let mut bot = Peer::start("bot.py", &cache().join(PYTHON), &description, &token);
     bot.until("Websocket authentification OK").await;
     let mut client = Peer::start("client.mjs", Path::new("node"), &description, "");
     let status = client.end().await;
