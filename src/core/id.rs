@@ -44,6 +44,12 @@ text_id! {
     ActionRef;
     /// `pack.name` of an action alias.
     AliasRef;
+    /// `pack.name` of a rule.
+    RuleRef;
+    /// `pack.name` of a type of triggers.
+    TriggerRef;
+    /// One event, by the name that its source gives it: the same event comes under the same name, however often it comes.
+    TriggerInstanceId;
     /// One machine as the administrators call it: `wn0189`. Checked at the door by [`crate::core::host`].
     Host;
     /// One thing to be said in chat exactly once. Travels in the post's props, so that it can be looked for after a crash.

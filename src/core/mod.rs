@@ -11,6 +11,7 @@
 //! - [`action`], [`host`], [`template`]: from what is wanted to what is run, and how it ended;
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
+//! - [`rule`]: what happens outside, and what it starts;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
 //! - [`policy`]: whose turn it is to be run;
@@ -45,6 +46,7 @@ pub mod memory;
 pub mod message;
 pub mod policy;
 pub mod rehearsal;
+pub mod rule;
 pub mod schedule;
 pub mod settings;
 pub mod template;

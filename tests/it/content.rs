@@ -12,6 +12,7 @@ use halcyon::core::content::yaml::{self, MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use halcyon::core::content::{Catalog, PackSource, SourceFile};
 use halcyon::core::id::ActionRef;
 use halcyon::core::policy::{Excess, RetryOn};
+use halcyon::core::rule::spec::Kind;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ fn said(loaded: &Loaded) -> String {
 }
 
 /// The packs that are always there.
-const BUILT_IN: [&str; 3] = ["chatops", "core", "linux"];
+const BUILT_IN: [&str; 4] = ["chatops", "check_mk", "core", "linux"];
 
 /// What is in force beyond the built-in packs, a line each.
 fn in_force(catalog: &Catalog) -> String {
@@ -79,6 +80,17 @@ fn in_force(catalog: &Catalog) -> String {
                 writeln!(lines, "    {}: {}: {}", matched.line, matched.key_path, matched.text).unwrap();
             }
         }
+    }
+    for kind in catalog.triggers.values().filter(|kind| !kind.file.starts_with("built in")) {
+        writeln!(lines, "trigger {}", kind.reference).unwrap();
+    }
+    for rule in catalog.rules.all() {
+        let words =
+            [(!rule.enabled, " disabled"), (rule.dry_run, " dry run"), (rule.kind == Kind::Backstop, " backstop")];
+        let words: String = words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
+        let (trigger, criteria) = (&rule.trigger, rule.criteria.len());
+        writeln!(lines, "rule {} on {trigger} -> {} ({criteria} criteria){words}", rule.reference, rule.action)
+            .unwrap();
     }
     lines.trim_end().to_owned()
 }
@@ -222,7 +234,7 @@ fn no_text_makes_the_loader_fall_over() {
 
 #[test]
 fn packs_load_as_the_cases_say() {
-    for (name, sections) in cases("load.txt") {
+    for (name, sections) in cases("load.txt").into_iter().chain(cases("rules.txt")) {
         let mut packs: Vec<PackSource> = Vec::new();
         for (path, text) in &sections {
             // `@@ directory//inside`; without a directory the file is in `t`, which has a sound pack.yaml.
@@ -280,7 +292,7 @@ fn every_mistake_of_a_pack_is_told_at_once() {
 fn the_site_pack_and_core_load_without_a_word() {
     let loaded = load(&read_packs(&[PathBuf::from(".")]));
     assert_eq!(said(&loaded), "");
-    assert_eq!(loaded.catalog.packs.keys().collect::<Vec<_>>(), ["chatops", "core", "linux", "site"]);
+    assert_eq!(loaded.catalog.packs.keys().collect::<Vec<_>>(), ["chatops", "check_mk", "core", "linux", "site"]);
     crate::golden("content/site.txt", &format!("{}\n", in_force(&loaded.catalog)));
     for action in loaded.catalog.actions.values() {
         assert!(!action.description.is_empty(), "{} says nothing for itself", action.reference);

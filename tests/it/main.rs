@@ -42,6 +42,7 @@ mod prefix;
 mod real_mattermost;
 mod rehearsal;
 mod retrying;
+mod rules;
 mod runners;
 mod sandbox_chat;
 mod sandbox_nodes;

@@ -155,6 +155,31 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
     }
 }
 
+/// Whether an action has a shell run a command that it is given, or that it makes of what it is given.
+pub(crate) fn takes_shell_command(action: &Action) -> bool {
+    matches!(action.runner, RunnerType::LocalShellCmd | RunnerType::RemoteShellCmd)
+}
+
+/// Whether what would become a command holds nothing of strangers that a shell acts on.
+///
+/// # Errors
+/// [`PlanProblem::Tainted`] or [`PlanProblem::Unusable`].
+pub(crate) fn untainted(action: &Action, resolved: &Resolved) -> Result<(), PlanProblem> {
+    let planner = Planner { action, resolved };
+    match action.runner {
+        RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.clean(&[]),
+        RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript => planner.clean(&["hosts"]),
+        RunnerType::HttpRequest
+        | RunnerType::Mail
+        | RunnerType::Announcement
+        | RunnerType::Inquirer
+        | RunnerType::Noop
+        | RunnerType::Pause
+        | RunnerType::Orquesta
+        | RunnerType::Uuid => Ok(()),
+    }
+}
+
 /// Makes the same work once more for the machines that it was made for, whatever their group holds now. The values are those that it was
 /// granted with, so nobody is asked a second time whether they may stand in a shell command.
 ///

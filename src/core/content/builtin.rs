@@ -1,4 +1,4 @@
-//! The packs that come from the program itself: `core`, and what of StackStorm's `linux` and `chatops` makes sense here.
+//! The packs that come from the program itself: `core`, what of StackStorm's `linux` and `chatops` makes sense here, and what CheckMK tells.
 //!
 //! **The actions of `core` are always those of the program**: a pack of that name on disk only adds to them. Of the other packs a site may
 //! bring its own version; what that one lacks, or cannot run here, is filled up from the program.
@@ -32,6 +32,17 @@ const CORE: &[File] = files!("core":
     "actions/remote_sudo.yaml",
     "actions/sendmail.yaml",
     "actions/uuid.yaml",
+    "triggers/actiontrigger.yaml",
+    "triggers/cron_timer.yaml",
+    "triggers/date_timer.yaml",
+    "triggers/inquiry.yaml",
+    "triggers/interval_timer.yaml",
+    "triggers/key_value_pair_create.yaml",
+    "triggers/key_value_pair_delete.yaml",
+    "triggers/key_value_pair_update.yaml",
+    "triggers/key_value_pair_value_change.yaml",
+    "triggers/notifytrigger.yaml",
+    "triggers/webhook.yaml",
 );
 
 const LINUX: &[File] = files!("linux":
@@ -63,6 +74,11 @@ const CHATOPS: &[File] = files!("chatops":
     "actions/post_message.yaml",
 );
 
+const CHECK_MK: &[File] = files!("check_mk":
+    "pack.yaml",
+    "triggers/event_handler.yaml",
+);
+
 /// What StackStorm's packs of these names hold beyond ours.
 pub(crate) const NOT_BUILT: &[&str] = &[
     "chatops.format_execution_result",
@@ -80,7 +96,7 @@ pub(crate) const NOT_BUILT: &[&str] = &[
 
 /// The packs as if they had been read from disk, `core` first.
 pub(crate) fn packs() -> Vec<PackSource> {
-    vec![pack("core", CORE), pack("linux", LINUX), pack("chatops", CHATOPS)]
+    vec![pack("core", CORE), pack("linux", LINUX), pack("chatops", CHATOPS), pack("check_mk", CHECK_MK)]
 }
 
 fn pack(name: &str, files: &[File]) -> PackSource {

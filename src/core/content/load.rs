@@ -13,6 +13,7 @@ use super::glob::covers;
 use super::limits;
 pub use super::parsed::Parsed;
 use super::policy::{self, Covers, Does, Policy};
+use super::rules::Events;
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
@@ -25,6 +26,8 @@ use crate::core::approval;
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;
+use crate::core::rule::index::Rules;
+use crate::core::rule::spec::Rule;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -47,11 +50,12 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
-    let Joined { loading, aliases, configs, sentences } = join(sources, parsed);
-    let Loading { packs, actions, guards, approvals, limits, mut diagnostics, order, .. } = loading;
+    let Joined { loading, aliases, configs, sentences, rules } = join(sources, parsed);
+    let Loading { packs, actions, guards, approvals, limits, events, mut diagnostics, order, .. } = loading;
     let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
     let from_files = catalog(packs, actions, aliases, &mut diagnostics);
-    let catalog = Catalog { guards, approvals, policies, sentences, configs, ..from_files };
+    let (rules, triggers) = (Arc::new(Rules::new(rules)), events.triggers);
+    let catalog = Catalog { guards, approvals, policies, sentences, configs, rules, triggers, ..from_files };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -69,6 +73,7 @@ struct Joined {
     aliases: Vec<Arc<Alias>>,
     configs: BTreeMap<String, Arc<PackConfig>>,
     sentences: Sentences,
+    rules: Vec<Rule>,
 }
 
 fn join(sources: &[PackSource], parsed: &mut Parsed) -> Joined {
@@ -95,8 +100,9 @@ fn join(sources: &[PackSource], parsed: &mut Parsed) -> Joined {
     let configs = loading.configs(&opened, &configs);
     loading.apply_policies();
     let aliases = loading.join_aliases();
+    let rules = loading.join_rules();
     let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
-    Joined { loading, aliases, configs, sentences }
+    Joined { loading, aliases, configs, sentences, rules }
 }
 
 /// In the order of the files and of the lines in each.
@@ -124,12 +130,8 @@ fn catalog(
         packs: packs.into_iter().map(|(reference, opened)| (reference, opened.pack)).collect(),
         actions: actions.into_iter().map(|(reference, action)| (reference, Arc::new(action))).collect(),
         aliases,
-        configs: BTreeMap::new(),
         matcher: Arc::new(matcher),
-        sentences: Sentences::new(),
-        policies: BTreeMap::new(),
-        guards: BTreeMap::new(),
-        approvals: BTreeMap::new(),
+        ..Catalog::default()
     }
 }
 
@@ -206,6 +208,8 @@ struct Loading {
     /// How many of each action may run at once, and what happens after a failure.
     limits: BTreeMap<ActionRef, Policies>,
     aliases: Vec<AliasFile>,
+    /// What can happen, and the rules that listen to it.
+    events: Events,
     diagnostics: Vec<Diagnostic>,
     /// The place of each file among all, which is the order of the diagnostics.
     order: BTreeMap<String, usize>,
@@ -313,8 +317,11 @@ impl Loading {
                 let read = |report: &mut Report<'_>| alias::read(&document(file, report)?, pack, report);
                 self.aliases.extend(parsed.aliases.read(pack, file, &mut report, read));
             }
-            "rules" | "sensors" | "triggers" => {
-                report.not_supported(None, "", format!("{folder} are not built yet; this file does nothing"));
+            "rules" => self.events.rule(pack, file, &mut report, parsed),
+            "triggers" => self.events.triggers(pack, file, &mut report, parsed),
+            "sensors" => {
+                self.events.sensor(pack, file, &mut report, parsed);
+                report.not_supported(None, "", "sensors are not built yet; this one does not run");
             }
             _ => {}
         }
@@ -599,6 +606,30 @@ impl Loading {
         kept
     }
 
+    /// Keeps the rules whose name is free.
+    fn join_rules(&mut self) -> Vec<Rule> {
+        let mut events = std::mem::take(&mut self.events);
+        let actions = |reference: &ActionRef| self.known(reference);
+        let (rules, mut found) = events.join(&actions);
+        self.diagnostics.append(&mut found);
+        self.events = events;
+        rules
+    }
+
+    /// An action that a rule starts, or why there is none.
+    fn known(&self, reference: &ActionRef) -> Result<&Action, String> {
+        if let Some(action) = self.actions.get(reference) {
+            return Ok(action);
+        }
+        let mut report = Report::new("");
+        self.check_action(reference, None, &mut report);
+        let told = report.diagnostics.pop();
+        Err(told.map_or_else(String::new, |told| match told.suggestion {
+            Some(suggestion) => format!("{}; {suggestion}", told.message),
+            None => told.message,
+        }))
+    }
+
     fn check_action(&self, action: &ActionRef, line: Option<usize>, report: &mut Report<'_>) {
         if self.actions.contains_key(action) {
             return;
@@ -651,7 +682,7 @@ fn policies_of(file: &SourceFile, pack: &str, report: &mut Report<'_>) -> Vec<Po
 }
 
 /// Reads a file's text as YAML. What is wrong with the YAML is in the report, and keeps the file out of force.
-fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
+pub(super) fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Node> {
     match &file.text {
         Ok(text) => {
             let (root, mut diagnostics) = yaml::read(&file.shown, text);

@@ -3,7 +3,7 @@
 //! What the packs say: the texts of their files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading the files is the business
 //! of `adapters::content`; this folder never sees a disk.
 //!
-//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias`, `policy` or `config` read the tree through `fields`, and
+//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias`, `policy`, `rule`, `trigger` or `config` read the tree through `fields`, and
 //! [`load`] joins what they found. [`example`] tries what packs say of their own aliases. The formats are StackStorm's; `docs/packs.md` is their
 //! description for those who write packs.
 //!
@@ -29,10 +29,13 @@ mod pack;
 mod parameter;
 mod parsed;
 mod policy;
+mod rule;
+mod rules;
 mod runner;
 pub(crate) mod scalar;
 pub(crate) mod suggest;
 mod template;
+mod trigger;
 pub mod yaml;
 
 use crate::core::access::approvers::Approvers;
@@ -40,9 +43,11 @@ use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::approval::Policy;
-use crate::core::id::ActionRef;
+use crate::core::id::{ActionRef, TriggerRef};
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;
+use crate::core::rule::index::Rules;
+use crate::core::rule::trigger::TriggerType;
 use crate::core::template::value::cast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +73,10 @@ pub struct Catalog {
     pub guards: BTreeMap<ActionRef, Vec<String>>,
     /// For each action that needs approvals, the policies that want them.
     pub approvals: BTreeMap<ActionRef, Vec<Arc<Policy>>>,
+    /// Every rule, disabled ones included.
+    pub rules: Arc<Rules>,
+    /// Every type of triggers.
+    pub triggers: BTreeMap<TriggerRef, Arc<TriggerType>>,
 }
 
 impl Catalog {

@@ -4,6 +4,8 @@ use super::action::ActionFile;
 use super::alias::AliasFile;
 use super::diagnostic::Diagnostic;
 use super::fields::Report;
+use super::rule::RuleFile;
+use super::trigger::TriggerFile;
 use super::{SourceFile, load};
 use crate::core::action::spec::Workflow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +17,8 @@ pub struct Parsed {
     pub(super) actions: Kept<ActionFile>,
     pub(super) aliases: Kept<AliasFile>,
     pub(super) workflows: Kept<Arc<Workflow>>,
+    pub(super) rules: Kept<RuleFile>,
+    pub(super) triggers: Kept<Vec<TriggerFile>>,
 }
 
 impl Parsed {
@@ -23,6 +27,8 @@ impl Parsed {
         self.actions.forget_unused();
         self.aliases.forget_unused();
         self.workflows.forget_unused();
+        self.rules.forget_unused();
+        self.triggers.forget_unused();
     }
 }
 

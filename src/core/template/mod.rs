@@ -18,7 +18,7 @@ pub(crate) mod arguments;
 mod braces;
 mod checks;
 mod figures;
-mod filters;
+pub(crate) mod filters;
 mod functions;
 mod json;
 pub(crate) mod literal;

@@ -1,6 +1,75 @@
 //! Python's regular expressions for an engine that has another dialect: patterns and replacements.
+//!
+//! **The size of a pattern, the memory of the compiled one and the steps of a search that needs to look around are bounded**; a search that
+//! does not takes time in proportion to the text.
 
-use fancy_regex::Regex;
+use fancy_regex::{Regex, RegexBuilder, RuntimeError};
+
+/// Steps that one search may take.
+const MOST_STEPS: usize = 100_000;
+/// Bytes of a pattern.
+const LONGEST_PATTERN: usize = 10_000;
+/// Bytes of a compiled pattern.
+const LARGEST: usize = 2 << 20;
+
+/// How a pattern is applied.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Applied {
+    /// The match begins where the text does.
+    pub(crate) anchored: bool,
+    /// Capital and small letters are alike.
+    pub(crate) ignores_case: bool,
+    /// A point stands for a line break, too.
+    pub(crate) over_lines: bool,
+}
+
+/// A pattern of Python's that is looked for in many texts.
+#[derive(Debug, Clone)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// For texts that end with a line break, where that matters.
+    before_break: Option<Regex>,
+}
+
+impl Pattern {
+    /// Makes it ready.
+    pub(crate) fn compile(pattern: &str, applied: Applied) -> Result<Self, String> {
+        let before_break = pattern.contains('$').then(|| compile(pattern, true, applied)).transpose()?;
+        Ok(Self { regex: compile(pattern, false, applied)?, before_break })
+    }
+
+    /// Whether a text holds it.
+    pub(crate) fn is_in(&self, text: &str) -> Result<bool, String> {
+        let before_break = self.before_break.as_ref().filter(|_| text.ends_with('\n'));
+        before_break.unwrap_or(&self.regex).is_match(text).map_err(|error| failed(&error))
+    }
+}
+
+/// Makes a pattern ready for texts that end with a line break, or for all others.
+pub(crate) fn compile(pattern: &str, ends_with_break: bool, applied: Applied) -> Result<Regex, String> {
+    if pattern.len() > LONGEST_PATTERN {
+        return Err(format!("a pattern may have {LONGEST_PATTERN} bytes"));
+    }
+    let translated = translate(pattern, ends_with_break)?;
+    let translated = if applied.anchored { format!(r"\A(?:{translated})") } else { translated };
+    let mut builder = RegexBuilder::new(&translated);
+    builder.backtrack_limit(MOST_STEPS).delegate_size_limit(LARGEST);
+    builder.case_insensitive(applied.ignores_case).dot_matches_new_line(applied.over_lines);
+    builder.build().map_err(|error| {
+        let shown: String = pattern.chars().take(60).collect();
+        format!("{shown} is no regular expression: {error}")
+    })
+}
+
+/// Why a search came to nothing.
+pub(crate) fn failed(error: &fancy_regex::Error) -> String {
+    match error {
+        fancy_regex::Error::RuntimeError(RuntimeError::BacktrackLimitExceeded) => {
+            format!("the search takes more than {MOST_STEPS} steps")
+        }
+        other => other.to_string(),
+    }
+}
 
 /// A piece of a replacement.
 pub(crate) enum Part {

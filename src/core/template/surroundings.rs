@@ -84,6 +84,11 @@ impl Surroundings {
         self
     }
 
+    /// What stands at a path of a namespace.
+    pub fn find(&self, name: &str, path: &[String]) -> Found {
+        self.namespaces.get(name).map_or(Found::Missing, |lookup| lookup.find(path))
+    }
+
     /// Whether there is such a namespace.
     pub fn has(&self, name: &str) -> bool {
         self.namespaces.contains_key(name)

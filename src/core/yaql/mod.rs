@@ -40,6 +40,16 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use tree::Node;
 
+/// A time in any usual way of writing, as `datetime` reads it: without an offset it is UTC, and what is not written is taken from today.
+///
+/// # Errors
+/// It is no time.
+pub fn read_time(text: &str, now: Timestamp) -> Outcome<Timestamp> {
+    let read = library::time_text::read(text, time::Moment::at(now.as_microsecond(), 0)?)?;
+    let moment = Timestamp::from_microsecond(read.utc);
+    moment.or_else(|_| error::fail(Kind::Overflow, "years go from 1 to 9999"))
+}
+
 /// A parsed expression.
 #[derive(Debug, Clone)]
 pub struct Expression {

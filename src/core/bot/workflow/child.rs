@@ -3,7 +3,7 @@
 use super::{Bot, DEEPEST, Moment, Step, later_by, leave_out_what_waits};
 use crate::core::access::{Held, Rights};
 use crate::core::action::execution::{Execution, Judgement, Status};
-use crate::core::action::plan::listed;
+use crate::core::action::plan::{listed, takes_shell_command};
 use crate::core::action::result::{TIMEOUT_CODE, UNREACHABLE_CODE, result};
 use crate::core::action::run::Captured;
 use crate::core::action::spec::{Action, RunnerType};
@@ -452,7 +452,7 @@ impl Bot {
             Value::Null => &nothing,
             _ => return Ok(say(self, "no_map", &task, "")),
         };
-        if !wanted.marks.spliced.is_empty() && takes_command(&action) && !action.raw {
+        if !wanted.marks.spliced.is_empty() && takes_shell_command(&action) && !action.raw {
             let characters: BTreeSet<char> = wanted.marks.spliced.chars().collect();
             return Ok(say(self, "spliced", &wanted.action, &listed(&characters)));
         }
@@ -559,11 +559,6 @@ impl Bot {
 /// What a task gives whose action could not be begun: the shape of a run that could not be carried out.
 fn failed(why: &str) -> Value {
     json!({"error": why, "traceback": "", "failed": true, "succeeded": false, "return_code": UNREACHABLE_CODE})
-}
-
-/// Whether a task may give it the command itself.
-fn takes_command(action: &Action) -> bool {
-    matches!(action.runner, RunnerType::LocalShellCmd | RunnerType::RemoteShellCmd)
 }
 
 /// Whether it does nothing but wait, ask or say something: who may run the workflow may have that done by it.

@@ -4,8 +4,11 @@
 //! item of every `a`, and `|` binds stronger than a point.
 
 use crate::core::template::python::{DEEPEST, items, kind, refuse, too_deep};
+use crate::core::template::render::into_jinja;
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// Makes one path of two.
@@ -29,26 +32,187 @@ pub(crate) enum Path {
     Where(Box<Path>, Box<Path>),
 }
 
-/// A value that was found, and what it was found in.
-#[derive(Debug, Clone)]
-struct Place {
-    value: Value,
-    parent: Option<Rc<Place>>,
+/// Something that a path can lead through; `M` counts the steps, so that every search ends.
+pub(crate) trait Tree<M: ?Sized>: Clone {
+    /// One step more.
+    fn step(meter: &M) -> Result<(), Error>;
+
+    /// What it is, as far as paths go.
+    fn shape(&self) -> Shape;
+
+    /// What stands under a name in a map.
+    fn child(&self, name: &str) -> Result<Option<Self>, Error>;
+
+    /// What stands in a map, in its order, or the items of a list.
+    fn children(&self, meter: &M) -> Result<Vec<Self>, Error>;
+
+    /// The letters of a text.
+    fn letters(&self) -> Vec<Self>;
+
+    /// The word for it in what is said to people.
+    fn word(&self) -> &'static str;
 }
 
-fn inside(parent: &Rc<Place>, value: Value) -> Rc<Place> {
+/// Kinds of values that paths tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Map,
+    List,
+    Text,
+    /// A truth value or a number.
+    Plain,
+    Nothing,
+}
+
+impl Tree<State<'_, '_>> for Value {
+    fn step(meter: &State<'_, '_>) -> Result<(), Error> {
+        meter.consume_fuel(1)
+    }
+
+    fn shape(&self) -> Shape {
+        match self.kind() {
+            ValueKind::Map => Shape::Map,
+            ValueKind::Seq | ValueKind::Iterable => Shape::List,
+            ValueKind::String => Shape::Text,
+            ValueKind::Bool | ValueKind::Number => Shape::Plain,
+            _ => Shape::Nothing,
+        }
+    }
+
+    fn child(&self, name: &str) -> Result<Option<Self>, Error> {
+        let found = self.get_item(&Value::from(name))?;
+        Ok((!found.is_undefined()).then_some(found))
+    }
+
+    fn children(&self, meter: &State<'_, '_>) -> Result<Vec<Self>, Error> {
+        match self.kind() {
+            ValueKind::Map => items(meter, self)?.iter().map(|key| self.get_item(key)).collect(),
+            ValueKind::Seq | ValueKind::Iterable => items(meter, self),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn letters(&self) -> Vec<Self> {
+        self.as_str().unwrap_or_default().chars().map(Value::from).collect()
+    }
+
+    fn word(&self) -> &'static str {
+        kind(self)
+    }
+}
+
+/// How many more steps a search through plain data may take.
+#[derive(Debug)]
+pub(crate) struct Steps(Cell<u32>);
+
+impl Steps {
+    pub(crate) fn new(most: u32) -> Self {
+        Self(Cell::new(most))
+    }
+}
+
+impl Tree<Steps> for Cow<'_, serde_json::Value> {
+    fn step(meter: &Steps) -> Result<(), Error> {
+        let left = meter.0.get().checked_sub(1).ok_or_else(|| refuse("the path leads through too much"))?;
+        meter.0.set(left);
+        Ok(())
+    }
+
+    fn shape(&self) -> Shape {
+        match self.as_ref() {
+            serde_json::Value::Object(_) => Shape::Map,
+            serde_json::Value::Array(_) => Shape::List,
+            serde_json::Value::String(_) => Shape::Text,
+            serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Shape::Plain,
+            serde_json::Value::Null => Shape::Nothing,
+        }
+    }
+
+    fn child(&self, name: &str) -> Result<Option<Self>, Error> {
+        Ok(match self {
+            Cow::Borrowed(value) => value.get(name).map(Cow::Borrowed),
+            Cow::Owned(value) => value.get(name).cloned().map(Cow::Owned),
+        })
+    }
+
+    fn children(&self, meter: &Steps) -> Result<Vec<Self>, Error> {
+        let mut found = Vec::new();
+        let mut add = |child| {
+            <Self as Tree<Steps>>::step(meter)?;
+            found.push(child);
+            Ok::<(), Error>(())
+        };
+        match self {
+            Cow::Borrowed(serde_json::Value::Object(map)) => {
+                map.values().try_for_each(|item| add(Cow::Borrowed(item)))?
+            }
+            Cow::Borrowed(serde_json::Value::Array(list)) => {
+                list.iter().try_for_each(|item| add(Cow::Borrowed(item)))?
+            }
+            Cow::Owned(serde_json::Value::Object(map)) => {
+                map.values().try_for_each(|item| add(Cow::Owned(item.clone())))?;
+            }
+            Cow::Owned(serde_json::Value::Array(list)) => {
+                list.iter().try_for_each(|item| add(Cow::Owned(item.clone())))?
+            }
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    fn letters(&self) -> Vec<Self> {
+        let letters = self.as_str().unwrap_or_default().chars();
+        letters.map(|letter| Cow::Owned(serde_json::Value::from(letter.to_string()))).collect()
+    }
+
+    fn word(&self) -> &'static str {
+        kind(&into_jinja(self))
+    }
+}
+
+/// A value that was found, and what it was found in.
+#[derive(Debug, Clone)]
+struct Place<T> {
+    value: T,
+    parent: Option<Rc<Place<T>>>,
+}
+
+fn inside<T>(parent: &Rc<Place<T>>, value: T) -> Rc<Place<T>> {
     Rc::new(Place { value, parent: Some(Rc::clone(parent)) })
 }
 
 impl Path {
     /// Everything that the path leads to.
-    pub(crate) fn find(&self, state: &State<'_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
+    pub(crate) fn find<M: ?Sized, T: Tree<M>>(&self, meter: &M, value: &T) -> Result<Vec<T>, Error> {
         let root = Rc::new(Place { value: value.clone(), parent: None });
-        Ok(self.from(state, &root)?.iter().map(|place| place.value.clone()).collect())
+        Ok(self.from(meter, &root)?.iter().map(|place| place.value.clone()).collect())
     }
 
-    fn from(&self, state: &State<'_, '_>, place: &Rc<Place>) -> Result<Vec<Rc<Place>>, Error> {
-        state.consume_fuel(1)?;
+    /// The names that a path leads along, where it does nothing else.
+    pub(crate) fn straight(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::Names(names) => match names.as_slice() {
+                [name] if name != "*" => Some(vec![name]),
+                _ => None,
+            },
+            Self::Child(left, right) => {
+                let mut names = left.straight()?;
+                names.extend(right.straight()?);
+                Some(names)
+            }
+            Self::Root
+            | Self::This
+            | Self::Parent
+            | Self::Index(_)
+            | Self::Slice(..)
+            | Self::Descendants(..)
+            | Self::Union(..)
+            | Self::Where(..) => None,
+        }
+    }
+
+    fn from<M: ?Sized, T: Tree<M>>(&self, meter: &M, place: &Rc<Place<T>>) -> Result<Vec<Rc<Place<T>>>, Error> {
+        T::step(meter)?;
         Ok(match self {
             Self::Root => {
                 let mut root = place;
@@ -59,20 +223,16 @@ impl Path {
             }
             Self::This => vec![Rc::clone(place)],
             Self::Parent => place.parent.iter().cloned().collect(),
+            Self::Names(_) if place.value.shape() != Shape::Map => Vec::new(),
+            Self::Names(names) if names.iter().any(|name| name == "*") => {
+                place.value.children(meter)?.into_iter().map(|value| inside(place, value)).collect()
+            }
             Self::Names(names) => {
-                if place.value.kind() != ValueKind::Map {
-                    return Ok(Vec::new());
-                }
-                let keys = if names.iter().any(|name| name == "*") {
-                    items(state, &place.value)?
-                } else {
-                    names.iter().map(|name| Value::from(name.as_str())).collect()
-                };
-                let found = keys.iter().map(|key| place.value.get_item(key)).collect::<Result<Vec<_>, _>>()?;
-                found.into_iter().filter(|value| !value.is_undefined()).map(|value| inside(place, value)).collect()
+                let found = names.iter().map(|name| place.value.child(name)).collect::<Result<Vec<_>, _>>()?;
+                found.into_iter().flatten().map(|value| inside(place, value)).collect()
             }
             Self::Index(index) => {
-                let all = sequence(state, &place.value)?;
+                let all = sequence(meter, &place.value)?;
                 let count = i64::try_from(all.len()).unwrap_or(i64::MAX);
                 if count <= *index {
                     return Ok(Vec::new());
@@ -82,37 +242,34 @@ impl Path {
                 vec![inside(place, found.ok_or_else(|| refuse(format!("there is no item {index}")))?)]
             }
             Self::Slice(start, end, step) => {
-                let single = matches!(
-                    place.value.kind(),
-                    ValueKind::Map | ValueKind::String | ValueKind::Bool | ValueKind::Number
-                );
+                let single = matches!(place.value.shape(), Shape::Map | Shape::Text | Shape::Plain);
                 // One thing counts as a list of it.
-                let all = if single { vec![place.value.clone()] } else { sequence(state, &place.value)? };
+                let all = if single { vec![place.value.clone()] } else { sequence(meter, &place.value)? };
                 slice(all.len(), *start, *end, *step)?.into_iter().map(|at| inside(place, all[at].clone())).collect()
             }
             Self::Child(left, right) => {
                 let mut found = Vec::new();
-                for place in left.from(state, place)? {
-                    found.extend(right.from(state, &place)?);
+                for place in left.from(meter, place)? {
+                    found.extend(right.from(meter, &place)?);
                 }
                 found
             }
             Self::Descendants(left, right) => {
                 let mut found = Vec::new();
-                for place in left.from(state, place)? {
-                    right.below(state, &place, 0, &mut found)?;
+                for place in left.from(meter, place)? {
+                    right.below(meter, &place, 0, &mut found)?;
                 }
                 found
             }
             Self::Union(left, right) => {
-                let mut found = left.from(state, place)?;
-                found.extend(right.from(state, place)?);
+                let mut found = left.from(meter, place)?;
+                found.extend(right.from(meter, place)?);
                 found
             }
             Self::Where(left, right) => {
                 let mut found = Vec::new();
-                for place in left.from(state, place)? {
-                    if !right.from(state, &place)?.is_empty() {
+                for place in left.from(meter, place)? {
+                    if !right.from(meter, &place)?.is_empty() {
                         found.push(place);
                     }
                 }
@@ -121,44 +278,32 @@ impl Path {
         })
     }
 
-    fn below(
+    fn below<M: ?Sized, T: Tree<M>>(
         &self,
-        state: &State<'_, '_>,
-        place: &Rc<Place>,
+        meter: &M,
+        place: &Rc<Place<T>>,
         depth: usize,
-        found: &mut Vec<Rc<Place>>,
+        found: &mut Vec<Rc<Place<T>>>,
     ) -> Result<(), Error> {
         if depth > DEEPEST {
             return Err(too_deep());
         }
         // What is no list has no items, here as well.
-        if !matches!(self, Self::Index(_)) || is_list(&place.value) {
-            found.extend(self.from(state, place)?);
+        if !matches!(self, Self::Index(_)) || place.value.shape() == Shape::List {
+            found.extend(self.from(meter, place)?);
         }
-        let all = match place.value.kind() {
-            ValueKind::Map => {
-                let keys = items(state, &place.value)?;
-                keys.iter().map(|key| place.value.get_item(key)).collect::<Result<Vec<_>, _>>()?
-            }
-            ValueKind::Seq | ValueKind::Iterable => items(state, &place.value)?,
-            _ => Vec::new(),
-        };
-        for value in all {
-            self.below(state, &inside(place, value), depth + 1, found)?;
+        for value in place.value.children(meter)? {
+            self.below(meter, &inside(place, value), depth + 1, found)?;
         }
         Ok(())
     }
 }
 
-fn is_list(value: &Value) -> bool {
-    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
-}
-
-fn sequence(state: &State<'_, '_>, value: &Value) -> Result<Vec<Value>, Error> {
-    match value.as_str() {
-        Some(text) => Ok(text.chars().map(Value::from).collect()),
-        None if is_list(value) => items(state, value),
-        None => Err(refuse(format!("{} has no items to count", kind(value)))),
+fn sequence<M: ?Sized, T: Tree<M>>(meter: &M, value: &T) -> Result<Vec<T>, Error> {
+    match value.shape() {
+        Shape::Text => Ok(value.letters()),
+        Shape::List => value.children(meter),
+        Shape::Map | Shape::Plain | Shape::Nothing => Err(refuse(format!("{} has no items to count", value.word()))),
     }
 }
 

@@ -1,13 +1,10 @@
 //! StackStorm's filters for regular expressions, in Python's dialect.
-//!
-//! **The size of a pattern, the memory of the compiled one and the steps of a search that needs to look around are bounded**; a search that
-//! does not takes time in proportion to the text.
 
 use super::{Filter, filter};
 use crate::core::template::arguments::Call;
 use crate::core::template::python::{refuse, room_for, tuple};
-use crate::core::template::python_regex::{Part, replacement, translate};
-use fancy_regex::{Captures, Regex, RegexBuilder};
+use crate::core::template::python_regex::{self, Applied, Part, compile, replacement};
+use fancy_regex::{Captures, Regex};
 use minijinja::{Error, Value};
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -17,36 +14,14 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("regex_substring", &["value", "pattern", "result_index", "ignorecase"], substring),
 ];
 
-/// Steps that one search may take.
-const MOST_STEPS: usize = 100_000;
-/// Bytes of a pattern.
-const LONGEST_PATTERN: usize = 10_000;
-/// Bytes of a compiled pattern.
-const LARGEST: usize = 2 << 20;
-
 /// A pattern made ready for one text.
 fn ready(call: &Call<'_, '_, '_>, text: &str, flag: usize, anchored: bool) -> Result<Regex, Error> {
-    let pattern = call.text(1)?;
-    if pattern.len() > LONGEST_PATTERN {
-        return Err(refuse(format!("a pattern may have {LONGEST_PATTERN} bytes")));
-    }
-    let translated = translate(&pattern, text.ends_with('\n')).map_err(refuse)?;
-    let translated = if anchored { format!(r"\A(?:{translated})") } else { translated };
-    let mut builder = RegexBuilder::new(&translated);
-    builder.backtrack_limit(MOST_STEPS).delegate_size_limit(LARGEST).case_insensitive(call.truth_or(flag, false));
-    builder.build().map_err(|error| {
-        let shown: String = pattern.chars().take(60).collect();
-        refuse(format!("{shown} is no regular expression: {error}"))
-    })
+    let applied = Applied { anchored, ignores_case: call.truth_or(flag, false), over_lines: false };
+    compile(&call.text(1)?, text.ends_with('\n'), applied).map_err(refuse)
 }
 
 fn failed(error: &fancy_regex::Error) -> Error {
-    match error {
-        fancy_regex::Error::RuntimeError(fancy_regex::RuntimeError::BacktrackLimitExceeded) => {
-            refuse(format!("the search takes more than {MOST_STEPS} steps"))
-        }
-        other => refuse(other.to_string()),
-    }
+    refuse(python_regex::failed(error))
 }
 
 fn is_there(call: &mut Call<'_, '_, '_>, anchored: bool) -> Result<Value, Error> {

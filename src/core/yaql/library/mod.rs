@@ -12,7 +12,7 @@ mod queries;
 mod regex;
 mod strings;
 mod system;
-mod time_text;
+pub(crate) mod time_text;
 mod times;
 
 use super::signature::{Body, Overload, Way};

@@ -280,7 +280,7 @@ fn by_format(reader: &mut Reader<'_>, parts: &mut Parts, format: &str) -> Option
 }
 
 /// A date, a time or both in a usual way of writing. What is not written is taken from the day of `now`.
-pub(super) fn read(text: &str, now: Moment) -> Outcome<Moment> {
+pub(crate) fn read(text: &str, now: Moment) -> Outcome<Moment> {
     let today = now.midnight().civil();
     match any_way(text.trim()) {
         Some(parts) => parts.moment(today),
