@@ -313,6 +313,17 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Draw the tasks of a workflow as they stand
+    Graph {
+        /// Its id, the last digits of it, or `last`
+        id: String,
+        /// The file: .svg, or .png [default: SVG to the standard output]
+        #[arg(short = 'o', long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Print JSON: what is drawn, instead of drawing it
+        #[arg(long)]
+        json: bool,
+    },
     /// Have a workflow begin nothing more; what it has begun goes on to its end
     Pause {
         /// Its id or the last digits of it

@@ -165,6 +165,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Values { .. }
         | Answer::May { .. }
         | Answer::Approvals { .. }
+        | Answer::Picture { .. }
         | Answer::Audit { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
@@ -183,6 +184,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Inquiries { .. } => "inquiries",
         Answer::May { .. } => "may",
         Answer::Audit { .. } => "audit",
+        Answer::Picture { .. } => "picture",
         Answer::Approvals { .. } => "approvals",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",

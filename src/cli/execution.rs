@@ -1,4 +1,4 @@
-//! `run` and `execution list|get|cancel|rerun|settle`.
+//! `run` and `execution list|get|graph|cancel|rerun|settle`.
 
 use super::arguments::{Run, Settlement};
 use super::daemon::{Daemon, LAST, odd};
@@ -9,8 +9,11 @@ use crate::core::action::execution::{Judgement, Status};
 use crate::core::effect::Answer;
 use crate::core::id::{ActionRef, ExecutionId};
 use crate::core::input::Ask;
+use crate::core::picture::svg::svg;
+use crate::runtime::painting;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 /// The first wait between two looks at an execution; each is twice the one before, up to the longest.
@@ -38,6 +41,45 @@ pub(crate) fn rerun(
         _ => Ask::RerunFrom { id, tasks: from },
     };
     start(config, &ask, detach, as_json, surroundings)
+}
+
+/// `graph ID`: draws to a file by its ending, or SVG to the standard output.
+pub(crate) fn graph(
+    config: &Config,
+    id: String,
+    output: Option<&Path>,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
+    let ending = output.map(|file| file.extension().and_then(|ending| ending.to_str()).unwrap_or_default());
+    if let Some(file) = output
+        && !matches!(ending, Some("svg" | "png"))
+    {
+        let file = harmless(&file.display().to_string());
+        return Err(Failure::Wrong(format!("{file} ends neither in .svg nor in .png, which are the kinds of picture")));
+    }
+    let daemon = Daemon::new(config)?;
+    let id = if id == LAST { daemon.last()? } else { id };
+    let picture = match daemon.ask(&Ask::Graph { id })? {
+        Answer::Picture { picture } => picture,
+        other => return Err(odd(&other)),
+    };
+    if as_json {
+        writeln!(surroundings.out, "{:#}", json!(picture))?;
+        return Ok(());
+    }
+    let Some(file) = output else {
+        write!(surroundings.out, "{}", svg(&picture).svg)?;
+        return Ok(());
+    };
+    let bytes = match ending {
+        Some("png") => painting::paint(&picture).map_err(|why| Failure::Failed(why.to_string()))?,
+        _ => svg(&picture).svg.into_bytes(),
+    };
+    std::fs::write(file, bytes).map_err(|why| {
+        Failure::Failed(format!("{} cannot be written: {why}", harmless(&file.display().to_string())))
+    })?;
+    Ok(())
 }
 
 /// `pause ID`, `resume ID`: says what came of it.

@@ -129,6 +129,9 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
                 ExecutionCommand::Settle { id, judgement, json } => {
                     execution::settle(&config, &id, judgement, json, surroundings)
                 }
+                ExecutionCommand::Graph { id, output, json } => {
+                    execution::graph(&config, id, output.as_deref(), json, surroundings)
+                }
                 ExecutionCommand::Pause { id, json } => {
                     execution::pause_or_resume(&config, &id, true, json, surroundings)
                 }

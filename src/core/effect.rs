@@ -10,6 +10,7 @@ use crate::core::datastore::request::ShownValue;
 use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, UserId};
 use crate::core::input::{Back, Identifying, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
+use crate::core::picture::Picture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -232,6 +233,11 @@ pub enum UploadPart {
         /// Which.
         blob: BlobId,
     },
+    /// What is painted, and is the whole file.
+    Picture {
+        /// What.
+        picture: Box<Picture>,
+    },
 }
 
 /// Which executions to look up.
@@ -334,6 +340,11 @@ pub enum Answer {
         approvals: Vec<String>,
         /// All of it in words.
         text: String,
+    },
+    /// A picture of a workflow.
+    Picture {
+        /// It.
+        picture: Box<Picture>,
     },
     /// What the audit says.
     Audit {

@@ -496,6 +496,11 @@ pub enum Ask {
         /// The tasks to begin with; those that failed when none is named.
         tasks: Vec<String>,
     },
+    /// Draw a workflow.
+    Graph {
+        /// The id or its last digits.
+        id: String,
+    },
     /// Have a workflow begin nothing more.
     Pause {
         /// The id or its last digits.
@@ -626,6 +631,8 @@ pub enum Purpose {
     RerunFrom(Vec<String>),
     /// Have a workflow stand still.
     Pause,
+    /// Draw a workflow.
+    Draw,
     /// Let it go on.
     Resume,
     /// Judge one that ended as unknown.

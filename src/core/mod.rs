@@ -14,12 +14,12 @@
 //! - [`rule`]: what happens outside, and what it starts;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
-//! - [`policy`]: whose turn it is to be run;
 //! - [`approval`]: what has to be said yes to before it is run;
 //! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
 //! - [`timer`]: when timers tick;
+//! - [`picture`]: graphs drawn;
 //! - [`content`], [`settings`]: what the site has written down;
 //! - [`vitals`]: what the runtime measures of the parts around the core;
 //! - [`id`]: the names of things.
@@ -44,6 +44,7 @@ pub mod id;
 pub mod input;
 pub mod memory;
 pub mod message;
+pub mod picture;
 pub mod policy;
 pub mod rehearsal;
 pub mod rule;

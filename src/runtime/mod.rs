@@ -9,6 +9,7 @@
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
 //! - [`catch_up`]: what was written while nobody listened;
 //! - [`storage`]: tells the core how much room its store has;
+//! - [`painting`]: pictures as files;
 //! - [`outward`]: work that is a question to a server and no command;
 //! - [`outbox`]: the one way out to the chat server;
 //! - [`pulse`]: the proof that the loop turns, and what is measured around it;
@@ -30,6 +31,7 @@ pub mod intake;
 pub mod metrics;
 pub mod outbox;
 pub mod outward;
+pub mod painting;
 pub mod ports;
 pub mod pulse;
 pub mod storage;

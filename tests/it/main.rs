@@ -37,6 +37,7 @@ mod params;
 mod peers_clients;
 mod peers_cluster;
 mod peers_ssh;
+mod picture;
 mod policies_in_chat;
 mod prefix;
 mod real_mattermost;

@@ -1,7 +1,9 @@
 //! Workflows in the whole program: from a line of chat to commands on nodes, and over a crash.
 
-use crate::world::{World, id_of, under_way};
-use halcyon::sandbox::mattermost::Post;
+use crate::world::{CHANNEL, World, id_of, under_way};
+use halcyon::core::effect::Answer;
+use halcyon::core::input::Ask;
+use halcyon::sandbox::mattermost::{Post, PostFailure};
 use std::path::PathBuf;
 
 /// The world with the workflows of the tests; `more` is added to its configuration.
@@ -76,4 +78,75 @@ async fn a_workflow_is_stopped_in_chat() {
     assert!(ended.message.contains("stopped by operator"), "{}", ended.message);
     assert_eq!(world.started(), 1);
     assert!(world.nodes.ledger("wn001").iter().all(|entry| entry.ended.is_some()));
+}
+
+/// Width and height of a PNG.
+fn size_of(png: &[u8]) -> (u32, u32) {
+    assert_eq!(png.get(..8), Some(&b"\x89PNG\r\n\x1a\n"[..]));
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_picture_comes_into_the_thread_once_whatever_happens() {
+    let mut world = world().await;
+    let ended = world.say("operator", "!chain on wn001").await;
+    let pictured = world.reply(&ended.id, |post| !post.file_ids.is_empty()).await;
+    assert!(pictured.message.contains(":white_check_mark: `chain on wn001` · **done**"), "{}", pictured.message);
+    let files = world.chat.files(&pictured.id);
+    assert_eq!(files.len(), 1);
+    assert_eq!(files[0].name, format!("chain-{}.png", id_of(&ended)));
+    let (width, height) = size_of(&files[0].content);
+    assert!(width >= 400 && height >= 300, "{width} x {height}");
+
+    let relay = async |world: &World| {
+        let asked = world.write("operator", "!relay from wn001 to wn002");
+        let wants = |post: &Post| under_way(post) && post.message.contains("**wait** · `wn001`");
+        (asked.clone(), world.answer_that(&asked, wants).await)
+    };
+    let pictures = |world: &World, of: &Post| {
+        let replies = world.chat.posts(CHANNEL).into_iter().filter(|reply| reply.root_id == of.id);
+        replies.filter(|reply| !reply.file_ids.is_empty()).count()
+    };
+    // It is promised, and the process dies before the server has taken anything.
+    let (asked, promised) = relay(&world).await;
+    world.chat.faults().down(true);
+    loop {
+        let ask = Ask::Execution { id: id_of(&promised) };
+        match world.ask(ask).await {
+            Answer::Execution { execution, .. } if execution.status.is_final() => break,
+            Answer::Execution { .. } => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            other => panic!("{other:?}"),
+        }
+    }
+    world.kill_bot();
+    assert_eq!(pictures(&world, &promised), 0);
+    world.chat.faults().down(false);
+    world.start_bot().await;
+    world.answer_that(&asked, |post| post.id == promised.id && !under_way(post)).await;
+    world.reply(&promised.id, |post| !post.file_ids.is_empty()).await;
+    // It is made, and the process dies before it knows.
+    let (asked, made) = relay(&world).await;
+    world.chat.faults().fail_posts(1, PostFailure::DeadAfter);
+    world.answer_that(&asked, |post| post.id == made.id && !under_way(post)).await;
+    world.reply(&made.id, |post| !post.file_ids.is_empty()).await;
+    world.kill_bot();
+    world.start_bot().await;
+    world.settle().await;
+    for post in [&ended, &promised, &made] {
+        assert_eq!(pictures(&world, post), 1, "{}", post.message);
+    }
+
+    // And whoever asks gets one, of what is under way too.
+    let asked = world.write("operator", "!relay from wn003 to wn004");
+    let going = world.answer_that(&asked, |post| under_way(post) && post.message.contains("**wait** · `wn003`")).await;
+    let shown = world.say("operator", &format!("!graph {}", id_of(&going))).await;
+    assert!(!world.chat.files(&shown.id).is_empty(), "{}", shown.message);
+    let shown = world.say("operator", &format!("!graph {}", id_of(&ended))).await;
+    assert_eq!(size_of(&world.chat.files(&shown.id)[0].content), (width, height), "the same picture as at its end");
+    let row = world.say("operator", &format!("!show {}", id_of(&ended))).await;
+    let child =
+        row.message.lines().find(|line| line.contains("| greet")).unwrap().split(' ').next().unwrap().to_owned();
+    let refused = world.say("operator", &format!("!graph {child}")).await;
+    assert!(refused.message.contains("is no workflow"), "{}", refused.message);
 }

@@ -105,6 +105,7 @@ impl Bot {
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
             Ask::RerunFrom { id, tasks } => look_up(Query::ById(id.clone()), id, Purpose::RerunFrom(tasks)),
+            Ask::Graph { id } => look_up(Query::ById(id.clone()), id, Purpose::Draw),
             Ask::Pause { id } => look_up(Query::ById(id.clone()), id, Purpose::Pause),
             Ask::Resume { id } => look_up(Query::ById(id.clone()), id, Purpose::Resume),
             Ask::Settle { id, judgement } => look_up(Query::ById(id.clone()), id, Purpose::Settle(judgement)),
@@ -240,7 +241,7 @@ impl Bot {
             executions.retain(|found| !overtaken(found));
         }
         let wanted = match ticket.purpose {
-            Purpose::Show | Purpose::ShowPart(_) | Purpose::Tail | Purpose::List => Verb::View,
+            Purpose::Show | Purpose::ShowPart(_) | Purpose::Draw | Purpose::Tail | Purpose::List => Verb::View,
             Purpose::Cancel
             | Purpose::Rerun
             | Purpose::RerunFrom(_)
@@ -280,6 +281,7 @@ impl Bot {
         match ticket.purpose {
             Purpose::Show | Purpose::List => self.show(step, moment, &ticket, execution, Part::default()),
             Purpose::ShowPart(ref part) => self.show_part(step, moment, &ticket, execution, part),
+            Purpose::Draw => self.draw(step, moment, &ticket, &execution),
             Purpose::Tail => self.tail(step, moment, &ticket.back, &execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
             Purpose::RerunFrom(ref tasks) => self.rerun_from(step, moment, &ticket, &execution, tasks),
@@ -517,6 +519,7 @@ impl Bot {
             | Purpose::Cancel
             | Purpose::Rerun
             | Purpose::RerunFrom(_)
+            | Purpose::Draw
             | Purpose::Pause
             | Purpose::Resume
             | Purpose::Settle(_)
@@ -572,6 +575,7 @@ fn asked_of(ticket: &Ticket) -> String {
         Purpose::List => "list",
         Purpose::Cancel => "cancel",
         Purpose::Rerun | Purpose::RerunFrom(_) => "rerun",
+        Purpose::Draw => "graph",
         Purpose::Pause => "pause",
         Purpose::Resume => "resume",
         Purpose::Settle(_) => "settle",

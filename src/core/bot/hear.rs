@@ -373,6 +373,7 @@ impl Bot {
                 self.unschedule(step, moment, speaker, &id)
             }
             Some(Command::Cancel(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Cancel)),
+            Some(Command::Draw(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Draw)),
             Some(Command::Pause(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Pause)),
             Some(Command::Resume(id)) => self.look_up_one(step, moment, speaker, line, (id, Purpose::Resume)),
             Some(Command::RerunFrom(id, tasks)) => {

@@ -438,9 +438,10 @@ impl Bot {
                 body,
             });
         }
+        let picture = if ending.off || is_quiet(request) { None } else { self.last_picture(execution, now) };
         // Only the last of several tries calls somebody.
         let call = execution.elapsed(now) > self.settings.mention_after && execution.retried.is_none();
-        if call || attach || asks {
+        if call || attach || asks || picture.is_some() {
             let who = match &request.by {
                 Principal::ChatUser { name, .. } if call => markdown::mention(name),
                 _ => String::new(),
@@ -450,11 +451,9 @@ impl Bot {
                 false => Card::Told(Told { who, mark, line, verdict, took, attached: attach }),
             };
             let name = format!("{}-{}.txt", request.action.name(), request.id.short());
-            let files = if attach {
-                vec![output::attachment(&name, &execution.places(), &execution.outcomes, &self.sentences)]
-            } else {
-                Vec::new()
-            };
+            let output =
+                attach.then(|| output::attachment(&name, &execution.places(), &execution.outcomes, &self.sentences));
+            let files = output.into_iter().chain(picture).collect();
             let root = match root {
                 Some(post) => Thread::Post { post: post.clone() },
                 None => Thread::Delivery { of: card_of(&request.id) },

@@ -30,6 +30,8 @@ pub enum Command {
     Tail(String),
     /// `cancel 5c61ab`
     Cancel(String),
+    /// `graph 5c61ab`
+    Draw(String),
     /// `pause 5c61ab`
     Pause(String),
     /// `resume 5c61ab`
@@ -93,7 +95,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 36] = [
+pub const COMMANDS: [(&str, &str); 37] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -108,6 +110,7 @@ pub const COMMANDS: [(&str, &str); 36] = [
         "rerun ID",
         "run it again with the same parameters; `rerun ID from TASK` goes on with a workflow from there, `rerun ID from failed` with what failed",
     ),
+    ("graph ID", "a picture of the tasks of a workflow, as they stand"),
     ("pause ID", "have a workflow begin nothing more; `resume ID` lets it go on"),
     ("resume ID", "let a paused workflow go on"),
     ("plan LINE", "what a line would do, without doing it"),
@@ -201,6 +204,7 @@ impl Command {
                 Some(Command::Decide(Code::read(word)?.to_string(), verdict, words.join(" ")))
             }
             ("cancel", [id]) => execution(id).map(Command::Cancel),
+            ("graph", [id]) => execution(id).map(Command::Draw),
             ("pause", [id]) => execution(id).map(Command::Pause),
             ("resume", [id]) => execution(id).map(Command::Resume),
             ("rerun", [id]) => execution(id).map(Command::Rerun),

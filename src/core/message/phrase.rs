@@ -2,6 +2,7 @@
 
 use crate::core::access::approvers::Approvers;
 use crate::core::action::run::Exit;
+use crate::core::message::card::TaskRow;
 use crate::core::message::turn::PolicyLine;
 use serde::Serialize;
 
@@ -41,6 +42,36 @@ pub enum Phrase<'a> {
         name: &'a str,
         /// Who, how many, or why.
         why: &'a str,
+    },
+    /// What stands below the title of a picture.
+    PictureSubtitle {
+        /// How the workflow ended or stands.
+        verdict: &'a str,
+        /// Time since the start, or that it took.
+        elapsed: &'a str,
+        /// Its short id.
+        id: &'a str,
+    },
+    /// What is known of a task, in the second line of its box; empty when nothing is.
+    PictureNote(&'a TaskRow),
+    /// A box that stands for several tasks.
+    PictureGroup {
+        /// How many.
+        count: usize,
+    },
+    /// What a sign in a picture means, with how many tasks stand so.
+    PictureState {
+        /// `failed`, `timeout`, `unknown`, `running`, `waiting`, `paused`, `succeeded`, `canceled`, or `idle`: it has not begun.
+        state: &'static str,
+        /// How many tasks.
+        count: usize,
+    },
+    /// What is said below a picture that has fewer boxes than the workflow has tasks.
+    PictureFolded {
+        /// The tasks.
+        tasks: usize,
+        /// The boxes.
+        boxes: usize,
     },
     /// A command wrote nothing.
     NoOutput,
@@ -373,6 +404,11 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::Workflow { .. } => "workflow",
+            Phrase::PictureSubtitle { .. } => "picture_subtitle",
+            Phrase::PictureNote(_) => "picture_note",
+            Phrase::PictureGroup { .. } => "picture_group",
+            Phrase::PictureState { .. } => "picture_state",
+            Phrase::PictureFolded { .. } => "picture_folded",
             Phrase::NoOutput => "no_output",
             Phrase::Summary { .. } => "summary",
             Phrase::Like { .. } => "like",

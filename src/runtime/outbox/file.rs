@@ -4,11 +4,23 @@ use crate::core::effect::{Upload, UploadPart};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::size;
+use crate::runtime::painting;
 use crate::runtime::ports::{Blobs, StoreError};
 use std::collections::VecDeque;
 
 /// How much of a stored output is read at once.
 const PIECE: usize = 256 << 10;
+
+/// Why a file cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unassembled {
+    /// A stored output cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A picture cannot be painted.
+    #[error(transparent)]
+    Picture(#[from] painting::Unpainted),
+}
 
 /// The file, or its beginning and its end with a remark between them.
 pub(crate) async fn assemble(
@@ -16,11 +28,16 @@ pub(crate) async fn assemble(
     upload: &Upload,
     limit: usize,
     sentences: &Sentences,
-) -> Result<Vec<u8>, StoreError> {
+) -> Result<Vec<u8>, Unassembled> {
+    // A picture that is cut is none.
+    if let [UploadPart::Picture { picture }] = upload.parts.as_slice() {
+        return Ok(painting::painted(picture).await?);
+    }
     let mut file = Ends { head: Vec::new(), tail: VecDeque::new(), half: (limit / 2).max(1), left_out: 0 };
     for part in &upload.parts {
         match part {
             UploadPart::Text { text } => file.push(text.as_bytes()),
+            UploadPart::Picture { picture } => file.push(&painting::painted(picture).await?),
             UploadPart::Blob { blob } => {
                 let mut offset = 0;
                 loop {

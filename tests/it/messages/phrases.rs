@@ -2,6 +2,7 @@
 
 use halcyon::core::access::approvers::Approvers;
 use halcyon::core::action::run::Exit;
+use halcyon::core::message::card::TaskRow;
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::turn::PolicyLine;
 use std::collections::BTreeMap;
@@ -141,6 +142,33 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     check(verdict("canceling", 2, 0, "", ""), "being stopped");
     check(verdict("pausing", 0, 0, "", ""), "will be paused");
     check(verdict("paused", 0, 0, "", ""), "paused");
+    let row = TaskRow { status: "succeeded", attempt: 1, count: 1, elapsed: "2 s".into(), ..TaskRow::default() };
+    check(Phrase::PictureNote(&row), "2 s");
+    let on = TaskRow { hosts: "wn001".into(), attempt: 3, ..row.clone() };
+    check(Phrase::PictureNote(&on), "wn001 · try 3 · 2 s");
+    let items = TaskRow { count: 100, done: 47, failed: 2, running: 4, ..row.clone() };
+    check(Phrase::PictureNote(&items), "47 of 100 done, 2 failed, 4 at work · 2 s");
+    check(Phrase::PictureNote(&TaskRow { inner_done: 1, ..row.clone() }), "1 task in it · 2 s");
+    check(Phrase::PictureNote(&TaskRow { status: "pending", ..row.clone() }), "waits for an answer");
+    check(Phrase::PictureNote(&TaskRow { status: "requested", ..row.clone() }), "waits for an approval");
+    check(Phrase::PictureNote(&TaskRow { status: "delayed", ..row }), "waits");
+    check(Phrase::PictureSubtitle { verdict: "failed", elapsed: "12 s", id: "5c61ab" }, "failed · 12 s · 5c61ab");
+    check(Phrase::PictureGroup { count: 12 }, "12 tasks");
+    for (state, said) in [
+        ("failed", "2 failed"),
+        ("timeout", "2 out of time"),
+        ("unknown", "2 with an unknown end"),
+        ("running", "2 running"),
+        ("succeeded", "2 done"),
+        ("canceled", "2 stopped"),
+        ("idle", "2 not begun"),
+    ] {
+        check(Phrase::PictureState { state, count: 2 }, said);
+    }
+    check(
+        Phrase::PictureFolded { tasks: 300, boxes: 7 },
+        "300 tasks in 7 boxes: those that stand alike are drawn as one",
+    );
     let workflow = |what, name, why| Phrase::Workflow { what, name, why };
     for (phrase, said) in [
         (workflow("unreadable", "", ""), "the workflow that it began with cannot be read any more"),

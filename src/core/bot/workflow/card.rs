@@ -36,7 +36,9 @@ const TABLE: usize = 60;
 const INNER: usize = 3;
 
 /// The tries of one task: on all its routes, for all its items.
-struct Group<'c> {
+pub(super) struct Group<'c> {
+    /// Its number.
+    pub(super) task: u32,
     name: &'c str,
     tries: Vec<(TaskPlace, &'c Child, Stands)>,
 }
@@ -122,7 +124,8 @@ impl Bot {
         Card::Workflow(Box::new(WorkflowCard { rows: Vec::new(), counts: Vec::new(), more: 0, ..card }))
     }
 
-    fn row(&self, group: &Group<'_>, now: Timestamp) -> TaskRow {
+    /// One task as it stands.
+    pub(super) fn row(&self, group: &Group<'_>, now: Timestamp) -> TaskRow {
         let count =
             |wanted: &dyn Fn(Stands) -> bool| group.tries.iter().filter(|(_, _, stands)| wanted(*stands)).count();
         let failed = count(&|stands| stands.is_abended());
@@ -178,11 +181,12 @@ impl Bot {
     }
 }
 
-fn groups(conducted: &Conducted) -> Vec<Group<'_>> {
+/// The tasks that have begun, in the order in which they did.
+pub(super) fn groups(conducted: &Conducted) -> Vec<Group<'_>> {
     let mut groups: BTreeMap<u32, Group<'_>> = BTreeMap::new();
     for (place, child) in &conducted.children {
         let name = conducted.state.board.name(place.task);
-        let group = groups.entry(place.task).or_insert_with(|| Group { name, tries: Vec::new() });
+        let group = groups.entry(place.task).or_insert_with(|| Group { task: place.task, name, tries: Vec::new() });
         group.tries.push((*place, child, conducted.status(*place)));
     }
     let mut groups: Vec<Group<'_>> = groups.into_values().collect();

@@ -6,7 +6,8 @@
 //! - [`mod@child`]: the action of a task is begun and its end is told;
 //! - [`mod@wish`]: people stop, pause, resume and repeat;
 //! - [`mod@world`]: what expressions see of the datastore, and how secrets are kept out of what is remembered;
-//! - [`mod@card`]: how it stands, for people.
+//! - [`mod@card`]: how it stands, for people;
+//! - [`mod@picture`]: the same, drawn.
 //!
 //! ```text
 //! start → opened → (what is to start → children begin → a child ends → told)* → all has ended → output → end
@@ -27,6 +28,7 @@
 
 mod card;
 mod child;
+mod picture;
 mod wish;
 mod world;
 

@@ -32,6 +32,28 @@ pub enum Card {
     Ended(Ended),
     /// A workflow under way, edited as it goes; how it ended; and the answer to `show`.
     Workflow(Box<WorkflowCard>),
+    /// The answer to `graph ID`, above the picture.
+    Pictured {
+        /// Its short id.
+        id: String,
+        /// Its line, as inline code.
+        line: String,
+        /// How it ended or stands.
+        verdict: String,
+        /// Time since the start, or that it took.
+        elapsed: String,
+    },
+    /// `graph ID`, and there is nothing to draw.
+    NoPicture {
+        /// Its short id.
+        id: String,
+        /// `no_workflow`, `not_begun`, `unreadable`, or `too_many` tasks.
+        why: &'static str,
+        /// How many it has; 0 where that is not the reason.
+        tasks: usize,
+        /// How many may be drawn.
+        most: usize,
+    },
     /// The newest output of an execution under way; edited as it comes.
     Following(Following),
     /// The last lines of an execution that has ended.
@@ -789,6 +811,8 @@ impl Card {
             Card::AlreadySettled { .. } => "already_settled",
             Card::RerunRefused { .. } => "rerun_refused",
             Card::Workflow(_) => "workflow",
+            Card::Pictured { .. } => "pictured",
+            Card::NoPicture { .. } => "no_picture",
             Card::WorkflowAsked { .. } => "workflow_asked",
             Card::NothingToSettle { .. } => "nothing_to_settle",
             Card::NoRole => "no_role",

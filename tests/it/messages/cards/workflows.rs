@@ -37,6 +37,13 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             },
         ]
     };
+    let pictured = Card::Pictured {
+        id: "5c61ab".into(),
+        line: markdown::code("upgrade kernel on wn003"),
+        verdict: "running".into(),
+        elapsed: "2 min 10 s".into(),
+    };
+    let no_picture = |why| Card::NoPicture { id: "5c61ab".into(), why, tasks: 2_500, most: 2_000 };
     let failure = TaskFailure {
         task: "upgrade".into(),
         why: "wn003: exit code 1".into(),
@@ -102,6 +109,11 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                  77aa01 | succeeded | offline | site.offline  | 2026-11-23 09:00:00 UTC\n\
                  77aa02 | failed    | upgrade | site.upgrade  | 2026-11-23 09:00:02 UTC";
     vec![
+        ("what stands above a picture", pictured),
+        ("a picture of what is no workflow", no_picture("no_workflow")),
+        ("a picture of what has not begun", no_picture("not_begun")),
+        ("a picture of a workflow that cannot be read", no_picture("unreadable")),
+        ("a picture of too many tasks", no_picture("too_many")),
         ("a workflow of a few tasks", workflow(WorkflowCard { rows: rows(), ..card.clone() })),
         ("a workflow that has just begun, with the words of its pack", {
             workflow(WorkflowCard { ack: "Off we go.".into(), elapsed: "0 s".into(), ..card.clone() })
