@@ -65,7 +65,7 @@ fn row(count: usize, state: impl Fn(usize) -> State) -> Vec<Node> {
 }
 
 fn arrow(from: usize, to: usize) -> Edge {
-    Edge { from: from.try_into().unwrap(), to: to.try_into().unwrap(), taken: from % 2 == 0 }
+    Edge { from: from.try_into().unwrap(), to: to.try_into().unwrap(), taken: from.is_multiple_of(2) }
 }
 
 fn chain(count: usize) -> Vec<Edge> {
@@ -166,7 +166,7 @@ fn nothing_stands_on_anything_and_all_of_it_is_in_the_picture() {
     for seed in 0..60 {
         for count in [2, 7, 18, 40] {
             let nodes = row(count, |at| State::ALL[(at + usize::try_from(seed).unwrap()) % 9]);
-            let picture = picture(&nodes, &tangle(count, seed, seed % 2 == 0));
+            let picture = picture(&nodes, &tangle(count, seed, seed.is_multiple_of(2)));
             assert!(picture.nodes.len() <= MOST_NODES);
             let drawing = svg(&picture);
             let boxes = boxes(&drawing.svg);
