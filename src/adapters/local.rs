@@ -8,7 +8,7 @@
 //! - **Nothing of the bot's environment gets through** but what a list allows: `HALCYON_*`, systemd's credentials and the agent's socket stay here.
 
 use crate::core::action::reason::Reason;
-use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Run, RunNews, ShellCommand, Work};
+use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Parting, Run, RunNews, ShellCommand, Work};
 use crate::core::action::wrapper::{self, Killed, Report, Standing, Verb};
 use crate::core::id::{ExecutionId, Host};
 use crate::runtime::attend::{Asked, Attended, Terms, attend};
@@ -90,7 +90,8 @@ impl LocalRunner {
     ) -> Result<Attended, String> {
         let switch = self.switch().await?;
         let one = OneCommand { switch: &switch, id: &id(&attach.execution, begun.attempt), command };
-        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel, reboots: false };
+        let parting = Parting::Stays;
+        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel, parting };
         let seen = async || {
             // A receiver that is gone does not stop the run.
             let _ = news.send(RunNews::HostStarted { host: Host::new(LOCALHOST) }).await;

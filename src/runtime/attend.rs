@@ -5,7 +5,7 @@
 //! **What a machine knows nothing of is barred there first**: only then is it said that it never began, or that nobody knows.
 
 use crate::core::action::reason::Reason;
-use crate::core::action::run::Exit;
+use crate::core::action::run::{Exit, Parting};
 use crate::core::action::wrapper::{Killed, Report, Standing};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -46,14 +46,20 @@ pub struct Terms<'a> {
     pub patience: Duration,
     /// Fires when somebody wants it to end.
     pub cancel: &'a CancellationToken,
-    /// The command has done its work when the machine has been started anew, and not before.
-    pub reboots: bool,
+    /// What becomes of the connection when the command does what it should. One that reboots has done its work when the machine has been started
+    /// anew, and not before; one by which the machine goes away has done it by then for certain.
+    pub parting: Parting,
 }
 
 impl Terms<'_> {
-    /// Whether the machine has been started anew since the command was asked for, `age` ago, where that is the command's work.
-    fn rebooted(&self, report: &Report, age: Duration) -> bool {
-        self.reboots && report.up.is_some_and(|up| up < age)
+    /// The end of a command whose work it is, where the machine has been started anew since it was asked for, `age` ago.
+    fn started_anew(&self, report: &Report, age: Duration) -> Option<Exit> {
+        let anew = report.up.is_some_and(|up| up < age);
+        match self.parting {
+            Parting::Reboots => anew.then_some(Exit::Rebooted),
+            Parting::Leaves => anew.then_some(Exit::Left),
+            Parting::Stays => None,
+        }
     }
 }
 
@@ -75,11 +81,14 @@ pub async fn attend(machine: &impl Asked, terms: &Terms<'_>, seen: impl AsyncFnO
         let age = terms.ago + began.elapsed();
         let stopped = terms.cancel.is_cancelled();
         let mut left = Duration::MAX;
-        let asked = match machine.status().await {
+        let report = machine.status().await;
+        if let Some(exit) = report.as_ref().ok().and_then(|report| terms.started_anew(report, age)) {
+            return sure(exit);
+        }
+        let asked = match report {
             Err(why) => Err(why),
-            Ok(report) if terms.rebooted(&report, age) => return sure(Exit::Rebooted),
             Ok(report) => match report.standing {
-                Standing::Exited(0) if terms.reboots && !stopped => {
+                Standing::Exited(0) if terms.parting == Parting::Reboots && !stopped => {
                     answered = Instant::now();
                     left = terms.patience.saturating_sub(began.elapsed());
                     if left.is_zero() {

@@ -52,8 +52,8 @@ pub(crate) struct Machine {
     pub(crate) connected: Vec<Effect>,
 }
 
-fn settings() -> Arc<Settings> {
-    Arc::new(Settings {
+pub(crate) fn settings() -> Settings {
+    Settings {
         buttons: false,
         channels: vec!["cluster".into()],
         admin_channel: Some("cluster".into()),
@@ -71,7 +71,7 @@ fn settings() -> Arc<Settings> {
         limits: Limits::default(),
         own_uid: 1000,
         chat_users: BTreeMap::new(),
-    })
+    }
 }
 
 impl Machine {
@@ -86,7 +86,19 @@ impl Machine {
 
     /// The same with other packs.
     pub(crate) fn with_content(facts: Vec<Dated>, now: Timestamp, content: &Content) -> Self {
-        let bot = Bot::remember(&facts, settings()).unwrap();
+        let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
+        Self::among(facts, now, content, settings(), users)
+    }
+
+    /// The same with other people.
+    pub(crate) fn among(
+        facts: Vec<Dated>,
+        now: Timestamp,
+        content: &Content,
+        settings: Settings,
+        users: BTreeMap<String, UserId>,
+    ) -> Self {
+        let bot = Bot::remember(&facts, Arc::new(settings)).unwrap();
         // Every process draws other numbers.
         let turn = 1_000 * facts.len() as u64;
         let mut machine = Self { bot, now, turn, facts, first: Vec::new(), connected: Vec::new() };
@@ -101,7 +113,6 @@ impl Machine {
             max_post: 16_383,
         }));
         machine.connected = step.effects;
-        let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
         let channels = BTreeMap::from([("cluster".to_owned(), ChannelId::new(CHANNEL))]);
         let step = machine.take(Input::Directory(Directory { users, channels, ..Directory::default() }));
         machine.connected.extend(step.effects);
@@ -568,7 +579,7 @@ fn a_secret_in_a_line_is_neither_repeated_nor_remembered() {
 /// What becomes of lines written in the same second: `!` answered, `.` marked and no more, `x` told that it was too much.
 fn passages(limits: Limits, lines: usize) -> String {
     let mut machine = Machine::new();
-    machine.take(Input::Settings(Arc::new(Settings { limits, ..(*settings()).clone() })));
+    machine.take(Input::Settings(Arc::new(Settings { limits, ..settings() })));
     let passages = (0..lines).map(|_| {
         let step = machine.hear("!whoami", None);
         match said(&step) {
@@ -605,7 +616,7 @@ fn a_bound_opens_again() {
         (Limits { lines_per_channel: 2, ..Limits::default() }, 59, false),
     ] {
         let mut machine = Machine::new();
-        machine.take(Input::Settings(Arc::new(Settings { limits: limits.clone(), ..(*settings()).clone() })));
+        machine.take(Input::Settings(Arc::new(Settings { limits: limits.clone(), ..settings() })));
         for _ in 0..4 {
             machine.hear("!whoami", None);
         }
@@ -621,7 +632,7 @@ fn more_executions_than_may_be_are_refused() {
         (Limits { executions: 2, ..Limits::default() }, "2 commands are under way"),
     ] {
         let mut machine = Machine::new();
-        machine.take(Input::Settings(Arc::new(Settings { limits, ..(*settings()).clone() })));
+        machine.take(Input::Settings(Arc::new(Settings { limits, ..settings() })));
         let first = started(&machine.hear("!greet you on wn001", None)).unwrap();
         assert!(started(&machine.hear("!greet you on wn002", None)).is_some());
         let refused = machine.hear("!greet you on wn003", None);

@@ -299,9 +299,12 @@ async fn a_reboot_is_done_when_the_machine_is_back() {
         std::fs::write(pack.join(name), text).unwrap();
     };
     write("pack.yaml", "ref: own\nname: own\ndescription: ours\nversion: 1.0.0\nauthor: us\n");
-    for (name, connection, command) in
-        [("restart", "reboots", "sudo reboot"), ("halt", "leaves", "sudo poweroff"), ("idle", "reboots", "echo idle")]
-    {
+    for (name, connection, command) in [
+        ("restart", "reboots", "sudo reboot"),
+        ("halt", "leaves", "sudo poweroff"),
+        ("idle", "reboots", "echo idle"),
+        ("linger", "leaves", "sleep 600"),
+    ] {
         let tags = format!("tags: [{{name: connection, value: {connection}}}]");
         let file = format!(
             "name: {name}\nrunner_type: remote-shell-cmd\n{tags}\nparameters: {{cmd: {{default: {command}}}}}\n"
@@ -320,6 +323,14 @@ async fn a_reboot_is_done_when_the_machine_is_back() {
     world.nodes.reboot("wn003").await;
     let answer = world.answer_that(&asked, |post| !under_way(post)).await;
     assert!(answer.message.contains("rebooted"), "{}", answer.message);
+    // Nobody was there to see the machine go away. It has been started anew since, so nobody has to be asked.
+    let asked = world.write("lead", "!linger wn004");
+    let going = world.answer_that(&asked, |post| under_way(post) && post.message.contains("running: `wn004`")).await;
+    world.kill_bot();
+    world.nodes.reboot("wn004").await;
+    world.start_bot().await;
+    let answer = world.answer_that(&asked, |post| post.id == going.id && !under_way(post)).await;
+    assert!(answer.message.contains("disconnected, as it should"), "{}", answer.message);
     check(&world, "lead", "!status", &["Nothing is running"]).await;
 }
 

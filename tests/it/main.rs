@@ -57,6 +57,7 @@ mod template;
 mod tidy;
 mod timer;
 mod turns;
+mod upgrade_prefix;
 mod workflow;
 mod workflow_chat;
 mod workflow_runs;

@@ -563,6 +563,21 @@ fn a_restart_after_any_step_comes_to_the_same_end() {
     }
 }
 
+/// Who asked has to be looked up before anything begins; what is to tell of a failure waits for that, and so does the end.
+#[test]
+fn what_follows_a_failure_begins_after_a_restart_too() {
+    let mut world = World::new();
+    world.hold = true;
+    let id = world.say("!break on wn001").unwrap();
+    let mut world = World::over(world.machine.facts, world.machine.now);
+    world.nodes = |_, _| (Exit::Code { code: 1 }, String::new());
+    world.settle();
+    assert_eq!(status_of(&world, &id), Status::Failed);
+    let conducted = world.execution(&id).conducted.unwrap();
+    let names: Vec<&str> = conducted.children.keys().map(|place| conducted.state.board.name(place.task)).collect();
+    assert_eq!(names, ["first", "bad", "tidy"]);
+}
+
 #[test]
 fn an_end_that_nobody_knows_waits_for_a_person() {
     for (answer, status) in [("1", Status::Succeeded), ("2", Status::Failed), ("3", Status::Succeeded)] {

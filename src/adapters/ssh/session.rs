@@ -121,7 +121,7 @@ impl HostCommand<'_> {
         let reboots = parting == Parting::Reboots;
         // A machine may take longer to come back than one that is lost is asked for.
         let patience = self.pool.options.patience.max(if reboots { timeout } else { Duration::ZERO });
-        let terms = Terms { ago, timeout, patience, cancel, reboots };
+        let terms = Terms { ago, timeout, patience, cancel, parting };
         attend(self, &terms, seen).await
     }
 

@@ -58,6 +58,9 @@ pub enum Reason<'a> {
     /// It was begun and its end never noted.
     #[error("it had begun there, but how it ended was never noted")]
     EndNotNoted,
+    /// A look of a workflow of which only the exit code came through, and that could not be repeated.
+    #[error("what it wrote is lost, and it could not be run again")]
+    NotSeen,
     /// A bug: when it was begun is not known.
     #[error("nobody noted when it was begun, which is a bug of mine")]
     NoBeginning,

@@ -11,6 +11,9 @@
 //! | it certainly never began, but that was long ago | it ends as not begun, a failure without a doubt |
 //! | nobody knows | the execution ends as `unknown`, and a person is asked ([`super::settle`]) |
 //!
+//! A task of a workflow is expected for as long as its workflow goes on, and what of it may be repeated without harm is repeated until it is known, a few times.
+//! **What only looks is looked at again where what it saw was lost**: the tasks behind it go by that. Of a look nobody is asked; it has failed.
+//!
 //! **Nothing runs again but by a fact that was durable before** ([`Fact::HostAgain`]), and only where the work is exactly the same: the
 //! action's file has not changed, its parameters resolve to what they were, and no secret has been forgotten.
 //! Deliveries that were promised are handed to the outbox by the runtime, which looks in the channel before it repeats one.
@@ -19,6 +22,7 @@ use super::{Bot, Moment, Step};
 use crate::core::action::execution::{EffectClass, Execution, Reach, Status};
 use crate::core::action::params::{self, MASK};
 use crate::core::action::plan;
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{
     Attach, Begun, Captured, Exit, HostOutcome, RemoteCommand, RemoteHost, Run, ShellCommand, Work,
 };
@@ -173,7 +177,12 @@ impl Bot {
         let Some((work, attempt)) = self.another_try(id, &host, never_began, moment.at) else {
             let stopped = self.memory.executions.get(id).is_some_and(|known| known.status == Status::Canceling);
             // What somebody has stopped before it began, was stopped.
-            let exit = if stopped && never_began { Exit::Canceled } else { outcome.exit };
+            let exit = match outcome.exit {
+                Exit::NeverBegan { .. } if stopped => Exit::Canceled,
+                // The tasks behind it would take nothing for what was seen.
+                exit if self.is_wanted_again(id, &exit) => Exit::Unknown { why: Reason::NotSeen.to_string() },
+                exit => exit,
+            };
             let outcome = HostOutcome { exit, ..outcome };
             let outcome = self.in_doubt(id, &host, outcome);
             return self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome });
@@ -186,6 +195,17 @@ impl Bot {
         self.note(step, moment, Fact::HostAgain { id: id.clone(), host, attempt, never_began })?;
         step.effects.push(Effect::Run(Box::new(Run { execution: id.clone(), work, attempt })));
         Ok(())
+    }
+
+    /// Whether the machine has told only how a look ended that a task of a workflow took, and not what was seen.
+    pub(super) fn is_wanted_again(&self, id: &ExecutionId, exit: &Exit) -> bool {
+        matches!(exit, Exit::Unheard { code: 0 }) && self.memory.executions.get(id).is_some_and(is_look_of_task)
+    }
+
+    /// How an execution ends: of a look that a task of a workflow took, nobody needs to be asked what became of it.
+    pub(super) fn as_workflows_hear(&self, id: &ExecutionId, status: Status) -> Status {
+        let look = self.memory.executions.get(id).is_some_and(is_look_of_task);
+        if look && status == Status::Unknown { Status::Failed } else { status }
     }
 
     /// What is run on a host once more, and as which try; nothing where it must not or cannot be.
@@ -203,13 +223,18 @@ impl Bot {
         let timeout = execution.request.reach.as_ref().map_or(0, |reach| reach.timeout);
         let harmless = matches!(execution.request.effect, EffectClass::ReadOnly | EffectClass::Idempotent);
         let first_doubt = earlier.is_none_or(|earlier| earlier.never_began);
+        let is_task = execution.request.parent.is_some();
         let expected = if never_began { EXPECTED } else { EXPECTED + Duration::from_secs(timeout) };
-        let may = never_began || (harmless && first_doubt);
-        if !may || execution.elapsed(now) > expected {
+        let may = never_began || (harmless && (first_doubt || is_task));
+        if !may || (!is_task && execution.elapsed(now) > expected) {
             return None;
         }
         Some((self.same_work(execution, std::slice::from_ref(host), now)?, attempt))
     }
+}
+
+fn is_look_of_task(execution: &Execution) -> bool {
+    execution.request.parent.is_some() && execution.request.effect == EffectClass::ReadOnly
 }
 
 /// The parameters that an execution was given, as far as they have to be given again: what the action says itself is found out anew.

@@ -134,6 +134,9 @@ impl Bot {
                 if host.as_str() != LOCALHOST {
                     self.standing.met(&host, &outcome.exit, moment.at);
                 }
+                if self.is_wanted_again(id, &outcome.exit) {
+                    return self.lost(step, moment, id, host, *outcome);
+                }
                 let outcome = self.in_doubt(id, &host, *outcome);
                 self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
             }
@@ -287,6 +290,7 @@ impl Bot {
         error: Option<String>,
     ) -> Result<(), Contradiction> {
         self.watches.remove(id);
+        let status = self.as_workflows_hear(id, status);
         // The end is promised together with the fact, so the execution is taken in its last state before it leaves the memory.
         let Some(mut execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
         let fact = Fact::ExecutionFinished { id: id.clone(), status, error };

@@ -219,6 +219,13 @@ impl State {
         self.ready > 0
     }
 
+    /// Whether any task may be started although the workflow has failed.
+    pub fn has_staged_despite(&self) -> bool {
+        self.status == Status::Failed
+            && self.has_staged()
+            && self.staged.values().any(|staged| staged.despite && staged.may_start())
+    }
+
     /// All tasks that wait, as task and route, in the order in which they came to wait.
     pub fn all_staged(&self) -> Vec<((u32, u32), &Staged)> {
         let mut all: Vec<_> = self.staged.iter().map(|(key, staged)| (*key, staged)).collect();

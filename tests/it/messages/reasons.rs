@@ -124,6 +124,7 @@ pub(super) fn reasons() -> Vec<String> {
         Reason::NotRebooted { seconds: 600 },
         Reason::Forgotten,
         Reason::EndNotNoted,
+        Reason::NotSeen,
         Reason::NoBeginning,
         Reason::RunsAllTheSame,
         Reason::LostWhenStopped { why },

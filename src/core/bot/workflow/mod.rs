@@ -282,12 +282,15 @@ impl Bot {
         self.begin_what_waited(step, moment, id, &mut conductor, fuel)?;
         self.begin_what_starts(step, moment, id, &mut conductor, fuel)?;
         self.never_stand_still(step, moment, id, (&mut conductor, *fuel))?;
-        let over = self
-            .memory
-            .executions
-            .get(id)
-            .and_then(|execution| execution.conducted.as_ref())
-            .is_some_and(|conducted| conducted.state.status.is_completed() && conducted.at_work.is_empty());
+        // What begins although it has failed has to wait like everything else.
+        let hindered = *fuel == 0 || self.conducting.held.contains(id);
+        let over = !(hindered && conductor.state().has_staged_despite())
+            && self
+                .memory
+                .executions
+                .get(id)
+                .and_then(|execution| execution.conducted.as_ref())
+                .is_some_and(|conducted| conducted.state.status.is_completed() && conducted.at_work.is_empty());
         if !over {
             if *fuel == 0 {
                 self.conducting.wake(id);
