@@ -8,28 +8,28 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 /// How long anything here may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A cluster and the directory that its files are in.
-struct Cluster {
-    nodes: Nodes,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Nodes,
     directory: tempfile::TempDir,
 }
 
 /// What a client saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Seen {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Cluster {
-    async fn start(count: usize) -> Cluster {
+    pub(crate) async fn start(count: usize) -> Cluster {
         Cluster::start_with(count, |_| {}).await
     }
 
-    async fn start_with(count: usize, change: impl FnOnce(&mut Options)) -> Cluster {
+    pub(crate) async fn start_with(count: usize, change: impl FnOnce(&mut Options)) -> Cluster {
         let directory = tempfile::tempdir().unwrap();
         let names = (1..=count).map(|at| format!("wn{at:03}"));
         let mut options = Options::new(names, directory.path().join("nodes"));
@@ -54,7 +54,7 @@ impl Cluster {
         ["-o", "ControlMaster=auto", "-o", "ControlPersist=20", "-o", &path].map(str::to_owned)
     }
 
-    async fn ask(&self, node: &str, line: &str) -> Seen {
+    pub(crate) async fn ask(&self, node: &str, line: &str) -> Seen {
         self.ask_with(node, line, b"").await
     }
 

@@ -14,10 +14,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::{Batch, BatchOptions, BatchState};
 use super::connection::{Gate, config};
+use super::content;
 use super::fault::Fault;
+use super::keeper::{self, Site};
 use super::ledger::LedgerEntry;
-use super::machine::{Blueprint, Machine};
+use super::machine::{Blueprint, Machine, Role};
+use super::monitoring::{Monitoring, MonitoringOptions, SITE};
 
 /// How often another loopback network or port is tried.
 const ATTEMPTS: u32 = 64;
@@ -35,12 +39,16 @@ pub struct Options {
     pub directory: PathBuf,
     /// What the nodes are follows from this and their names.
     pub seed: u64,
-    /// Factor on the time that updates, reboots and restarts of services take: 1 is as in life, 0 is at once.
+    /// Factor on the time that updates, reboots, restarts of services, jobs and checks take: 1 is as in life, 0 is at once.
     pub pace: f64,
     /// The account of the `ssh_config`. Any account may log in.
     pub user: String,
     /// What `sudo` asks for; without one it asks for nothing.
     pub sudo_password: Option<String>,
+    /// A batch system over the nodes, on a machine of its own.
+    pub batch: Option<BatchOptions>,
+    /// A monitoring of the nodes, on a machine of its own.
+    pub monitoring: Option<MonitoringOptions>,
 }
 
 impl Options {
@@ -54,6 +62,8 @@ impl Options {
             pace: 1.0,
             user: "halcyon".to_owned(),
             sudo_password: None,
+            batch: None,
+            monitoring: None,
         }
     }
 }
@@ -64,7 +74,7 @@ pub enum StartError {
     /// A name that cannot stand in an `ssh_config`, or stands there twice.
     #[error("{0:?} cannot name a sandbox node: a name is letters, digits, dots and hyphens, and is used once")]
     Name(String),
-    /// A fault for a node that does not exist.
+    /// A fault for a machine that does not exist.
     #[error("there is a fault for the sandbox node {0:?}, but no node of that name")]
     UnknownNode(String),
     /// No loopback network with a common free port.
@@ -87,7 +97,9 @@ pub enum StartError {
 
 /// A running cluster. Dropping it closes all ports and ends all that runs on the nodes.
 pub struct Nodes {
+    /// Also the servers of the batch system and the monitoring.
     nodes: BTreeMap<String, Node>,
+    site: Site,
     ssh_config: PathBuf,
     port: u16,
     stop: CancellationToken,
@@ -102,27 +114,34 @@ struct Node {
 impl Nodes {
     /// Binds the nodes' addresses, writes keys and configuration, and answers from then on.
     pub async fn start(options: Options) -> Result<Nodes, StartError> {
-        for (at, name) in options.names.iter().enumerate() {
+        let servers = [
+            options.batch.as_ref().map(|batch| (batch.server.clone(), Role::BatchServer)),
+            options.monitoring.as_ref().map(|monitoring| (monitoring.server.clone(), Role::MonitoringServer)),
+        ];
+        let workers = options.names.iter().map(|name| (name.clone(), Role::Worker));
+        let (names, roles): (Vec<String>, Vec<Role>) = workers.chain(servers.into_iter().flatten()).unzip();
+        for (at, name) in names.iter().enumerate() {
             let fits = name.starts_with(|first: char| first.is_ascii_alphanumeric())
                 && name.chars().all(|character| character.is_ascii_alphanumeric() || matches!(character, '.' | '-'));
-            if !fits || options.names[..at].contains(name) {
+            if !fits || names[..at].contains(name) {
                 return Err(StartError::Name(name.clone()));
             }
         }
-        if let Some(stranger) = options.faults.keys().find(|name| !options.names.contains(name)) {
+        if let Some(stranger) = options.faults.keys().find(|name| !names.contains(name)) {
             return Err(StartError::UnknownNode(stranger.clone()));
         }
-        let (listeners, port) = bind(options.names.len()).await.map_err(StartError::Addresses)?;
+        let (listeners, port) = bind(names.len()).await.map_err(StartError::Addresses)?;
         let client = new_key()?;
         let stop = CancellationToken::new();
         let mut nodes = BTreeMap::new();
         let mut known_hosts = String::new();
-        for (name, (address, listener)) in options.names.iter().zip(listeners) {
+        for ((name, role), (address, listener)) in names.iter().zip(roles).zip(listeners) {
             let machine = Arc::new(Machine::new(Blueprint {
                 name: name.clone(),
                 seed: options.seed,
                 pace: options.pace,
                 sudo_password: options.sudo_password.clone(),
+                role,
                 fault: options.faults.get(name).cloned(),
             }));
             let host_key = new_key()?;
@@ -141,7 +160,13 @@ impl Nodes {
             nodes.insert(name.clone(), Node { machine, address, listening: followed });
         }
         let ssh_config = write_files(&options, &nodes, port, &client, &known_hosts)?;
-        let started = Nodes { nodes, ssh_config, port, stop };
+        let site = found(&options, &names, &nodes);
+        let started = Nodes { nodes, site, ssh_config, port, stop };
+        let machines = started.nodes.iter().map(|(name, node)| (name.clone(), node.machine.clone())).collect();
+        keeper::look(&started.site, &machines, true);
+        if started.site.batch.is_some() || started.site.monitoring.is_some() {
+            tokio::spawn(keeper::keep(started.site.clone(), machines, started.stop.clone()));
+        }
         for node in started.nodes.values() {
             node.settled().await;
         }
@@ -153,9 +178,20 @@ impl Nodes {
         &self.ssh_config
     }
 
-    /// The names of the nodes, in order.
+    /// The names of the nodes, in order. The servers of the batch system and the monitoring are not among them, and answer to their names like them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.nodes.keys().map(String::as_str)
+        let workers = self.nodes.iter().filter(|(_, node)| node.machine.role == Role::Worker);
+        workers.map(|(name, _)| name.as_str())
+    }
+
+    /// How a node stands in the batch system; nothing where there is none of that name.
+    pub fn batch_state(&self, name: &str) -> Option<BatchState> {
+        self.site.batch.as_ref()?.look().state_of(name)
+    }
+
+    /// Puts a job on a node that does not end by itself, whoever waits for it, and gives its number.
+    pub fn submit_job(&self, name: &str) -> Option<u32> {
+        self.site.batch.as_ref()?.look().submit(name)
     }
 
     /// Where a node listens.
@@ -175,7 +211,12 @@ impl Nodes {
 
     async fn change(&self, name: &str, fault: Option<Fault>) -> bool {
         let Some(node) = self.nodes.get(name) else { return false };
+        let may_be_down = node.machine.fault() == Some(Fault::StaysDown) && fault != Some(Fault::StaysDown);
         node.machine.set_fault(fault);
+        if may_be_down {
+            // An error means that the cluster was closed.
+            let _ = node.machine.port.subscribe().wait_for(|port| port.open).await;
+        }
         node.settled().await;
         true
     }
@@ -221,6 +262,8 @@ impl Drop for Nodes {
         self.stop.cancel();
         for node in self.nodes.values() {
             node.machine.halt();
+            // Nobody will heal it any more, and it shall not wait for that.
+            node.machine.set_fault(None);
         }
     }
 }
@@ -236,6 +279,31 @@ impl Node {
         // An error means that the cluster was closed: nothing will change any more.
         let _ = listening.wait_for(|listening| *listening == wanted).await;
     }
+}
+
+/// Makes the batch system and the monitoring that are asked for, and tells all machines of them.
+fn found(options: &Options, names: &[String], nodes: &BTreeMap<String, Node>) -> Site {
+    let workers: Vec<&Arc<Machine>> =
+        nodes.values().map(|node| &node.machine).filter(|machine| machine.role == Role::Worker).collect();
+    let batch = options.batch.as_ref().map(|wanted| {
+        let registered = workers.iter().map(|machine| keeper::registered(machine)).collect();
+        let worker_names: Vec<&str> = workers.iter().map(|machine| machine.name.as_str()).collect();
+        let configuration = content::slurm_conf(&wanted.server, &worker_names);
+        for node in nodes.values() {
+            node.machine.files(|files| files.plant("/etc/slurm/slurm.conf", &configuration));
+        }
+        Arc::new(Batch::new(wanted, options.pace, options.seed, registered))
+    });
+    let monitoring = options.monitoring.as_ref();
+    let site = Site {
+        batch,
+        monitoring: monitoring.map(|wanted| Arc::new(Monitoring::new(wanted, options.pace, options.seed, names))),
+        batch_server: options.batch.as_ref().map(|batch| batch.server.clone()),
+    };
+    for node in nodes.values() {
+        node.machine.belong_to(site.clone());
+    }
+    site
 }
 
 /// One listener a node, all on one port, in a loopback network of their own.
@@ -295,6 +363,10 @@ fn write_files(
     let mut text = String::new();
     for (name, node) in nodes {
         let _ = writeln!(text, "Host {name}\n    HostName {}", node.address);
+        if node.machine.role == Role::MonitoringServer {
+            // Livestatus is asked by the site's own account.
+            let _ = writeln!(text, "    User {SITE}");
+        }
     }
     let _ = write!(
         text,

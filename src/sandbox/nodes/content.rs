@@ -6,7 +6,11 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
-use super::machine::{Activity, Machine, Package, Process, Service, State, wall_clock};
+use super::batch;
+use super::filesystem::FileSystem;
+use super::machine::{Activity, Machine, Package, Process, Role, Service, State, wall_clock};
+use super::monitoring::SITE;
+use super::tools::livestatus_socket;
 
 /// The kernel that runs and the one that waits as an update.
 pub(crate) const KERNEL: &str = "5.14.0-427.13.1.el9_4";
@@ -28,6 +32,18 @@ const SERVICES: &[(&str, &str)] = &[
     ("sssd", "System Security Services Daemon"),
     ("systemd-journald", "Journal Service"),
 ];
+
+/// What a machine runs by its role.
+fn services(role: Role) -> Vec<(&'static str, &'static str)> {
+    let (without, with): (&[&str], &[(&str, &str)]) = match role {
+        Role::Worker => (&[], &[]),
+        Role::BatchServer => (&["slurmd"], &[("slurmctld", "Slurm controller daemon")]),
+        Role::MonitoringServer => {
+            (&["slurmd", "munge"], &[("httpd", "The Apache HTTP Server"), ("omd", "Checkmk Monitoring")])
+        }
+    };
+    SERVICES.iter().filter(|(name, _)| !without.contains(name)).chain(with).copied().collect()
+}
 
 /// name, version, architecture, update, kilobytes
 const PACKAGES: &[(&str, &str, &str, &str, u32)] = &[
@@ -65,16 +81,16 @@ pub(crate) fn first_state(machine: &Machine) -> State {
     state.kernels = vec![state.kernel.clone()];
     let boot = wall_clock().as_second() - state.up_before.as_secs() as i64;
     let broken = machine.draw("broken service", 0, 11) == 0;
-    for (place, (name, description)) in SERVICES.iter().enumerate() {
-        let failed = broken && *name == "node_exporter";
+    for (place, (name, description)) in services(machine.role).into_iter().enumerate() {
+        let failed = broken && name == "node_exporter";
         let service = Service {
-            description: (*description).to_owned(),
+            description: description.to_owned(),
             active: if failed { Activity::Failed } else { Activity::Active },
             enabled: true,
             pid: 900 + place as u32 * 37 + machine.draw(name, 0, 30) as u32,
             since: boot + 12 + place as i64,
         };
-        state.services.insert((*name).to_owned(), service);
+        state.services.insert(name.to_owned(), service);
     }
     for (name, version, architecture, update, kilobytes) in PACKAGES {
         let package = Package {
@@ -142,6 +158,9 @@ fn plant_files(machine: &Machine, state: &mut State) {
     );
     files.plant("/etc/hosts", &hosts);
     files.plant("/etc/passwd", PASSWD);
+    if machine.role == Role::MonitoringServer {
+        plant_monitoring(files);
+    }
     files.plant("/etc/resolv.conf", &format!("search {}\nnameserver 10.42.0.2\n", machine.domain));
     files.plant("/etc/fstab", "/dev/mapper/vg0-root /        xfs  defaults 0 0\n/dev/sda1            /boot    xfs  defaults 0 0\nstore:/home          /home    nfs4 defaults 0 0\n");
     files.plant("/etc/slurm/slurm.conf", "ClusterName=demo\nSlurmctldHost=head\nAuthType=auth/munge\n");
@@ -155,6 +174,29 @@ fn plant_files(machine: &Machine, state: &mut State) {
     files.plant("/proc/cpuinfo", &cpu);
 }
 
+/// The monitoring's site and the program that asks it.
+fn plant_monitoring(files: &mut FileSystem) {
+    let home = format!("/omd/sites/{SITE}");
+    files.plant("/etc/passwd", &format!("{PASSWD}{SITE}:x:996:996:OMD site {SITE}:{home}:/bin/bash\n"));
+    files.plant(&livestatus_socket(), "");
+    let asks = "#!/bin/bash\nif [ $# -gt 0 ]; then\n  printf '%b\\n' \"$*\" | unixcat \"$HOME/tmp/run/live\"\nelse\n  unixcat \"$HOME/tmp/run/live\"\nfi\n";
+    files.plant(&format!("{home}/bin/lq"), asks);
+}
+
+/// What every machine of a cluster with a batch system has of its configuration.
+pub(crate) fn slurm_conf(server: &str, nodes: &[&str]) -> String {
+    let mut text = format!(
+        "ClusterName=demo\nSlurmctldHost={server}\nAuthType=auth/munge\nReturnToService=2\nNodeName={} Sockets=2\n",
+        batch::compress(nodes.iter().copied())
+    );
+    for (at, (name, limit, share)) in batch::PARTITIONS.iter().enumerate() {
+        let among = nodes.iter().take(nodes.len().div_ceil(*share)).copied();
+        let default = if at == 0 { " Default=YES" } else { "" };
+        text.push_str(&format!("PartitionName={name} Nodes={}{default} MaxTime={limit}\n", batch::compress(among)));
+    }
+    text
+}
+
 fn first_journal(machine: &Machine, services: &BTreeMap<String, Service>, boot: i64) -> Vec<String> {
     let pid = |name: &str| services.get(name).map_or(1, |service| service.pid);
     let mut lines = Vec::new();
@@ -163,7 +205,7 @@ fn first_journal(machine: &Machine, services: &BTreeMap<String, Service>, boot: 
         lines.push(journal_line(time, &machine.name, unit, message));
     };
     put(boot, "kernel", &format!("Linux version {KERNEL}.x86_64 (mockbuild@x64-builder02.example) (gcc 11.4.1)"));
-    for (place, (name, description)) in SERVICES.iter().enumerate() {
+    for (place, (name, description)) in self::services(machine.role).into_iter().enumerate() {
         let at = boot + 12 + place as i64;
         put(at, "systemd[1]", &format!("Starting {description}..."));
         put(at, &format!("{name}[{}]", pid(name)), "starting up");
@@ -171,12 +213,14 @@ fn first_journal(machine: &Machine, services: &BTreeMap<String, Service>, boot: 
     }
     let hour = wall_clock().as_second() - 3_600;
     for minute in 0..60 {
-        let job = 48_000 + machine.draw(&format!("job {minute}"), 0, 900);
-        put(
-            hour + minute * 60,
-            &format!("slurmd[{}]", pid("slurmd")),
-            &format!("launch task StepId={job}.0 request from UID:1000 GID:1000 HOST:10.42.0.2"),
-        );
+        if machine.role == Role::Worker {
+            let job = 48_000 + machine.draw(&format!("job {minute}"), 0, 900);
+            put(
+                hour + minute * 60,
+                &format!("slurmd[{}]", pid("slurmd")),
+                &format!("launch task StepId={job}.0 request from UID:1000 GID:1000 HOST:10.42.0.2"),
+            );
+        }
         if minute % 10 == 0 {
             put(hour + minute * 60 + 1, "CROND[20110]", "(root) CMD (/usr/lib64/sa/sa1 1 1)");
         }

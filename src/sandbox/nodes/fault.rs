@@ -25,6 +25,8 @@ pub enum Fault {
     DropAfter(Duration),
     /// Every command ends at once with this code.
     FailCommand(u8),
+    /// The next reboot does not come back: the node is down until this is healed, and boots then.
+    StaysDown,
 }
 
 impl Fault {

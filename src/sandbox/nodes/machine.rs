@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::batch::Batch;
 use super::content;
 use super::fault::Fault;
 use super::filesystem::FileSystem;
 use super::group::{Group, KILL};
+use super::keeper::{Site, runs};
 use super::ledger::LedgerEntry;
+use super::monitoring::Monitoring;
 
 /// One node.
 pub(crate) struct Machine {
@@ -22,10 +25,21 @@ pub(crate) struct Machine {
     /// Factor on the time that slow tools take.
     pub(crate) pace: f64,
     pub(crate) sudo_password: Option<String>,
+    pub(crate) role: Role,
+    /// What it shares with the others of its cluster; none before they are all there.
+    site: OnceLock<Site>,
     state: Mutex<State>,
     /// What the port does; the accept loop follows it.
     pub(crate) port: watch::Sender<Port>,
     next_pid: AtomicU32,
+}
+
+/// What a machine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Worker,
+    BatchServer,
+    MonitoringServer,
 }
 
 /// What a node's port does.
@@ -48,6 +62,8 @@ pub(crate) struct State {
     pub(crate) processes: BTreeMap<u32, Process>,
     pub(crate) journal: Vec<String>,
     pub(crate) reboots: u32,
+    /// It is away, and will be back or not.
+    rebooting: bool,
     files: FileSystem,
     kept: BTreeMap<(String, String), Kept>,
     /// Ids that were killed before they were run.
@@ -119,6 +135,7 @@ pub(crate) struct Blueprint {
     pub(crate) seed: u64,
     pub(crate) pace: f64,
     pub(crate) sudo_password: Option<String>,
+    pub(crate) role: Role,
     pub(crate) fault: Option<Fault>,
 }
 
@@ -126,6 +143,18 @@ pub(crate) struct Blueprint {
 #[expect(clippy::disallowed_methods, reason = "a sandbox node has a clock of its own, as a real one has")]
 pub(crate) fn wall_clock() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+/// A number between `low` and `high` (both included) that follows from the seed, a machine's name and what it is for.
+pub(crate) fn drawn(seed: u64, name: &str, purpose: &str, low: u64, high: u64) -> u64 {
+    let mut mixed = seed ^ 0x9e37_79b9_7f4a_7c15;
+    for byte in name.bytes().chain([0]).chain(purpose.bytes()) {
+        mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    mixed ^= mixed >> 31;
+    mixed = mixed.wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 29;
+    low + mixed % (high - low + 1)
 }
 
 impl Machine {
@@ -137,6 +166,8 @@ impl Machine {
             seed: blueprint.seed,
             pace: blueprint.pace,
             sudo_password: blueprint.sudo_password,
+            role: blueprint.role,
+            site: OnceLock::new(),
             state: Mutex::new(State::empty()),
             port,
             next_pid: AtomicU32::new(20_000),
@@ -150,14 +181,44 @@ impl Machine {
 
     /// A number between `low` and `high` (both included) that follows from the seed, the node's name and what it is for.
     pub(crate) fn draw(&self, purpose: &str, low: u64, high: u64) -> u64 {
-        let mut mixed = self.seed ^ 0x9e37_79b9_7f4a_7c15;
-        for byte in self.name.bytes().chain([0]).chain(purpose.bytes()) {
-            mixed = (mixed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-        mixed ^= mixed >> 31;
-        mixed = mixed.wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^= mixed >> 29;
-        low + mixed % (high - low + 1)
+        drawn(self.seed, &self.name, purpose, low, high)
+    }
+
+    /// Makes it one of a cluster.
+    pub(crate) fn belong_to(&self, site: Site) {
+        let _ = self.site.set(site);
+    }
+
+    /// The batch system of its cluster.
+    pub(crate) fn batch(&self) -> Option<&Arc<Batch>> {
+        self.site.get()?.batch.as_ref()
+    }
+
+    /// Where the batch system's daemon runs.
+    pub(crate) fn batch_server(&self) -> Option<&str> {
+        self.site.get()?.batch_server.as_deref()
+    }
+
+    /// The monitoring that listens here.
+    pub(crate) fn monitoring(&self) -> Option<&Arc<Monitoring>> {
+        let here = self.role == Role::MonitoringServer && runs(self, "omd");
+        self.site.get()?.monitoring.as_ref().filter(|_| here)
+    }
+
+    /// Whether it is not away for a reboot.
+    pub(crate) fn is_up(&self) -> bool {
+        self.port.borrow().open
+    }
+
+    /// Where an account is at home, by `/etc/passwd`.
+    pub(crate) fn home(&self, user: &str) -> String {
+        let known = self.files(|files| files.read("/etc/passwd")).unwrap_or_default();
+        let of_user = |line: &str| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(user)).then(|| fields.nth(4).map(str::to_owned)).flatten()
+        };
+        let home = String::from_utf8_lossy(&known).lines().find_map(of_user);
+        home.unwrap_or_else(|| format!("/home/{user}"))
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -343,10 +404,13 @@ impl Machine {
         }
     }
 
-    /// Ends all that runs, is away for a while and comes back with a new boot id and the newest kernel.
+    /// Ends all that runs, is away for a while and comes back with a new boot id and the newest kernel, unless it stays down.
     pub(crate) fn reboot(self: &Arc<Machine>) {
         let entries: Vec<usize> = {
             let mut state = self.state();
+            if std::mem::replace(&mut state.rebooting, true) {
+                return;
+            }
             state.kept.clear();
             state.barred.clear();
             let open = state.ledger.iter().enumerate().filter(|(_, entry)| entry.ended.is_none());
@@ -360,8 +424,11 @@ impl Machine {
         let machine = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(machine.paced(6.0)).await;
+            // The sender lives as long as the machine.
+            let _ = machine.port.subscribe().wait_for(|port| port.fault != Some(Fault::StaysDown)).await;
             {
                 let mut state = machine.state();
+                state.rebooting = false;
                 state.reboots += 1;
                 let reboots = state.reboots;
                 state.boot_id = content::boot_id(&machine, reboots);
@@ -396,6 +463,7 @@ impl State {
             processes: BTreeMap::new(),
             journal: Vec::new(),
             reboots: 0,
+            rebooting: false,
             files: FileSystem::default(),
             kept: BTreeMap::new(),
             barred: BTreeSet::new(),

@@ -4,6 +4,9 @@
 //! port, with a host key each. What answers behind the login is a model of a node (kernel, load, disks, services, packages,
 //! files), a small shell over it and fake tools that print what the real ones would.
 //!
+//! A cluster may have a batch system ([`BatchOptions`]) and a monitoring ([`MonitoringOptions`]), each on a machine of its own, which know of the
+//! nodes what they would: whether their daemons answer, what a check found, and when.
+//!
 //! ## Life cycle
 //! [`Nodes::start`] binds the addresses and writes a client key, `known_hosts` and an `ssh_config` into a private directory.
 //! A [`Fault`] can be set and healed on a node at any time. [`Nodes::close_all`] closes the ports; dropping [`Nodes`] also ends what runs.
@@ -24,22 +27,28 @@
 //! - `connection`: one node's port, logins, channels.
 //! - `wrapper`: the verbs of the node wrapper.
 //! - `machine`: the model of a node; `filesystem`: its files; `content`: what is in them at first.
+//! - `batch`: the model of the batch system; `monitoring`: that of the monitoring, and its language; `keeper`: tells both how the machines do.
 //! - `group`: a process group: what can be killed, and its limits. `stream`: standard input and output.
 //! - `shell`: the interpreter; `tools`: the commands.
 
+mod batch;
 mod cluster;
 mod connection;
 mod content;
 mod fault;
 mod filesystem;
 mod group;
+mod keeper;
 mod ledger;
 mod machine;
+mod monitoring;
 mod shell;
 mod stream;
 mod tools;
 mod wrapper;
 
+pub use batch::{BatchOptions, BatchState};
 pub use cluster::{Nodes, Options, StartError};
 pub use fault::Fault;
 pub use ledger::LedgerEntry;
+pub use monitoring::MonitoringOptions;

@@ -197,8 +197,7 @@ impl Shell {
                     WordPiece::TildeExpansion(tilde) => {
                         let home = match tilde {
                             TildeExpr::Home => self.value("HOME").unwrap_or_default(),
-                            TildeExpr::UserHome(user) if user == "root" => "/root".to_owned(),
-                            TildeExpr::UserHome(user) => format!("/home/{user}"),
+                            TildeExpr::UserHome(user) => self.machine.home(user),
                             _ => self.directory.clone(),
                         };
                         fields.literal(&home, true);

@@ -131,7 +131,7 @@ impl Shell {
 
     fn become_user(&mut self, user: &str) {
         self.user = user.to_owned();
-        let home = if user == "root" { "/root".to_owned() } else { format!("/home/{user}") };
+        let home = self.machine.home(user);
         self.export("HOME", &home);
         self.export("USER", user);
         self.export("LOGNAME", user);

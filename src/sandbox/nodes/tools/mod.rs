@@ -4,11 +4,13 @@
 //! of the host.** What a real tool prints for a wrong flag is imitated only where people meet it.
 
 mod files;
+mod livestatus;
 mod packages;
 mod print;
 mod process;
 mod program;
 mod service;
+mod slurm;
 mod system;
 mod text;
 
@@ -22,6 +24,7 @@ use super::filesystem::{FileError, absolute};
 use super::machine::Machine;
 use super::stream::{Closed, Streams};
 
+pub(crate) use livestatus::socket as livestatus_socket;
 pub(crate) use print::unescape;
 
 /// A tool that is being run.
@@ -91,6 +94,8 @@ const NAMES: &[&str] = &[
     "rm",
     "rmdir",
     "rpm",
+    "scancel",
+    "scontrol",
     "sed",
     "seq",
     "sha256sum",
@@ -98,6 +103,7 @@ const NAMES: &[&str] = &[
     "sinfo",
     "sleep",
     "sort",
+    "squeue",
     "stat",
     "sync",
     "sysctl",
@@ -110,6 +116,7 @@ const NAMES: &[&str] = &[
     "true",
     "uname",
     "uniq",
+    "unixcat",
     "uptime",
     "users",
     "w",
@@ -140,6 +147,8 @@ pub(crate) async fn run(call: &Call<'_>) -> i32 {
         "ps" | "kill" | "pkill" | "pgrep" | "sleep" | "sync" => process::run(call).await,
         "systemctl" | "journalctl" | "dmesg" | "logger" => service::run(call).await,
         "dnf" | "yum" | "rpm" | "reboot" | "shutdown" | "poweroff" | "needs-restarting" => packages::run(call).await,
+        "sinfo" | "squeue" | "scontrol" | "scancel" => slurm::run(call).await,
+        "unixcat" => livestatus::run(call).await,
         _ => system::run(call).await,
     };
     // 141 is what a shell reports for a command that SIGPIPE ended.

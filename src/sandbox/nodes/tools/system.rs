@@ -41,9 +41,6 @@ pub(super) async fn run(call: &Call<'_>) -> Ran {
         }
         "getent" => getent(call).await,
         "sysctl" => sysctl(call).await,
-        "sinfo" => {
-            call.print("PARTITION AVAIL  TIMELIMIT  NODES  STATE NODELIST\nbatch*       up 2-00:00:00     24  alloc wn[001-024]\n").await
-        }
         _ => Ok(0),
     }
 }
