@@ -6,8 +6,9 @@ use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let environment =
-        std::env::vars_os().filter_map(|(name, value)| name.into_string().ok().zip(value.into_string().ok()));
+    // A value may hold what some check has printed, in whatever encoding.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
     let surroundings = Surroundings {
         out: &mut io::stdout(),
         err: &mut io::stderr(),

@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod callback_key;
+pub mod checkmk;
 pub mod clock;
 pub mod content;
 pub mod control;

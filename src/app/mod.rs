@@ -17,6 +17,7 @@ pub use demo::{DemoOptions, demo};
 pub use rehearse::{Played, Rehearsed, Tried, TriedExample, rehearse, try_examples};
 pub use serve::serve;
 
+use crate::adapters::checkmk::drain::DrainError;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
 use crate::adapters::control;
@@ -63,6 +64,14 @@ pub struct Matched {
 /// The time of day.
 pub fn now() -> Timestamp {
     SystemClock.now()
+}
+
+/// Delivers what waits for the bot on the machine of a monitoring, until there is nothing left.
+///
+/// # Errors
+/// The spool cannot be used.
+pub fn drain(draining: impl Future<Output = Result<(), DrainError>>) -> anyhow::Result<()> {
+    in_runtime(async { Ok(draining.await?) })
 }
 
 /// Loads the packs.

@@ -148,6 +148,39 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell a bot on another machine what a monitoring has to say
+    Notify {
+        /// Who calls.
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
+}
+
+/// `notify …`
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// The notification plugin of CheckMK: keeps what CheckMK says, ends at once, and delivers it however long the bot is away
+    Checkmk(CheckmkNotify),
+}
+
+/// `notify checkmk`
+#[derive(Debug, Args)]
+pub struct CheckmkNotify {
+    /// Many notifications, on standard input
+    #[arg(long)]
+    pub bulk: bool,
+    /// How the bot is reached [default: etc/halcyon-notify.toml in the site]
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
+    /// Deliver what waits, and end when nothing is left
+    #[arg(long, conflicts_with = "bulk")]
+    pub drain: bool,
+    /// Tell how many wait, and whether somebody delivers them
+    #[arg(long, conflicts_with_all = ["bulk", "drain"])]
+    pub status: bool,
+    /// Print JSON
+    #[arg(long, requires = "status")]
+    pub json: bool,
 }
 
 /// `demo`

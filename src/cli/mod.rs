@@ -6,7 +6,7 @@
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match`, `test` and `workflow` need nothing but the files. `export` reads the
 //! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
-//! when none runs; `audit verify` and `audit export` read the files beside it.
+//! when none runs; `notify` runs where the bot does not, and talks to it over HTTP; `audit verify` and `audit export` read the files beside it.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
@@ -26,6 +26,7 @@ mod inquiry;
 mod key;
 mod look;
 mod may;
+mod notify;
 mod pack;
 mod serve;
 mod status;
@@ -40,7 +41,7 @@ pub use look::{execution_list, execution_text};
 use crate::config::{Config, Environment};
 use crate::core::approval::Verdict;
 use crate::core::content::diagnostic::Diagnostic;
-use arguments::{AliasCommand, ApprovalCommand, ExecutionCommand, PackCommand, WorkflowCommand};
+use arguments::{AliasCommand, ApprovalCommand, ExecutionCommand, NotifyCommand, PackCommand, WorkflowCommand};
 use clap::Parser;
 use failure::Failure;
 use jiff::Timestamp;
@@ -151,6 +152,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         }
         Command::Inquiry { command } => inquiry::inquiry(&load(file, surroundings)?, command, surroundings),
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
+        Command::Notify { command: NotifyCommand::Checkmk(asked) } => notify::checkmk(asked, surroundings),
         Command::Approval { command } => approval(command, &load(file, surroundings)?, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }

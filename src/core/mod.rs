@@ -18,6 +18,7 @@
 //! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
+//! - [`alert`]: what monitoring systems tell;
 //! - [`timer`]: when timers tick;
 //! - [`picture`]: graphs drawn;
 //! - [`content`], [`settings`]: what the site has written down;
@@ -29,6 +30,7 @@
 
 pub mod access;
 pub mod action;
+pub mod alert;
 pub mod alias;
 pub mod approval;
 pub mod audit;

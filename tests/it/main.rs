@@ -31,6 +31,7 @@ mod local;
 mod mattermost;
 mod messages;
 mod misbehaviour;
+mod notify;
 mod operations;
 mod outbox;
 mod params;
