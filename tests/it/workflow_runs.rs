@@ -612,3 +612,25 @@ fn many_items_take_time_that_grows_with_their_number() {
         .map(|facts| facts.iter().filter(|fact| matches!(fact.fact, Fact::ExecutionStarted(_))).count());
     assert!(most.max().unwrap() <= 256, "one event pays for so much only");
 }
+
+/// How many facts, bytes of facts, events and edits of posts a line took to its end, with commands that end at once.
+fn cost(line: &str) -> [usize; 4] {
+    let mut world = World::new();
+    let id = world.say(line).unwrap();
+    assert_eq!(world.end(&id).0, Status::Succeeded, "{line}");
+    assert!(world.machine.bot.memory().executions.is_empty(), "{line}");
+    let bytes = world.machine.facts.iter().map(|dated| serde_json::to_vec(&dated.fact).unwrap().len()).sum();
+    let edits = world.said.iter().filter(|said| said.contains(&format!("`{}`", id.short()))).count();
+    [world.machine.facts.len(), bytes, world.steps.len(), edits]
+}
+
+#[test]
+fn what_a_workflow_costs_grows_with_its_steps() {
+    for (line, few, edits) in [("!do many", 500, 12), ("!count to", 300, 12)] {
+        let [once, twice] = [few, 2 * few].map(|count| cost(&format!("{line} {count}")));
+        for (what, (once, twice)) in ["facts", "bytes", "events"].into_iter().zip(once.into_iter().zip(twice)) {
+            assert!(2 * twice <= 5 * once, "{line}: {once} {what} for {few}, {twice} for twice as many");
+        }
+        assert!(twice[3] <= edits, "{line}: {} edits", twice[3]);
+    }
+}

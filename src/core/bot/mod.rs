@@ -195,7 +195,7 @@ impl Bot {
             memory.apply(fact)?;
         }
         let queue = turn::Queue::of(&memory);
-        Ok(Self {
+        let mut bot = Self {
             memory,
             queue,
             watches: BTreeMap::new(),
@@ -226,7 +226,10 @@ impl Bot {
             vitals: Vitals::default(),
             standing: health::Standing::default(),
             master_key: Err("none has been read yet".to_owned()),
-        })
+        };
+        bot.doubt_all_workflows();
+        bot.set_alarms();
+        Ok(bot)
     }
 
     /// The settings in force.
@@ -350,6 +353,7 @@ impl Bot {
         self.end_what_is_over(&mut step, &moment)?;
         self.go_on_with_workflows(&mut step, &mut moment)?;
         self.take_turns(&mut step, &mut moment)?;
+        self.set_alarms();
         self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
         Ok(step)
@@ -411,6 +415,7 @@ impl Bot {
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);
+        self.follow_workflows(&dated.fact);
         step.facts.push(dated);
         Ok(())
     }

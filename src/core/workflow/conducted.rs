@@ -16,7 +16,7 @@ use crate::core::input::Principal;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The text of a workflow, as it was when its execution was asked for.
@@ -174,8 +174,8 @@ pub struct Conducted {
     #[serde(with = "pairs")]
     pub children: BTreeMap<TaskPlace, Child>,
     /// Those that wait for their time.
-    #[serde(with = "pairs", skip_serializing_if = "BTreeMap::is_empty")]
-    pub later: BTreeMap<TaskPlace, Later>,
+    #[serde(skip_serializing_if = "Waiting::is_empty")]
+    pub later: Waiting,
     /// Executions of which the tasks wait to hear.
     pub at_work: BTreeMap<ExecutionId, TaskPlace>,
     /// Who paused it, while it stands still for that.
@@ -191,6 +191,66 @@ pub struct Conducted {
     /// The execution under whose name they are sealed, where that is another one: the one whose tasks this one took up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sealed_by: Option<ExecutionId>,
+}
+
+/// Actions that wait for their time, found by which they are and by when that is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<(TaskPlace, Later)>", into = "Vec<(TaskPlace, Later)>")]
+pub struct Waiting {
+    all: BTreeMap<TaskPlace, Later>,
+    order: BTreeSet<(Timestamp, TaskPlace)>,
+}
+
+impl From<Vec<(TaskPlace, Later)>> for Waiting {
+    fn from(pairs: Vec<(TaskPlace, Later)>) -> Self {
+        let order = pairs.iter().map(|(place, later)| (later.due, *place)).collect();
+        Self { all: pairs.into_iter().collect(), order }
+    }
+}
+
+impl From<Waiting> for Vec<(TaskPlace, Later)> {
+    fn from(waiting: Waiting) -> Self {
+        waiting.all.into_iter().collect()
+    }
+}
+
+impl Waiting {
+    /// None waits.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Whether one waits.
+    pub fn contains(&self, place: TaskPlace) -> bool {
+        self.all.contains_key(&place)
+    }
+
+    /// One that waits.
+    pub fn get(&self, place: TaskPlace) -> Option<&Later> {
+        self.all.get(&place)
+    }
+
+    /// Which wait.
+    pub fn keys(&self) -> impl Iterator<Item = &TaskPlace> {
+        self.all.keys()
+    }
+
+    /// The one whose time comes first, and when.
+    pub fn first(&self) -> Option<(Timestamp, TaskPlace)> {
+        self.order.first().copied()
+    }
+
+    fn insert(&mut self, place: TaskPlace, later: Later) {
+        self.remove(place);
+        self.order.insert((later.due, place));
+        self.all.insert(place, later);
+    }
+
+    fn remove(&mut self, place: TaskPlace) {
+        if let Some(later) = self.all.remove(&place) {
+            self.order.remove(&(later.due, place));
+        }
+    }
 }
 
 /// The word that stands for a secret: nobody who does not know `nonce` can make one.
@@ -217,7 +277,7 @@ impl Conducted {
         }
         for began in &moved.began {
             self.idle = 0;
-            self.later.remove(&began.place);
+            self.later.remove(began.place);
             let known = self.children.get(&began.place);
             let mut child = Child {
                 id: None,
@@ -278,7 +338,7 @@ impl Conducted {
 
     /// How one of its actions stands.
     pub fn status(&self, place: TaskPlace) -> Status {
-        if self.later.contains_key(&place) {
+        if self.later.contains(place) {
             return Status::Delayed;
         }
         let item = place.item.and_then(|item| {

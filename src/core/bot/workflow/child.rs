@@ -179,8 +179,7 @@ impl Bot {
     pub(in crate::core::bot) fn child_ended(&mut self, execution: &Execution) {
         if let Some(parent) = &execution.request.parent {
             self.conducting.unfinished.insert(parent.workflow.clone());
-            let held = std::mem::take(&mut self.conducting.held);
-            self.conducting.unfinished.extend(held);
+            self.conducting.let_go();
         }
     }
 
@@ -225,22 +224,23 @@ impl Bot {
                 leave_out_what_waits(conducted, conductor);
                 return self.moved(step, moment, id, conductor, Moved::of(id));
             }
-            let due = conducted.later.iter().filter(|(_, later)| later.due <= moment.at);
-            let Some((place, later)) = due.map(|(place, later)| (*place, later.clone())).next() else { return Ok(()) };
+            let due = conducted.later.first().filter(|(due, _)| *due <= moment.at).map(|(_, place)| place);
+            let later = due.and_then(|place| Some((place, conducted.later.get(place)?.clone())));
+            let Some((place, later)) = later else { return Ok(()) };
             if *fuel == 0 || !conductor.state().status.may_start() || self.room(id) == 0 {
                 if *fuel > 0 {
-                    self.conducting.held.insert(id.clone());
+                    self.conducting.hold(id);
                 }
                 return Ok(());
             }
             let Some(rights) = self.rights_for(step, moment.at, id) else {
-                self.conducting.held.insert(id.clone());
+                self.conducting.hold(id);
                 return Ok(());
             };
             let wanted =
                 Wanted { place, action: later.action, input: later.input, marks: later.marks, timeout: later.timeout };
             if self.is_held_back(id, &wanted) {
-                self.conducting.held.insert(id.clone());
+                self.conducting.hold(id);
                 return Ok(());
             }
             *fuel -= 1;
@@ -264,7 +264,7 @@ impl Bot {
             }
             let room = self.room(id);
             if room == 0 {
-                self.conducting.held.insert(id.clone());
+                self.conducting.hold(id);
                 return Ok(());
             }
             let starts = conductor.starts_within(room.min(*fuel));
@@ -356,11 +356,11 @@ impl Bot {
                 continue;
             }
             let Some(rights) = self.rights_for(step, moment.at, id) else {
-                self.conducting.held.insert(id.clone());
+                self.conducting.hold(id);
                 break;
             };
             if self.is_held_back(id, &wants) {
-                self.conducting.held.insert(id.clone());
+                self.conducting.hold(id);
                 continue;
             }
             *fuel = fuel.saturating_sub(1);
@@ -436,7 +436,8 @@ impl Bot {
         let say = |bot: &Self, what, name: &str, why: &str| {
             Begin::Declined(failed(&bot.sentences.phrase(&Phrase::Workflow { what, name, why })))
         };
-        let Some(workflow) = self.memory.executions.get(id).cloned() else {
+        // Not a copy: all its items and children are in it, and it is asked for each of them.
+        let Some(workflow) = self.memory.executions.get(id) else {
             return Ok(say(self, "no_action", &wanted.action, ""));
         };
         let Some(action) = self.catalog.actions.get(&ActionRef::new(wanted.action.as_str())).cloned() else {
@@ -456,18 +457,18 @@ impl Bot {
             let characters: BTreeSet<char> = wanted.marks.spliced.chars().collect();
             return Ok(say(self, "spliced", &wanted.action, &listed(&characters)));
         }
-        let (given, hidden) = match self.unsealed(&workflow, input, moment.at) {
+        let (given, hidden) = match self.unsealed(workflow, input, moment.at) {
             Ok(unsealed) => unsealed,
             Err(why) => return Ok(Begin::Declined(failed(&why))),
         };
+        let (by, back) = (workflow.request.by.clone(), workflow.request.back.clone());
         let rights = if touches_nothing(&action) { &everything() } else { rights };
-        if !self.may_with_given(rights, moment.at, &action, &given, &workflow.request.by) {
-            let (by, back) = (&workflow.request.by, &workflow.request.back);
+        if !self.may_with_given(rights, moment.at, &action, &given, &by) {
             let needed = format!("run:{}", action.reference);
             let line = format!("{} in {}", task, workflow.request.action);
-            self.deny(step, moment, (by, back), line, Some(&action.reference), needed)?;
-            let who = super::super::answer::name_of(&workflow.request.by).to_owned();
-            return Ok(say(self, "no_right", action.reference.as_str(), &who));
+            self.deny(step, moment, (&by, &back), line, Some(&action.reference), needed)?;
+            let who = super::super::answer::name_of(&by);
+            return Ok(say(self, "no_right", action.reference.as_str(), who));
         }
         let parent = Parent {
             workflow: id.clone(),
@@ -479,8 +480,8 @@ impl Bot {
         let wish = Wish {
             action,
             given,
-            by: workflow.request.by.clone(),
-            back: workflow.request.back.clone(),
+            by,
+            back,
             line: String::new(),
             correctable: false,
             alias: None,

@@ -6,6 +6,7 @@
 //! - [`mod@child`]: the action of a task is begun and its end is told;
 //! - [`mod@wish`]: people stop, pause, resume and repeat;
 //! - [`mod@world`]: what expressions see of the datastore, and how secrets are kept out of what is remembered;
+//! - [`mod@alarm`]: when they want to be looked at;
 //! - [`mod@card`]: how it stands, for people;
 //! - [`mod@picture`]: the same, drawn.
 //!
@@ -26,6 +27,7 @@
 //!   [`crate::core::settings::Limits::workflow_idle`].
 //! - **A freeze, a full disk and a stop hold a workflow where it stands**; what it has begun goes on to its end.
 
+mod alarm;
 mod card;
 mod child;
 mod picture;
@@ -77,11 +79,27 @@ pub(super) struct Conducting {
     reading: BTreeSet<ExecutionId>,
     /// Outputs that were read, by child.
     read: BTreeMap<ExecutionId, BTreeMap<crate::core::id::BlobId, String>>,
+    /// When each wants to be looked at.
+    alarms: alarm::Alarms,
     /// The time of the newest event, so that what is left is gone on with at once.
     now: Timestamp,
 }
 
 impl Conducting {
+    /// A workflow has to wait.
+    fn hold(&mut self, id: &ExecutionId) {
+        self.held.insert(id.clone());
+        self.alarms.doubt(id);
+    }
+
+    /// Those that had to wait may have no reason to any more.
+    fn let_go(&mut self) {
+        for id in std::mem::take(&mut self.held) {
+            self.alarms.doubt(&id);
+            self.unfinished.insert(id);
+        }
+    }
+
     /// A workflow is to be looked at.
     pub(super) fn wake(&mut self, id: &ExecutionId) {
         self.unfinished.insert(id.clone());
@@ -193,6 +211,7 @@ impl Bot {
     pub(super) fn recover_workflows(&mut self) {
         let all = self.memory.executions.values().filter(|execution| execution.request.workflow.is_some());
         self.conducting.unfinished.extend(all.map(|execution| execution.request.id.clone()));
+        self.doubt_all_workflows();
     }
 
     /// Goes on with all workflows that have something to do, as far as one event may take.
@@ -218,47 +237,6 @@ impl Bot {
         Ok(())
     }
 
-    /// Finds the workflows of which something is due.
-    fn wake_due(&mut self, now: Timestamp) {
-        if self.stopping || !self.conducting.is_needed(&self.memory) {
-            return;
-        }
-        let due =
-            self.memory.executions.values().filter(|execution| self.next_of(execution).is_some_and(|at| at <= now));
-        let due: Vec<ExecutionId> = due.map(|execution| execution.request.id.clone()).collect();
-        self.conducting.unfinished.extend(due);
-        if self.memory.frozen.is_none() && !self.storage.is_low() {
-            let held = std::mem::take(&mut self.conducting.held);
-            self.conducting.unfinished.extend(held);
-        }
-    }
-
-    /// When a workflow wants to be looked at: a task begins or is to end, it is to end itself, or it is asked again who somebody is.
-    fn next_of(&self, execution: &Execution) -> Option<Timestamp> {
-        let conducted = execution.conducted.as_deref()?;
-        // What is held is looked at with every event, until nothing holds it any more.
-        let held = self.conducting.held.contains(&execution.request.id);
-        let later = if held { None } else { conducted.later.values().map(|later| later.due).min() };
-        let over = conducted
-            .next_end(|child| self.memory.executions.get(child).is_some_and(|child| child.status != Status::Canceling));
-        let own = conducted.state.timeout.filter(|_| !conducted.state.status.is_completed());
-        let own = own.and_then(|seconds| later_by(execution.began(), seconds));
-        let root = execution.request.parent.as_ref().map_or(&execution.request.id, |parent| &parent.root);
-        let asked = self.conducting.asked.get(root).and_then(|asked| asked.saturating_add(AGAIN).ok());
-        [later, over, own, asked].into_iter().flatten().min()
-    }
-
-    /// When workflows want to be looked at.
-    pub(super) fn next_of_workflows(&self) -> Option<Timestamp> {
-        if self.stopping {
-            return None;
-        }
-        if !self.conducting.unfinished.is_empty() {
-            return Some(self.conducting.now);
-        }
-        self.memory.executions.values().filter_map(|execution| self.next_of(execution)).min()
-    }
-
     /// Goes on with one workflow.
     fn conduct(
         &mut self,
@@ -267,6 +245,7 @@ impl Bot {
         id: &ExecutionId,
         fuel: &mut usize,
     ) -> Result<(), Contradiction> {
+        self.conducting.alarms.doubt(id);
         let begun = |execution: &&Execution| execution.conducted.is_some() && !execution.status.is_final();
         if self.memory.executions.get(id).filter(begun).is_none() {
             self.conducting.conductors.remove(id);
@@ -343,7 +322,7 @@ impl Bot {
             return Ok(());
         }
         let standing = matches!(stands, Stands::Pausing | Stands::Paused);
-        let waits = conducted.state.board.newest().any(|(_, entry)| entry.status == Stands::Pending);
+        let waits = conducted.state.board.any(|status| status == Stands::Pending);
         if conducted.paused_by.is_some() && !standing {
             let _ = conductor.request(Stands::Paused);
         } else if conducted.paused_by.is_none() && standing && !waits && !self.is_paused_below(conducted) {
@@ -455,14 +434,6 @@ impl Bot {
         });
         let below: Vec<ExecutionId> = below.map(|execution| execution.request.id.clone()).collect();
         self.conducting.unfinished.extend(below);
-    }
-}
-
-impl Conducting {
-    fn is_needed(&self, memory: &crate::core::memory::Memory) -> bool {
-        !self.conductors.is_empty()
-            || !self.unfinished.is_empty()
-            || memory.executions.values().any(|execution| execution.conducted.is_some())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::core::memory::Contradiction;
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::verdict::{shown_line, verdict};
-use crate::core::workflow::conducted::{Conducted, Moved, TakesUp};
+use crate::core::workflow::conducted::{Conducted, Moved, TakesUp, Waiting};
 use crate::core::workflow::conductor::{Conductor, Rerun};
 use crate::core::workflow::scene::Nowhere;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,7 +201,14 @@ impl Bot {
 /// How the tasks of a workflow that has ended stand, for one that goes on with them.
 fn taken_up(id: &ExecutionId, ended: &Conducted) -> Conducted {
     let sealed_by = (!ended.sealed.is_empty()).then(|| ended.sealed_for(id));
-    Conducted { sealed_by, paused_by: None, idle: 0, later: BTreeMap::new(), at_work: BTreeMap::new(), ..ended.clone() }
+    Conducted {
+        sealed_by,
+        paused_by: None,
+        idle: 0,
+        later: Waiting::default(),
+        at_work: BTreeMap::new(),
+        ..ended.clone()
+    }
 }
 
 fn reruns(tasks: &[(String, u32)]) -> Vec<Rerun> {
