@@ -183,6 +183,7 @@ impl World {
             chat_keys: "calls_per_second = 50\ncalls_at_once = 100",
             store_keys: if retention { &keep } else { "" },
             more: "",
+            packs: &[],
         };
         let bot = Bot::new(env!("CARGO_BIN_EXE_halcyon"), directory.path(), &site);
         let me = chat.user_id("halcyon").unwrap();

@@ -10,6 +10,7 @@ mod bot;
 mod draw;
 mod judge;
 mod load;
+mod upgrades;
 
 use bot::{Bot, Site, kill_process};
 use draw::Draw;
@@ -112,6 +113,7 @@ impl World {
             chat_keys: "calls_per_second = 500\ncalls_at_once = 500",
             store_keys: "",
             more: "[limits]\nlines_per_user = 100000\nlines_per_channel = 100000\nexecutions_per_user = 100000",
+            packs: &[],
         };
         let bot = Bot::new(env!("CARGO_BIN_EXE_halcyon"), directory.path(), &site);
         let me = chat.user_id("halcyon").unwrap();

@@ -65,6 +65,7 @@ impl World {
             chat_keys: &format!("calls_per_second = 500\ncalls_at_once = 500\ncallback_url = \"http://{listen}\""),
             store_keys: "",
             more: &more,
+            packs: &[],
         };
         let bot = Bot::new(env!("CARGO_BIN_EXE_halcyon"), directory.path(), &site);
         let me = chat.user_id("halcyon").unwrap();

@@ -23,6 +23,8 @@ pub(crate) struct Site<'a> {
     pub(crate) store_keys: &'a str,
     /// Further sections.
     pub(crate) more: &'a str,
+    /// What is to be loaded; the site's pack and those of these tests when nothing is named.
+    pub(crate) packs: &'a [PathBuf],
 }
 
 /// The program, its configuration and, while it runs, its process.
@@ -39,7 +41,8 @@ impl Bot {
     /// Writes the configuration into `directory`; starts nothing.
     pub(crate) fn new(program: impl Into<PathBuf>, directory: &Path, site: &Site<'_>) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-        let packs = [root.clone(), root.join("tests/data/packs/trial"), root.join("tests/data/packs/fire")];
+        let ours = [root.clone(), root.join("tests/data/packs/trial"), root.join("tests/data/packs/fire")];
+        let packs = if site.packs.is_empty() { &ours } else { site.packs };
         let mut text = format!(
             "[mattermost]\nurl = {:?}\nteam = \"ops\"\nchannels = {:?}\nadmin_channel = {:?}\n{}\n",
             site.chat, site.channels, site.channels[0], site.chat_keys
