@@ -105,6 +105,7 @@ fn settings() -> Arc<Settings> {
         buttons: false,
         channels: Vec::new(),
         admin_channel: None,
+        alert_channel: None,
         address: Vec::new(),
         prefix: "!".into(),
         roles: Vec::new(),

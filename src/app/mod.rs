@@ -10,11 +10,13 @@ pub mod engine;
 mod last_good;
 mod rehearse;
 pub mod reload;
+mod rule;
 mod serve;
 
 #[cfg(feature = "sandbox")]
 pub use demo::{DemoOptions, demo};
 pub use rehearse::{Played, Rehearsed, Tried, TriedExample, rehearse, try_examples};
+pub use rule::{TriedRule, try_rule};
 pub use serve::serve;
 
 use crate::adapters::checkmk::drain::DrainError;

@@ -83,6 +83,18 @@ pub enum Command {
         #[command(subcommand)]
         command: PackCommand,
     },
+    /// Try a rule on an event, look at rules, and switch them
+    Rule {
+        /// What to do.
+        #[command(subcommand)]
+        command: RuleCommand,
+    },
+    /// Look at what rules can listen to
+    Trigger {
+        /// What to do.
+        #[command(subcommand)]
+        command: TriggerCommand,
+    },
     /// Look at workflows without running anything
     Workflow {
         /// What to do.
@@ -278,6 +290,64 @@ pub enum AliasCommand {
 #[derive(Debug, Subcommand)]
 pub enum PackCommand {
     /// The packs with their versions, what they hold, and how much of it is wrong
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `rule …`
+#[derive(Debug, Subcommand)]
+pub enum RuleCommand {
+    /// Tell whether a rule matches an event and why, without running anything; exits with 1 when it does not
+    Test {
+        /// The rule's file
+        #[arg(long, value_name = "FILE")]
+        rule: PathBuf,
+        /// The file with the event: `trigger` and `payload`
+        #[arg(long, value_name = "FILE")]
+        trigger_instance: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// All rules, and what came of them
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One rule, and what came of it lately
+    Show {
+        /// Its ref, or its name alone
+        rule: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a rule in force, whatever its file says
+    Enable {
+        /// Its ref, or its name alone
+        rule: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a rule in force no more, whatever its file says
+    Disable {
+        /// Its ref, or its name alone
+        rule: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `trigger …`
+#[derive(Debug, Subcommand)]
+pub enum TriggerCommand {
+    /// The types of triggers, and how many rules listen to each
     List {
         /// Print JSON
         #[arg(long)]

@@ -163,6 +163,7 @@ fn shown(entry: &Entry) -> String {
     parts.extend(entry.by.as_ref().map(|by| match by {
         Principal::ChatUser { name, id } => format!("by @{name} ({id})"),
         Principal::LocalUser { name, uid } => format!("by {name} (uid {uid})"),
+        Principal::Rule { rule, instance, .. } => format!("by the rule {rule} ({instance})"),
     }));
     parts.extend(entry.execution.as_ref().map(ToString::to_string));
     parts.extend(entry.action.as_ref().map(ToString::to_string));

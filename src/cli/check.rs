@@ -89,7 +89,9 @@ fn summary(catalog: Option<&Catalog>, diagnostics: &[Diagnostic]) -> String {
         let packs = counted(catalog.packs.len(), "pack", "packs");
         let actions = counted(catalog.actions.len(), "action", "actions");
         let aliases = counted(catalog.aliases.len(), "alias", "aliases");
-        format!("{packs}, {actions}, {aliases}: ")
+        let rules = catalog.rules.all().count();
+        let rules = if rules == 0 { String::new() } else { format!(", {}", counted(rules, "rule", "rules")) };
+        format!("{packs}, {actions}, {aliases}{rules}: ")
     });
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let kinds = [

@@ -166,6 +166,9 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::May { .. }
         | Answer::Approvals { .. }
         | Answer::Picture { .. }
+        | Answer::Rules { .. }
+        | Answer::Triggers { .. }
+        | Answer::Event { .. }
         | Answer::Audit { .. } => Ok(answer),
         Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
     }
@@ -185,6 +188,9 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::May { .. } => "may",
         Answer::Audit { .. } => "audit",
         Answer::Picture { .. } => "picture",
+        Answer::Rules { .. } => "rules",
+        Answer::Triggers { .. } => "triggers",
+        Answer::Event { .. } => "event",
         Answer::Approvals { .. } => "approvals",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",

@@ -4,7 +4,7 @@
 //! 2 the asking was wrong.
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
-//! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match`, `test` and `workflow` need nothing but the files. `export` reads the
+//! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match`, `test`, `rule test` and `workflow` need nothing but the files. `export` reads the
 //! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
 //! when none runs; `notify` runs where the bot does not, and talks to it over HTTP; `audit verify` and `audit export` read the files beside it.
 //!
@@ -28,6 +28,7 @@ mod look;
 mod may;
 mod notify;
 mod pack;
+mod rule;
 mod serve;
 mod status;
 mod tail;
@@ -116,6 +117,8 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Pack { command: PackCommand::List { json } } => {
             pack::list(&load(file, surroundings)?, json, surroundings)
         }
+        Command::Rule { command } => rule::rule(file, command, surroundings),
+        Command::Trigger { command } => rule::trigger(file, command, surroundings),
         Command::Workflow { command } => match command {
             WorkflowCommand::Inspect { file, json } => workflow::inspect(&file, json, surroundings),
             WorkflowCommand::Trace { file, script, json: _ } => workflow::run(&file, script.as_deref(), surroundings),

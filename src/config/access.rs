@@ -35,6 +35,7 @@ pub(super) struct WrittenRole {
     channels: Texts,
     groups: Texts,
     unix_users: Texts,
+    rules: Texts,
     /// Absent when there is no such key, or an empty list.
     grants: Option<Vec<WrittenGrant>>,
 }
@@ -82,6 +83,7 @@ fn role(section: Section<'_, '_>) -> WrittenRole {
         channels: section.strings("channels"),
         groups: section.strings("groups"),
         unix_users: section.strings("unix_users"),
+        rules: section.strings("rules"),
         grants: grants(&section),
     };
     section.close();
@@ -161,9 +163,10 @@ impl Judge<'_, '_, '_> {
             let users = self.words(role.users);
             let users: Vec<_> = users.iter().map(|user| user.trim_start_matches('@').to_lowercase()).collect();
             let (channels, unix_users) = (self.names(role.channels), self.words(role.unix_users));
-            let chat_groups = self.words(role.groups);
-            if users.is_empty() && channels.is_empty() && chat_groups.is_empty() && unix_users.is_empty() {
-                let hint = Some("give it `users`, `channels`, `groups` or `unix_users`".to_owned());
+            let (chat_groups, rules) = (self.words(role.groups), self.words(role.rules));
+            let people = [&users, &channels, &chat_groups, &unix_users];
+            if rules.is_empty() && people.iter().all(|names| names.is_empty()) {
+                let hint = Some("give it `users`, `channels`, `groups`, `unix_users` or `rules`".to_owned());
                 self.document.warning(&name, format!("nobody has the role `{}`", name.value), hint);
             }
             if role.grants.is_none() {
@@ -175,7 +178,7 @@ impl Judge<'_, '_, '_> {
                 WrittenGrant::Table(table) => self.grant(*table, groups),
             });
             let grants = grants.collect();
-            roles.push(Role { name: name.value, users, channels, groups: chat_groups, unix_users, grants });
+            roles.push(Role { name: name.value, users, channels, groups: chat_groups, unix_users, rules, grants });
         }
         roles
     }

@@ -310,6 +310,7 @@ impl Config {
         Settings {
             channels: chat.map(|chat| chat.channels.clone()).unwrap_or_default(),
             admin_channel: chat.and_then(|chat| chat.admin_channel.clone()),
+            alert_channel: chat.and_then(|chat| chat.alert_channel.clone()),
             address: chat.map(|chat| chat.address.clone()).unwrap_or_default(),
             prefix: chat.map(|chat| chat.prefix.clone()).unwrap_or_default(),
             roles: self.roles.clone(),

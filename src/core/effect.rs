@@ -7,10 +7,14 @@ use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
-use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, UserId};
+use crate::core::id::{
+    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, RuleRef, TriggerInstanceId,
+    TriggerRef, UserId,
+};
 use crate::core::input::{Back, Identifying, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
 use crate::core::picture::Picture;
+use crate::core::rule::trigger::Outcome;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -351,6 +355,25 @@ pub enum Answer {
         /// This.
         told: Told,
     },
+    /// Rules: those that were asked for, or the one that was switched.
+    Rules {
+        /// They.
+        rules: Vec<ShownRule>,
+    },
+    /// The types of triggers.
+    Triggers {
+        /// They.
+        triggers: Vec<ShownTrigger>,
+    },
+    /// An event is taken up, for good.
+    Event {
+        /// Its id.
+        id: TriggerInstanceId,
+        /// It had not been taken up before.
+        new: bool,
+        /// The executions that came of it.
+        executions: Vec<ExecutionId>,
+    },
     /// The asking was sound, and what was asked for failed (exit code 1).
     Failed {
         /// Why, in a sentence.
@@ -361,6 +384,60 @@ pub enum Answer {
         /// Why, in a sentence.
         text: String,
     },
+}
+
+/// A rule, as the control socket shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShownRule {
+    /// Its name.
+    pub reference: RuleRef,
+    /// For people.
+    pub description: String,
+    /// Whether it is in force.
+    pub enabled: bool,
+    /// Who has said so, where that is not its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_by: Option<Principal>,
+    /// `standard` or `backstop`.
+    pub kind: String,
+    /// It only tells what it would run.
+    pub dry_run: bool,
+    /// The events that it listens to.
+    pub trigger: TriggerRef,
+    /// The parameters of its trigger.
+    pub trigger_parameters: serde_json::Map<String, serde_json::Value>,
+    /// Its criteria, a line each.
+    pub criteria: Vec<String>,
+    /// What it starts.
+    pub action: ActionRef,
+    /// With what.
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+    /// How often something came of it.
+    pub count: u64,
+    /// What came of it last, the newest first.
+    pub last: Vec<ShownOutcome>,
+}
+
+/// What came of a rule once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShownOutcome {
+    /// When.
+    pub at: Timestamp,
+    /// On which event.
+    pub instance: TriggerInstanceId,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// A type of triggers, as the control socket shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownTrigger {
+    /// Its name.
+    pub reference: TriggerRef,
+    /// For people.
+    pub description: String,
+    /// The rules that listen to it, as far as they may be seen.
+    pub rules: Vec<RuleRef>,
 }
 
 /// What an execution asks people, as the control socket shows it.

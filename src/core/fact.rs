@@ -13,9 +13,10 @@ use crate::core::callback::Refusal;
 use crate::core::datastore::Kept;
 use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
-use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::policy::NextTry;
+use crate::core::rule::trigger::Taken;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use crate::core::workflow::conducted::{Conducted, Moved};
 use jiff::Timestamp;
@@ -421,6 +422,20 @@ pub enum Fact {
         /// The line before the first of the new one.
         head: Head,
     },
+    /// An event was taken up; it will never be taken up again.
+    TriggerTaken(Box<Taken>),
+    /// Somebody switched a rule on or off, whatever its file says.
+    RuleSwitched {
+        /// Which.
+        rule: RuleRef,
+        /// Whether it is in force from now on.
+        enabled: bool,
+        /// Who.
+        by: Principal,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
     /// Lines of the audit were removed after they had been exported.
     AuditCut {
         /// The last of them.
@@ -478,6 +493,8 @@ impl Fact {
             | Fact::Reloaded { .. }
             | Fact::CheckpointTold { .. }
             | Fact::AuditSetAside { .. }
+            | Fact::TriggerTaken(_)
+            | Fact::RuleSwitched { .. }
             | Fact::AuditCut { .. } => None,
         }
     }

@@ -12,7 +12,10 @@ use crate::core::content::diagnostic::Diagnostic;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::datastore::seal::MasterKey;
 use crate::core::host::Inventory;
-use crate::core::id::{ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use crate::core::id::{
+    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, RuleRef, TriggerInstanceId, UserId,
+};
+use crate::core::rule::trigger::Arrival;
 use crate::core::settings::Settings;
 use crate::core::vitals::{PackChange, Reload, Vitals};
 use jiff::Timestamp;
@@ -91,6 +94,8 @@ pub enum Input {
         /// What it tells.
         news: RunNews,
     },
+    /// Something has happened outside that rules may listen to.
+    Event(Box<Arrival>),
     /// Somebody asks over the control socket or the HTTP interface.
     Request {
         /// The number to answer to.
@@ -200,6 +205,16 @@ pub enum Principal {
         uid: u32,
         /// Its name in the password database.
         name: String,
+    },
+    /// A rule that an event has matched.
+    Rule {
+        /// Which.
+        rule: RuleRef,
+        /// The event.
+        instance: TriggerInstanceId,
+        /// The rules that led to that event one by one, where the bot itself brought it on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        chain: Vec<RuleRef>,
     },
 }
 
@@ -571,6 +586,43 @@ pub enum Ask {
         /// What is asked.
         about: Question,
     },
+    /// Ask for rules, or switch one.
+    Rules(RuleAsk),
+}
+
+/// What is wanted of rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "wants")]
+pub enum RuleAsk {
+    /// All that may be seen.
+    List,
+    /// One, with what came of it last.
+    Show {
+        /// Its ref, or its name alone.
+        rule: String,
+    },
+    /// Have one in force, or not.
+    Switch {
+        /// Its ref, or its name alone.
+        rule: String,
+        /// Whether it is to be in force.
+        enabled: bool,
+    },
+    /// The types of triggers.
+    Triggers,
+}
+
+impl RuleAsk {
+    /// As it is written in chat.
+    pub fn words(&self) -> String {
+        match self {
+            RuleAsk::List => "rule list".to_owned(),
+            RuleAsk::Show { rule } => format!("rule show {rule}"),
+            RuleAsk::Switch { rule, enabled: true } => format!("rule enable {rule}"),
+            RuleAsk::Switch { rule, enabled: false } => format!("rule disable {rule}"),
+            RuleAsk::Triggers => "trigger list".to_owned(),
+        }
+    }
 }
 
 /// A question's way back: who wanted to know, and what for.
@@ -610,6 +662,26 @@ pub enum Back {
         /// Which.
         request: RequestId,
     },
+    /// Nobody asked in words, and it is told here.
+    Told {
+        /// In this channel; nowhere while none is known.
+        channel: Option<ChannelId>,
+        /// In the thread of this post.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root: Option<PostId>,
+    },
+}
+
+impl Back {
+    /// Where in chat it goes: the channel, and the thread.
+    pub fn place(&self) -> Option<(&ChannelId, Option<&PostId>)> {
+        match self {
+            Back::Chat { channel, root, .. } | Back::Told { channel: Some(channel), root } => {
+                Some((channel, root.as_ref()))
+            }
+            Back::Request { .. } | Back::Told { channel: None, .. } => None,
+        }
+    }
 }
 
 /// What is done with executions that were looked up.

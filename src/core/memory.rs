@@ -24,6 +24,7 @@ use crate::core::fact::{Choice, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
+use crate::core::rule::remembered::{Remembered, Switched};
 use crate::core::schedule::Scheduled;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,9 @@ pub struct Memory {
     /// Where the audit lies that was set aside last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit_aside: Option<String>,
+    /// Events that were taken up, rules that were switched, and what came of rules.
+    #[serde(skip_serializing_if = "Remembered::is_empty")]
+    pub events: Remembered,
     heard: Option<Timestamp>,
     begun: Option<Timestamp>,
     taken: Taken,
@@ -483,6 +487,10 @@ impl Memory {
             | Fact::CallbackRefused { .. }
             | Fact::Reloaded { .. }
             | Fact::AuditCut { .. } => {}
+            Fact::TriggerTaken(taken) => self.events.take(at, taken),
+            Fact::RuleSwitched { rule, enabled, by, .. } => {
+                self.events.switch(rule, Switched { enabled: *enabled, by: by.clone(), at });
+            }
             Fact::CheckpointTold { head, .. } => {
                 self.checkpoints.push(Checkpoint { head: head.clone(), at });
                 let old = self.checkpoints.len().saturating_sub(CHECKPOINTS);
@@ -558,7 +566,7 @@ impl Memory {
     fn question(&self, execution: &Execution) -> Question {
         let user = match &execution.request.by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
         match &execution.request.back {
             Back::Chat { channel, root, .. } => {
@@ -567,7 +575,7 @@ impl Memory {
                 let thread = root.as_ref().or(post).cloned();
                 Question { user, channel: Some(channel.clone()), thread, unasked: None }
             }
-            Back::Request { .. } => {
+            Back::Request { .. } | Back::Told { .. } => {
                 Question { user, channel: None, thread: None, unasked: Some(Box::new(execution.clone())) }
             }
         }

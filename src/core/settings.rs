@@ -13,6 +13,8 @@ pub struct Settings {
     pub channels: Vec<String>,
     /// The channel that hears of trouble with the bot itself.
     pub admin_channel: Option<String>,
+    /// The channel where alerts are told, and what rules do; the admin channel where it is absent.
+    pub alert_channel: Option<String>,
     /// How a line is meant for the bot.
     pub address: Vec<Address>,
     /// The text that [`Address::Prefix`] looks for.
@@ -107,6 +109,8 @@ pub struct Role {
     pub groups: Vec<String>,
     /// Users of the bot's own machine.
     pub unix_users: Vec<String>,
+    /// Rules: globs over their names (`pack.name`).
+    pub rules: Vec<String>,
     /// What it grants.
     pub grants: Vec<Grant>,
 }

@@ -504,7 +504,7 @@ impl Names {
         let role_channels: Vec<String> = role_channels.chain(deciders.channels.iter().cloned()).collect();
         let conditions = settings.roles.iter().flat_map(|role| &role.grants).flat_map(|grant| &grant.channels);
         let conditions = conditions.filter(|name| *name != DIRECT);
-        let heard = settings.channels.iter().chain(&settings.admin_channel);
+        let heard = settings.channels.iter().chain(&settings.admin_channel).chain(&settings.alert_channel);
         let channels = heard.chain(conditions).chain(&role_channels).cloned();
         let unique = |mut names: Vec<String>| {
             names.sort();

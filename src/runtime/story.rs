@@ -165,5 +165,6 @@ fn line_of(back: &Back) -> String {
     match back {
         Back::Chat { post, .. } => post.to_string(),
         Back::Request { request } => format!("request-{}", request.0),
+        Back::Told { .. } => "rule".to_owned(),
     }
 }

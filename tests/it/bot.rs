@@ -57,6 +57,7 @@ pub(crate) fn settings() -> Settings {
         buttons: false,
         channels: vec!["cluster".into()],
         admin_channel: Some("cluster".into()),
+        alert_channel: None,
         address: vec![Address::Mention, Address::Prefix],
         prefix: "!".into(),
         roles: vec![Role {

@@ -510,3 +510,105 @@ fn packs_are_listed_with_what_is_wrong_in_them() {
     let good = value.as_array().unwrap().iter().find(|pack| pack["ref"] == "good").unwrap();
     assert_eq!((&good["version"], &good["problems"]), (&json!("1.2.0"), &json!(1)));
 }
+
+#[test]
+fn rules_are_tried_without_anything_that_runs() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let rule = "name: r\npack: st2ihep\nenabled: false\ntrigger: {type: check_mk.event_handler}\ncriteria:\n  trigger.n: {type: gt, pattern: 1}\n  any:\n    - trigger.a: {type: eq, pattern: 1}\n    - trigger.b: {type: exists}\naction: {ref: core.local, parameters: {cmd: 'echo {{trigger.n}}', timeout: '{{trigger.n}}'}}\n";
+    let rule = write("rule.yaml", rule);
+    let (none, nowhere) = ("absent.toml", place.path().join("absent.yaml"));
+    let tried = |event: &str, more: &[&str]| {
+        let event = if event.is_empty() { nowhere.to_str().unwrap().to_owned() } else { write("event.yaml", event) };
+        let words = ["--config", none, "rule", "test", "--rule", &rule, "--trigger-instance", &event];
+        halcyon(&[&words[..], more].concat())
+    };
+    let event = |payload: &str| format!("trigger: check_mk.event_handler\npayload: {payload}\n");
+    let said = tried(&event("{n: 5, b: x}"), &[]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    for part in [
+        "+ trigger.n greaterthan 1: it is 5\n",
+        "+ any: one of 2 has to hold\n  1.\n    - trigger.a equals 1: it is None\n  2.\n    + trigger.b exists: it is \"x\"\n",
+        "matched: yes\naction.ref: core.local\n",
+        "cmd: echo 5\n",
+        "timeout: 5\n",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}", said.out);
+    }
+    let said = tried(&event("{n: 5, b: x}"), &["--json"]);
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&told["matched"], &told["parameters"]["timeout"]), (&json!(true), &json!(5)));
+    assert_eq!(told["criteria"][1]["groups"][0][0]["holds"], json!(false));
+    for (event, code, part) in [
+        (event("{n: 1, b: x}"), 1, "- trigger.n greaterthan 1: it is 1"),
+        (event("{n: x, b: x}"), 1, "cannot be judged"),
+        (event("{}"), 1, "matched: no"),
+        ("trigger: other.thing\npayload: {n: 5, b: x}\n".to_owned(), 1, "hears other.thing: no"),
+        ("payload: {n: 5}\n".to_owned(), 2, ""),
+        ("[".to_owned(), 2, ""),
+        (String::new(), 2, ""),
+    ] {
+        let said = tried(&event, &[]);
+        assert_eq!(said.code, code, "{event}: {}{}", said.out, said.err);
+        assert!(said.out.contains(part), "{event}: {}", said.out);
+    }
+    let said =
+        halcyon(&["--config", none, "rule", "test", "--rule", nowhere.to_str().unwrap(), "--trigger-instance", &rule]);
+    assert_eq!(said.code, 2, "{}", said.err);
+}
+
+#[test]
+fn the_page_about_rules_shows_what_happens() {
+    let page = std::fs::read_to_string("docs/rules.md").unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let plain: String = page
+        .lines()
+        .map(|line| {
+            format!(
+                "{}\n",
+                line.strip_prefix("  ")
+                    .filter(|rest| rest.starts_with("```") || line.starts_with("  "))
+                    .unwrap_or(line)
+            )
+        })
+        .collect();
+    let blocks = |text: &str, language: &str| -> Vec<String> {
+        let open = format!("```{language}\n");
+        text.split(&open).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    };
+    let mut files = 0;
+    // The block inside of a list is indented; the others are as they stand.
+    let mut yaml = blocks(&page, "yaml");
+    yaml.retain(|text| !text.starts_with("  "));
+    yaml.extend(blocks(&plain, "yaml").into_iter().filter(|text| text.contains("rules/either.yaml")));
+    for text in &yaml {
+        let name = text.lines().next().unwrap().trim().strip_prefix("# ").expect("a block names its file first");
+        let path = place.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        files += 1;
+    }
+    assert!(files >= 4, "{files}");
+    std::fs::write(place.path().join("pack.yaml"), "{ref: page, name: n, description: d, version: 1.0.0, author: a}")
+        .unwrap();
+    let said = halcyon(&["check", place.path().to_str().unwrap()]);
+    assert_eq!((said.code, said.out.contains("2 rules: no problems")), (0, true), "{}", said.out);
+    let shown = blocks(&page, "text");
+    let (command, output) = shown[0].split_once('\n').unwrap();
+    let words: Vec<String> =
+        command
+            .split_whitespace()
+            .skip(2)
+            .map(|word| {
+                if word.contains('.') { place.path().join(word).to_str().unwrap().to_owned() } else { word.to_owned() }
+            })
+            .collect();
+    let words: Vec<&str> = ["--config", "absent.toml"].into_iter().chain(words.iter().map(String::as_str)).collect();
+    let said = halcyon(&words);
+    let folder = format!("{}/", place.path().display());
+    assert_eq!(said.out.replace(&folder, ""), output, "{}", said.err);
+}

@@ -44,6 +44,7 @@ mod prefix;
 mod real_mattermost;
 mod rehearsal;
 mod retrying;
+mod ruled;
 mod rules;
 mod runners;
 mod sandbox_chat;

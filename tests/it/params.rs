@@ -124,6 +124,7 @@ fn drawn(plan: &Plan) -> Map<String, Value> {
         | Plan::Announce(_)
         | Plan::Ask(_)
         | Plan::Conduct(_)
+        | Plan::Inject(_)
         | Plan::Uuid { .. } => Map::new(),
         Plan::Pause { longest, .. } => json!({"pause": longest.as_secs()}).as_object().unwrap().clone(),
         Plan::Run(Work::Local(command)) => shell(command),

@@ -117,6 +117,7 @@ impl Turning {
             buttons: false,
             channels: Vec::new(),
             admin_channel: None,
+            alert_channel: None,
             address: Vec::new(),
             prefix: "!".into(),
             roles: Vec::new(),

@@ -6,7 +6,7 @@
 //! ## From a person to a decision
 //! 1. **Who**: an [`Asker`], with what was looked up of them. A chat user has a role by being named in it, by being a member of one of its
 //!    channels or of one of its groups; a local user by name, and the account that the bot runs as (and root) has everything, since it can
-//!    read the store anyway.
+//!    read the store anyway. A rule has a role by a glob over its name, and else may do nothing.
 //! 2. **Here and now**: [`Rights::of`] collects the grants of all their roles and keeps apart those that do not hold in this [`Place`] or at
 //!    this moment (`channels`, `hours`). Rights are made anew for each line, each call and each line that comes due.
 //! 3. **What**: before the arguments are known, [`Rights::may_somehow`] says whether there is anything for which the answer could be yes: what
@@ -40,7 +40,7 @@ use crate::core::action::spec::Action;
 use crate::core::content::glob::covers;
 use crate::core::datastore::key::Key;
 use crate::core::host::Inventory;
-use crate::core::id::{ActionRef, Host};
+use crate::core::id::{ActionRef, Host, RuleRef};
 use crate::core::input::{Directory, Identity};
 use crate::core::settings::{Grant, Role, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
@@ -66,6 +66,11 @@ pub enum Asker<'a> {
         uid: u32,
         /// The name.
         name: &'a str,
+    },
+    /// A rule.
+    Rule {
+        /// Its ref.
+        name: &'a RuleRef,
     },
 }
 
@@ -320,6 +325,7 @@ pub fn has_role(asker: Asker<'_>, role: &Role, directory: &Directory, at: Timest
                 || role.groups.iter().any(|name| directory.in_group(name, &identity.id, at))
         }
         Asker::Local { name, .. } => role.unix_users.iter().any(|user| user == name),
+        Asker::Rule { name } => role.rules.iter().any(|glob| covers(glob, name.as_str())),
     }
 }
 

@@ -581,6 +581,8 @@ impl Execution {
                 | Fact::Reloaded { .. }
                 | Fact::CheckpointTold { .. }
                 | Fact::AuditSetAside { .. }
+                | Fact::TriggerTaken(_)
+                | Fact::RuleSwitched { .. }
                 | Fact::AuditCut { .. },
             ) => illegal(Illegal::NoExecution),
         }

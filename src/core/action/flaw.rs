@@ -142,6 +142,12 @@ pub enum Flaw {
         /// They.
         name: String,
     },
+    /// An event that cannot be.
+    #[error("cannot be brought on: {why}")]
+    NoEvent {
+        /// Why.
+        why: String,
+    },
     /// A channel or route.
     #[error("names none of the channels that I know: {}", .known.join(", "))]
     NoChannel {

@@ -14,7 +14,7 @@ use crate::core::action::shell::{self, login, port, text, unusable};
 use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
 use crate::core::action::{http, mail};
 use crate::core::host::{HostError, Inventory, expand};
-use crate::core::id::ActionRef;
+use crate::core::id::{ActionRef, TriggerRef};
 use crate::core::template::value::written;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -44,11 +44,24 @@ pub enum Plan {
     Ask(Question),
     /// Conduct this workflow.
     Conduct(Arc<Workflow>),
+    /// Bring this event on.
+    Inject(Injection),
     /// Make a UUID: one of random bits, or of the time when `by_time` is set.
     Uuid {
         /// Version 1 instead of 4.
         by_time: bool,
     },
+}
+
+/// An event that an action brings on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Injection {
+    /// What kind of event.
+    pub trigger: TriggerRef,
+    /// What is known of it.
+    pub payload: Value,
+    /// The word under which all that comes of it is found.
+    pub trace_tag: Option<String>,
 }
 
 /// A question to people, as an action asks it.
@@ -151,6 +164,12 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
             let workflow = action.workflow.clone().ok_or_else(|| unusable("entry_point", Flaw::NoScript))?;
             Ok(Plan::Conduct(workflow))
         }
+        RunnerType::InjectTrigger => {
+            let text = |name| text(&resolved.values, name).filter(|text| !text.is_empty());
+            let payload = resolved.values.get("payload").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+            let trigger = TriggerRef::new(text("trigger").unwrap_or_default());
+            Ok(Plan::Inject(Injection { trigger, payload, trace_tag: text("trace_tag") }))
+        }
         RunnerType::Uuid => Ok(Plan::Uuid { by_time: text(&resolved.values, "uuid_type").as_deref() == Some("uuid1") }),
     }
 }
@@ -176,6 +195,7 @@ pub(crate) fn untainted(action: &Action, resolved: &Resolved) -> Result<(), Plan
         | RunnerType::Noop
         | RunnerType::Pause
         | RunnerType::Orquesta
+        | RunnerType::InjectTrigger
         | RunnerType::Uuid => Ok(()),
     }
 }
@@ -198,13 +218,18 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
         | RunnerType::Announcement
         | RunnerType::Inquirer
         | RunnerType::Orquesta
+        | RunnerType::InjectTrigger
         | RunnerType::Uuid => Plan::Noop,
     };
     match planned {
         Plan::Run(work) => Ok(work),
-        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Conduct(_) | Plan::Uuid { .. } => {
-            Err(unusable("cmd", Flaw::NothingRuns))
-        }
+        Plan::Noop
+        | Plan::Pause { .. }
+        | Plan::Announce(_)
+        | Plan::Ask(_)
+        | Plan::Conduct(_)
+        | Plan::Inject(_)
+        | Plan::Uuid { .. } => Err(unusable("cmd", Flaw::NothingRuns)),
     }
 }
 

@@ -56,7 +56,7 @@ pub fn result(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Valu
             Some(RunnerType::Announcement) => announcement(execution),
             Some(RunnerType::Inquirer) => inquiry(execution),
             Some(RunnerType::Orquesta) => workflow(execution),
-            Some(RunnerType::Noop | RunnerType::Pause) | None => plain(execution),
+            Some(RunnerType::Noop | RunnerType::Pause | RunnerType::InjectTrigger) | None => plain(execution),
         }
     }
 }
@@ -358,6 +358,7 @@ fn name_of(principal: &Principal) -> (&str, bool) {
     match principal {
         Principal::ChatUser { name, .. } => (name, true),
         Principal::LocalUser { name, .. } => (name, false),
+        Principal::Rule { rule, .. } => (rule.as_str(), false),
     }
 }
 

@@ -133,13 +133,15 @@ pub enum RunnerType {
     Inquirer,
     /// Gives a new UUID. StackStorm's `core.uuid` is a Python script.
     Uuid,
+    /// Brings an event on. StackStorm's `core.inject_trigger` is a Python script.
+    InjectTrigger,
     /// `orquesta`: a workflow. What runs are its tasks, each an execution of its own.
     Orquesta,
 }
 
 impl RunnerType {
     /// All of them.
-    pub const ALL: [RunnerType; 12] = [
+    pub const ALL: [RunnerType; 13] = [
         RunnerType::LocalShellCmd,
         RunnerType::LocalShellScript,
         RunnerType::RemoteShellCmd,
@@ -151,6 +153,7 @@ impl RunnerType {
         RunnerType::Mail,
         RunnerType::Inquirer,
         RunnerType::Uuid,
+        RunnerType::InjectTrigger,
         RunnerType::Orquesta,
     ];
 
@@ -168,6 +171,7 @@ impl RunnerType {
             RunnerType::Mail => "mail",
             RunnerType::Inquirer => "inquirer",
             RunnerType::Uuid => "uuid",
+            RunnerType::InjectTrigger => "inject-trigger",
             RunnerType::Orquesta => "orquesta",
         }
     }
@@ -196,6 +200,7 @@ impl RunnerType {
             | RunnerType::Inquirer
             | RunnerType::Noop
             | RunnerType::Pause
+            | RunnerType::InjectTrigger
             | RunnerType::Orquesta => false,
         }
     }

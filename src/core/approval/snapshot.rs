@@ -112,6 +112,7 @@ fn described(plan: &Plan) -> String {
         Plan::Announce(announcement) => put(&mut text, "announce", &format!("{announcement:?}")),
         Plan::Ask(question) => put(&mut text, "ask", &format!("{question:?}")),
         Plan::Conduct(workflow) => put(&mut text, "conduct", &workflow.text),
+        Plan::Inject(injection) => put(&mut text, "inject", &format!("{injection:?}")),
         Plan::Uuid { by_time } => put(&mut text, "uuid", &by_time.to_string()),
         Plan::Run(Work::Local(command)) => put_command(&mut text, command),
         Plan::Run(Work::Remote(remote)) => put_remote(&mut text, remote),

@@ -141,6 +141,12 @@ pub enum Event {
     ValueDeleted,
     /// Secrets of the datastore were shown.
     SecretsShown,
+    /// Somebody switched a rule on.
+    RuleEnabled,
+    /// Somebody switched a rule off.
+    RuleDisabled,
+    /// A rule matched an event and came to nothing, or only told what it would run.
+    RuleIdle,
     /// A name in a role was seen for the first time, and from now on means who has it now.
     NameTied,
     /// A name stands in no role any more.
@@ -194,6 +200,9 @@ impl Event {
             Event::SecretSet => "secret-set",
             Event::ValueDeleted => "value-deleted",
             Event::SecretsShown => "secrets-shown",
+            Event::RuleEnabled => "rule-enabled",
+            Event::RuleDisabled => "rule-disabled",
+            Event::RuleIdle => "rule-idle",
             Event::NameTied => "name-tied",
             Event::NameFreed => "name-freed",
             Event::Refused => "refused",
@@ -221,6 +230,8 @@ pub enum Origin {
     },
     /// On the bot's own machine, over its control socket.
     ControlSocket,
+    /// By a rule, on an event.
+    Rule,
     /// By a callback that was refused. All of it is what somebody claims.
     Callback {
         /// The address that it came from, where that was not the chat server's proper way.
@@ -241,6 +252,7 @@ impl Origin {
         match back {
             Back::Chat { channel, post, .. } => Origin::post(channel, post),
             Back::Request { .. } => Origin::ControlSocket,
+            Back::Told { .. } => Origin::Rule,
         }
     }
 

@@ -87,6 +87,7 @@ impl Filter {
             entry.by.as_ref().is_some_and(|by| match by {
                 Principal::ChatUser { id, name } => name.eq_ignore_ascii_case(who) || id.as_str() == who,
                 Principal::LocalUser { name, .. } => name.eq_ignore_ascii_case(who),
+                Principal::Rule { rule, .. } => rule.as_str().eq_ignore_ascii_case(who),
             })
         };
         let may_see =

@@ -12,6 +12,7 @@ use crate::core::host::fold;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::Memory;
+use crate::core::rule::trigger::Enforcement;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -228,6 +229,29 @@ impl Trail {
                 let names = keys.iter().map(crate::core::datastore::key::Key::reference).collect();
                 (Event::SecretsShown, about_values(names, None, by, from.as_ref()))
             }
+            Fact::RuleSwitched { rule, enabled, by, from } => {
+                let event = if *enabled { Event::RuleEnabled } else { Event::RuleDisabled };
+                let (rule, who) = (rule.to_string(), who(by, from.as_ref()));
+                let say = move |entry: &mut Entry| {
+                    who(entry);
+                    entry.names = vec![rule];
+                };
+                (event, Box::new(say))
+            }
+            // What a rule starts has an entry of its own.
+            Fact::TriggerTaken(taken) => {
+                let idle = taken.enforcements.iter().filter(|enforcement| enforcement.outcome.execution().is_none());
+                let idle: Vec<Enforcement> = idle.cloned().collect();
+                let (first, instance) = (idle.first()?, taken.instance.clone());
+                let by = Principal::Rule { rule: first.rule.clone(), instance: instance.id, chain: instance.chain };
+                let (action, reason) = (first.action.clone(), said_of(first));
+                let names = idle.iter().map(|enforcement| enforcement.rule.to_string()).collect();
+                let say = move |entry: &mut Entry| {
+                    (entry.by, entry.from, entry.action) = (Some(by), Some(Origin::Rule), Some(action));
+                    (entry.names, entry.reason) = (names, reason);
+                };
+                (Event::RuleIdle, Box::new(say))
+            }
             Fact::NameTied { kind, name, id } => {
                 let (name, id) = (format!("{}:{name}", kind.word()), id.clone());
                 let say = move |entry: &mut Entry| (entry.names, entry.reason) = (vec![name], id);
@@ -429,6 +453,11 @@ fn about_values(names: Vec<String>, expires: Option<Timestamp>, by: &Principal, 
 fn who(by: &Principal, from: Option<&Back>) -> Said {
     let (by, from) = (by.clone(), from.map(Origin::of));
     Box::new(move |entry: &mut Entry| (entry.by, entry.from) = (Some(by), from))
+}
+
+fn said_of(enforcement: &Enforcement) -> String {
+    let (word, why) = (enforcement.outcome.word(), enforcement.outcome.why());
+    if why.is_empty() { word.to_owned() } else { format!("{word}: {why}") }
 }
 
 /// Machines, where there are any.

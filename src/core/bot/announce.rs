@@ -101,7 +101,10 @@ impl Bot {
     pub(super) fn channel_of_route(&self, route: &str, back: &Back) -> Option<ChannelId> {
         let asked_in = || match back {
             Back::Chat { channel, .. } => Some(channel.clone()),
-            Back::Request { .. } => self.settings.channels.first().and_then(|name| self.channel_called(name)),
+            Back::Told { channel: Some(channel), .. } => Some(channel.clone()),
+            Back::Request { .. } | Back::Told { .. } => {
+                self.settings.channels.first().and_then(|name| self.channel_called(name))
+            }
         };
         self.channel_called(route).or_else(|| CHAT.contains(&route).then(asked_in).flatten())
     }

@@ -68,7 +68,7 @@ impl Bot {
             Principal::LocalUser { uid, name } => {
                 self.rights(Asker::Local { uid: *uid, name }, &Place::outside(moment.at))
             }
-            Principal::ChatUser { .. } => Rights::default(),
+            Principal::ChatUser { .. } | Principal::Rule { .. } => Rights::default(),
         };
         if matches!(ask, Ask::Health) {
             let parts = self.health(moment.at);
@@ -76,7 +76,7 @@ impl Bot {
             return Ok(());
         }
         if !rights.any() {
-            let (Principal::LocalUser { name, .. } | Principal::ChatUser { name, .. }) = &from;
+            let name = name_of(&from);
             let text = self.sentences.phrase(&Phrase::NoLocalRole { name });
             let back = Back::Request { request };
             self.deny(step, moment, (&from, &back), String::new(), None, "a role".to_owned())?;
@@ -147,6 +147,7 @@ impl Bot {
                 self.ask_who(step, &user, ticket);
                 Ok(())
             }
+            Ask::Rules(ask) => self.asked_for_rules(step, moment, request, (&from, &rights), ask),
             Ask::Health => Ok(()),
         }
     }
@@ -343,6 +344,7 @@ impl Bot {
                 return Ok(());
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
+            Back::Told { .. } => return Ok(()),
         };
         let (text, files) = if execution.request.workflow.is_some() && !execution.status.waits() {
             let by = name_of(&execution.request.by).to_owned();
@@ -560,6 +562,7 @@ pub(super) fn answer(step: &mut Step, request: RequestId, answer: Answer) {
 pub(super) fn name_of(principal: &Principal) -> &str {
     match principal {
         Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name,
+        Principal::Rule { rule, .. } => rule.as_str(),
     }
 }
 

@@ -32,12 +32,13 @@ const SHOWN: usize = 30;
 pub(super) fn stands_in(execution: &Execution) -> Option<(&ChannelId, Option<&PostId>)> {
     let place = execution.approval.as_ref().and_then(|request| request.place.as_ref());
     match (&execution.request.back, place) {
-        (Back::Chat { channel, root, .. }, Some(place)) if channel == place => Some((channel, root.as_ref())),
-        (_, Some(place)) => Some((place, None)),
+        (back, Some(place)) => {
+            let here = back.place().filter(|(channel, _)| *channel == place);
+            Some(here.unwrap_or((place, None)))
+        }
         // It is shown in the post of its workflow.
         (_, None) if execution.request.parent.is_some() => None,
-        (Back::Chat { channel, root, .. }, None) => Some((channel, root.as_ref())),
-        (Back::Request { .. }, None) => None,
+        (back, None) => back.place(),
     }
 }
 
@@ -295,7 +296,7 @@ impl Bot {
         } else if let Some(why) = execution.error.clone() {
             let who = match &execution.request.by {
                 Principal::ChatUser { name, .. } => markdown::mention(name),
-                Principal::LocalUser { .. } => String::new(),
+                Principal::LocalUser { .. } | Principal::Rule { .. } => String::new(),
             };
             let card = Card::NotBegun { who, line: shown_line(&execution), why };
             self.reply(step, moment, &execution, "told", &card)?;
@@ -304,6 +305,7 @@ impl Bot {
             self.deliver(step, moment, notice)?;
         }
         self.note(step, moment, fact)?;
+        self.ended_event(&execution, moment.at);
         if execution.request.parent.is_some() {
             self.child_ended(&execution);
             return Ok(());
@@ -329,7 +331,7 @@ impl Bot {
         let all = std::iter::once(&execution.request.by).chain(request.joined.iter().map(|joined| &joined.by));
         let mentions = all.filter_map(|by| match by {
             Principal::ChatUser { name, .. } => Some(markdown::mention(name)),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         });
         let card = Card::ApprovalEnd(ApprovalEnd {
             who: mentions.collect::<Vec<_>>().join(" "),

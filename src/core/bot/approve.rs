@@ -160,7 +160,7 @@ impl Bot {
 
     /// The channel where those see it who may decide: where it was asked for, if others read there.
     fn card_channel(&self, back: &Back) -> Option<ChannelId> {
-        if let Back::Chat { channel, .. } = back
+        if let Some((channel, _)) = back.place()
             && self.hears(channel)
         {
             return Some(channel.clone());
@@ -177,7 +177,7 @@ impl Bot {
         }
         let requester = match by {
             Principal::ChatUser { id, .. } if !terms.allow_requester => Some(id),
-            Principal::ChatUser { .. } | Principal::LocalUser { .. } => None,
+            Principal::ChatUser { .. } | Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
         let but: Vec<&UserId> = self.me().map(|(me, _)| me).into_iter().chain(requester).collect();
         match anybody(&terms.approvers, deed, self.known(), at, &but) {
@@ -570,8 +570,8 @@ impl Bot {
     /// Whether it makes sense to find out if it may begin.
     fn can_try(&self, execution: &Execution) -> bool {
         let frozen = self.memory.frozen.is_some() && execution.request.effect != EffectClass::ReadOnly;
-        // Who asks on the bot's own machine is looked up nowhere.
-        let outside = execution.approval.is_none() && matches!(execution.request.by, Principal::LocalUser { .. });
+        // Who asks on the bot's own machine is looked up nowhere, and neither is a rule.
+        let outside = execution.approval.is_none() && !matches!(execution.request.by, Principal::ChatUser { .. });
         let known = self.me().is_some() && !self.directory.channels.is_empty();
         !frozen && !self.stopping && (outside || known)
     }
@@ -590,7 +590,7 @@ impl Bot {
         }
         let asked = match &execution.request.by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
         let voters = execution.approval.iter().flat_map(|request| request.votes.keys().cloned());
         let users: BTreeSet<UserId> = asked.into_iter().chain(voters).collect();
@@ -621,7 +621,7 @@ impl Bot {
         let action = &execution.request.action;
         let place = match &execution.request.back {
             Back::Chat { channel, .. } => self.place(channel, !self.hears(channel), moment.at),
-            Back::Request { .. } => Place::outside(moment.at),
+            Back::Request { .. } | Back::Told { .. } => Place::outside(moment.at),
         };
         let rights = match &execution.request.by {
             Principal::ChatUser { id, .. } => {
@@ -629,6 +629,7 @@ impl Bot {
                 identity.map(|identity| self.rights(Asker::Chat(identity), &place))
             }
             Principal::LocalUser { uid, name } => Some(self.rights(Asker::Local { uid: *uid, name }, &place)),
+            Principal::Rule { rule, .. } => Some(self.rights(Asker::Rule { name: rule }, &place)),
         };
         let Some(rights) = rights.filter(|rights| rights.may(Verb::Run, action)) else {
             return self.void(step, moment, id, &Changed::Requester);

@@ -174,12 +174,12 @@ impl Bot {
         let offer = self.memory.choices.get(&(post.author.clone(), post.channel.clone()))?;
         let thread = match &offer.back {
             Back::Chat { root, .. } => root.is_none() || *root == post.root,
-            Back::Request { .. } => false,
+            Back::Request { .. } | Back::Told { .. } => false,
         };
         // A number that is older than the question belongs to another talk, and may be read late.
         let asked = match &offer.back {
             Back::Chat { post, .. } => self.memory.written(post),
-            Back::Request { .. } => None,
+            Back::Request { .. } | Back::Told { .. } => None,
         };
         if !thread || now > offer.until || asked.is_some_and(|asked| post.created < asked) {
             return None;
@@ -394,6 +394,7 @@ impl Bot {
             Some(Command::Unfreeze) => {
                 self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
+            Some(Command::Rules(ask)) => self.hear_of_rules(step, moment, speaker, line, ask),
             Some(Command::Values(ask)) => self.hear_of_values(step, moment, speaker, line, ask),
             Some(Command::Choose(_)) => self.say(step, moment, &speaker.back, &Card::NoChoice),
             Some(Command::Again(hosts)) => self.once_more(step, moment, speaker, hosts.as_deref()),

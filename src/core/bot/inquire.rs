@@ -82,7 +82,7 @@ impl Bot {
         for name in &users {
             let own = match by {
                 Principal::ChatUser { id, name: own } if own == name => Some(id),
-                Principal::ChatUser { .. } | Principal::LocalUser { .. } => None,
+                Principal::ChatUser { .. } | Principal::LocalUser { .. } | Principal::Rule { .. } => None,
             };
             let id = self.directory.users.get(&name.to_lowercase()).or(own);
             let id = id.ok_or_else(|| unusable("users", Flaw::NoUser { name: name.clone() }))?;
@@ -113,7 +113,9 @@ impl Bot {
         let (root, elsewhere) = match &execution.request.back {
             Back::Chat { channel: asked_in, root, .. } if *asked_in == channel => (root.clone(), None),
             Back::Chat { channel: asked_in, root, .. } => (None, Some((asked_in.clone(), root.clone()))),
-            Back::Request { .. } => (None, None),
+            // A rule has nobody who waits for it elsewhere.
+            Back::Told { channel: Some(asked_in), root } if *asked_in == channel => (root.clone(), None),
+            Back::Request { .. } | Back::Told { .. } => (None, None),
         };
         let root = root.map(|post| Thread::Post { post });
         let body = if self.settings.buttons {

@@ -15,6 +15,7 @@
 //! - [`mod@approve`]: people say whether it may begin, [`mod@approve_by_press`] also without words, [`mod@approval_card`]: what is said of that;
 //! - [`mod@turn`]: whose turn it is;
 //! - [`mod@retry`]: what failed is tried again;
+//! - [`mod@rule`]: something happened outside, and rules say what is to be done;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -62,6 +63,7 @@ mod press;
 mod recover;
 mod reload;
 mod retry;
+mod rule;
 mod schedule;
 mod settle;
 mod start;
@@ -80,16 +82,17 @@ use crate::core::datastore::seal::MasterKey;
 use crate::core::effect::{Answer, Body, Delivery, Effect, Thread};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::Inventory;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RuleRef, UserId};
 use crate::core::input::{Back, Connection, DeliveryOutcome, Directory, Event, Identifying, Identity, Input, Storage};
 use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
+use crate::core::rule::trigger::TriggerInstance;
 use crate::core::settings::Settings;
 use crate::core::vitals::Vitals;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 pub use watch::Watch;
@@ -143,6 +146,10 @@ pub struct Bot {
     /// Until when it is not looked whether the newest hash of the audit has to be told.
     checkpoint_again: Option<Timestamp>,
     conducting: workflow::Conducting,
+    /// What has happened to the bot itself in this step, for the rules.
+    happened: VecDeque<TriggerInstance>,
+    /// When it was told last that a rule came to nothing, and why. Lost without harm.
+    told_of_rules: BTreeMap<(RuleRef, String), Timestamp>,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -222,6 +229,8 @@ impl Bot {
             looked_after: BTreeMap::new(),
             checkpoint_again: None,
             conducting: workflow::Conducting::default(),
+            happened: VecDeque::new(),
+            told_of_rules: BTreeMap::new(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -319,6 +328,7 @@ impl Bot {
                 }
             }
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
+            Input::Event(arrival) => self.arrived(&mut step, &mut moment, *arrival)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
             Input::LookUpFailed { ticket, why } => {
@@ -353,6 +363,7 @@ impl Bot {
         self.end_what_is_over(&mut step, &moment)?;
         self.go_on_with_workflows(&mut step, &mut moment)?;
         self.take_turns(&mut step, &mut moment)?;
+        self.follow_events(&mut step, &mut moment)?;
         self.set_alarms();
         self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
@@ -412,6 +423,7 @@ impl Bot {
 
     /// Remembers: into the memory and into the step.
     fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
+        self.value_event(&fact, moment);
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);
@@ -447,6 +459,8 @@ impl Bot {
                 step.effects.push(Effect::Answer { request: *request, answer });
                 Ok(())
             }
+            // Nobody asked.
+            Back::Told { .. } => Ok(()),
         }
     }
 

@@ -64,7 +64,7 @@ impl Bot {
                 step.effects.push(Effect::Answer { request, answer: Box::new(answer) });
             }
             Some(back @ Back::Chat { .. }) => self.say(step, moment, &back, &card)?,
-            None => {}
+            Some(Back::Told { .. }) | None => {}
         }
         if there { Ok(()) } else { self.tell_admins(step, moment, card.template(), &card) }
     }

@@ -352,7 +352,7 @@ fn is_of(line: &Scheduled, identity: &Identity) -> bool {
 fn mention(by: &Principal) -> String {
     match by {
         Principal::ChatUser { name, .. } => markdown::mention(name),
-        Principal::LocalUser { .. } => String::new(),
+        Principal::LocalUser { .. } | Principal::Rule { .. } => String::new(),
     }
 }
 

@@ -28,7 +28,7 @@ impl Bot {
     pub(super) fn question(&self, execution: &Execution, attached: bool) -> Card {
         let who = match &execution.request.by {
             Principal::ChatUser { name, .. } => markdown::mention(name),
-            Principal::LocalUser { .. } => String::new(),
+            Principal::LocalUser { .. } | Principal::Rule { .. } => String::new(),
         };
         let hosts = execution.unknown_hosts();
         Card::Question(Question {
@@ -133,7 +133,7 @@ impl Bot {
                 Ok(())
             }
             // The post of the new execution is the answer.
-            (Back::Chat { .. }, Some(_)) => Ok(()),
+            (Back::Chat { .. }, Some(_)) | (Back::Told { .. }, _) => Ok(()),
             (back @ Back::Chat { .. }, None) => self.say(step, moment, back, &card),
         }
     }

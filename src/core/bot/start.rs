@@ -137,6 +137,11 @@ impl Bot {
         {
             return Ok(Err(declined_for(&wish, &problem)));
         }
+        if let Plan::Inject(injection) = &prepared.1
+            && let Err(problem) = self.injection(injection, moment.at)
+        {
+            return Ok(Err(declined_for(&wish, &problem)));
+        }
         let id = ExecutionId::generate(moment.at, moment.bits());
         let gate = match self.approval_gate(moment, &wish, &prepared) {
             Gate::Open => self.turn_gate(moment.at, &id, &wish, &self.claim(&wish, &prepared)),
@@ -226,14 +231,17 @@ impl Bot {
             if waited {
                 self.show_begun(step, moment, &id)?;
             }
+            if let Some(request) = self.memory.executions.get(&id).map(|execution| execution.request.clone()) {
+                self.asked_event(&request, moment.at);
+            }
             return self.ask_people(step, moment, &id);
         }
         self.watches.insert(id.clone(), Watch::new(&hosts, moment.at));
         if waited {
             self.show_begun(step, moment, &id)?;
-        } else if let (Back::Chat { channel, root, .. }, false) = (&back, quiet) {
+        } else if let (Some((channel, root)), false) = (back.place(), quiet) {
             let text = self.first_card(&id, moment.at);
-            let root = root.clone().map(|post| Thread::Post { post });
+            let root = root.cloned().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
         }
@@ -258,6 +266,11 @@ impl Bot {
             let text = self.sentences.say(&card);
             let body = Body::Post { root: None, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: DeliveryId::new(format!("{id}-announced")), channel, body })?;
+        }
+        if let Plan::Inject(injection) = &plan
+            && let Some(request) = self.memory.executions.get(&id).map(|execution| execution.request.clone())
+        {
+            self.inject(&request, moment.at, injection.clone());
         }
         if let Plan::Run(mut work) = plan {
             let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
@@ -457,21 +470,21 @@ impl Bot {
     pub(super) fn surroundings(&self, at: Timestamp, pack: &str, by: &Principal) -> Surroundings {
         let user = match by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
-        let values = Values {
-            datastore: Arc::clone(&self.memory.datastore),
-            user,
-            now: at,
-            master_key: self.master_key.clone(),
-        };
-        let values = Arc::new(values);
+        let values = Arc::new(Values { user, ..self.values_of_nobody(at) });
         let config = self.catalog.configs.get(pack).cloned().unwrap_or_default();
         let config = ConfigContext { config, values: Arc::clone(&values) };
         Surroundings::default()
             .with("st2kv", Arc::clone(&values) as _)
             .with("config_context", Arc::new(config))
             .unsealing(values)
+    }
+
+    /// The values of the datastore that everybody has.
+    pub(super) fn values_of_nobody(&self, at: Timestamp) -> Values {
+        let datastore = Arc::clone(&self.memory.datastore);
+        Values { datastore, user: None, now: at, master_key: self.master_key.clone() }
     }
 
     /// What would be run, or why that cannot be.
@@ -557,7 +570,7 @@ pub(super) fn hosts_of(plan: &Plan) -> Vec<Host> {
 fn ends_at(moment: &mut Moment, plan: &Plan) -> Option<Timestamp> {
     match plan {
         Plan::Run(_) | Plan::Ask(_) | Plan::Conduct(_) => None,
-        Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } => Some(moment.at),
+        Plan::Noop | Plan::Announce(_) | Plan::Uuid { .. } | Plan::Inject(_) => Some(moment.at),
         Plan::Pause { longest, random } => {
             let time = if *random { share(*longest, moment.bits()) } else { *longest };
             Some(moment.at.saturating_add(time).unwrap_or(moment.at))
@@ -568,9 +581,13 @@ fn ends_at(moment: &mut Moment, plan: &Plan) -> Option<Timestamp> {
 fn reach_of(plan: &Plan) -> Option<Reach> {
     match plan {
         Plan::Run(work) => Some(recover::reach(work)),
-        Plan::Noop | Plan::Pause { .. } | Plan::Announce(_) | Plan::Ask(_) | Plan::Conduct(_) | Plan::Uuid { .. } => {
-            None
-        }
+        Plan::Noop
+        | Plan::Pause { .. }
+        | Plan::Announce(_)
+        | Plan::Ask(_)
+        | Plan::Conduct(_)
+        | Plan::Uuid { .. }
+        | Plan::Inject(_) => None,
     }
 }
 
@@ -599,8 +616,8 @@ pub(super) fn same_person(one: &Principal, other: &Principal) -> bool {
     match (one, other) {
         (Principal::ChatUser { id: one, .. }, Principal::ChatUser { id: other, .. }) => one == other,
         (Principal::LocalUser { uid: one, .. }, Principal::LocalUser { uid: other, .. }) => one == other,
-        (Principal::ChatUser { .. }, Principal::LocalUser { .. })
-        | (Principal::LocalUser { .. }, Principal::ChatUser { .. }) => false,
+        (Principal::Rule { rule: one, .. }, Principal::Rule { rule: other, .. }) => one == other,
+        (Principal::ChatUser { .. } | Principal::LocalUser { .. } | Principal::Rule { .. }, _) => false,
     }
 }
 

@@ -176,7 +176,7 @@ impl Bot {
             return Gate::Open;
         }
         // A command that is its own bot for a moment would hold the store for as long as it waits: for people who cannot be heard meanwhile.
-        if self.me().is_none() && matches!(wish.by, Principal::LocalUser { .. }) {
+        if self.me().is_none() && !matches!(wish.by, Principal::ChatUser { .. }) {
             return refused(Card::CannotAsk { line, turn: true });
         }
         if let Some((most, yours)) = self.too_many_wait(wish) {
@@ -475,7 +475,7 @@ impl Bot {
 /// The channel that somebody asked in.
 fn channel_of(back: &Back) -> Option<&ChannelId> {
     match back {
-        Back::Chat { channel, .. } => Some(channel),
+        Back::Chat { .. } | Back::Told { .. } => back.place().map(|(channel, _)| channel),
         Back::Request { .. } => None,
     }
 }

@@ -40,7 +40,7 @@ impl Seeker<'_> {
     fn user(&self) -> Option<&UserId> {
         match self.by {
             Principal::ChatUser { id, .. } => Some(id),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         }
     }
 

@@ -319,6 +319,7 @@ impl Bot {
             self.deliver(step, moment, delivery)?;
         }
         self.note(step, moment, fact)?;
+        self.ended_event(&execution, moment.at);
         if execution.request.parent.is_some() {
             self.child_ended(&execution);
             return self.ask_admins(step, moment);

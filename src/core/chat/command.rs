@@ -8,6 +8,7 @@ use crate::core::audit::Filter;
 use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
+use crate::core::input::RuleAsk;
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub enum Command {
     Unfreeze,
     /// `key get NAME`, `key list`, `key set NAME VALUE`, `key delete NAME`
     Values(ValueAsk),
+    /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`
+    Rules(RuleAsk),
     /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
     Later(When, String),
     /// `answer K3QZ yes`, `answer K3QZ host=wn001 reason="disk"`
@@ -95,7 +98,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 37] = [
+pub const COMMANDS: [(&str, &str); 41] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -121,6 +124,10 @@ pub const COMMANDS: [(&str, &str); 37] = [
     ("answer CODE …", "answer what is asked under a code: `answer K3QZ yes`, `answer K3QZ host=wn001`"),
     ("may LINE", "whether you may do it, and by which rule; leads ask about others with `may @user LINE`"),
     ("pack list", "the packs that I work with"),
+    ("rules", "the rules: what starts by itself, and what came of it"),
+    ("rule show NAME", "one rule, and what came of it lately"),
+    ("rule enable NAME", "have a rule in force, whatever its file says"),
+    ("rule disable NAME", "have it no more"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
@@ -164,6 +171,8 @@ impl Command {
             ("reload", []) => Some(Command::Reload),
             ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
             ("packs", []) => Some(Command::Packs),
+            ("rules", []) => Some(Command::Rules(RuleAsk::List)),
+            ("rule", words) => rule(words).map(Command::Rules),
             ("inquiries", []) => Some(Command::Inquiries),
             ("answer", [code, ..]) => {
                 let code = Code::read(code.trim_start_matches('#'))?;
@@ -253,6 +262,23 @@ pub fn correct(line: &str) -> Option<String> {
     // What is offered is remembered, and a value may be a secret.
     let harmless = key::hide_value(&corrected).is_none() && Command::read(&corrected).is_some();
     harmless.then_some(corrected)
+}
+
+/// What is wanted of rules.
+fn rule(words: &[&str]) -> Option<RuleAsk> {
+    match words {
+        [list] if list.eq_ignore_ascii_case("list") => Some(RuleAsk::List),
+        [verb, name] => {
+            let rule = (*name).to_owned();
+            match verb.to_lowercase().as_str() {
+                "show" => Some(RuleAsk::Show { rule }),
+                "enable" => Some(RuleAsk::Switch { rule, enabled: true }),
+                "disable" => Some(RuleAsk::Switch { rule, enabled: false }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// The words of a judgement, in any case of letters.

@@ -103,7 +103,7 @@ impl ListWords {
     pub fn filter(&self, by: &Principal, now: Timestamp) -> Filter {
         let own = match by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
         Filter {
             stands: self.stands.clone(),

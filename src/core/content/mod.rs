@@ -38,6 +38,8 @@ mod template;
 mod trigger;
 pub mod yaml;
 
+pub use rules::{event_of, rule_of};
+
 use crate::core::access::approvers::Approvers;
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};

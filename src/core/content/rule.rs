@@ -8,7 +8,7 @@ use crate::core::action::spec::Action;
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
 use crate::core::rule::criterion::{CONDITIONS, Criterion, Flaw};
 use crate::core::rule::operator::{NAMES, Operator};
-use crate::core::rule::parameters::reaches_shell;
+use crate::core::rule::parameters::{LOOKED_AT, reaches_shell};
 use crate::core::rule::schema;
 use crate::core::rule::spec::{Condition, Kind, Rule};
 use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
@@ -34,9 +34,6 @@ const KEYS: &[&str] = &[
 
 /// The key of criteria of which one group is enough.
 const ANY: &str = "any";
-
-/// What templates of a rule may look at, besides the parameters of its action.
-const NAMES_THERE: [&str; 5] = ["trigger", "st2kv", "system", "action_context", "config_context"];
 
 /// What a file of `rules/` says, with the lines of what can only be checked when everything is read.
 #[derive(Debug, Clone)]
@@ -330,8 +327,8 @@ impl RuleFile {
             }
             let value = rule.parameters.get(name);
             for unknown in value.and_then(|value| names_inside(value).ok()).unwrap_or_default() {
-                if !NAMES_THERE.contains(&unknown.as_str()) && !action.parameters.contains_key(&unknown) {
-                    let message = format!("`{unknown}` has no value here; there are {}", NAMES_THERE.join(", "));
+                if !LOOKED_AT.contains(&unknown.as_str()) && !action.parameters.contains_key(&unknown) {
+                    let message = format!("`{unknown}` has no value here; there are {}", LOOKED_AT.join(", "));
                     report.warning(Some(*line), &path, message);
                 }
             }

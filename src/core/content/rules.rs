@@ -1,19 +1,59 @@
 //! The events that packs know, and their rules: brought together when all files are read.
 
-use super::SourceFile;
 use super::diagnostic::Diagnostic;
-use super::fields::Report;
+use super::fields::{Report, Table};
 use super::load::document;
 use super::parsed::Parsed;
 use super::rule::{self, RuleFile};
 use super::suggest::did_you_mean;
 use super::trigger::{self, TriggerFile};
+use super::yaml;
+use super::{Catalog, SourceFile};
 use crate::core::action::spec::Action;
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
 use crate::core::rule::spec::Rule;
+use crate::core::rule::trial::Event;
 use crate::core::rule::trigger::TriggerType;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The rule of a file that belongs to no pack that is loaded, with all that is wrong with the file; of another pack it may speak freely.
+pub fn rule_of(shown: &str, text: &str, catalog: &Catalog) -> (Option<Rule>, Vec<Diagnostic>) {
+    let (root, diagnostics) = yaml::read(shown, text);
+    let mut report = Report::new(shown);
+    report.diagnostics = diagnostics;
+    let Some(root) = root else { return (None, report.diagnostics) };
+    let pack = Table::document(&root, &mut Report::new("")).and_then(|table| table.text("pack", &mut Report::new("")));
+    let mut file = rule::read(&root, pack.unwrap_or("default"), &mut report);
+    if let Some(file) = &mut file {
+        let trigger = catalog.triggers.get(&file.rule.trigger).cloned();
+        let action = catalog.actions.get(&file.rule.action);
+        let similar = |wanted: &str| did_you_mean(wanted, catalog.triggers.keys().map(TriggerRef::as_str));
+        let unknown = || format!("there is no action `{}` here", file.rule.action);
+        let action = action.map(AsRef::as_ref).ok_or_else(unknown);
+        file.check(trigger.as_deref(), similar, action, &mut report);
+    }
+    let sound = !report.has_errors();
+    (file.filter(|_| sound).map(|file| file.rule), report.diagnostics)
+}
+
+/// The event of a file, as StackStorm's rule tester takes it, with what is wrong with the file.
+pub fn event_of(shown: &str, text: &str) -> (Option<Event>, Vec<Diagnostic>) {
+    let (root, diagnostics) = yaml::read(shown, text);
+    let mut report = Report::new(shown);
+    report.diagnostics = diagnostics;
+    let event = root.as_ref().and_then(|root| {
+        let table = Table::document(root, &mut report)?;
+        table
+            .mostly(&["trigger", "payload", "parameters", "occurrence_time", "status", "id", "trace_tag"], &mut report);
+        let trigger = table.required_text("trigger", &mut report)?;
+        let payload = table.entry("payload").map(|entry| entry.node.json()).unwrap_or_default();
+        let parameters = table.entry("parameters").map(|_| table.free_map("parameters", &mut report));
+        Some(Event { trigger: TriggerRef::new(trigger), parameters, payload })
+    });
+    let sound = !report.has_errors();
+    (event.filter(|_| sound), report.diagnostics)
+}
 
 /// What can happen, and the rules that listen to it.
 #[derive(Default)]

@@ -57,6 +57,17 @@ impl Lookup for Values {
     }
 }
 
+/// The values of the scope `system` alone: StackStorm's old name `system` in templates.
+#[derive(Debug, Clone)]
+pub struct SystemValues(pub Arc<Values>);
+
+impl Lookup for SystemValues {
+    fn find(&self, path: &[String]) -> Found {
+        let path: Vec<String> = ["system".to_owned()].into_iter().chain(path.iter().cloned()).collect();
+        self.0.find(&path)
+    }
+}
+
 impl Unseal for Values {
     fn unseal(&self, sealed: &str) -> Result<String, String> {
         let mine = |key: &Key| key.scope.user().is_none_or(|user| Some(user) == self.user.as_ref());

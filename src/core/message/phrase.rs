@@ -32,6 +32,16 @@ pub enum Phrase<'a> {
         /// Bytes that were never kept.
         dropped: u64,
     },
+    /// Why an event or a rule comes to nothing.
+    Event {
+        /// `unknown`, `payload`, `id`: the event cannot be what it says; `criterion`: one cannot be judged; `circle`, `chain`, `no_action`, `no_right`: the
+        /// rule; `no_rule`, `not_yours`: to somebody who asks for one.
+        what: &'static str,
+        /// The rule, the trigger or the criterion.
+        name: &'a str,
+        /// Why, what is needed, or what may be meant.
+        why: &'a str,
+    },
     /// Why a workflow, or a task of it, cannot go on.
     Workflow {
         /// `unreadable`: the workflow; `no_key`: its secret parameter cannot be sealed; `no_action`, `no_right`, `too_deep`, `spliced`: the action of
@@ -403,6 +413,7 @@ impl Phrase<'_> {
             Phrase::Verdict { .. } => "verdict",
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
+            Phrase::Event { .. } => "event",
             Phrase::Workflow { .. } => "workflow",
             Phrase::PictureSubtitle { .. } => "picture_subtitle",
             Phrase::PictureNote(_) => "picture_note",

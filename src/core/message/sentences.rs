@@ -57,6 +57,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("workflow", include_str!("../../../templates/workflow.hbs")),
     ("pictured", include_str!("../../../templates/pictured.hbs")),
     ("no_picture", include_str!("../../../templates/no_picture.hbs")),
+    ("rules", include_str!("../../../templates/rules.hbs")),
+    ("rule", include_str!("../../../templates/rule.hbs")),
+    ("rule_told", include_str!("../../../templates/rule_told.hbs")),
     ("workflow_asked", include_str!("../../../templates/workflow_asked.hbs")),
     ("rerun_refused", include_str!("../../../templates/rerun_refused.hbs")),
     ("not_its_hosts", include_str!("../../../templates/not_its_hosts.hbs")),
@@ -164,6 +167,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 
 /// Name and text of every phrase, as they are in `templates/phrases/`.
 pub const PHRASES: &[(&str, &str)] = &[
+    ("event", include_str!("../../../templates/phrases/event.hbs")),
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("deciders", include_str!("../../../templates/phrases/deciders.hbs")),
     ("changed", include_str!("../../../templates/phrases/changed.hbs")),

@@ -40,6 +40,7 @@ pub fn judged(execution: &Execution, sentences: &Sentences) -> String {
     let judged = execution.judged.as_ref();
     let by = judged.map_or("", |judged| match &judged.by {
         Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. } => name.as_str(),
+        Principal::Rule { rule, .. } => rule.as_str(),
     });
     let again = judged.and_then(|judged| judged.repeated_as.as_ref()).map_or("", |id| id.short());
     sentences.phrase(&Phrase::Judged { judgement: judged.map_or("", |judged| judged.judgement.words()), by, again })
@@ -87,6 +88,7 @@ pub fn verdict(execution: &Execution, sentences: &Sentences) -> String {
     let request = request.filter(|request| request.state != State::Begun);
     let by = match request.map_or(&execution.canceled_by, |request| &request.ended_by) {
         Some(Principal::ChatUser { name, .. } | Principal::LocalUser { name, .. }) => name.as_str(),
+        Some(Principal::Rule { rule, .. }) => rule.as_str(),
         None => "",
     };
     let verdict = sentences.phrase(&Phrase::Verdict {

@@ -49,6 +49,7 @@ pub fn named(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Vec
         | RunnerType::Mail
         // Its tasks need what they act on, each for itself; they would wait for their own workflow.
         | RunnerType::Orquesta
+        | RunnerType::InjectTrigger
         | RunnerType::Uuid => false,
     };
     if !acts || inventory.hosts.is_empty() {

@@ -167,6 +167,11 @@ impl Criterion {
         NAMES.iter().rev().find(|(_, operator)| *operator == self.operator).map_or("", |(word, _)| word)
     }
 
+    /// What it asks for, as it is written.
+    pub fn pattern(&self) -> &Value {
+        &self.pattern
+    }
+
     /// What its key begins with.
     pub fn prefix(&self) -> &str {
         let end = self.key.find(['.', '[', '#']).unwrap_or(self.key.len());

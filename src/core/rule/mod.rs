@@ -23,8 +23,10 @@ pub mod criterion;
 pub mod index;
 pub mod operator;
 pub mod parameters;
+pub mod remembered;
 pub mod schema;
 pub mod spec;
+pub mod trial;
 pub mod trigger;
 
 /// How many rules may lead to one another.

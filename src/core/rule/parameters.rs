@@ -10,11 +10,14 @@ use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::plan::{PlanProblem, untainted};
 use crate::core::action::spec::{Action, Parameter};
 use crate::core::alias::suggest::takes_hosts;
-use crate::core::template::render::{holds_template, is_template, names_inside};
+use crate::core::template::render::{holds_template, is_template, names_inside, render_value_in};
 use crate::core::template::surroundings::{Surroundings, Taken};
 use crate::core::template::value::written;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What templates of a rule may look at, besides the parameters of its action.
+pub const LOOKED_AT: [&str; 5] = ["trigger", "st2kv", "system", "action_context", "config_context"];
 
 /// Parameters as an action is asked for with them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,28 +80,46 @@ pub fn render(rule: &Rule, action: &Action, surroundings: &Surroundings) -> Resu
         return Ok(Rendered { given, trusted: rule.parameters.keys().cloned().collect(), hidden: BTreeSet::new() });
     }
     let as_defaults = as_defaults(rule, action);
+    let mut rendered = Rendered::default();
+    for (name, written) in rule.parameters.iter().filter(|(name, _)| hides(name, action)) {
+        let value = render_value_in(written, &Map::new(), surroundings).map_err(|why| {
+            vec![Problem::Template { name: name.clone(), why: why.to_string(), file: rule.file.clone() }]
+        })?;
+        rendered.take(name, value.output, &value.taken.iter().collect::<Vec<_>>());
+    }
     let resolved = params::resolve_in(&as_defaults, &BTreeMap::new(), surroundings);
     let resolved =
         resolved.map_err(|problems| problems.into_iter().map(|problem| told(rule, problem)).collect::<Vec<_>>())?;
     check_machines(&as_defaults, &resolved).map_err(|problem| vec![problem])?;
     untainted(&as_defaults, &resolved).map_err(|problem| vec![problem.into()])?;
-    let mut rendered = Rendered::default();
-    for (name, written) in &rule.parameters {
+    for (name, written) in rule.parameters.iter().filter(|(name, _)| !hides(name, action)) {
         let value = match resolved.values.get(name) {
             Some(value) if holds_template(written) => value.clone(),
             None if holds_template(written) && as_defaults.parameters.contains_key(name) => Value::Null,
             _ => written.clone(),
         };
-        let taken = || taken_by(&as_defaults, &resolved, name);
-        if taken().all(|taken| taken.entry.trusted) || is_plain_data(name) {
-            rendered.trusted.push(name.clone());
-        }
-        if taken().any(|taken| taken.entry.secret) {
-            rendered.hidden.insert(name.clone());
-        }
-        rendered.given.insert(name.clone(), value);
+        let taken: Vec<&Taken> = taken_by(&as_defaults, &resolved, name).collect();
+        rendered.take(name, value, &taken);
     }
     Ok(rendered)
+}
+
+impl Rendered {
+    fn take(&mut self, name: &str, value: Value, taken: &[&Taken]) {
+        if taken.iter().all(|taken| taken.entry.trusted) || is_plain_data(name) {
+            self.trusted.push(name.to_owned());
+        }
+        if taken.iter().any(|taken| taken.entry.secret) {
+            self.hidden.insert(name.to_owned());
+        }
+        self.given.insert(name.to_owned(), value);
+    }
+}
+
+/// Whether a parameter of the action has the name of something that a rule's templates look at. There the name means that, and the parameter is
+/// no part of what they can look at.
+fn hides(name: &str, action: &Action) -> bool {
+    LOOKED_AT.contains(&name) && action.parameters.contains_key(name)
 }
 
 /// Names of the rule's parameters by which text of the event gets into a shell command.
@@ -117,6 +138,7 @@ pub fn reaches_shell(rule: &Rule, action: &Action) -> Vec<String> {
 /// The action with the rule's parameters as its defaults: they are found in the same order, cast and checked as these are.
 fn as_defaults(rule: &Rule, action: &Action) -> Action {
     let mut changed = action.clone();
+    changed.parameters.retain(|name, _| !LOOKED_AT.contains(&name.as_str()));
     for (name, value) in &rule.parameters {
         if let Some(parameter) = changed.parameters.get_mut(name) {
             let default = Some(value.clone()).filter(|value| !value.is_null());

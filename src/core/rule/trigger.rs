@@ -1,6 +1,6 @@
 //! What can happen outside, and that it did.
 
-use crate::core::id::{ActionRef, ExecutionId, RuleRef, TriggerInstanceId, TriggerRef};
+use crate::core::id::{ActionRef, ExecutionId, RequestId, RuleRef, TriggerInstanceId, TriggerRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -99,15 +99,13 @@ pub enum Status {
     ProcessingFailed,
 }
 
-/// Why an execution was begun by a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cause {
-    /// The event.
-    pub instance: TriggerInstanceId,
-    /// What kind of event.
-    pub trigger: TriggerRef,
-    /// The rules that led to it, the one that began it last.
-    pub chain: Vec<RuleRef>,
+/// An event that a source brings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrival {
+    /// It.
+    pub instance: TriggerInstance,
+    /// Who waits to hear that it is taken up for good; nobody where it can be brought again at any time.
+    pub request: Option<RequestId>,
 }
 
 /// What came of a rule that an event concerned.
@@ -145,6 +143,34 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+}
+
+impl Outcome {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::WouldRun { .. } => "would-run",
+            Self::Failed { .. } => "failed",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    /// The execution that was started.
+    pub fn execution(&self) -> Option<&ExecutionId> {
+        match self {
+            Self::Started { execution } => Some(execution),
+            Self::WouldRun { .. } | Self::Failed { .. } | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Why nothing was started; empty where something was, or was not to be.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Failed { why } | Self::Refused { why } => why,
+            Self::Started { .. } | Self::WouldRun { .. } => "",
+        }
+    }
 }
 
 /// An event that was taken up, as it is remembered.

@@ -169,6 +169,34 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         Phrase::PictureFolded { tasks: 300, boxes: 7 },
         "300 tasks in 7 boxes: those that stand alike are drawn as one",
     );
+    let event = |what, name, why| Phrase::Event { what, name, why };
+    for (phrase, said) in [
+        (event("unknown", "t.pushd", ""), "there is no type of triggers `t.pushd`"),
+        (
+            event("payload", "t.pushed", "`commit` is missing"),
+            "the payload is not as `t.pushed` has it: `commit` is missing",
+        ),
+        (event("id", "t.pushed", ""), "an event needs an id of 1 to 200 letters, digits and signs"),
+        (
+            event("criterion", "trigger.n", "text and a number have no order"),
+            "the criterion `trigger.n` cannot be judged: text and a number have no order",
+        ),
+        (event("circle", "site.r", ""), "`site.r` has led to this event itself, so it is not started by it"),
+        (event("chain", "site.r", "8"), "8 rules have led to this event one after the other, and there may be no more"),
+        (event("no_action", "site.r", "site.heal"), "there is no action `site.heal`"),
+        (
+            event("no_right", "site.r", "run:site.heal"),
+            "no role of the rule grants `run:site.heal`; name the rule in `rules` of a role that does",
+        ),
+        (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
+        (event("no_rule", "orphan", ""), "there is no rule `orphan`"),
+        (
+            event("not_yours", "site.r", "admin:site.heal"),
+            "to switch `site.r` takes `admin:site.heal`, which no role of yours grants",
+        ),
+    ] {
+        check(phrase, said);
+    }
     let workflow = |what, name, why| Phrase::Workflow { what, name, why };
     for (phrase, said) in [
         (workflow("unreadable", "", ""), "the workflow that it began with cannot be read any more"),

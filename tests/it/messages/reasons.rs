@@ -90,6 +90,7 @@ fn flaws() -> Vec<(&'static str, Flaw)> {
         ("schema", Flaw::NotAProperty { name: "rack".into() }),
         ("schema", Flaw::SecretAsked { name: "pin".into() }),
         ("ttl", Flaw::NotMinutes { most: 5_270_400 }),
+        ("trigger", Flaw::NoEvent { why: "there is no type of triggers `t.pushd`".into() }),
         ("roles", Flaw::NoRole { name: "nobody".into() }),
         ("users", Flaw::NoUser { name: "nobody".into() }),
         ("env", Flaw::PacksEnvironment),

@@ -391,10 +391,11 @@ impl Bot {
         let execution = self.memory.executions.get(root)?;
         let place = match &execution.request.back {
             Back::Chat { channel, .. } => self.place(channel, !self.hears(channel), now),
-            Back::Request { .. } => Place::outside(now),
+            Back::Request { .. } | Back::Told { .. } => Place::outside(now),
         };
         let user = match &execution.request.by {
             Principal::LocalUser { uid, name } => return Some(self.rights(Asker::Local { uid: *uid, name }, &place)),
+            Principal::Rule { rule, .. } => return Some(self.rights(Asker::Rule { name: rule }, &place)),
             Principal::ChatUser { id, .. } => id.clone(),
         };
         if let Some((rights, since)) = self.conducting.authorities.get(root)

@@ -72,6 +72,8 @@ impl Bot {
                 return Ok(());
             }
             Back::Chat { channel, root, post } => (channel.clone(), root.clone(), post),
+            // Nobody asked.
+            Back::Told { .. } => return Ok(()),
         };
         let text = self.sentences.say(&self.caption(execution, moment.at));
         let files = vec![file(execution, picture)];

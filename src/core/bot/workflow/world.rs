@@ -120,7 +120,7 @@ impl Bot {
     fn values_of(&self, by: &Principal, now: Timestamp) -> Values {
         let user = match by {
             Principal::ChatUser { id, .. } => Some(id.clone()),
-            Principal::LocalUser { .. } => None,
+            Principal::LocalUser { .. } | Principal::Rule { .. } => None,
         };
         Values { datastore: Arc::clone(&self.memory.datastore), user, now, master_key: self.master_key.clone() }
     }

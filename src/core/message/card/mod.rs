@@ -1,12 +1,13 @@
 //! # Cards
 //!
 //! What can be said. A card is data; its template, named like its variant, makes the text. A card with much data has a structure of its own:
-//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`workflow`] of a workflow, [`itself`] for what the bot says of itself.
+//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`workflow`] of a workflow, [`rule`] of rules, [`itself`] for what the bot says of itself.
 
 pub mod approval;
 pub mod asking;
 pub mod execution;
 pub mod itself;
+pub mod rule;
 pub mod workflow;
 
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
@@ -15,6 +16,7 @@ pub use asking::{
 };
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
+pub use rule::{RuleCard, RuleOutcome, RuleRow, RuleTold};
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
@@ -428,6 +430,17 @@ pub enum Card {
         /// Files that had mistakes and are gone.
         gone: Vec<String>,
     },
+    /// The rules.
+    Rules {
+        /// A row each.
+        rows: Vec<RuleRow>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// One rule with what came of it.
+    Rule(Box<RuleCard>),
+    /// A rule was switched, or matched an event and came to nothing.
+    RuleTold(RuleTold),
     /// The packs that there are.
     Packs {
         /// A row each.
@@ -865,6 +878,9 @@ impl Card {
             Card::Reloaded { .. } => "reloaded",
             Card::PacksChanged { .. } => "packs_changed",
             Card::Packs { .. } => "packs",
+            Card::Rules { .. } => "rules",
+            Card::Rule(_) => "rule",
+            Card::RuleTold(_) => "rule_told",
             Card::NoneListed { .. } => "none_listed",
             Card::Plan(_) => "plan",
             Card::NothingToPlan { .. } => "nothing_to_plan",

@@ -10,6 +10,7 @@ mod inquiries;
 mod itself;
 mod lines;
 mod looks;
+mod rules;
 mod schedule;
 mod turns;
 mod values;
@@ -25,6 +26,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         inquiries::cards,
         lines::cards,
         looks::cards,
+        rules::cards,
         schedule::cards,
         itself::cards,
         turns::cards,

@@ -1,0 +1,284 @@
+//! An event: it is taken up once, the rules that it concerns are asked, and those that match have their actions begun.
+//!
+//! All of it is one step, so that an event is either taken up with all that comes of it, or not at all. **Whoever brought it is answered when
+//! the fact is on disk**, and may bring it again until then.
+
+use super::super::start::Wish;
+use super::super::{Bot, Moment, Step, answer};
+use crate::core::access::{Asker, Place, Rights};
+use crate::core::action::params::MASK;
+use crate::core::action::spec::Action;
+use crate::core::effect::Answer;
+use crate::core::fact::Fact;
+use crate::core::id::ExecutionId;
+use crate::core::input::{Back, Principal};
+use crate::core::memory::Contradiction;
+use crate::core::message::markdown;
+use crate::core::message::phrase::Phrase;
+use crate::core::rule::criterion::Scene;
+use crate::core::rule::parameters::{self, Problem, Rendered};
+use crate::core::rule::spec::{Kind, Rule, Verdict};
+use crate::core::rule::trigger::{Arrival, Enforcement, Outcome, Status, Taken, TriggerInstance};
+use crate::core::rule::{LONGEST_CHAIN, schema};
+use crate::core::template::surroundings::{Entry, Fixed, Surroundings};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// A payload longer than this is not remembered with its event.
+const LONGEST_PAYLOAD: usize = 64 << 10;
+/// Bytes of an event's id.
+const LONGEST_ID: usize = 200;
+/// How many events may follow from one another within one step.
+pub(super) const MOST_AT_ONCE: usize = 1_000;
+
+impl Bot {
+    /// An event was brought.
+    pub(in crate::core::bot) fn arrived(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        arrival: Arrival,
+    ) -> Result<(), Contradiction> {
+        let Arrival { instance, request } = arrival;
+        let tell = |step: &mut Step, told: Answer| {
+            if let Some(request) = request {
+                answer::answer(step, request, told);
+            }
+        };
+        if self.stopping {
+            let text = markdown::bare(&self.sentences.say(&crate::core::message::card::Card::Stopping));
+            tell(step, Answer::Failed { text });
+            return Ok(());
+        }
+        if self.memory.events.has_taken(&instance.id) {
+            tell(step, Answer::Event { id: instance.id, new: false, executions: Vec::new() });
+            return Ok(());
+        }
+        if let Err(text) = self.is_sound(&instance) {
+            tell(step, Answer::Refused { text });
+            return Ok(());
+        }
+        let id = instance.id.clone();
+        let executions = self.consider(step, moment, instance)?;
+        tell(step, Answer::Event { id, new: true, executions });
+        Ok(())
+    }
+
+    /// Why an event cannot be what it says.
+    pub(in crate::core::bot) fn is_sound(&self, instance: &TriggerInstance) -> Result<(), String> {
+        let name = instance.trigger.as_str();
+        let say = |what, why: &str| self.sentences.phrase(&Phrase::Event { what, name, why });
+        let id = instance.id.as_str();
+        if id.is_empty() || id.len() > LONGEST_ID || !id.chars().all(|letter| letter.is_ascii_graphic()) {
+            return Err(say("id", ""));
+        }
+        let Some(kind) = self.catalog.triggers.get(&instance.trigger) else {
+            return Err(say("unknown", ""));
+        };
+        match schema::mismatches(&kind.payload_schema, &instance.payload).first() {
+            Some(mismatch) => Err(say("payload", &mismatch.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes an event up. Gives the executions that come of it.
+    pub(super) fn consider(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        instance: TriggerInstance,
+    ) -> Result<Vec<ExecutionId>, Contradiction> {
+        let rules = Arc::clone(&self.catalog.rules);
+        let concerned = rules.concerned(&instance.trigger, &instance.parameters, &instance.payload);
+        let concerned: Vec<&Arc<Rule>> =
+            concerned.into_iter().filter(|rule| self.memory.events.is_enabled(rule)).collect();
+        let mut enforcements = Vec::new();
+        let mut matched = Vec::new();
+        if !concerned.is_empty() {
+            let around = self.around_criteria(moment.at);
+            let scene = Scene::new(&instance.payload, &around, moment.at);
+            for kind in [Kind::Standard, Kind::Backstop] {
+                if kind == Kind::Backstop && !matched.is_empty() {
+                    break;
+                }
+                for rule in concerned.iter().filter(|rule| rule.kind == kind) {
+                    match rule.judge(&scene, &instance.payload) {
+                        Verdict::Matches => matched.push(Arc::clone(rule)),
+                        Verdict::Differs => {}
+                        Verdict::Troubled { key, why } => {
+                            let why =
+                                self.sentences.phrase(&Phrase::Event { what: "criterion", name: &key, why: &why });
+                            enforcements.push(enforcement(rule, Outcome::Failed { why }));
+                        }
+                    }
+                }
+            }
+        }
+        for rule in &matched {
+            let outcome = self.enforce(step, moment, rule, &instance)?;
+            enforcements.push(enforcement(rule, outcome));
+        }
+        let executions = enforcements.iter().filter_map(|enforcement| match &enforcement.outcome {
+            Outcome::Started { execution } => Some(execution.clone()),
+            Outcome::WouldRun { .. } | Outcome::Failed { .. } | Outcome::Refused { .. } => None,
+        });
+        let executions = executions.collect();
+        let failed = enforcements.iter().any(|enforcement| matches!(enforcement.outcome, Outcome::Failed { .. }));
+        let taken = Taken {
+            status: if failed { Status::ProcessingFailed } else { Status::Processed },
+            listening: rules.listening(&instance.trigger),
+            instance: self.kept(instance),
+            enforcements: enforcements.clone(),
+        };
+        let id = taken.instance.id.clone();
+        self.note(step, moment, Fact::TriggerTaken(Box::new(taken)))?;
+        for enforcement in enforcements {
+            self.tell_of_rule(step, moment, &id, &enforcement)?;
+        }
+        Ok(executions)
+    }
+
+    /// What of an event is remembered: secrets masked, and a payload that is very long not at all.
+    fn kept(&self, mut instance: TriggerInstance) -> TriggerInstance {
+        if let Some(kind) = self.catalog.triggers.get(&instance.trigger) {
+            instance.payload = schema::masked(&kind.payload_schema, &instance.payload);
+        }
+        if instance.payload.to_string().len() > LONGEST_PAYLOAD {
+            instance.payload = Value::Null;
+        }
+        instance
+    }
+
+    /// What criteria may look at besides the event.
+    fn around_criteria(&self, at: Timestamp) -> Surroundings {
+        let values = Arc::new(self.values_of_nobody(at));
+        let system = crate::core::datastore::lookup::SystemValues(Arc::clone(&values));
+        Surroundings::default()
+            .with("st2kv", Arc::clone(&values) as _)
+            .with("system", Arc::new(system))
+            .unsealing(values)
+    }
+
+    /// Has a rule's action begun on an event that it matches.
+    fn enforce(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        rule: &Rule,
+        instance: &TriggerInstance,
+    ) -> Result<Outcome, Contradiction> {
+        let say = |bot: &Self, what, why: &str| {
+            bot.sentences.phrase(&Phrase::Event { what, name: rule.reference.as_str(), why })
+        };
+        if instance.chain.contains(&rule.reference) {
+            return Ok(Outcome::Refused { why: say(self, "circle", "") });
+        }
+        if instance.chain.len() >= LONGEST_CHAIN {
+            return Ok(Outcome::Refused { why: say(self, "chain", &LONGEST_CHAIN.to_string()) });
+        }
+        let Some(action) = self.catalog.actions.get(&rule.action).cloned() else {
+            return Ok(Outcome::Failed { why: say(self, "no_action", rule.action.as_str()) });
+        };
+        let by = Principal::Rule {
+            rule: rule.reference.clone(),
+            instance: instance.id.clone(),
+            chain: instance.chain.clone(),
+        };
+        let around = self.around_parameters(moment.at, rule, &action, instance, &by);
+        let rendered = match parameters::render(rule, &action, &around) {
+            Ok(rendered) => rendered,
+            Err(problems) => return Ok(declined(&problems)),
+        };
+        if rule.dry_run {
+            return Ok(Outcome::WouldRun { parameters: shown(&action, &rendered) });
+        }
+        let back = Back::Told { channel: self.alert_channel(), root: None };
+        let rights = self.rights_of_rule(rule, moment.at);
+        if !self.may_with_given(&rights, moment.at, &action, &rendered.given, &by) {
+            let needed = format!("run:{}", action.reference);
+            let line = format!("{} on {}", rule.reference, instance.trigger);
+            self.deny(step, moment, (&by, &back), line, Some(&action.reference), needed.clone())?;
+            return Ok(Outcome::Refused { why: say(self, "no_right", &needed) });
+        }
+        let wish = Wish {
+            action,
+            given: rendered.given,
+            by,
+            back,
+            line: String::new(),
+            correctable: false,
+            alias: None,
+            trusted: rendered.trusted,
+            rights,
+            rerun_of: None,
+            trace_tag: instance.trace_tag.clone(),
+            zone: String::new(),
+            takes_up: None,
+            parent: None,
+            hidden: rendered.hidden,
+            settles: None,
+            again: None,
+        };
+        Ok(match self.start(step, moment, wish)? {
+            Ok(execution) => Outcome::Started { execution },
+            Err(declined) => Outcome::Refused { why: markdown::bare(&self.sentences.say(&declined.card)) },
+        })
+    }
+
+    /// What a rule may do now.
+    pub(in crate::core::bot) fn rights_of_rule(&self, rule: &Rule, at: Timestamp) -> Rights {
+        self.rights(Asker::Rule { name: &rule.reference }, &Place::outside(at))
+    }
+
+    /// What the parameters of a rule's action may look at.
+    fn around_parameters(
+        &self,
+        at: Timestamp,
+        rule: &Rule,
+        action: &Action,
+        instance: &TriggerInstance,
+        by: &Principal,
+    ) -> Surroundings {
+        let entry = |value: Value, trusted| Arc::new(Fixed(Entry { value, secret: false, trusted }));
+        let (_, name) = rule.reference.as_str().split_once('.').unwrap_or_default();
+        let context = json!({
+            "rule": {"id": rule.reference, "name": name},
+            "trigger_instance": {"id": instance.id, "name": instance.trigger},
+            "user": self.me().map_or("halcyon", |(_, name)| name),
+            "pack": action.reference.pack(),
+            "trace_context": {"trace_tag": instance.trace_tag},
+        });
+        self.surroundings(at, action.reference.pack(), by)
+            .with("system", Arc::new(crate::core::datastore::lookup::SystemValues(Arc::new(self.values_of_nobody(at)))))
+            .with("trigger", entry(instance.payload.clone(), false) as _)
+            // The name of an event comes from outside, too.
+            .with("action_context", entry(context, false) as _)
+    }
+
+    /// Where alerts are told, and what rules do.
+    pub(in crate::core::bot) fn alert_channel(&self) -> Option<crate::core::id::ChannelId> {
+        let named = self.settings.alert_channel.as_ref().and_then(|name| self.directory.channels.get(name).cloned());
+        named.or_else(|| self.admin_channel())
+    }
+}
+
+fn enforcement(rule: &Rule, outcome: Outcome) -> Enforcement {
+    Enforcement { rule: rule.reference.clone(), action: rule.action.clone(), outcome }
+}
+
+/// What becomes of a rule whose parameters cannot be had: what is wrong with the rule is a failure, what is wrong with the event a refusal.
+fn declined(problems: &[Problem]) -> Outcome {
+    let why = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let refused = |problem: &Problem| matches!(problem, Problem::Tainted(_) | Problem::NoMachine { .. });
+    if problems.iter().all(refused) { Outcome::Refused { why } } else { Outcome::Failed { why } }
+}
+
+/// The parameters as they may be seen.
+fn shown(action: &Action, rendered: &Rendered) -> Map<String, Value> {
+    let secret = |name: &String| {
+        rendered.hidden.contains(name) || action.parameters.get(name).is_some_and(|parameter| parameter.secret)
+    };
+    let shown = rendered.given.iter();
+    shown.map(|(name, value)| (name.clone(), if secret(name) { Value::from(MASK) } else { value.clone() })).collect()
+}
