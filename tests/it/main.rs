@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 mod access;
+mod alert;
 mod alias;
 mod alias_lines;
 mod approval;

@@ -67,6 +67,7 @@ fn every_way_in_gives_the_same_alert() {
         // What that handler leaves out.
         let known = Notification {
             problem: ours.problem.clone(),
+            sent: ours.sent,
             since: ours.since,
             host_groups: ours.host_groups.clone(),
             url: ours.url.clone(),

@@ -133,7 +133,7 @@ pub struct Notification {
     pub output: String,
     /// And in the others.
     pub details: String,
-    /// When it was sent.
+    /// When it was sent, where the sender counts from 1970. Times of a clock on a wall are no order: some of them come twice.
     pub sent: Option<Timestamp>,
     /// Since when the state is as it is.
     pub since: Option<Timestamp>,
@@ -171,7 +171,10 @@ impl Notification {
             state: object("state").and_then(State::read),
             output: object("output").unwrap_or_default().to_owned(),
             details: object("long_output").unwrap_or_default().to_owned(),
-            sent: moment("/timestamp"),
+            sent: payload
+                .pointer("/event/microtime")
+                .and_then(Value::as_i64)
+                .and_then(|micro| Timestamp::from_microsecond(micro).ok()),
             since: moment("/event/since"),
             author: owned(text("/event/author")),
             comment: owned(text("/event/comment")),

@@ -1,0 +1,267 @@
+//! One problem from its first notification to its end, and all of them on a board.
+//!
+//! [`Board::meaning`] says what a notification means for what is known, [`Board::apply`] takes it over. The monitoring sends no notification of a problem that is
+//! acknowledged, in a downtime or flapping; so **a problem that is told again is none of these any more**, also when nobody has said so.
+
+use super::notification::{Kind, Notification, Problem, State};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A problem that comes back so soon after it has gone is the same, and its post tells it.
+pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(10);
+/// So many are known at once. Beyond, the monitoring has a problem of its own.
+pub const MOST: usize = 10_000;
+/// What a check says can be long; this much of it is remembered.
+const MOST_OUTPUT: usize = 2_000;
+
+/// Somebody's word in the monitoring.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who; not always known.
+    pub by: Option<String>,
+    /// What they said.
+    pub comment: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A problem as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Which.
+    pub problem: Problem,
+    /// How it stands; absent where the monitoring used a word that is not known.
+    pub state: Option<State>,
+    /// What the check said last, in one line.
+    pub output: String,
+    /// And the lines behind it.
+    pub details: String,
+    /// Since when it is a problem.
+    pub since: Timestamp,
+    /// When it was heard of last, by the clock of the one who told.
+    pub told: Timestamp,
+    /// Somebody has taken it on.
+    pub acknowledged: Option<Word>,
+    /// Nobody needs to mind.
+    pub downtime: Option<Word>,
+    /// It comes and goes.
+    pub flapping: bool,
+    /// It is over, since then.
+    pub recovered: Option<Timestamp>,
+    /// The groups of the host.
+    pub host_groups: Vec<String>,
+    /// Its page in the monitoring, as a path.
+    pub url: Option<String>,
+}
+
+/// What a notification means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// A new problem.
+    Opened,
+    /// One that had gone a moment ago is back.
+    Back,
+    /// Its state is another, and bad too.
+    Changed,
+    /// It is told once more.
+    Again,
+    /// It is over.
+    Recovered,
+    /// Somebody has taken it on.
+    Acknowledged,
+    /// A downtime has begun.
+    DowntimeBegun,
+    /// It is over, or was taken off.
+    DowntimeOver,
+    /// It comes and goes.
+    FlappingBegun,
+    /// It does not any more.
+    FlappingOver,
+    /// A person says something.
+    Said,
+    /// It was sent before something that is known already; for the history only.
+    Late,
+}
+
+/// A turn with the alert as it is after it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// What it means.
+    pub turn: Turn,
+    /// How it stands now.
+    pub alert: Alert,
+    /// Who was behind it, and their words.
+    pub word: Option<Word>,
+}
+
+/// Every problem that is known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Board {
+    #[serde(with = "as_list")]
+    alerts: BTreeMap<Problem, Alert>,
+}
+
+impl Board {
+    /// They, in order of source, site, host and service.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.alerts.values()
+    }
+
+    /// What is known of a problem, also when one of the two does not know its site.
+    pub fn find(&self, problem: &Problem) -> Option<&Alert> {
+        self.alerts.get(problem).or_else(|| {
+            let mut others = self.alerts.values().filter(|alert| alert.problem.may_be(problem));
+            others.next().filter(|_| others.next().is_none())
+        })
+    }
+
+    /// What a notification that comes in at `now` means; nothing for what concerns no problem.
+    pub fn meaning(&self, notification: &Notification, now: Timestamp) -> Option<Change> {
+        let told = notification.sent.unwrap_or(now).min(now);
+        let word = Word { by: notification.author.clone(), comment: notification.comment.clone(), at: told };
+        let known = self.find(&notification.problem);
+        let bad = notification.state.is_none_or(|state| !state.is_good());
+        if let Some(known) = known
+            && told < known.told
+        {
+            return Some(Change { turn: Turn::Late, alert: known.clone(), word: Some(word) });
+        }
+        let gone = known.is_some_and(|known| known.recovered.is_some());
+        let open = known.filter(|_| !gone);
+        let turn = match notification.kind {
+            // What no known word says counts by its state.
+            Kind::Problem | Kind::Other if !bad && open.is_some() => Turn::Recovered,
+            Kind::Problem | Kind::Other if !bad => return None,
+            Kind::Problem | Kind::Other => match known {
+                None => Turn::Opened,
+                Some(known) => match known.recovered {
+                    Some(then) if told.duration_since(then) > COMES_BACK => Turn::Opened,
+                    Some(_) => Turn::Back,
+                    None if known.state != notification.state => Turn::Changed,
+                    None => Turn::Again,
+                },
+            },
+            Kind::Recovery => open.map(|_| Turn::Recovered)?,
+            // It may be about a problem of which the first notification never came.
+            Kind::Acknowledgement if bad => Turn::Acknowledged,
+            Kind::Acknowledgement => return None,
+            Kind::DowntimeStart if open.is_some() || bad => Turn::DowntimeBegun,
+            Kind::DowntimeStart => return None,
+            Kind::DowntimeEnd | Kind::DowntimeCancelled => open.map(|_| Turn::DowntimeOver)?,
+            Kind::FlappingStart => Turn::FlappingBegun,
+            Kind::FlappingStop | Kind::FlappingDisabled => open.map(|_| Turn::FlappingOver)?,
+            Kind::Custom | Kind::AlertHandler => known.map(|_| Turn::Said)?,
+        };
+        if known.is_none() && self.alerts.len() >= MOST {
+            return None;
+        }
+        let fresh = open.is_none();
+        let mut alert = known.cloned().unwrap_or_else(|| Alert {
+            problem: notification.problem.clone(),
+            state: None,
+            output: String::new(),
+            details: String::new(),
+            since: told,
+            told,
+            acknowledged: None,
+            downtime: None,
+            flapping: false,
+            recovered: None,
+            host_groups: Vec::new(),
+            url: None,
+        });
+        if alert.problem.site.is_empty() {
+            alert.problem.site.clone_from(&notification.problem.site);
+        }
+        alert.told = told;
+        if fresh && turn != Turn::Said {
+            // How long the monitoring has known it counts, not when it was told.
+            alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
+            (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
+        }
+        alert.state = notification.state.or(alert.state);
+        if !notification.output.is_empty() {
+            alert.output = shortened(&notification.output);
+            alert.details = shortened(&notification.details);
+        }
+        if !notification.host_groups.is_empty() {
+            alert.host_groups.clone_from(&notification.host_groups);
+        }
+        alert.url = notification.url.clone().or(alert.url);
+        match turn {
+            Turn::Opened | Turn::Back | Turn::Changed | Turn::Again => {
+                (alert.acknowledged, alert.downtime, alert.flapping) = (None, None, false);
+            }
+            Turn::Recovered => {
+                alert.recovered = Some(told);
+                (alert.acknowledged, alert.downtime, alert.flapping) = (None, None, false);
+            }
+            Turn::Acknowledged => alert.acknowledged = Some(word.clone()),
+            Turn::DowntimeBegun => alert.downtime = Some(word.clone()),
+            Turn::DowntimeOver => alert.downtime = None,
+            Turn::FlappingBegun => alert.flapping = true,
+            Turn::FlappingOver => {
+                alert.flapping = false;
+                // A service that has come to rest where it is well sends no recovery.
+                if !bad {
+                    alert.recovered = Some(told);
+                }
+            }
+            Turn::Said | Turn::Late => {}
+        }
+        let spoken = word.by.is_some() || word.comment.is_some();
+        Some(Change { turn, alert, word: spoken.then_some(word) })
+    }
+
+    /// Takes over how an alert is now.
+    pub fn apply(&mut self, alert: &Alert) {
+        if !self.alerts.contains_key(&alert.problem)
+            && let Some(siteless) = self.find(&alert.problem).map(|known| known.problem.clone())
+        {
+            self.alerts.remove(&siteless);
+        }
+        self.alerts.insert(alert.problem.clone(), alert.clone());
+    }
+
+    /// Those that have been over for so long that a new notification would be of a new problem.
+    pub fn past(&self, now: Timestamp) -> Vec<Problem> {
+        let over = |alert: &&Alert| alert.recovered.is_some_and(|then| now.duration_since(then) > COMES_BACK);
+        self.alerts.values().filter(over).map(|alert| alert.problem.clone()).collect()
+    }
+
+    /// When the next one will be.
+    pub fn next_past(&self) -> Option<Timestamp> {
+        let first = self.alerts.values().filter_map(|alert| alert.recovered).min()?;
+        first.checked_add(COMES_BACK + SignedDuration::from_secs(1)).ok()
+    }
+
+    /// Forgets one.
+    pub fn forget(&mut self, problem: &Problem) {
+        self.alerts.remove(problem);
+    }
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MOST_OUTPUT) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// Keys of maps have to be texts in JSON.
+mod as_list {
+    use super::{Alert, Problem};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    pub(super) fn serialize<S: Serializer>(alerts: &BTreeMap<Problem, Alert>, to: S) -> Result<S::Ok, S::Error> {
+        alerts.values().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Problem, Alert>, D::Error> {
+        let alerts = Vec::<Alert>::deserialize(from)?;
+        Ok(alerts.into_iter().map(|alert| (alert.problem.clone(), alert)).collect())
+    }
+}
