@@ -35,7 +35,7 @@ use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::content::example;
 use crate::core::content::load::load;
-use crate::core::datastore::request::ValueAsk;
+
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::{HostError, Inventory, expand};
@@ -135,12 +135,11 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
     })
 }
 
-/// Reads or changes values of the datastore of a bot that does not run, with the rights of the account that the store belongs to.
+/// Asks a bot that does not run, with the rights of the account that the store belongs to. What only reads makes no store where there is none.
 ///
 /// # Errors
 /// When the store cannot be opened or takes nothing.
-pub fn offline_values(config: &Config, ask: ValueAsk) -> anyhow::Result<Answer> {
-    let reads = matches!(ask, ValueAsk::Get { .. } | ValueAsk::List { .. });
+pub fn offline_asked(config: &Config, ask: Ask, reads: bool) -> anyhow::Result<Answer> {
     let request = RequestId(0);
     in_runtime(async move {
         let uid = rustix::process::getuid().as_raw();
@@ -155,7 +154,7 @@ pub fn offline_values(config: &Config, ask: ValueAsk) -> anyhow::Result<Answer> 
         let last = facts.last().map_or(snapshot.at, |fact| fact.at).max(SystemClock.now());
         let mut bot = Bot::recall(snapshot.memory, &facts, Arc::new(config.settings(uid)))?;
         let from = Principal::LocalUser { uid, name: control::account_name(uid).await };
-        let asked = Input::Request { request, from, ask: Ask::Values(ask) };
+        let asked = Input::Request { request, from, ask };
         let mut answered = None;
         for input in [engine::master_key(config), asked] {
             let step = bot.handle(Event { at: last, entropy: SystemClock.entropy(), input })?;

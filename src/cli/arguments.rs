@@ -160,11 +160,47 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Work with the keys by which other programs call webhooks
+    ApiKey {
+        /// What to do.
+        #[command(subcommand)]
+        command: ApiKeyCommand,
+    },
     /// Tell a bot on another machine what a monitoring has to say
     Notify {
         /// Who calls.
         #[command(subcommand)]
         command: NotifyCommand,
+    },
+}
+
+/// `api-key …`
+#[derive(Debug, Subcommand)]
+pub enum ApiKeyCommand {
+    /// Make a key and print it; it is shown this once
+    Create {
+        /// Whose it is, in a word
+        name: String,
+        /// A webhook that it is for, or a pattern with * [default: all]
+        #[arg(long, value_name = "GLOB")]
+        webhook: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The keys that there are; not what they are
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a key count no more
+    Delete {
+        /// Its name
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

@@ -11,6 +11,7 @@ use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Query};
 use crate::core::id::ExecutionId;
 use crate::core::input::Ask;
+use crate::core::webhook::api_key::ApiKeyAsk;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -72,7 +73,21 @@ impl<'c> Daemon<'c> {
     /// Asks the bot about values, or without one the store.
     pub(crate) fn values(&self, ask: ValueAsk) -> Result<Answer, Failure> {
         match self.runtime.block_on(control::call(&self.socket, &Ask::Values(ask.clone()))) {
-            Err(ControlError::NotRunning { .. }) => told(app::offline_values(self.config, ask)?),
+            Err(ControlError::NotRunning { .. }) => {
+                let reads = matches!(ask, ValueAsk::Get { .. } | ValueAsk::List { .. });
+                told(app::offline_asked(self.config, Ask::Values(ask), reads)?)
+            }
+            answer => told(answer?),
+        }
+    }
+
+    /// Asks the bot about the keys of programs, or without one the store.
+    pub(crate) fn api_keys(&self, ask: ApiKeyAsk) -> Result<Answer, Failure> {
+        match self.runtime.block_on(control::call(&self.socket, &Ask::ApiKeys(ask.clone()))) {
+            Err(ControlError::NotRunning { .. }) => {
+                let reads = matches!(ask, ApiKeyAsk::List);
+                told(app::offline_asked(self.config, Ask::ApiKeys(ask), reads)?)
+            }
             answer => told(answer?),
         }
     }
@@ -169,8 +184,11 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Rules { .. }
         | Answer::Triggers { .. }
         | Answer::Event { .. }
+        | Answer::ApiKeys { .. }
         | Answer::Audit { .. } => Ok(answer),
-        Answer::Failed { text } => Err(Failure::Failed(super::look::harmless(&text))),
+        Answer::Failed { text } | Answer::CallRefused { text, .. } => {
+            Err(Failure::Failed(super::look::harmless(&text)))
+        }
     }
 }
 
@@ -191,6 +209,8 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Rules { .. } => "rules",
         Answer::Triggers { .. } => "triggers",
         Answer::Event { .. } => "event",
+        Answer::ApiKeys { .. } => "api-keys",
+        Answer::CallRefused { .. } => "call-refused",
         Answer::Approvals { .. } => "approvals",
         Answer::Failed { .. } => "failed",
         Answer::Refused { .. } => "refused",

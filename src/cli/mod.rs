@@ -5,13 +5,14 @@
 //!
 //! `serve` and `demo` are handed to [`crate::app`]. `run`, `execution`, `status` and `reload` talk to the running bot over its socket; `execution list` and
 //! `execution get` read the store themselves when no bot runs. `check`, `pack list`, `alias match`, `test`, `rule test` and `workflow` need nothing but the files. `export` reads the
-//! store, `import` fills one. `key` asks the running bot for values, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
+//! store, `import` fills one. `key` and `api-key` ask the running bot, or the store when none runs. `freeze` and `unfreeze` are for the bot that runs. `audit` asks the running bot, or the store
 //! when none runs; `notify` runs where the bot does not, and talks to it over HTTP; `audit verify` and `audit export` read the files beside it.
 //!
 //! **Nothing is printed but through [`Surroundings`]**: data to `out`, sentences to `err`. **No colours.** What commands printed on far
 //! machines is shown with its control characters escaped. **What StackStorm's `st2` shows, looks as there.**
 
 mod alias;
+mod api_key;
 mod approval;
 mod arguments;
 mod audit;
@@ -155,6 +156,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         }
         Command::Inquiry { command } => inquiry::inquiry(&load(file, surroundings)?, command, surroundings),
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
+        Command::ApiKey { command } => api_key::api_key(&load(file, surroundings)?, command, surroundings),
         Command::Notify { command: NotifyCommand::Checkmk(asked) } => notify::checkmk(asked, surroundings),
         Command::Approval { command } => approval(command, &load(file, surroundings)?, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),

@@ -15,6 +15,8 @@ use crate::core::input::{Back, Identifying, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
 use crate::core::picture::Picture;
 use crate::core::rule::trigger::Outcome;
+use crate::core::webhook::Refusal;
+use crate::core::webhook::api_key::ShownKey;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -373,6 +375,18 @@ pub enum Answer {
         new: bool,
         /// The executions that came of it.
         executions: Vec<ExecutionId>,
+    },
+    /// A call of a webhook came to nothing.
+    CallRefused {
+        /// Why.
+        why: Refusal,
+        /// In a sentence.
+        text: String,
+    },
+    /// Keys by which programs call webhooks.
+    ApiKeys {
+        /// They.
+        keys: Vec<ShownKey>,
     },
     /// The asking was sound, and what was asked for failed (exit code 1).
     Failed {

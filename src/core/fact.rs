@@ -18,6 +18,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::policy::NextTry;
 use crate::core::rule::trigger::Taken;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
+use crate::core::webhook::api_key::ApiKey;
 use crate::core::workflow::conducted::{Conducted, Moved};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -436,6 +437,24 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Back>,
     },
+    /// A key was made by which a program can call webhooks.
+    ApiKeyMade {
+        /// It; what is kept of it cannot be turned back into it.
+        key: Box<ApiKey>,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
+    /// A key counts no more.
+    ApiKeyGone {
+        /// Its name.
+        name: String,
+        /// Who had it go.
+        by: Principal,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
     /// Lines of the audit were removed after they had been exported.
     AuditCut {
         /// The last of them.
@@ -495,6 +514,8 @@ impl Fact {
             | Fact::AuditSetAside { .. }
             | Fact::TriggerTaken(_)
             | Fact::RuleSwitched { .. }
+            | Fact::ApiKeyMade { .. }
+            | Fact::ApiKeyGone { .. }
             | Fact::AuditCut { .. } => None,
         }
     }

@@ -18,6 +18,8 @@ use crate::core::id::{
 use crate::core::rule::trigger::Arrival;
 use crate::core::settings::Settings;
 use crate::core::vitals::{PackChange, Reload, Vitals};
+use crate::core::webhook::Call;
+use crate::core::webhook::api_key::ApiKeyAsk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -588,6 +590,11 @@ pub enum Ask {
     },
     /// Ask for rules, or switch one.
     Rules(RuleAsk),
+    /// Ask for the keys by which programs call webhooks, or have one made or gone.
+    ApiKeys(ApiKeyAsk),
+    /// A webhook was called. It comes through the door of the HTTP interface only, which has read the key.
+    #[serde(skip)]
+    Webhook(Box<Call>),
 }
 
 /// What is wanted of rules.

@@ -26,6 +26,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
 use crate::core::rule::remembered::{Remembered, Switched};
 use crate::core::schedule::Scheduled;
+use crate::core::webhook::api_key::ApiKey;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -94,6 +95,9 @@ pub struct Memory {
     pub lines: BTreeMap<(UserId, ChannelId), KeptLine>,
     /// Why nothing but looking is allowed; absent when everything is.
     pub frozen: Option<Frozen>,
+    /// The keys by which programs call webhooks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub api_keys: BTreeMap<String, ApiKey>,
     /// Lines whose answer is still to be found.
     pub owed: BTreeMap<PostId, Owed>,
     /// Posts that follow the output of executions under way.
@@ -487,6 +491,12 @@ impl Memory {
             | Fact::CallbackRefused { .. }
             | Fact::Reloaded { .. }
             | Fact::AuditCut { .. } => {}
+            Fact::ApiKeyMade { key, .. } => {
+                self.api_keys.insert(key.name.clone(), ApiKey::clone(key));
+            }
+            Fact::ApiKeyGone { name, .. } => {
+                self.api_keys.remove(name);
+            }
             Fact::TriggerTaken(taken) => self.events.take(at, taken),
             Fact::RuleSwitched { rule, enabled, by, .. } => {
                 self.events.switch(rule, Switched { enabled: *enabled, by: by.clone(), at });

@@ -18,6 +18,7 @@
 //! - [`policy`]: when it is run: whose turn it is, how many at once, what is tried again;
 //! - [`datastore`]: values that packs and people keep under names;
 //! - [`message`]: everything that is said;
+//! - [`webhook`]: how other programs bring events;
 //! - [`alert`]: what monitoring systems tell;
 //! - [`timer`]: when timers tick;
 //! - [`picture`]: graphs drawn;
@@ -55,5 +56,6 @@ pub mod settings;
 pub mod template;
 pub mod timer;
 pub mod vitals;
+pub mod webhook;
 pub mod workflow;
 pub mod yaql;

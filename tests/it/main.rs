@@ -63,6 +63,7 @@ mod tidy;
 mod timer;
 mod turns;
 mod upgrade_prefix;
+mod webhooks;
 mod workflow;
 mod workflow_chat;
 mod workflow_runs;

@@ -196,7 +196,7 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, Json(body): 
 }
 
 /// A site of CheckMK with the plugin.
-struct Site {
+pub(crate) struct Site {
     root: TempDir,
     address: SocketAddr,
 }
@@ -204,13 +204,17 @@ struct Site {
 impl Site {
     /// The address is free, and nobody listens there.
     async fn new() -> Self {
+        Self::of(TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap(), KEY)
+    }
+
+    /// A site whose notifications go to this address.
+    pub(crate) fn of(address: SocketAddr, key: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         std::fs::create_dir(root.path().join("etc")).unwrap();
         let site = Self { root, address };
         let settings = format!("url = \"http://{address}/\"\napi_key_file = {:?}\nlongest_wait = 1\n", site.key_file());
         std::fs::write(site.root.path().join("etc/halcyon-notify.toml"), settings).unwrap();
-        std::fs::write(site.key_file(), KEY).unwrap();
+        std::fs::write(site.key_file(), key).unwrap();
         site
     }
 
@@ -234,8 +238,15 @@ impl Site {
     }
 
     fn notify(&self, host: &str) -> Output {
-        let mut variables = environment("host-down");
-        variables.insert("NOTIFY_HOSTNAME".to_owned(), host.to_owned());
+        self.tell("host-down", &[("HOSTNAME", host)])
+    }
+
+    /// Has CheckMK tell what stands in a file, with some of it changed.
+    pub(crate) fn tell(&self, name: &str, changes: &[(&str, &str)]) -> Output {
+        let mut variables = environment(name);
+        for (name, value) in changes {
+            variables.insert(format!("NOTIFY_{name}"), (*value).to_owned());
+        }
         variables.remove("OMD_ROOT");
         self.command(&[]).envs(variables).output().unwrap()
     }
@@ -246,6 +257,15 @@ impl Site {
         let locked =
             tokio::task::spawn_blocking(move || rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive));
         locked.await.unwrap().unwrap();
+    }
+
+    /// Comes back when nothing waits any more.
+    pub(crate) async fn delivered(&self) {
+        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        while self.status()["waiting"] != 0 {
+            assert!(tokio::time::Instant::now() < end, "{}", self.log());
+            tokio::task::yield_now().await;
+        }
     }
 
     fn status(&self) -> Value {

@@ -62,7 +62,7 @@ fn event(id: &str, trigger: &str, payload: Value) -> TriggerInstance {
         payload,
         occurred: jiff::Timestamp::from_second(1_700_000_000).unwrap(),
         trace_tag: None,
-        source: Source::Webhook { name: "st2".into() },
+        source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
         chain: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `POST /mattermost/action` and `/mattermost/dialog` are where the chat server calls us back ([`mod@callback`]). `GET /healthz` tells whether the whole path from chat to nodes works: 200 or 503, with `{"healthy", "parts": [{"name", "works",
 //! "says", "since", "advice"}]}`. `GET /metrics` gives numbers in Prometheus' text format. `POST /mattermost/probe` gives a number back, for
-//! `halcyon doctor`. Life cycle: [`bind`], then [`serve`] until it is
+//! `halcyon doctor`. `POST /api/v1/webhooks/{path}` is where other programs bring events ([`webhook`]). Life cycle: [`bind`], then [`serve`] until it is
 //! stopped.
 //!
 //! **Only a signature of ours makes a callback count**; where the server comes from, `allow` can say in addition.
@@ -14,6 +14,7 @@
 mod callback;
 mod health;
 mod probe;
+mod webhook;
 
 pub use callback::Door;
 
@@ -78,6 +79,7 @@ pub async fn serve(listener: TcpListener, http: Http, sources: Sources, stop: Ca
     let router = Router::new()
         .route("/healthz", get(health::health))
         .route("/metrics", get(metrics))
+        .route("/api/v1/webhooks/{*hook}", post(webhook::call).layer(DefaultBodyLimit::max(webhook::LONGEST_BODY)))
         .route("/mattermost/action", post(callback::action))
         .route("/mattermost/dialog", post(callback::dialog))
         .with_state(sources);

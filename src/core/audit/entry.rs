@@ -147,6 +147,10 @@ pub enum Event {
     RuleDisabled,
     /// A rule matched an event and came to nothing, or only told what it would run.
     RuleIdle,
+    /// Somebody made a key by which a program can call webhooks.
+    ApiKeyMade,
+    /// Somebody had such a key go.
+    ApiKeyGone,
     /// A name in a role was seen for the first time, and from now on means who has it now.
     NameTied,
     /// A name stands in no role any more.
@@ -203,6 +207,8 @@ impl Event {
             Event::RuleEnabled => "rule-enabled",
             Event::RuleDisabled => "rule-disabled",
             Event::RuleIdle => "rule-idle",
+            Event::ApiKeyMade => "api-key-made",
+            Event::ApiKeyGone => "api-key-gone",
             Event::NameTied => "name-tied",
             Event::NameFreed => "name-freed",
             Event::Refused => "refused",

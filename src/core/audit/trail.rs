@@ -229,6 +229,12 @@ impl Trail {
                 let names = keys.iter().map(crate::core::datastore::key::Key::reference).collect();
                 (Event::SecretsShown, about_values(names, None, by, from.as_ref()))
             }
+            Fact::ApiKeyMade { key, from } => {
+                (Event::ApiKeyMade, about_values(vec![key.name.clone()], None, &key.by, from.as_ref()))
+            }
+            Fact::ApiKeyGone { name, by, from } => {
+                (Event::ApiKeyGone, about_values(vec![name.clone()], None, by, from.as_ref()))
+            }
             Fact::RuleSwitched { rule, enabled, by, from } => {
                 let event = if *enabled { Event::RuleEnabled } else { Event::RuleDisabled };
                 let (rule, who) = (rule.to_string(), who(by, from.as_ref()));

@@ -75,6 +75,10 @@ impl Bot {
             answer(step, request, Answer::Health { healthy: parts.iter().all(|part| part.works), parts });
             return Ok(());
         }
+        // Whether they may is said by their key.
+        if let Ask::Webhook(call) = ask {
+            return self.called(step, moment, request, *call);
+        }
         if !rights.any() {
             let name = name_of(&from);
             let text = self.sentences.phrase(&Phrase::NoLocalRole { name });
@@ -147,8 +151,9 @@ impl Bot {
                 self.ask_who(step, &user, ticket);
                 Ok(())
             }
+            Ask::ApiKeys(ask) => self.asked_for_api_keys(step, moment, request, (&from, &rights), ask),
             Ask::Rules(ask) => self.asked_for_rules(step, moment, request, (&from, &rights), ask),
-            Ask::Health => Ok(()),
+            Ask::Health | Ask::Webhook(_) => Ok(()),
         }
     }
 

@@ -72,6 +72,7 @@ mod turn;
 mod uuid;
 mod values;
 mod watch;
+mod webhook;
 mod workflow;
 
 use crate::core::access::names::Name;

@@ -42,6 +42,15 @@ pub enum Phrase<'a> {
         /// Why, what is needed, or what may be meant.
         why: &'a str,
     },
+    /// Why a call of a webhook, or the asking for a key, came to nothing.
+    Webhook {
+        /// `no_key`, `not_this`, `no_hook`, `no_trigger`: a call; `not_admin`, `no_name`, `no_patterns`, `name_taken`, `too_many`, `no_such_key`: the asking.
+        what: &'static str,
+        /// The key or the webhook.
+        name: &'a str,
+        /// The limit.
+        why: &'a str,
+    },
     /// Why a workflow, or a task of it, cannot go on.
     Workflow {
         /// `unreadable`: the workflow; `no_key`: its secret parameter cannot be sealed; `no_action`, `no_right`, `too_deep`, `spliced`: the action of
@@ -414,6 +423,7 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::Event { .. } => "event",
+            Phrase::Webhook { .. } => "webhook",
             Phrase::Workflow { .. } => "workflow",
             Phrase::PictureSubtitle { .. } => "picture_subtitle",
             Phrase::PictureNote(_) => "picture_note",

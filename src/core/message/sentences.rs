@@ -168,6 +168,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 /// Name and text of every phrase, as they are in `templates/phrases/`.
 pub const PHRASES: &[(&str, &str)] = &[
     ("event", include_str!("../../../templates/phrases/event.hbs")),
+    ("webhook", include_str!("../../../templates/phrases/webhook.hbs")),
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("deciders", include_str!("../../../templates/phrases/deciders.hbs")),
     ("changed", include_str!("../../../templates/phrases/changed.hbs")),

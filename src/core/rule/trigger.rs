@@ -68,6 +68,9 @@ pub enum Source {
     Webhook {
         /// The path behind `webhooks/`.
         name: String,
+        /// The name of the key that it came with.
+        #[serde(default)]
+        key: String,
     },
     /// A timer of a rule.
     Timer,

@@ -197,6 +197,30 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     ] {
         check(phrase, said);
     }
+    let webhook = |what, name, why| Phrase::Webhook { what, name, why };
+    for (phrase, said) in [
+        (webhook("no_key", "", ""), "a key that I know is needed, in the header St2-Api-Key"),
+        (webhook("not_this", "monitoring", ""), "the key `monitoring` is not for this webhook"),
+        (webhook("no_hook", "github", ""), "no rule listens to the webhook `github`"),
+        (
+            webhook("no_trigger", "", ""),
+            r#"the body has to name what happened: {"trigger": "pack.name", "payload": {…}}"#,
+        ),
+        (
+            webhook("not_admin", "", ""),
+            "keys are for those who may tell me what to do: it takes `admin:*`, which no role of yours grants",
+        ),
+        (webhook("no_name", "", "100"), "the name of a key has 1 to 100 letters, digits, dots, underscores and dashes"),
+        (webhook("no_patterns", "", "50"), "a key is for 1 to 50 webhooks or patterns of them"),
+        (
+            webhook("name_taken", "monitoring", ""),
+            "there is a key `monitoring` already; delete it first, or take another name",
+        ),
+        (webhook("too_many", "", "1000"), "there are 1000 keys, and there may be no more"),
+        (webhook("no_such_key", "monitoring", ""), "there is no key `monitoring`"),
+    ] {
+        check(phrase, said);
+    }
     let workflow = |what, name, why| Phrase::Workflow { what, name, why };
     for (phrase, said) in [
         (workflow("unreadable", "", ""), "the workflow that it began with cannot be read any more"),

@@ -1,0 +1,148 @@
+//! A program calls a webhook, or somebody asks for the keys by which programs do.
+//!
+//! **Who may not call a webhook learns nothing of it**: without a key for it, the answer is the same whether it exists or not.
+
+use super::answer::{answer, name_of};
+use super::{Bot, Moment, Step};
+use crate::core::access::Rights;
+use crate::core::effect::Answer;
+use crate::core::fact::Fact;
+use crate::core::id::{RequestId, TriggerInstanceId, TriggerRef};
+use crate::core::input::{Back, Principal};
+use crate::core::memory::Contradiction;
+use crate::core::message::phrase::Phrase;
+use crate::core::rule::trigger::{Arrival, Source, TriggerInstance, WEBHOOK_TRIGGER};
+use crate::core::webhook::api_key::{self, ApiKey, ApiKeyAsk, ShownKey};
+use crate::core::webhook::{self, Call, Refusal};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+impl Bot {
+    /// A webhook was called.
+    pub(super) fn called(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        request: RequestId,
+        call: Call,
+    ) -> Result<(), Contradiction> {
+        let instance = match self.event_of(moment, call) {
+            Ok(instance) => instance,
+            Err(refused) => {
+                answer(step, request, refused);
+                return Ok(());
+            }
+        };
+        self.arrived(step, moment, Arrival { instance, request: Some(request) })
+    }
+
+    /// The event that a call brings.
+    fn event_of(&self, moment: &mut Moment, call: Call) -> Result<TriggerInstance, Answer> {
+        let say = |what, name: &str, why: &str| self.sentences.phrase(&Phrase::Webhook { what, name, why });
+        let refused = |why: Refusal, text: String| Answer::CallRefused { why, text };
+        let known = call.key.as_ref().and_then(|digest| api_key::find(&self.memory.api_keys, digest));
+        let Some(key) = known else { return Err(refused(Refusal::NoKey, say("no_key", "", ""))) };
+        if !key.is_for(&call.hook) {
+            return Err(refused(Refusal::NotThis, say("not_this", &key.name, "")));
+        }
+        // An event keeps its name when it is brought by another key, since that may be the next key of the same program.
+        let id = match call.event_name() {
+            Some(name) => format!("{}:{name}", call.hook),
+            None => format!("{}:{:016x}", call.hook, moment.bits()),
+        };
+        let trace_tag = call.trace_tag().map(str::to_owned);
+        let source = Source::Webhook { name: call.hook.clone(), key: key.name.clone() };
+        let (trigger, parameters, payload) = if call.hook == webhook::GENERIC {
+            let trigger = call.body.get("trigger").and_then(Value::as_str).filter(|trigger| !trigger.is_empty());
+            let Some(trigger) = trigger else { return Err(refused(Refusal::Wrong, say("no_trigger", "", ""))) };
+            let payload = call.body.get("payload").cloned().unwrap_or_else(|| json!({}));
+            (TriggerRef::new(trigger), Map::new(), payload)
+        } else {
+            let Some(url) = self.hooks().into_iter().find(|url| webhook::path(url) == call.hook) else {
+                return Err(refused(Refusal::NoHook, say("no_hook", &call.hook, "")));
+            };
+            let lower: Map<String, Value> =
+                call.headers.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().into())).collect();
+            let payload = json!({"headers": call.headers, "headers_lower": lower, "body": call.body});
+            let parameters = Map::from_iter([("url".to_owned(), Value::from(url))]);
+            (TriggerRef::new(WEBHOOK_TRIGGER), parameters, payload)
+        };
+        let id = TriggerInstanceId::new(id);
+        let instance = TriggerInstance {
+            id,
+            trigger,
+            parameters,
+            payload,
+            occurred: moment.at,
+            trace_tag,
+            source,
+            chain: Vec::new(),
+        };
+        self.is_sound(&instance).map_err(|text| refused(Refusal::Wrong, text))?;
+        Ok(instance)
+    }
+
+    /// The webhooks that rules in force listen to, as those write them.
+    fn hooks(&self) -> BTreeSet<String> {
+        let listening = self.catalog.rules.all().filter(|rule| rule.trigger.as_str() == WEBHOOK_TRIGGER);
+        let in_force = listening.filter(|rule| self.memory.events.is_enabled(rule));
+        let urls = in_force.filter_map(|rule| rule.trigger_parameters.get("url").and_then(Value::as_str));
+        urls.map(str::to_owned).collect()
+    }
+
+    /// Somebody asks for keys, or wants one made or gone.
+    pub(super) fn asked_for_api_keys(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        request: RequestId,
+        (by, rights): (&Principal, &Rights),
+        ask: ApiKeyAsk,
+    ) -> Result<(), Contradiction> {
+        let back = Back::Request { request };
+        if !rights.administers() {
+            self.deny(step, moment, (by, &back), "api-key".to_owned(), None, "admin:*".to_owned())?;
+            let text = self.sentences.phrase(&Phrase::Webhook { what: "not_admin", name: "", why: "" });
+            answer(step, request, Answer::Refused { text });
+            return Ok(());
+        }
+        let say = |bot: &Self, what, name: &str, why: &str| {
+            let text = bot.sentences.phrase(&Phrase::Webhook { what, name, why });
+            Answer::Refused { text }
+        };
+        let told = match ask {
+            ApiKeyAsk::List => Answer::ApiKeys { keys: self.memory.api_keys.values().map(shown).collect() },
+            ApiKeyAsk::Create { name, digest, webhooks } => {
+                let patterns = webhooks.len();
+                let long = webhooks.iter().any(|pattern| pattern.is_empty() || pattern.len() > api_key::LONGEST_NAME);
+                if !api_key::is_name(&name) {
+                    say(self, "no_name", "", &api_key::LONGEST_NAME.to_string())
+                } else if patterns == 0 || patterns > api_key::MOST_PATTERNS || long {
+                    say(self, "no_patterns", "", &api_key::MOST_PATTERNS.to_string())
+                } else if self.memory.api_keys.contains_key(&name) {
+                    say(self, "name_taken", &name, "")
+                } else if self.memory.api_keys.len() >= api_key::MOST {
+                    say(self, "too_many", "", &api_key::MOST.to_string())
+                } else {
+                    let key = ApiKey { name, digest, webhooks, made: moment.at, by: by.clone() };
+                    let keys = vec![shown(&key)];
+                    self.note(step, moment, Fact::ApiKeyMade { key: Box::new(key), from: Some(back) })?;
+                    Answer::ApiKeys { keys }
+                }
+            }
+            ApiKeyAsk::Delete { name } => match self.memory.api_keys.get(&name).map(shown) {
+                None => say(self, "no_such_key", &name, ""),
+                Some(key) => {
+                    self.note(step, moment, Fact::ApiKeyGone { name, by: by.clone(), from: Some(back) })?;
+                    Answer::ApiKeys { keys: vec![key] }
+                }
+            },
+        };
+        answer(step, request, told);
+        Ok(())
+    }
+}
+
+fn shown(key: &ApiKey) -> ShownKey {
+    ShownKey { name: key.name.clone(), webhooks: key.webhooks.clone(), made: key.made, by: name_of(&key.by).to_owned() }
+}

@@ -1,0 +1,96 @@
+//! Keys by which programs prove who they are. What is kept of one is its digest: a key has as much randomness as the digest is long, so that there is nothing
+//! to be guessed and no need to make guessing slow.
+
+use crate::core::content::glob::covers;
+use crate::core::input::Principal;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use subtle::ConstantTimeEq;
+
+/// The longest name of a key.
+pub const LONGEST_NAME: usize = 100;
+/// How many keys there may be.
+pub const MOST: usize = 1_000;
+/// How many patterns a key may have.
+pub const MOST_PATTERNS: usize = 50;
+
+/// What is kept of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of a key.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+/// A key, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// Whose it is, in a word.
+    pub name: String,
+    /// What proves it.
+    pub digest: Digest,
+    /// The webhooks that it is for, as patterns of their paths.
+    pub webhooks: Vec<String>,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Who made it.
+    pub by: Principal,
+}
+
+impl ApiKey {
+    /// Whether it is for a webhook.
+    pub fn is_for(&self, hook: &str) -> bool {
+        self.webhooks.iter().any(|pattern| covers(super::path(pattern), hook))
+    }
+}
+
+/// The key that a digest is of. Takes as long for one that is right as for one that is wrong.
+pub fn find<'a>(keys: &'a BTreeMap<String, ApiKey>, digest: &Digest) -> Option<&'a ApiKey> {
+    keys.values().fold(None, |found, key| if bool::from(key.digest.0.ct_eq(&digest.0)) { Some(key) } else { found })
+}
+
+/// Whether something can be the name of a key: letters, digits, `.`, `_` and `-`.
+pub fn is_name(name: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// What is wanted of keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "wants")]
+pub enum ApiKeyAsk {
+    /// All of them.
+    List,
+    /// A new one, which whoever asks has drawn.
+    Create {
+        /// Its name.
+        name: String,
+        /// Its digest.
+        digest: Digest,
+        /// What it is for.
+        webhooks: Vec<String>,
+    },
+    /// One counts no more.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// A key as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownKey {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub webhooks: Vec<String>,
+    /// When it was made.
+    pub made: Timestamp,
+    /// Who made it.
+    pub by: String,
+}
