@@ -7,6 +7,8 @@ use crate::core::access::names::Named;
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::action::waiting::{Turn, Waits};
+use crate::core::alert::life::Change;
+use crate::core::alert::notification::Problem;
 use crate::core::approval::request::Event;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Refusal;
@@ -437,6 +439,13 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Back>,
     },
+    /// A problem stands as the monitoring has told.
+    AlertChanged(Box<Change>),
+    /// A problem has been over for so long that it cannot come back.
+    AlertForgotten {
+        /// Which.
+        problem: Problem,
+    },
     /// A key was made by which a program can call webhooks.
     ApiKeyMade {
         /// It; what is kept of it cannot be turned back into it.
@@ -514,6 +523,8 @@ impl Fact {
             | Fact::AuditSetAside { .. }
             | Fact::TriggerTaken(_)
             | Fact::RuleSwitched { .. }
+            | Fact::AlertChanged(_)
+            | Fact::AlertForgotten { .. }
             | Fact::ApiKeyMade { .. }
             | Fact::ApiKeyGone { .. }
             | Fact::AuditCut { .. } => None,

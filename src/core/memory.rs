@@ -14,6 +14,7 @@
 use crate::core::access::names::Ties;
 use crate::core::action::execution::{EffectClass, Execution, IllegalFact, Status};
 use crate::core::action::waiting::{Turn, Waiting};
+use crate::core::alert::life::Board;
 use crate::core::approval::request::Request;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Meaning;
@@ -80,7 +81,7 @@ pub struct Memory {
     pub executions: BTreeMap<ExecutionId, Execution>,
     /// Deliveries that are promised and not known to stand, in the order of their promise.
     pub unsent: Vec<Delivery>,
-    /// Posts that were made and may still be edited or answered: those of live executions and of deliveries that are still promised.
+    /// Posts that were made and may still be edited or answered: those of live executions, of alerts, and of deliveries that are still promised.
     pub posts: BTreeMap<DeliveryId, PostId>,
     /// Executions that ended as unknown and wait for a person's judgement.
     pub questions: BTreeMap<ExecutionId, Question>,
@@ -95,6 +96,9 @@ pub struct Memory {
     pub lines: BTreeMap<(UserId, ChannelId), KeptLine>,
     /// Why nothing but looking is allowed; absent when everything is.
     pub frozen: Option<Frozen>,
+    /// The problems that the monitoring has told of.
+    #[serde(default, skip_serializing_if = "Board::is_empty")]
+    pub alerts: Board,
     /// The keys by which programs call webhooks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_keys: BTreeMap<String, ApiKey>,
@@ -491,6 +495,8 @@ impl Memory {
             | Fact::CallbackRefused { .. }
             | Fact::Reloaded { .. }
             | Fact::AuditCut { .. } => {}
+            Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
+            Fact::AlertForgotten { problem } => self.alerts.forget(problem),
             Fact::ApiKeyMade { key, .. } => {
                 self.api_keys.insert(key.name.clone(), ApiKey::clone(key));
             }
@@ -652,6 +658,7 @@ impl Memory {
         wanted.extend(self.buttons.keys().cloned());
         let asking = self.executions.values().filter(|execution| execution.request.inquiry.is_some());
         wanted.extend(asking.map(|execution| inquiry_of(&execution.request.id)));
+        wanted.extend(self.alerts.alerts().filter_map(|alert| Some(alert.post.as_ref()?.delivery.clone())));
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {

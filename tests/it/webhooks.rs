@@ -196,6 +196,45 @@ async fn what_checkmk_tells_while_the_bot_is_away_reaches_the_rules() {
     assert_eq!(rule.count, 3, "{:?}", rule.last);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_problem_has_one_post_as_long_as_it_lives() {
+    let mut world = world().await;
+    let site = Site::of(world.config.http.as_ref().unwrap().listen, KEY);
+    let tell = |kind: &'static str, state: &'static str, minute: u32, more: &[(&'static str, &'static str)]| {
+        let micro = (1_795_350_600_u64 + u64::from(minute) * 60) * 1_000_000;
+        let micro = micro.to_string();
+        let mut changes = vec![("NOTIFICATIONTYPE", kind), ("SERVICESTATE", state), ("MICROTIME", micro.as_str())];
+        changes.extend_from_slice(more);
+        assert!(site.tell("service-critical", &changes).status.success());
+    };
+    let shows = |text: &'static str| move |post: &halcyon::sandbox::mattermost::Post| post.message.contains(text);
+    tell("PROBLEM", "CRITICAL", 0, &[("SERVICEOUTPUT", "@all `look` $(reboot) {{ trigger }} <% ctx() %>")]);
+    let post =
+        world.chat.wait_for(crate::world::CHANNEL, shows(":red_circle: **CRITICAL**"), crate::world::PATIENCE).await;
+    let post = post.unwrap();
+    assert!(post.message.contains("`wn042.example.org` · Filesystem /scratch"), "{}", post.message);
+    assert!(!post.message.contains("@all"), "{}", post.message);
+    tell("ACKNOWLEDGEMENT", "CRITICAL", 1, &[("NOTIFICATIONAUTHOR", "operator"), ("NOTIFICATIONCOMMENT", "on it")]);
+    world.reply(&post.id, shows(":raising_hand: Taken on by operator: _on it_")).await;
+    let listed = world.say("operator", "!alerts scratch").await;
+    assert!(listed.message.contains(":raising_hand: taken on"), "{}", listed.message);
+    // What happened is remembered by the next process, and the post with it.
+    world.kill_bot();
+    world.start_bot().await;
+    tell("RECOVERY", "OK", 5, &[("SERVICEOUTPUT", "Used: 41%")]);
+    world.reply(&post.id, shows(":white_check_mark: Over after")).await;
+    let edited = world.chat.post(&post.id).unwrap();
+    assert!(edited.message.starts_with(":white_check_mark: **OK again** `wn042.example.org`"), "{}", edited.message);
+    let listed = world.say("operator", "!alerts").await;
+    assert_eq!(listed.message.trim(), "No problem is open.");
+    let bot = world.bot.clone();
+    let of_alerts =
+        world.chat.posts(crate::world::CHANNEL).into_iter().filter(|post| {
+            post.user_id == bot && post.root_id.is_empty() && post.message.contains("wn042.example.org")
+        });
+    assert_eq!(of_alerts.count(), 1);
+}
+
 #[test]
 fn keys_are_made_by_the_command_line_also_without_a_bot() {
     let place = tempfile::tempdir().unwrap();

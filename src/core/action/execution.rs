@@ -583,6 +583,8 @@ impl Execution {
                 | Fact::AuditSetAside { .. }
                 | Fact::TriggerTaken(_)
                 | Fact::RuleSwitched { .. }
+                | Fact::AlertChanged(_)
+                | Fact::AlertForgotten { .. }
                 | Fact::ApiKeyMade { .. }
                 | Fact::ApiKeyGone { .. }
                 | Fact::AuditCut { .. },

@@ -4,6 +4,7 @@
 //! acknowledged, in a downtime or flapping; so **a problem that is told again is none of these any more**, also when nobody has said so.
 
 use super::notification::{Kind, Notification, Problem, State};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(10);
 pub const MOST: usize = 10_000;
 /// What a check says can be long; this much of it is remembered.
 const MOST_OUTPUT: usize = 2_000;
+/// So many of the things that were begun because of one alert are known.
+const MOST_REMEDIES: usize = 20;
 
 /// Somebody's word in the monitoring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,29 @@ pub struct Alert {
     pub host_groups: Vec<String>,
     /// Its page in the monitoring, as a path.
     pub url: Option<String>,
+    /// The post that tells it, and its channel; absent where there was none to tell it in.
+    pub post: Option<Posted>,
+    /// What was begun because of it, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
+}
+
+/// Where an alert is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// The delivery that makes the post.
+    pub delivery: DeliveryId,
+    /// Its channel.
+    pub channel: ChannelId,
+}
+
+/// Something that was begun because of an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// The rule that began it.
+    pub rule: RuleRef,
 }
 
 /// What a notification means.
@@ -96,6 +122,15 @@ pub struct Change {
     pub word: Option<Word>,
 }
 
+impl Alert {
+    /// Notes what was begun because of it.
+    pub fn remedied(&mut self, remedy: Remedy) {
+        self.remedies.push(remedy);
+        let old = self.remedies.len().saturating_sub(MOST_REMEDIES);
+        self.remedies.drain(..old);
+    }
+}
+
 /// Every problem that is known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Board {
@@ -104,6 +139,11 @@ pub struct Board {
 }
 
 impl Board {
+    /// Nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.alerts.is_empty()
+    }
+
     /// They, in order of source, site, host and service.
     pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
         self.alerts.values()
@@ -171,6 +211,8 @@ impl Board {
             recovered: None,
             host_groups: Vec::new(),
             url: None,
+            post: None,
+            remedies: Vec::new(),
         });
         if alert.problem.site.is_empty() {
             alert.problem.site.clone_from(&notification.problem.site);
@@ -180,6 +222,11 @@ impl Board {
             // How long the monitoring has known it counts, not when it was told.
             alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
             (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
+            alert.remedies.clear();
+            if known.and_then(|known| known.recovered).is_some_and(|then| told.duration_since(then) > COMES_BACK) {
+                // Its post tells of another time.
+                alert.post = None;
+            }
         }
         alert.state = notification.state.or(alert.state);
         if !notification.output.is_empty() {

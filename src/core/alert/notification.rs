@@ -114,6 +114,19 @@ impl State {
         })
     }
 
+    /// The word in small letters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Unreachable => "unreachable",
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether nothing is wrong.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Up | Self::Ok)

@@ -335,7 +335,9 @@ impl Trail {
             | Fact::ChoiceClosed { .. }
             | Fact::ValueAsked { .. }
             | Fact::ValueClosed { .. }
-            | Fact::LineKept { .. } => return None,
+            | Fact::LineKept { .. }
+            | Fact::AlertChanged(_)
+            | Fact::AlertForgotten { .. } => return None,
         })
     }
 

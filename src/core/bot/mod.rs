@@ -16,6 +16,7 @@
 //! - [`mod@turn`]: whose turn it is;
 //! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
+//! - [`mod@alert`]: a problem is told as long as it lives;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -40,6 +41,7 @@
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
 mod again;
+mod alert;
 mod announce;
 mod answer;
 mod approval_card;
@@ -365,6 +367,7 @@ impl Bot {
         self.go_on_with_workflows(&mut step, &mut moment)?;
         self.take_turns(&mut step, &mut moment)?;
         self.follow_events(&mut step, &mut moment)?;
+        self.forget_alerts(&mut step, &moment)?;
         self.set_alarms();
         self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
@@ -386,8 +389,10 @@ impl Bot {
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
+        let alerts = self.memory.alerts.next_past().map(|at| (at, "an alert is forgotten"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
-        let others = unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows);
+        let others =
+            unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows).chain(alerts);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }
 

@@ -57,6 +57,8 @@ pub enum Command {
     Unfreeze,
     /// `key get NAME`, `key list`, `key set NAME VALUE`, `key delete NAME`
     Values(ValueAsk),
+    /// `alerts`, `alerts wn042`
+    Alerts(String),
     /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`
     Rules(RuleAsk),
     /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
@@ -98,7 +100,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 41] = [
+pub const COMMANDS: [(&str, &str); 42] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -124,6 +126,7 @@ pub const COMMANDS: [(&str, &str); 41] = [
     ("answer CODE …", "answer what is asked under a code: `answer K3QZ yes`, `answer K3QZ host=wn001`"),
     ("may LINE", "whether you may do it, and by which rule; leads ask about others with `may @user LINE`"),
     ("pack list", "the packs that I work with"),
+    ("alerts", "the problems that are open; `alerts wn042` narrows it down"),
     ("rules", "the rules: what starts by itself, and what came of it"),
     ("rule show NAME", "one rule, and what came of it lately"),
     ("rule enable NAME", "have a rule in force, whatever its file says"),
@@ -171,6 +174,7 @@ impl Command {
             ("reload", []) => Some(Command::Reload),
             ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
             ("packs", []) => Some(Command::Packs),
+            ("alerts" | "alert", words) => Some(Command::Alerts(words.join(" "))),
             ("rules", []) => Some(Command::Rules(RuleAsk::List)),
             ("rule", words) => rule(words).map(Command::Rules),
             ("inquiries", []) => Some(Command::Inquiries),

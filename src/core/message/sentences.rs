@@ -57,6 +57,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("workflow", include_str!("../../../templates/workflow.hbs")),
     ("pictured", include_str!("../../../templates/pictured.hbs")),
     ("no_picture", include_str!("../../../templates/no_picture.hbs")),
+    ("alert", include_str!("../../../templates/alert.hbs")),
+    ("alert_line", include_str!("../../../templates/alert_line.hbs")),
+    ("alerts", include_str!("../../../templates/alerts.hbs")),
     ("rules", include_str!("../../../templates/rules.hbs")),
     ("rule", include_str!("../../../templates/rule.hbs")),
     ("rule_told", include_str!("../../../templates/rule_told.hbs")),
@@ -228,6 +231,7 @@ pub const PHRASES: &[(&str, &str)] = &[
 
 /// Name and text of every piece that templates have in common, as they are in `templates/partials/`.
 pub const PARTIALS: &[(&str, &str)] = &[
+    ("alert_state", include_str!("../../../templates/partials/alert_state.hbs")),
     ("outputs", include_str!("../../../templates/partials/outputs.hbs")),
     ("awaits", include_str!("../../../templates/partials/awaits.hbs")),
     ("plan_details", include_str!("../../../templates/partials/plan_details.hbs")),

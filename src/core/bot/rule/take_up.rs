@@ -8,6 +8,7 @@ use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::params::MASK;
 use crate::core::action::spec::Action;
+use crate::core::alert::notification::Notification;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
 use crate::core::id::ExecutionId;
@@ -93,6 +94,7 @@ impl Bot {
         let concerned = rules.concerned(&instance.trigger, &instance.parameters, &instance.payload);
         let concerned: Vec<&Arc<Rule>> =
             concerned.into_iter().filter(|rule| self.memory.events.is_enabled(rule)).collect();
+        let notification = Notification::read(instance.trigger.as_str(), &instance.payload);
         let mut enforcements = Vec::new();
         let mut matched = Vec::new();
         if !concerned.is_empty() {
@@ -133,6 +135,9 @@ impl Bot {
         };
         let id = taken.instance.id.clone();
         self.note(step, moment, Fact::TriggerTaken(Box::new(taken)))?;
+        if let Some(notification) = notification {
+            self.alerted(step, moment, &id, &notification, &enforcements)?;
+        }
         for enforcement in enforcements {
             self.tell_of_rule(step, moment, &id, &enforcement)?;
         }

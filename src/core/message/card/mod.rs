@@ -1,8 +1,9 @@
 //! # Cards
 //!
 //! What can be said. A card is data; its template, named like its variant, makes the text. A card with much data has a structure of its own:
-//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`workflow`] of a workflow, [`rule`] of rules, [`itself`] for what the bot says of itself.
+//! [`execution`] for what is said of an execution, [`approval`] of its approval, [`asking`] for what is said of lines, [`workflow`] of a workflow, [`rule`] of rules, [`alert`] of problems that the monitoring tells of, [`itself`] for what the bot says of itself.
 
+pub mod alert;
 pub mod approval;
 pub mod asking;
 pub mod execution;
@@ -10,6 +11,7 @@ pub mod itself;
 pub mod rule;
 pub mod workflow;
 
+pub use alert::{AlertCard, AlertLine, AlertRow};
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{
     Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,
@@ -429,6 +431,19 @@ pub enum Card {
         mended: Vec<String>,
         /// Files that had mistakes and are gone.
         gone: Vec<String>,
+    },
+    /// A problem that the monitoring tells of.
+    Alert(Box<AlertCard>),
+    /// What has happened with it, in its thread.
+    AlertLine(AlertLine),
+    /// The problems that are open.
+    Alerts {
+        /// A row each, those first that nobody has taken on.
+        rows: Vec<AlertRow>,
+        /// How many more there are.
+        more: usize,
+        /// What they were to be about; empty for all.
+        about: String,
     },
     /// The rules.
     Rules {
@@ -878,6 +893,9 @@ impl Card {
             Card::Reloaded { .. } => "reloaded",
             Card::PacksChanged { .. } => "packs_changed",
             Card::Packs { .. } => "packs",
+            Card::Alert(_) => "alert",
+            Card::AlertLine(_) => "alert_line",
+            Card::Alerts { .. } => "alerts",
             Card::Rules { .. } => "rules",
             Card::Rule(_) => "rule",
             Card::RuleTold(_) => "rule_told",

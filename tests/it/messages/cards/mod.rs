@@ -3,6 +3,7 @@
 use halcyon::core::message::card::Card;
 
 mod access;
+mod alerts;
 mod approvals;
 mod audit;
 mod executions;
@@ -26,6 +27,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         inquiries::cards,
         lines::cards,
         looks::cards,
+        alerts::cards,
         rules::cards,
         schedule::cards,
         itself::cards,

@@ -1,0 +1,89 @@
+//! What is said of problems that the monitoring tells of.
+
+use halcyon::core::message::card::{AlertCard, AlertLine, AlertRow, Card};
+
+pub(super) fn cards() -> Vec<(&'static str, Card)> {
+    let open = AlertCard {
+        state: "critical",
+        host: "wn042.example.org".into(),
+        service: "Filesystem /scratch".into(),
+        site: "hep".into(),
+        output: "Used: 97.10% - 1.75 TiB of 1.80 TiB (warn/crit at 80.00%/90.00% used)(!!)".into(),
+        since: "13:31 UTC".into(),
+        ..AlertCard::default()
+    };
+    let down = AlertCard {
+        state: "down",
+        service: String::new(),
+        output: "@all *look* `here` | [now](http://x) ![](http://y)".into(),
+        ..open.clone()
+    };
+    let taken =
+        AlertCard { is_acknowledged: true, acknowledged: ("operator".into(), "I *see* to it".into()), ..open.clone() };
+    let nameless = AlertCard {
+        state: "warning",
+        is_acknowledged: true,
+        in_downtime: true,
+        downtime: ("lead".into(), String::new()),
+        flapping: true,
+        output: String::new(),
+        ..open.clone()
+    };
+    let healing = AlertCard {
+        remedies: vec![("5c61ab".into(), "site.orphans".into()), ("5c61aa".into(), "site.orphans".into())],
+        ..open.clone()
+    };
+    let over = AlertCard {
+        state: "recovered",
+        output: "Used: 41.10% - 0.74 TiB of 1.80 TiB".into(),
+        recovered: "13:36 UTC".into(),
+        lasted: "5 min".into(),
+        ..healing.clone()
+    };
+    let line = |turn: &'static str, state: &'static str| AlertLine {
+        turn,
+        state,
+        output: "it says so".into(),
+        ..AlertLine::default()
+    };
+    let said = |turn, who: &str, comment: &str| {
+        Card::AlertLine(AlertLine { who: who.into(), comment: comment.into(), ..line(turn, "critical") })
+    };
+    let row = AlertRow {
+        state: "critical",
+        host: "wn042".into(),
+        service: "Filesystem /scratch".into(),
+        output: "Used: 97.10%".into(),
+        lasts: "5 min".into(),
+        ..AlertRow::default()
+    };
+    let quiet =
+        AlertRow { state: "down", service: String::new(), acknowledged: true, in_downtime: true, ..row.clone() };
+    let odd = AlertRow { state: "unreachable", flapping: true, output: String::new(), ..quiet.clone() };
+    let mut cards = vec![
+        ("a problem", Card::Alert(Box::new(open))),
+        ("a machine that is down, and says odd things", Card::Alert(Box::new(down))),
+        ("a problem that somebody has taken on", Card::Alert(Box::new(taken))),
+        ("a problem in downtime that comes and goes", Card::Alert(Box::new(nameless))),
+        ("a problem for which rules have begun something", Card::Alert(Box::new(healing))),
+        ("a problem that is over", Card::Alert(Box::new(over))),
+        ("it is back", Card::AlertLine(line("back", "critical"))),
+        ("it is worse", Card::AlertLine(line("changed", "critical"))),
+        ("it is over", Card::AlertLine(AlertLine { lasted: "5 min".into(), ..line("recovered", "recovered") })),
+        ("somebody has taken it on", said("acknowledged", "operator", "I *see* to it")),
+        ("nobody knows who has taken it on", said("acknowledged", "", "")),
+        ("a downtime begins", said("downtime_begun", "lead", "new disks")),
+        ("a downtime is over", said("downtime_over", "", "")),
+        ("it comes and goes", said("flapping_begun", "", "")),
+        ("it has come to rest", Card::AlertLine(line("flapping_over", "warning"))),
+        ("somebody says something of it", said("said", "operator", "@all look")),
+        ("something is told late", said("late", "", "")),
+        ("problems", Card::Alerts { rows: vec![row, quiet, odd], more: 2, about: String::new() }),
+        ("no problems", Card::Alerts { rows: vec![], more: 0, about: String::new() }),
+        ("no problems on a machine", Card::Alerts { rows: vec![], more: 0, about: "wn042".into() }),
+    ];
+    for (name, state) in [("it is unknown", "unknown"), ("it is up", "up"), ("it is well", "ok")] {
+        cards.push((name, Card::AlertLine(line("flapping_over", state))));
+    }
+    cards
+}
