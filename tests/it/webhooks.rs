@@ -228,10 +228,12 @@ async fn a_problem_has_one_post_as_long_as_it_lives() {
     let listed = world.say("operator", "!alerts").await;
     assert_eq!(listed.message.trim(), "No problem is open.");
     let bot = world.bot.clone();
-    let of_alerts =
-        world.chat.posts(crate::world::CHANNEL).into_iter().filter(|post| {
-            post.user_id == bot && post.root_id.is_empty() && post.message.contains("wn042.example.org")
-        });
+    let of_alerts = world.chat.posts(crate::world::CHANNEL).into_iter().filter(|post| {
+        post.user_id == bot
+            && post.root_id.is_empty()
+            && post.message.contains("** `wn042.example.org`")
+            && !post.message.starts_with('-')
+    });
     assert_eq!(of_alerts.count(), 1);
 }
 

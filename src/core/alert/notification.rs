@@ -182,7 +182,7 @@ impl Notification {
             },
             kind: text("/notification_type").map_or(Kind::Other, Kind::read),
             state: object("state").and_then(State::read),
-            output: object("output").unwrap_or_default().to_owned(),
+            output: object("output").and_then(|text| text.lines().next()).unwrap_or_default().to_owned(),
             details: object("long_output").unwrap_or_default().to_owned(),
             sent: payload
                 .pointer("/event/microtime")
