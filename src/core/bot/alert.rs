@@ -13,6 +13,7 @@ use crate::core::fact::Fact;
 use crate::core::id::{DeliveryId, TriggerInstanceId};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{AlertCard, AlertLine, AlertRow, Card};
+use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::zone::{moment as shown_moment, zone};
 use crate::core::rule::trigger::{Enforcement, Outcome};
@@ -120,7 +121,7 @@ fn card_of(alert: &Alert, now: Timestamp) -> AlertCard {
     let (acknowledged, downtime) = (by(&alert.acknowledged), by(&alert.downtime));
     AlertCard {
         state: state_of(alert),
-        host: alert.problem.host.clone(),
+        host: shown_host(&alert.problem.host),
         service: alert.problem.service.clone().unwrap_or_default(),
         site: alert.problem.site.clone(),
         output: alert.output.clone(),
@@ -145,7 +146,7 @@ fn card_of(alert: &Alert, now: Timestamp) -> AlertCard {
 fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
     AlertRow {
         state: state_of(alert),
-        host: alert.problem.host.clone(),
+        host: shown_host(&alert.problem.host),
         service: alert.problem.service.clone().unwrap_or_default(),
         output: alert.output.clone(),
         lasts: lasted(alert.since, now),
@@ -179,6 +180,12 @@ fn word_of(turn: Turn) -> &'static str {
         Turn::Said => "said",
         Turn::Late => "late",
     }
+}
+
+/// A name as inline code; what is no name of a machine as the text that it is.
+fn shown_host(name: &str) -> String {
+    let sound = name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':'));
+    if sound { markdown::code(name) } else { markdown::escape(name) }
 }
 
 fn lasted(since: Timestamp, until: Timestamp) -> String {

@@ -389,7 +389,7 @@ impl Bot {
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
-        let alerts = self.memory.alerts.next_past().map(|at| (at, "an alert is forgotten"));
+        let alerts = self.memory.alerts.next_past().map(|at| (at, "alerts"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
         let others =
             unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows).chain(alerts);

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub struct AlertCard {
     /// `down`, `unreachable`, `critical`, `warning`, `unknown`, `recovered`; also `up` and `ok` for what flaps.
     pub state: &'static str,
-    /// The host.
+    /// The host, as inline code.
     pub host: String,
     /// The service; empty for the host itself.
     pub service: String,
@@ -57,7 +57,7 @@ pub struct AlertLine {
 pub struct AlertRow {
     /// As in [`AlertCard::state`].
     pub state: &'static str,
-    /// The host.
+    /// The host, as inline code.
     pub host: String,
     /// The service; empty for the host itself.
     pub service: String,

@@ -5,7 +5,7 @@ use halcyon::core::message::card::{AlertCard, AlertLine, AlertRow, Card};
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let open = AlertCard {
         state: "critical",
-        host: "wn042.example.org".into(),
+        host: "`wn042.example.org`".into(),
         service: "Filesystem /scratch".into(),
         site: "hep".into(),
         output: "Used: 97.10% - 1.75 TiB of 1.80 TiB (warn/crit at 80.00%/90.00% used)(!!)".into(),
@@ -51,7 +51,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     };
     let row = AlertRow {
         state: "critical",
-        host: "wn042".into(),
+        host: "`wn042`".into(),
         service: "Filesystem /scratch".into(),
         output: "Used: 97.10%".into(),
         lasts: "5 min".into(),
