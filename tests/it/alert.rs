@@ -41,6 +41,9 @@ fn hear(board: &mut Board, kind: Kind, state: State, seconds: i64) -> Option<Tur
     Some(change.turn)
 }
 
+/// What was told before: kind, state and second of each notification.
+type Story = Vec<(Kind, State, i64)>;
+
 fn shown(alert: Option<&Alert>) -> String {
     let Some(alert) = alert else { return "unknown".to_owned() };
     let mut text = format!("{:?} since {}", alert.state.unwrap(), alert.since.as_second() - at(0).as_second());
@@ -60,7 +63,7 @@ fn shown(alert: Option<&Alert>) -> String {
 #[test]
 fn every_notification_in_every_state() {
     let long_after = COMES_BACK.as_secs() + 100;
-    let before: [(&str, Vec<(Kind, State, i64)>, i64); 8] = [
+    let before: [(&str, Story, i64); 8] = [
         ("unknown", vec![], 60),
         ("open", vec![(Kind::Problem, State::Warning, 0)], 60),
         ("acknowledged", vec![(Kind::Problem, State::Warning, 0), (Kind::Acknowledgement, State::Warning, 10)], 60),
