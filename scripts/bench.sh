@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Measures Halcyon beside its peers and says which budgets are kept (docs/performance.md).
 #
-#   scripts/bench.sh [--quick] [alias|store|chat|fleet|start|workflow]...
+#   scripts/bench.sh [--quick] [alias|rules|store|chat|fleet|start|workflow]...
 #
-# Peers that are missing are installed first: pdsh, clustershell, openssh-server, nodejs and npm from Debian, Hubot from npm and mmpy_bot
-# from PyPI into a directory outside of the repository ($HALCYON_BENCH_PEERS, by default ~/.cache/halcyon-bench).
+# Peers that are missing are installed first: pdsh, clustershell, openssh-server, nodejs and npm from Debian, Hubot from npm, mmpy_bot
+# and ansible-rulebook from PyPI into a directory outside of the repository ($HALCYON_BENCH_PEERS, by default ~/.cache/halcyon-bench). The last
+# needs Java 17 or newer; where there is none, rules are measured alone.
 # Orquesta is installed from a clone of its repository, if $HALCYON_BENCH_ORQUESTA names one: the package index has only a version that no current
 # Python runs.
 set -eu -o pipefail
@@ -34,6 +35,10 @@ fi
 if [ ! -x "$peers/python/bin/python" ]; then
     python3 -m venv "$peers/python"
     "$peers/python/bin/pip" install -q mmpy_bot==2.2.1
+fi
+if [ ! -x "$peers/rulebook/bin/ansible-rulebook" ] && command -v java >/dev/null; then
+    python3 -m venv "$peers/rulebook"
+    "$peers/rulebook/bin/pip" install -q ansible-rulebook==1.3.2 drools_jpy==0.4.1 ansible-core
 fi
 if [ ! -x "$peers/orquesta/bin/python" ] && [ -n "${HALCYON_BENCH_ORQUESTA:-}" ]; then
     python3 -m venv "$peers/orquesta"

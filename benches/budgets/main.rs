@@ -1,6 +1,7 @@
 //! The budgets: what Halcyon takes, beside what its peers take for the same work in the same run.
 //!
-//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `store`, `chat`, `fleet`, `start`, `workflow`. `--quick` makes small
+//! `scripts/bench.sh` installs the peers and runs this. Sections can be named: `alias`, `rules`, `store`, `chat`, `fleet`, `start`,
+//! `workflow`. `--quick` makes small
 //! runs, to see that everything works. What a figure means and how it is read: `docs/performance.md`.
 
 #![allow(clippy::print_stdout, reason = "the figures are this program's output")]
@@ -14,6 +15,7 @@ mod floor;
 mod peers;
 mod process;
 mod report;
+mod rules;
 mod start;
 mod store;
 mod workflow;
@@ -54,12 +56,12 @@ fn main() -> ExitCode {
                 return ExitCode::SUCCESS;
             }
             "--fleet-client" => return fleet::client(&words.collect::<Vec<_>>()),
-            section if ["alias", "store", "chat", "fleet", "start", "workflow"].contains(&section) => {
+            section if ["alias", "rules", "store", "chat", "fleet", "start", "workflow"].contains(&section) => {
                 setting.sections.push(section.to_owned());
             }
             other => {
                 eprintln!(
-                    "there is no `{other}`: sections are alias, store, chat, fleet, start and workflow; options --quick and --peers DIR"
+                    "there is no `{other}`: sections are alias, rules, store, chat, fleet, start and workflow; options --quick and --peers DIR"
                 );
                 return ExitCode::from(2);
             }
@@ -70,6 +72,9 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     if wanted("alias") {
         alias::run(&setting, &mut report);
+    }
+    if wanted("rules") {
+        rules::run(&setting, &mut report);
     }
     if wanted("store") {
         runtime.block_on(store::run(&setting, &mut report));

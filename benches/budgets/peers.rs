@@ -68,6 +68,26 @@ pub(crate) fn alias(setting: &Setting, peer: &str, request: &Value) -> Option<(f
     Some((answer["hit"].as_f64()?, answer["miss"].as_f64()?))
 }
 
+/// Microseconds of CPU that ansible-rulebook takes for an event.
+pub(crate) fn rules(setting: &Setting, request: &Value) -> Option<f64> {
+    let program = setting.peers.as_ref()?.join("rulebook/bin/ansible-rulebook");
+    if !program.exists() {
+        return None;
+    }
+    let mut command = Command::new("python3");
+    command
+        .arg(script("rulebook.py"))
+        .arg(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit());
+    let mut child = command.spawn().ok()?;
+    child.stdin.take()?.write_all(request.to_string().as_bytes()).ok()?;
+    let output = child.wait_with_output().ok()?;
+    let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
+    answer["us"].as_f64()
+}
+
 /// Seconds that Orquesta takes for each of these workflows, by their names.
 pub(crate) fn workflow(setting: &Setting, request: &Value) -> Option<Value> {
     let python = setting.peers.as_ref()?.join("orquesta/bin/python");

@@ -3,8 +3,13 @@
 use super::{Failure, Surroundings};
 use crate::app;
 use crate::config::Config;
+use crate::core::access::{Asker, Place, Rights};
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::input::Directory;
+use crate::core::rule::spec::Rule;
+use crate::core::settings::Verb;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,15 +21,17 @@ pub(crate) fn check(
     as_json: bool,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), Failure> {
-    let loaded = match what(path, file)? {
-        What::File(file) => Config::load(&file, &surroundings.environment),
-        What::Pack(pack) => Ok(Config::of_pack(&pack)),
+    let (loaded, whole) = match what(path, file)? {
+        What::File(file) => (Config::load(&file, &surroundings.environment), true),
+        What::Pack(pack) => (Ok(Config::of_pack(&pack)), false),
     };
     let (catalog, diagnostics) = match loaded {
         Ok(config) => {
             let (catalog, problems) = app::catalog(&config);
+            // A pack by itself knows no roles.
+            let unable = if whole { unable(&config, &catalog, (surroundings.now)()) } else { Vec::new() };
             let mut diagnostics = config.warnings;
-            diagnostics.extend(problems);
+            diagnostics.extend(problems.into_iter().chain(unable));
             (Some(catalog), diagnostics)
         }
         Err(problems) => (None, problems),
@@ -48,6 +55,25 @@ pub(crate) fn check(
         (false, true) => Err(Failure::NotBuilt),
         (false, false) => Ok(()),
     }
+}
+
+/// The rules that would be refused, since no role lets them run what they start.
+fn unable(config: &Config, catalog: &Catalog, now: Timestamp) -> Vec<Diagnostic> {
+    let (settings, nobody) = (config.settings(0), Directory::default());
+    let may = |rule: &Rule| {
+        let rights = Rights::of(Asker::Rule { name: &rule.reference }, &settings, &nobody, &Place::outside(now));
+        rights.everywhere().may(Verb::Run, &rule.action)
+    };
+    let unable = catalog.rules.all().filter(|rule| rule.enabled && !rule.dry_run && !may(rule));
+    let told = unable.map(|rule| Diagnostic {
+        file: rule.file.clone(),
+        line: None,
+        key_path: "action.ref".to_owned(),
+        severity: Severity::Warning,
+        message: format!("no role lets this rule run `{}`, so it is refused", rule.action),
+        suggestion: Some(format!("name `{}` in `rules` of a role that grants it", rule.reference)),
+    });
+    told.collect()
 }
 
 /// What is not built, each reason once, the commonest first, so that a long list says what it comes to.

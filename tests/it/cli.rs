@@ -612,3 +612,33 @@ fn the_page_about_rules_shows_what_happens() {
     let folder = format!("{}/", place.path().display());
     assert_eq!(said.out.replace(&folder, ""), output, "{}", said.err);
 }
+
+#[test]
+fn check_tells_of_rules_that_no_role_lets_act() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    write("p/pack.yaml", "{ref: p, name: n, description: d, version: 1.0.0, author: a}");
+    let rule = |name: &str, more: &str| {
+        format!(
+            "{{name: {name}, enabled: true, trigger: {{type: check_mk.event_handler}}, action: {{ref: core.noop}}{more}}}"
+        )
+    };
+    write("p/rules/mute.yaml", &rule("mute", ""));
+    write("p/rules/able.yaml", &rule("able", ""));
+    write("p/rules/dry.yaml", &rule("dry", ", dry_run: true"));
+    let role = "[content]\npacks = [\"p\"]\n[[access.roles]]\nname = \"healing\"\nrules = [\"p.a*\"]\ngrants = [\"run:core.*\"]\n";
+    let file = write("config.toml", role);
+    let said = halcyon(&["--config", &file, "check"]);
+    assert!(
+        said.out.contains("mute.yaml: warning: action.ref: no role lets this rule run `core.noop`"),
+        "{}",
+        said.out
+    );
+    assert!(!said.out.contains("able.yaml") && !said.out.contains("dry.yaml"), "{}", said.out);
+    assert!(said.out.contains("3 rules: 1 warning"), "{}", said.out);
+}
