@@ -55,4 +55,4 @@ pub use model::{Channel, ChannelKind, FileInfo, Post, Reaction, Revision, Team, 
 pub use posting::Draft;
 pub use refusal::Refusal;
 pub use release::Release;
-pub use server::{NotSeen, Options, RateLimit, Server};
+pub use server::{Beside, NotSeen, Options, RateLimit, Server};

@@ -1,8 +1,9 @@
-//! The web chat page: three files, and a way to a demo user's session for whoever knows the page's secret.
+//! The web chat page: three files, a way to a demo user's session for whoever knows the page's secret, and what stands beside it.
 
 use super::refusal::Refusal;
 use super::shared::Shared;
-use axum::extract::{Query, State};
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -29,16 +30,17 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/page/chat.js", get(async || asset("text/javascript; charset=utf-8", SCRIPT)))
         .route("/page/markdown.js", get(async || asset("text/javascript; charset=utf-8", MARKDOWN)))
         .route("/page/session", get(session))
+        .route("/beside/{name}", get(beside))
 }
 
-fn asset(kind: &'static str, content: &'static str) -> Response {
+fn asset(kind: &'static str, content: impl Into<Body>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    (headers, content).into_response()
+    (headers, content.into()).into_response()
 }
 
 /// The secret is right, and the page is asked for under a loopback name: a foreign name that resolves to us does not count.
@@ -54,10 +56,26 @@ async fn index(
     headers: HeaderMap,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Response {
-    if admitted(&shared, &headers, &query) {
-        asset("text/html; charset=utf-8", INDEX)
-    } else {
-        (StatusCode::FORBIDDEN, "This page needs the token that the sandbox printed.\n").into_response()
+    if admitted(&shared, &headers, &query) { asset("text/html; charset=utf-8", INDEX) } else { without_token() }
+}
+
+fn without_token() -> Response {
+    (StatusCode::FORBIDDEN, "This page needs the token that the sandbox printed.\n").into_response()
+}
+
+/// A page beside the chat.
+async fn beside(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
+    if !admitted(&shared, &headers, &query) {
+        return without_token();
+    }
+    match shared.settings.beside.iter().find(|beside| beside.path() == format!("/beside/{name}")) {
+        Some(beside) => asset("text/html; charset=utf-8", (beside.page)()),
+        None => Refusal::no_route().into_response(),
     }
 }
 
@@ -83,5 +101,7 @@ async fn session(
         return Err(Refusal::forbidden("login_as_bot"));
     }
     let token = world.open_session(&user.id, true);
-    Ok(Json(json!({ "token": token, "user_id": user.id, "people": people, "bots": bots })))
+    let beside: Vec<Value> =
+        shared.settings.beside.iter().map(|beside| json!({ "name": beside.name, "path": beside.path() })).collect();
+    Ok(Json(json!({ "token": token, "user_id": user.id, "people": people, "bots": bots, "beside": beside })))
 }

@@ -59,6 +59,30 @@ pub struct Options {
     pub rate_limit: Option<RateLimit>,
     /// Whether the world starts with its team, channels, users and bot.
     pub populated: bool,
+    /// Pages that the chat page links to, behind the same secret.
+    pub beside: Vec<Beside>,
+}
+
+/// A page beside the chat page. It may load `/page/style.css` and nothing else.
+#[derive(Clone)]
+pub struct Beside {
+    /// What its link says; also its place below `/beside/`, in small letters.
+    pub name: String,
+    /// Makes the page, whenever it is asked for.
+    pub page: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+impl Beside {
+    /// Where it is, without the secret.
+    pub(crate) fn path(&self) -> String {
+        format!("/beside/{}", self.name.to_lowercase())
+    }
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Beside").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// A limit on calls.
@@ -89,6 +113,7 @@ impl Default for Options {
             integration_timeout: Duration::from_secs(30),
             rate_limit: None,
             populated: true,
+            beside: Vec::new(),
         }
     }
 }
@@ -143,6 +168,7 @@ impl Server {
             ping_every: options.ping_every,
             pong_deadline: options.pong_deadline,
             rate_limit: options.rate_limit,
+            beside: options.beside,
         };
         let shared = Arc::new(Shared::new(World::new(limits, happenings.clone()), settings, http, happenings));
         let app = rest::router(&shared).into_make_service_with_connect_info::<Line>();
@@ -187,6 +213,12 @@ impl Server {
     /// The address of the web chat page, with its secret.
     pub fn page_url(&self) -> String {
         format!("http://{}/?token={}", self.address, self.shared.settings.page_token)
+    }
+
+    /// The address of a page beside the chat page, with the secret; nothing when there is none of this name.
+    pub fn beside_url(&self, name: &str) -> Option<String> {
+        let beside = self.shared.settings.beside.iter().find(|beside| beside.name == name)?;
+        Some(format!("http://{}{}?token={}", self.address, beside.path(), self.shared.settings.page_token))
     }
 
     /// Makes it misbehave.

@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) ping_every: Duration,
     pub(crate) pong_deadline: Duration,
     pub(crate) rate_limit: Option<super::server::RateLimit>,
+    pub(crate) beside: Vec<super::server::Beside>,
 }
 
 /// What every task of the server holds.

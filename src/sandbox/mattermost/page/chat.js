@@ -47,6 +47,9 @@ async function start(user) {
   };
   const [team] = await api("GET", "/users/me/teams");
   byId("team").textContent = team?.display_name ?? "Sandbox";
+  byId("beside-label").hidden = session.beside.length === 0;
+  byId("beside").replaceChildren(...session.beside.map(({ name, path }) => element("li", {}, element("a", { href: `${path}?token=${encodeURIComponent(parameters.get("token") ?? "")}`, target: "_blank", rel: "noreferrer" },
+    element("span", { class: "hash", "aria-hidden": "true" }, "✉"), name))));
   await learn(session.bots);
   await learn(await Promise.all(session.people.map(async (name) => (await api("GET", `/users/username/${encodeURIComponent(name)}`)).id)));
   await loadChannels();
