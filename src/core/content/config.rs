@@ -10,7 +10,7 @@ use super::yaml::{Entry as Written, Node, Value as Tree};
 use crate::core::datastore::lookup::Values;
 use crate::core::datastore::seal::looks_sealed;
 use crate::core::template::render::{is_template, render_in};
-use crate::core::template::surroundings::{Entry, Found, Lookup, Surroundings, Unseal};
+use crate::core::template::surroundings::{Entry, Fixed, Found, Lookup, Surroundings, Unseal};
 use crate::core::template::value::cast;
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -36,6 +36,16 @@ impl PackConfig {
     pub(crate) fn new(schema: Map<String, Value>, mut values: Map<String, Value>) -> Self {
         fill(&schema, &mut values);
         Self { schema, values, broken: None }
+    }
+
+    /// What templates may look at where there is no bot: what stands still and is no secret.
+    pub(crate) fn at_rest(&self) -> Surroundings {
+        let is_secret = |name: &str| self.schema.get(name).is_some_and(|of| of["secret"] == true);
+        let moves = |value: &Value| value.as_str().is_some_and(is_template);
+        let still = self.values.iter().filter(|(name, value)| !is_secret(name) && !moves(value));
+        let value = still.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let entry = Entry { value: Value::Object(value), secret: false, trusted: true };
+        Surroundings::default().with("config_context", Arc::new(Fixed(entry)))
     }
 }
 

@@ -150,7 +150,8 @@ fn given(found: &Match) -> BTreeMap<String, Json> {
 /// All that the action then has; nothing where there is no such action.
 fn resolve(catalog: &Catalog, found: &Match) -> Option<Result<Resolved, Vec<ParameterProblem>>> {
     let action = catalog.actions.get(&found.alias.action)?;
-    Some(params::resolve(action, &given(found)))
+    let config = catalog.configs.get(found.alias.action.pack()).cloned().unwrap_or_default();
+    Some(params::resolve_in(action, &given(found), &config.at_rest()))
 }
 
 /// What the action says of the values of a line, where it does not take them.

@@ -79,12 +79,14 @@ impl<'r> Player<'r> {
         }
     }
 
-    /// What the workflow is given: all parameters of its action, or what the file says; nothing where the action does not take that.
+    /// What the workflow is given: all parameters of its action, or what the file says; nothing where the action does not take that. Of the
+    /// site's configuration its defaults may see what stands still.
     fn inputs(&mut self, action: Option<&Spec>) -> Option<Map<String, Value>> {
         let rehearsal = self.rehearsal;
         let Some(action) = action else { return Some(rehearsal.inputs.clone()) };
         let given = rehearsal.inputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        match params::resolve(action, &given) {
+        let config = self.record.catalog.configs.get(action.reference.pack()).cloned().unwrap_or_default();
+        match params::resolve_in(action, &given, &config.at_rest()) {
             Ok(resolved) => Some(resolved.values),
             Err(problems) => {
                 for problem in problems {
