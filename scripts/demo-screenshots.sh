@@ -5,6 +5,8 @@
 #   folded    150 hosts: 147 say the same, two differ, one is dead
 #   lines     the same with outputs of several lines, where the difference is one line
 #   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
+#   rollout-ends, mailbox            the roll-out of kernels that the tour ends with, and its mails
+#   rollout-asked, rollout-running   another one, before and in the middle
 #   list, help, status, tail, show
 #
 #   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
@@ -64,18 +66,25 @@ while expected:
 PYTHON
 }
 
-# Takes the pictures of one name, if they are wanted.
+# Takes the pictures of one name, if they are wanted; of another page than the channel where one is given.
 shot() {
     case "$wanted" in
-    "  " | *" $1 "*) scripts/screenshot.sh "$page&user=operator&channel=cluster" "$into/$1" ;;
+    "  " | *" $1 "*) scripts/screenshot.sh "${2:-$page&user=operator&channel=cluster}" "$into/$1" ;;
     esac
 }
 
 start
+shot rollout-ends
+shot mailbox "$(grep -o 'http://[^ ]*/beside/mailbox[^ ]*' "$said")"
 # The whole output of the long command hangs in a thread under its post.
 SCREENSHOT_SCRIPT='const posts = [...document.querySelectorAll("article, .post")];
 const long = posts.find((post) => post.textContent.includes("lines are not shown"));
 if (long) long.scrollIntoView({ block: "end" });' shot long
+rollout=$(write operator '!upgrade kernel on wn[013-018]' 'needs an approval')
+shot rollout-asked
+write lead "!approve $rollout" 'is approved' >/dev/null
+sleep 8
+shot rollout-running
 write operator '@halcyon update packages on wn[010-014]' 'stops it' >/dev/null
 shot running
 waits=$(write operator '!reboot wn003' 'needs an approval')

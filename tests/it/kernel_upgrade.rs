@@ -16,8 +16,9 @@ use halcyon::core::host::Inventory;
 use halcyon::core::id::ActionRef;
 use halcyon::core::input::Ask;
 use halcyon::core::template::surroundings::{Entry, Fixed, Surroundings};
+use halcyon::sandbox::mailbox::{Mail, Mailbox};
 use halcyon::sandbox::mattermost::Post;
-use halcyon::sandbox::nodes::Fault;
+use halcyon::sandbox::nodes::{BatchOptions, Fault, MonitoringOptions};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -250,7 +251,7 @@ fn elsewhere(directory: &Path) -> PathBuf {
 }
 
 /// A world in which the site has another batch system.
-async fn world() -> World {
+async fn world_elsewhere() -> World {
     let mut world = World::without_bot("").await;
     let pack = elsewhere(world.directory.path());
     world.config.content.packs = vec![pack, world.directory.path().join("configs")];
@@ -258,16 +259,40 @@ async fn world() -> World {
     world
 }
 
-/// A whole node, by the sandbox: a real login, a real installation, a real reboot as far as a model has them.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_goes_through_it() {
-    let world = world().await;
-    let parameters = json!({"node": "wn001", "poll": 1}).as_object().unwrap().clone().into_iter().collect();
+/// A world with a Slurm, a monitoring and a mail server, and the pack as it is.
+async fn world() -> (World, Mailbox) {
+    let mailbox = Mailbox::start().await.unwrap();
+    let mail = format!(
+        "[mail]\nhost = \"127.0.0.1\"\nport = {}\nencryption = \"none\"\nfrom = \"halcyon@example.org\"\n",
+        mailbox.address().port()
+    );
+    let mut world = World::on_nodes(&mail, |options| {
+        options.batch = Some(BatchOptions::new("slurm01"));
+        options.monitoring = Some(MonitoringOptions::new("mon01"));
+    })
+    .await;
+    let configs = world.directory.path().join("configs");
+    std::fs::create_dir(&configs).unwrap();
+    // What the page tells a site to write, with waits that fit nodes that boot at once.
+    let page = std::fs::read_to_string(root().join("docs/kernel-upgrade.md")).unwrap();
+    let (_, shown) = page.split_once("```yaml\n# configs/site.yaml\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let text = shown.replace("_poll: 60\n", "_poll: 1\n").replace("_within: 1200\n", "_within: 2\n");
+    assert!(text.contains("_poll: 1\n") && text.contains("_within: 2\n"), "{text}");
+    std::fs::write(configs.join("site.yaml"), text).unwrap();
+    world.config.content.packs.push(configs);
+    world.start_bot().await;
+    (world, mailbox)
+}
+
+/// Asks for the upgrade of one node, says yes as the lead, and tells how it ended.
+async fn upgrade(world: &World, node: &str) -> (String, String) {
+    let parameters = json!({"node": node, "poll": 1}).as_object().unwrap().clone().into_iter().collect();
     let ask = Ask::Run { action: ActionRef::new("site.kernel_upgrade"), parameters, trace_tag: None };
     let Answer::Started { id } = world.ask(ask).await else { panic!("it is not started") };
     let asks = |post: &Post| post.message.starts_with(":lock:") && post.message.contains("site.kernel_upgrade");
     let card = world.chat.wait_for(CHANNEL, asks, PATIENCE).await.unwrap();
-    approve(&world, &card);
+    approve(world, &card);
     let end = tokio::time::Instant::now() + 2 * PATIENCE;
     let execution = loop {
         match world.ask(Ask::Execution { id: id.to_string() }).await {
@@ -280,9 +305,56 @@ async fn a_node_goes_through_it() {
         &to_stackstorm(&execution, result(&execution, &|_| String::new()), None),
         jiff::Timestamp::UNIX_EPOCH,
     );
-    assert_eq!(execution.status.word(), "succeeded", "{told}\n{:#?}", world.nodes.ledger("wn001"));
+    (execution.status.word().to_owned(), told)
+}
+
+const INSTALLATION: &str = "dnf -y upgrade 'kernel*'";
+
+/// How often a command was the last line of what ran on a node.
+fn ran(world: &World, node: &str, command: &str) -> usize {
+    world.nodes.ledger(node).iter().filter(|entry| entry.script.lines().last() == Some(command)).count()
+}
+
+/// A site with another batch system and another monitoring changes five actions and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_goes_through_it_elsewhere() {
+    let world = world_elsewhere().await;
+    let (status, told) = upgrade(&world, "wn001").await;
+    assert_eq!(status, "succeeded", "{told}\n{:#?}", world.nodes.ledger("wn001"));
     assert!(told.contains("upgraded") && told.contains("online"), "{told}");
     assert_eq!(asked_for(&world).await, 1, "the yes to the upgrade counts for its reboot");
+    assert!(world.nodes.file("wn006", "/tmp/batch-wn001").is_none());
+    assert_eq!(world.nodes.file("wn006", "/tmp/online"), Some(b"wn001\n".to_vec()));
+}
+
+/// A whole node, by the sandbox: a real login, a real installation, a real reboot as far as a model has them; Slurm, the monitoring and the mail
+/// server too. One of its jobs does not end by itself, and is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_goes_through_it() {
+    let (world, mailbox) = world().await;
+    let job = world.nodes.submit_job("wn001").unwrap();
+    let (upgraded, ()) = tokio::join!(upgrade(&world, "wn001"), async {
+        let end = tokio::time::Instant::now() + 2 * PATIENCE;
+        while world.nodes.batch_state("wn001").is_none_or(|node| node.state != "draining" || node.jobs > 1) {
+            assert!(tokio::time::Instant::now() < end, "{:?}", world.nodes.batch_state("wn001"));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(ran(&world, "wn001", INSTALLATION), 0, "nothing is done while a job runs");
+        world.say("lead", &format!("!run scancel {job} on slurm01")).await;
+    });
+    let (status, told) = upgraded;
+    assert_eq!(status, "succeeded", "{told}\n{:#?}", world.nodes.ledger("wn001"));
+    assert!(told.contains("upgraded") && told.contains("online"), "{told}");
+    assert_eq!(asked_for(&world).await, 1, "the yes to the upgrade counts for its reboot");
+    assert_eq!((ran(&world, "wn001", INSTALLATION), ran(&world, "wn001", "reboot")), (1, 1));
+    let node = world.nodes.batch_state("wn001").unwrap();
+    assert!(!node.state.contains("drain") && !node.state.contains("down") && node.reason.is_none(), "{node:?}");
+    let mails = mailbox.mails();
+    let [mail] = mails.as_slice() else { panic!("{mails:?}") };
+    assert_eq!(mail.letter().subject(), "wn001: kernel upgrade upgraded");
+    for line in ["What is wrong: nothing", "In the batch system: online", "Kernel: 5.14.0-427.40.1.el9_4.x86_64"] {
+        assert!(mail.letter().body.lines().any(|said| said == line), "{line}: {}", mail.letter().body);
+    }
 }
 
 /// The lead says yes.
@@ -296,28 +368,68 @@ async fn asked_for(world: &World) -> usize {
     entries_of(world, Filter { event: Some("approval-asked".to_owned()), ..Filter::default() }).await.len()
 }
 
-/// A line of chat and a yes of the lead; one node does not come back from its reboot and stays out, the others are upgraded and back.
+/// A line of chat, a yes of the lead, and how it ended.
+async fn rolled_out(world: &World, line: &str) -> String {
+    let line = world.write("operator", line);
+    let card = world.answer_that(&line, |post| post.message.starts_with(":lock:")).await;
+    approve(world, &card);
+    let ended = |post: &Post| post.create_at >= card.create_at && post.message.contains("verdict:");
+    world.chat.wait_for(CHANNEL, ended, 4 * PATIENCE).await.unwrap().message
+}
+
+/// The text of the only mail about something.
+fn about(mails: &[Mail], subject: &str) -> String {
+    let subjects: Vec<String> = mails.iter().map(|mail| mail.letter().subject().to_owned()).collect();
+    assert_eq!(subjects.iter().filter(|known| *known == subject).count(), 1, "{subject}: {subjects:?}");
+    mails.iter().map(Mail::letter).find(|letter| letter.subject() == subject).unwrap().body
+}
+
+/// One node does not come back from its reboot and stays out; one that somebody else has drained stays out too, upgraded; the others are upgraded and
+/// back. What was left out is found again by the next try.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_nodes_go_through_it() {
-    let world = world().await;
-    let line = world.write("operator", "!upgrade kernel on wn[001-004] poll=1 back_within=1 at_a_time=2");
-    let card = world.answer_that(&line, |post| post.message.starts_with(":lock:")).await;
-    approve(&world, &card);
-    let end = tokio::time::Instant::now() + 2 * PATIENCE;
-    while !world.nodes.ledger("wn002").iter().any(|entry| entry.script.lines().last() == Some("reboot")) {
-        assert!(tokio::time::Instant::now() < end, "wn002 is not rebooted: {:#?}", world.nodes.ledger("wn002"));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert!(world.nodes.fault("wn002", Fault::RefuseConnections).await);
-    let told = world.answer_that(&line, |post| post.message.contains("verdict:")).await.message;
+    let (world, mailbox) = world().await;
+    let drain = "!run scontrol update nodename=wn003 state=drain reason=bad_disk on slurm01";
+    let drained = world.say("lead", drain).await.message;
+    assert!(drained.starts_with(":white_check_mark:"), "{drained}");
+    assert!(world.nodes.fault("wn002", Fault::StaysDown).await);
+    let told = rolled_out(&world, "!upgrade kernel on wn[001-004] at_a_time=2").await;
     for shown in ["done, and not all upgraded", "wn002: the node has not come back from its reboot (offline)"] {
         assert!(told.contains(shown), "{shown}: {told}");
     }
     assert_eq!(asked_for(&world).await, 1, "the yes to the roll-out counts for its nodes");
-    for node in ["wn001", "wn002", "wn003", "wn004"] {
-        let reboots =
-            world.nodes.ledger(node).iter().filter(|entry| entry.script.lines().last() == Some("reboot")).count();
-        assert_eq!(reboots, 1, "{node}");
-        assert_eq!(world.nodes.file("wn006", &format!("/tmp/batch-{node}")).is_some(), node == "wn002", "{node}");
+    for (node, reason) in
+        [("wn001", None), ("wn002", Some("halcyon: kernel upgrade ")), ("wn003", Some("bad_disk")), ("wn004", None)]
+    {
+        assert_eq!((ran(&world, node, INSTALLATION), ran(&world, node, "reboot")), (1, 1), "{node}");
+        let stands = world.nodes.batch_state(node).unwrap();
+        assert_eq!(stands.state.starts_with("drain"), reason.is_some(), "{node}: {stands:?}");
+        assert_eq!(stands.reason.is_some(), reason.is_some(), "{node}: {stands:?}");
+        assert!(
+            stands.reason.as_deref().unwrap_or_default().starts_with(reason.unwrap_or_default()),
+            "{node}: {stands:?}"
+        );
+        let kernel = String::from_utf8(world.nodes.file(node, "/proc/version").unwrap()).unwrap();
+        assert_eq!(kernel.contains("5.14.0-427.40.1"), node != "wn002", "{node}: {kernel}");
     }
+    let mails = mailbox.mails();
+    assert_eq!(mails.len(), 2, "one node failed, and the end: {mails:?}");
+    assert!(mails.iter().all(|mail| mail.to == ["cluster-admins@example.org"]), "{mails:?}");
+    let failed = about(&mails, "wn002: kernel upgrade failed");
+    for line in ["What is wrong: the node has not come back from its reboot", "In the batch system: offline"] {
+        assert!(failed.lines().any(|said| said == line), "{line}: {failed}");
+    }
+    let end = about(&mails, "Kernel upgrade of wn[001-004]: done, and not all upgraded");
+    for line in ["Upgraded: wn001, wn003, wn004", "Failed: wn002", "Asked for by: operator"] {
+        assert!(end.lines().any(|said| said == line), "{line}: {end}");
+    }
+
+    // Somebody mends it. It boots, and with the new kernel.
+    assert!(world.nodes.heal("wn002").await);
+    let told = rolled_out(&world, "!upgrade kernel on wn002").await;
+    assert!(told.contains("all upgraded") && !told.contains("not all"), "{told}");
+    assert_eq!(ran(&world, "wn002", "reboot"), 1, "it runs already");
+    let stands = world.nodes.batch_state("wn002").unwrap();
+    assert!(!stands.state.starts_with("drain") && stands.reason.is_none(), "{stands:?}");
+    about(&mailbox.mails(), "Kernel upgrade of wn002: all upgraded");
 }

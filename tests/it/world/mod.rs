@@ -39,16 +39,28 @@ impl World {
 
     /// Everything but the bot; `more` is added to its configuration.
     pub(crate) async fn without_bot(more: &str) -> Self {
+        Self::on_nodes(more, |_| {}).await
+    }
+
+    /// The same with nodes that are changed before they start. The servers of their batch system and monitoring are in the inventory.
+    pub(crate) async fn on_nodes(more: &str, change: impl FnOnce(&mut nodes::Options)) -> Self {
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
-        let options = nodes::Options {
+        let mut options = nodes::Options {
             user: "root".into(),
             pace: 0.0,
             ..nodes::Options::new(names, directory.path().join("nodes"))
         };
+        change(&mut options);
+        let mut hosts = "\"wn[001-006]\"".to_owned();
+        let batch = options.batch.iter().map(|batch| &batch.server);
+        for server in batch.chain(options.monitoring.iter().map(|monitoring| &monitoring.server)) {
+            hosts.push_str(&format!(", {server:?}"));
+        }
         let nodes = Nodes::start(options).await.unwrap();
         let chat = Chat::start(Options::default()).await;
         let text = config_text(&chat, nodes.ssh_config(), more);
+        let text = text.replace("hosts = [\"wn[001-006]\"]", &format!("hosts = [{hosts}]"));
         let file = directory.path().join("config.toml");
         std::fs::write(&file, &text).unwrap();
         let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
