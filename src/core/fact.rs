@@ -439,6 +439,23 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Back>,
     },
+    /// A timer is there that was not there before.
+    TimerBegun {
+        /// Its trigger and parameters.
+        timer: String,
+    },
+    /// A timer has ticked, and every tick until then has been considered.
+    TimerTicked {
+        /// Its trigger and parameters.
+        timer: String,
+        /// The tick.
+        tick: Timestamp,
+    },
+    /// No rule has a timer any more.
+    TimerGone {
+        /// Its trigger and parameters.
+        timer: String,
+    },
     /// A problem stands as the monitoring has told.
     AlertChanged(Box<Change>),
     /// A problem has been over for so long that it cannot come back.
@@ -523,6 +540,9 @@ impl Fact {
             | Fact::AuditSetAside { .. }
             | Fact::TriggerTaken(_)
             | Fact::RuleSwitched { .. }
+            | Fact::TimerBegun { .. }
+            | Fact::TimerTicked { .. }
+            | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
             | Fact::AlertForgotten { .. }
             | Fact::ApiKeyMade { .. }

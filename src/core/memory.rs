@@ -27,6 +27,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
 use crate::core::rule::remembered::{Remembered, Switched};
 use crate::core::schedule::Scheduled;
+use crate::core::timer::Ticked;
 use crate::core::webhook::api_key::ApiKey;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,9 @@ pub struct Memory {
     pub lines: BTreeMap<(UserId, ChannelId), KeptLine>,
     /// Why nothing but looking is allowed; absent when everything is.
     pub frozen: Option<Frozen>,
+    /// The timers of rules, by their trigger and parameters.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub timers: BTreeMap<String, Ticked>,
     /// The problems that the monitoring has told of.
     #[serde(default, skip_serializing_if = "Board::is_empty")]
     pub alerts: Board,
@@ -495,6 +499,17 @@ impl Memory {
             | Fact::CallbackRefused { .. }
             | Fact::Reloaded { .. }
             | Fact::AuditCut { .. } => {}
+            Fact::TimerBegun { timer } => {
+                self.timers.insert(timer.clone(), Ticked { since: at, until: at });
+            }
+            Fact::TimerTicked { timer, tick } => {
+                if let Some(known) = self.timers.get_mut(timer) {
+                    known.until = known.until.max(*tick);
+                }
+            }
+            Fact::TimerGone { timer } => {
+                self.timers.remove(timer);
+            }
             Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
             Fact::AlertForgotten { problem } => self.alerts.forget(problem),
             Fact::ApiKeyMade { key, .. } => {

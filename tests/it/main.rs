@@ -61,6 +61,7 @@ mod storage;
 mod store;
 mod taking_turns;
 mod template;
+mod ticking;
 mod tidy;
 mod timer;
 mod turns;

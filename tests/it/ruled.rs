@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The packs of the tests with these files beside them.
-fn content(files: &[(&str, &str)]) -> Content {
+pub(crate) fn content(files: &[(&str, &str)]) -> Content {
     let mut sources = packs();
     for (inside, text) in files {
         let file =
@@ -38,7 +38,7 @@ fn machine(files: &[(&str, &str)], grants: &[(Verb, &str)]) -> Machine {
     grant(Machine::with_content(Vec::new(), start, &content(files)), grants)
 }
 
-fn grant(mut machine: Machine, grants: &[(Verb, &str)]) -> Machine {
+pub(crate) fn grant(mut machine: Machine, grants: &[(Verb, &str)]) -> Machine {
     let mut settings = Settings::clone(machine.bot.settings());
     settings.roles.push(Role {
         name: "healing".into(),
@@ -52,7 +52,7 @@ fn grant(mut machine: Machine, grants: &[(Verb, &str)]) -> Machine {
     machine
 }
 
-const RUN: &[(Verb, &str)] = &[(Verb::Run, "*")];
+pub(crate) const RUN: &[(Verb, &str)] = &[(Verb::Run, "*")];
 
 fn event(id: &str, trigger: &str, payload: Value) -> TriggerInstance {
     TriggerInstance {
@@ -76,7 +76,7 @@ fn alert(machine: &mut Machine, id: &str, host: &str, state: &str) -> Step {
     brought(machine, event(id, "check_mk.event_handler", payload))
 }
 
-fn enforcements(step: &Step) -> Vec<Enforcement> {
+pub(crate) fn enforcements(step: &Step) -> Vec<Enforcement> {
     step.facts
         .iter()
         .filter_map(|dated| match &dated.fact {

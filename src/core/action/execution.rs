@@ -583,6 +583,9 @@ impl Execution {
                 | Fact::AuditSetAside { .. }
                 | Fact::TriggerTaken(_)
                 | Fact::RuleSwitched { .. }
+                | Fact::TimerBegun { .. }
+                | Fact::TimerTicked { .. }
+                | Fact::TimerGone { .. }
                 | Fact::AlertChanged(_)
                 | Fact::AlertForgotten { .. }
                 | Fact::ApiKeyMade { .. }

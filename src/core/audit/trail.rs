@@ -336,6 +336,9 @@ impl Trail {
             | Fact::ValueAsked { .. }
             | Fact::ValueClosed { .. }
             | Fact::LineKept { .. }
+            | Fact::TimerBegun { .. }
+            | Fact::TimerTicked { .. }
+            | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
             | Fact::AlertForgotten { .. } => return None,
         })

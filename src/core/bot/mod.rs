@@ -16,6 +16,7 @@
 //! - [`mod@turn`]: whose turn it is;
 //! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
+//! - [`mod@timer`]: timers of rules tick;
 //! - [`mod@alert`]: a problem is told as long as it lives;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
@@ -70,6 +71,7 @@ mod schedule;
 mod settle;
 mod start;
 mod telling;
+mod timer;
 mod turn;
 mod uuid;
 mod values;
@@ -149,6 +151,9 @@ pub struct Bot {
     /// Until when it is not looked whether the newest hash of the audit has to be told.
     checkpoint_again: Option<Timestamp>,
     conducting: workflow::Conducting,
+    timers: timer::Timers,
+    /// What was under way when the process started has been taken care of; before that, no timer ticks.
+    recovered: bool,
     /// What has happened to the bot itself in this step, for the rules.
     happened: VecDeque<TriggerInstance>,
     /// When it was told last that a rule came to nothing, and why. Lost without harm.
@@ -232,6 +237,8 @@ impl Bot {
             looked_after: BTreeMap::new(),
             checkpoint_again: None,
             conducting: workflow::Conducting::default(),
+            timers: timer::Timers::new(),
+            recovered: false,
             happened: VecDeque::new(),
             told_of_rules: BTreeMap::new(),
             stopping: false,
@@ -280,6 +287,7 @@ impl Bot {
             Input::Started => {
                 self.recover(&mut step, &moment)?;
                 self.open_turns();
+                self.recovered = true;
             }
             Input::Settings(settings) => {
                 self.settings = settings;
@@ -290,6 +298,7 @@ impl Bot {
                 self.sentences = catalog.sentences.clone();
                 self.catalog = catalog;
                 self.problems = problems;
+                self.follow_timers(&mut step, &moment)?;
             }
             Input::Inventory(inventory) => self.inventory = inventory,
             Input::Connection(connection) => {
@@ -366,6 +375,7 @@ impl Bot {
         self.end_what_is_over(&mut step, &moment)?;
         self.go_on_with_workflows(&mut step, &mut moment)?;
         self.take_turns(&mut step, &mut moment)?;
+        self.tick(&mut step, &mut moment)?;
         self.follow_events(&mut step, &mut moment)?;
         self.forget_alerts(&mut step, &moment)?;
         self.set_alarms();
@@ -389,10 +399,17 @@ impl Bot {
         let checkpoint = self.next_checkpoint().map(|at| (at, "a checkpoint is due"));
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
+        let ticks = self.next_tick().map(|at| (at, "a timer ticks"));
         let alerts = self.memory.alerts.next_past().map(|at| (at, "alerts"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
-        let others =
-            unanswered.into_iter().chain(checkpoint).chain(waiting).chain(turns).chain(workflows).chain(alerts);
+        let others = unanswered
+            .into_iter()
+            .chain(checkpoint)
+            .chain(waiting)
+            .chain(turns)
+            .chain(workflows)
+            .chain(alerts)
+            .chain(ticks);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }
 

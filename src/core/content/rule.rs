@@ -13,6 +13,7 @@ use crate::core::rule::schema;
 use crate::core::rule::spec::{Condition, Kind, Rule};
 use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
 use crate::core::template::render::{holds_template, names_inside};
+use crate::core::timer;
 
 const KEYS: &[&str] = &[
     "name",
@@ -303,6 +304,12 @@ impl RuleFile {
                     );
                 }
             }
+        }
+        if let Some(kind) = timer::Kind::of(rule.trigger.as_str())
+            && !report.has_errors()
+            && let Err(error) = timer::Timer::read(kind, &rule.trigger_parameters, "")
+        {
+            report.error(self.trigger_line, "trigger.parameters", error.to_string());
         }
         let action = match action {
             Ok(action) => action,

@@ -21,8 +21,10 @@ use crate::core::message::zone::{named_zone, zone};
 use cron::Cron;
 use jiff::civil;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use thiserror::Error;
 
 /// The trigger types that are timers.
@@ -55,6 +57,15 @@ pub enum Missed {
     Skip,
     /// The last of them is made up for, once.
     Run,
+}
+
+/// What is remembered of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticked {
+    /// When it began.
+    pub since: Timestamp,
+    /// Up to when its ticks have been considered.
+    pub until: Timestamp,
 }
 
 /// What is to be done about a tick.
@@ -156,7 +167,7 @@ impl Timer {
             missed,
             grace: seconds(parameters, "grace")?.unwrap_or(GRACE),
             splay: seconds(parameters, "splay")?.unwrap_or(SignedDuration::ZERO),
-            identity: Value::Object(parameters.clone()).to_string(),
+            identity: format!("{kind:?} {}", Value::Object(parameters.clone())),
         })
     }
 
@@ -200,6 +211,15 @@ impl Timer {
             Missed::Skip if now.duration_since(tick) <= self.grace + self.splay => Verdict::Due,
             Missed::Skip => Verdict::TooLate,
         }
+    }
+
+    /// A short name, the same for the same parameters.
+    pub fn name(&self) -> String {
+        let digest = Sha256::digest(self.identity.as_bytes());
+        digest.iter().take(6).fold(String::new(), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}");
+            name
+        })
     }
 
     /// How much later than its moment a tick is acted upon: less than the splay, and for each tick another.

@@ -140,6 +140,7 @@ impl Bot {
                         let (by, from) = (by.clone(), Some(back.clone()));
                         let rule = rule.reference.clone();
                         self.note(step, moment, Fact::RuleSwitched { rule, enabled, by, from })?;
+                        self.follow_timers(step, moment)?;
                     }
                     Ok(Some(Card::RuleTold(RuleTold {
                         rule: rule.reference.to_string(),

@@ -84,7 +84,7 @@ impl Bot {
     }
 
     /// Takes an event up. Gives the executions that come of it.
-    pub(super) fn consider(
+    pub(in crate::core::bot) fn consider(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
