@@ -7,6 +7,7 @@
 #   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
 #   rollout-ends, mailbox            the roll-out of kernels that the tour ends with, and its mails
 #   rollout-asked, rollout-running   another one, before and in the middle
+#   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
 #   list, help, status, tail, show
 #
 #   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
@@ -15,7 +16,8 @@ cd "$(dirname "$0")/.."
 into=${1:?usage: scripts/demo-screenshots.sh DIRECTORY [PICTURE...]}
 shift
 wanted=" $* "
-program=${HALCYON:-target/release/halcyon}
+program=$(realpath "${HALCYON:-target/release/halcyon}")
+here=$PWD
 mkdir -p "$into"
 
 said=$(mktemp)
@@ -66,6 +68,32 @@ while expected:
 PYTHON
 }
 
+# Waits until the post of a line has ended, and prints its id.
+ended() {
+    python3 - "$server" "$1" <<'PYTHON'
+import json, re, sys, time, urllib.request
+server, line = sys.argv[1:]
+def call(path, body=None, token=None):
+    headers = {"Authorization": "Bearer " + token} if token else {}
+    data = json.dumps(body).encode() if body is not None else None
+    answer = urllib.request.urlopen(urllib.request.Request(server + "/api/v4" + path, data, headers))
+    return answer.headers, json.load(answer)
+headers, _ = call("/users/login", {"login_id": "lead", "password": "password"})
+token = headers["Token"]
+channel = next(c["id"] for c in call("/users/me/channels", token=token)[1] if c["name"] == "cluster")
+end = time.monotonic() + 120
+while time.monotonic() < end:
+    posts = call(f"/channels/{channel}/posts?per_page=60", token=token)[1]["posts"].values()
+    for post in posts:
+        first = post["message"].split("\n")[0]
+        if "`" + line + "`" in first and re.match(":(x|white_check_mark):", first) and not post["root_id"]:
+            print(first.rsplit("`", 2)[1])
+            raise SystemExit
+    time.sleep(0.2)
+raise SystemExit(f"{line} does not end")
+PYTHON
+}
+
 # Takes the pictures of one name, if they are wanted; of another page than the channel where one is given.
 shot() {
     case "$wanted" in
@@ -102,8 +130,6 @@ wait $demo 2>/dev/null || true
 pack=$(mktemp -d)
 cp -R pack.yaml config.schema.yaml actions aliases policies "$pack"
 sed -i 's/^  expires: .*/  expires: 20/' "$pack/policies/reboot_needs_a_lead.yaml"
-program=$(realpath "$program")
-here=$PWD
 cd "$pack"
 start
 cd "$here"
@@ -122,6 +148,40 @@ shot approval-void
 kill $demo
 wait $demo 2>/dev/null || true
 rm -rf "$pack"
+
+# Workflows of all sizes, in a pack of their own: under way, ended, and the pictures of their graphs.
+case "$wanted" in
+"  " | *" workflow-"*)
+    pack=$(mktemp -d)
+    cp -R pack.yaml config.schema.yaml actions aliases policies "$pack"
+    python3 scripts/demo-workflows.py "$pack"
+    cd "$pack"
+    start --nodes 150
+    cd "$here"
+    # Takes the picture of a workflow a while after its beginning, that of its end, and that of its graph.
+    workflow() {
+        write lead "!$2" 'stops it' >/dev/null
+        sleep "$3"
+        SCREENSHOT_SCRIPT=$newest shot "workflow-$1"
+        id=$(ended "$2")
+        sleep 1
+        SCREENSHOT_SCRIPT=$own shot "workflow-$1-ended"
+        write lead "!graph $id" 'as they stand' >/dev/null
+        sleep 1
+        SCREENSHOT_SCRIPT=$newest shot "workflow-$1-graph"
+    }
+    # The newest post, or the newest that has a thread, with its beginning or its end in sight. Pictures in files come a moment later.
+    newest='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
+    own='new Promise((done) => setTimeout(() => { const own = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("reply")).at(-1); own.scrollIntoView({ block: "start" }); done(); }, 1500))'
+    workflow 3 'mend wn003' 5
+    workflow 30 'upgrade the rack' 6
+    workflow 300 'probe everything' 8
+    workflow items 'look everywhere' 6
+    kill $demo
+    wait $demo 2>/dev/null || true
+    rm -rf "$pack"
+    ;;
+esac
 
 start --nodes 150 --dead wn007
 write lead '!update packages on wn[042,099]' 'done on all 2' >/dev/null

@@ -5,18 +5,28 @@
 
 use crate::report::{Bound, Report, median};
 use crate::{Setting, peers};
+use halcyon::adapters::content::read_packs;
+use halcyon::core::bot::Bot;
+use halcyon::core::content::Catalog;
+use halcyon::core::content::load::load;
+use halcyon::core::id::{ActionRef, RequestId};
+use halcyon::core::input::{Ask, Event, Input, Principal};
+use halcyon::core::settings::{Address, Limits, Settings};
 use halcyon::core::workflow::conductor::{Conductor, Told};
 use halcyon::core::workflow::graph::Graph;
 use halcyon::core::workflow::orquesta;
 use halcyon::core::workflow::scene::Nowhere;
 use halcyon::core::workflow::state::State;
 use halcyon::core::workflow::status::Status;
+use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tasks one after the other; each publishes what it gave and is given what the last one published.
 fn chain(length: usize) -> String {
@@ -101,6 +111,94 @@ fn run(graph: &Arc<Graph>, inputs: &Map<String, Value>) -> (f64, usize) {
     (began.elapsed().as_secs_f64(), told)
 }
 
+/// What a workflow of so many items comes to in the bot, children, facts and all: seconds of this thread's processor, facts, and bytes of
+/// facts. Nothing is made durable.
+fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
+    let settings = Settings {
+        channels: Vec::new(),
+        admin_channel: None,
+        address: vec![Address::Prefix],
+        prefix: "!".into(),
+        roles: Vec::new(),
+        late_after: Duration::from_secs(120),
+        chat_users: BTreeMap::new(),
+        mention_after: Duration::from_secs(30),
+        grace: Duration::from_secs(30),
+        limits: Limits::default(),
+        buttons: false,
+        own_uid: 0,
+    };
+    let mut bot = Bot::remember(&[], Arc::new(settings)).expect("nothing contradicts nothing");
+    let (mut at, mut turn, mut seconds) = (Timestamp::UNIX_EPOCH, 0_u64, 0.0);
+    let (mut facts, mut bytes) = (0, 0);
+    let ask = Ask::Run {
+        action: ActionRef::new("flows.many"),
+        parameters: BTreeMap::from([("count".to_owned(), json!(count))]),
+        trace_tag: None,
+    };
+    let from = Principal::LocalUser { uid: 0, name: "root".into() };
+    let mut inputs = VecDeque::from([
+        Input::Content { catalog: Arc::clone(content), problems: Arc::default() },
+        Input::Started,
+        Input::Request { request: RequestId(1), from, ask },
+    ]);
+    loop {
+        let Some(input) = inputs.pop_front().or_else(|| {
+            let (due, _) = bot.next_deadline().filter(|_| !bot.memory().executions.is_empty())?;
+            at = at.max(due);
+            Some(Input::Deadline)
+        }) else {
+            break;
+        };
+        turn += 1;
+        let event = Event { at, entropy: turn.wrapping_mul(0x9e37_79b9), input };
+        let began = processor();
+        let step = bot.handle(event).expect("no event contradicts what is remembered");
+        seconds += processor() - began;
+        facts += step.facts.len();
+        bytes +=
+            step.facts.iter().filter_map(|fact| serde_json::to_vec(fact).ok()).map(|fact| fact.len()).sum::<usize>();
+    }
+    assert!(facts > count, "{count} items gave {facts} facts");
+    (seconds, facts, bytes)
+}
+
+/// How long this thread has been at work.
+fn processor() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn measure_in_the_bot(report: &mut Report) {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let loaded = load(&read_packs(&[root.join("tests/data/packs/flows")]));
+    let content = Arc::new(loaded.catalog);
+    let mut thousand = (0.0, 0, 0);
+    for count in [1_000, 2_000, 4_000, 8_000, 10_000] {
+        let runs: Vec<_> = (0..3).map(|_| in_the_bot(&content, count)).collect();
+        let seconds = median(&runs.iter().map(|(seconds, ..)| *seconds).collect::<Vec<_>>());
+        let (_, facts, bytes) = runs[0];
+        report.value("8", &format!("{count} items in the bot, processor time"), seconds * 1e3, "ms", None);
+        report.value(
+            "8",
+            &format!("{count} items in the bot, bytes of facts an item"),
+            bytes as f64 / count as f64,
+            "B",
+            None,
+        );
+        match count {
+            1_000 => thousand = (seconds, facts, bytes),
+            10_000 => {
+                let times = seconds / thousand.0;
+                report.value("8", "10,000 items in the bot, times 1,000", times, "x", Some(Bound::AtMost(15.0)));
+                let times = facts as f64 / thousand.1 as f64;
+                report.value("8", "10,000 items in the bot, facts times 1,000", times, "x", Some(Bound::AtMost(10.5)));
+            }
+            _ => {}
+        }
+    }
+}
+
 pub(crate) fn measure(setting: &Setting, report: &mut Report) {
     println!("\nworkflow");
     let rounds = if setting.quick { 3 } else { 15 };
@@ -142,4 +240,5 @@ pub(crate) fn measure(setting: &Setting, report: &mut Report) {
     report.value("8", &format!("a cycle of {last} rounds"), long * 1e3, "ms", None);
     report.value("8", "ten times as many rounds", long / short, "x", Some(Bound::AtMost(15.0)));
     report.value("8", "transitions a second, cycle", told as f64 / long, "1/s", Some(Bound::AtLeast(100_000.0)));
+    measure_in_the_bot(report);
 }

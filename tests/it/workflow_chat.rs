@@ -3,6 +3,7 @@
 use crate::world::{CHANNEL, World, id_of, under_way};
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
+use halcyon::core::picture::State;
 use halcyon::sandbox::mattermost::{Post, PostFailure};
 use std::path::PathBuf;
 
@@ -78,6 +79,41 @@ async fn a_workflow_is_stopped_in_chat() {
     assert!(ended.message.contains("stopped by operator"), "{}", ended.message);
     assert_eq!(world.started(), 1);
     assert!(world.nodes.ledger("wn001").iter().all(|entry| entry.ended.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_is_paused_resumed_and_stopped_over_the_control_socket() {
+    let world = world().await;
+    let done = async |ask: Ask, wanted: &str| match world.ask(ask).await {
+        Answer::Done { text } => assert!(text.contains(wanted), "{text}"),
+        other => panic!("{other:?}"),
+    };
+    let relay = async || {
+        let asked = world.write("operator", "!relay from wn001 to wn002");
+        let wants = |post: &Post| under_way(post) && post.message.contains("**wait** · `wn001`");
+        let going = world.answer_that(&asked, wants).await;
+        (asked, id_of(&going))
+    };
+    let (asked, id) = relay().await;
+    done(Ask::Pause { id: id.clone() }, "begins nothing more").await;
+    world.answer_that(&asked, |post| post.message.contains("**paused") && post.message.contains("· 3.")).await;
+    assert_eq!(world.started(), 1, "what follows was not begun");
+    let Answer::Refused { text } = world.ask(Ask::Pause { id: id.clone() }).await else { panic!() };
+    assert!(text.contains("is paused already"), "{text}");
+    done(Ask::Resume { id: id.clone() }, "goes on").await;
+    let ended = world.answer_that(&asked, |post| post.message.contains("**done**")).await;
+    assert!(ended.message.contains("seen: wn002"), "{}", ended.message);
+    let Answer::Refused { text } = world.ask(Ask::Resume { id }).await else { panic!() };
+    assert!(text.contains("done"), "{text}");
+
+    let (asked, id) = relay().await;
+    done(Ask::Cancel { id: id.clone() }, "").await;
+    world.answer_that(&asked, |post| post.message.starts_with(":no_entry:")).await;
+    let Answer::Picture { picture } = world.ask(Ask::Graph { id }).await else { panic!() };
+    let stands: Vec<(&str, State)> = picture.nodes.iter().map(|node| (node.name.as_str(), node.state)).collect();
+    assert_eq!(stands, [("wait", State::Canceled), ("look", State::Idle)]);
+    let Answer::Refused { text } = world.ask(Ask::Graph { id: "000000".into() }).await else { panic!() };
+    assert!(text.contains("000000"), "{text}");
 }
 
 /// Width and height of a PNG.

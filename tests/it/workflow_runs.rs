@@ -6,10 +6,11 @@ use halcyon::core::action::execution::{Execution, Status};
 use halcyon::core::action::result::result;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
 use halcyon::core::bot::Step;
+use halcyon::core::content::diagnostic::{Diagnostic, Severity};
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
-use halcyon::core::id::{ExecutionId, Host, PostId};
+use halcyon::core::id::{ActionRef, ExecutionId, Host, PostId};
 use halcyon::core::input::{DeliveryOutcome, Input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -20,7 +21,8 @@ use std::sync::{Arc, LazyLock};
 static FLOWS: LazyLock<Content> = LazyLock::new(|| {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let loaded = load(&read_packs(&[root.clone(), root.join("tests/data/packs/flows")]));
-    assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+    let errors = |found: &Diagnostic| found.severity == Severity::Error;
+    assert!(!loaded.diagnostics.iter().any(errors), "{:?}", loaded.diagnostics);
     (Arc::new(loaded.catalog), Arc::new(loaded.diagnostics))
 });
 
@@ -219,6 +221,24 @@ impl World {
 }
 
 #[test]
+fn a_task_whose_action_is_not_there_is_told_where_it_stands_and_keeps_nothing_out_of_force() {
+    let (catalog, found) = &*FLOWS;
+    let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let told = [
+        "actions/workflows/long.yaml:4: warning: tasks.write.action: there is no action `trial.count`",
+        "actions/workflows/relay.yaml:4: warning: tasks.wait.action: there is no action `trial.wait`",
+    ];
+    assert_eq!(said.len(), told.len(), "{said:#?}");
+    assert!(said.iter().zip(told).all(|(said, told)| said.ends_with(told)), "{said:#?}");
+    assert!(catalog.actions.contains_key(&ActionRef::new("flows.relay")));
+    // Where the pack is loaded that has it, nothing is wrong.
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let packs = ["", "tests/data/packs/flows", "tests/data/packs/trial"].map(|pack| root.join(pack));
+    let found = load(&read_packs(&packs)).diagnostics;
+    assert!(found.iter().all(|found| !found.key_path.starts_with("tasks.")), "{found:?}");
+}
+
+#[test]
 fn a_line_runs_the_tasks_of_a_workflow_to_its_end() {
     let check = |line: &str, status: Status, expected: Value| {
         let mut world = World::new();
@@ -333,6 +353,29 @@ fn a_task_whose_time_is_over_is_stopped() {
     let conducted = world.execution(&id).conducted.unwrap();
     let names: Vec<&str> = conducted.children.keys().map(|place| conducted.state.board.name(place.task)).collect();
     assert_eq!(names, ["slow", "told"]);
+}
+
+#[test]
+fn a_workflow_whose_own_time_is_over_has_failed_with_all_that_it_had_begun() {
+    let mut world = World::new();
+    world.hold = true;
+    let id = world.say("!be short on wn001").unwrap();
+    world.held.clear();
+    world.wait(19);
+    assert_eq!(status_of(&world, &id), Status::Running);
+    // It is known over a restart, too.
+    let mut world = World::over(world.machine.facts, world.machine.now);
+    world.hold = true;
+    world.settle();
+    world.wait(2);
+    let (status, given) = world.end(&id);
+    assert_eq!(status, Status::Failed, "{given:#}");
+    let message = "WorkflowTimeoutError: the workflow took longer than 20 s";
+    assert_eq!(given["errors"][0]["message"], message, "{given:#}");
+    assert!(world.machine.bot.memory().executions.is_empty(), "what it had begun was stopped");
+    assert!(world.card(&id).contains("the workflow took longer than 20 s"), "{}", world.card(&id));
+    let begun = world.execution(&id).conducted.unwrap().children.len();
+    assert_eq!(begun, 1, "nothing more was begun");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::policy::{self, Covers, Does, Policy};
 use super::rules::Events;
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
-use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, template};
+use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, tasks, template};
 use crate::core::action::execution::EffectClass;
 use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::ambiguity::Ambiguity;
@@ -101,6 +101,8 @@ fn join(sources: &[PackSource], parsed: &mut Parsed) -> Joined {
     loading.apply_policies();
     let aliases = loading.join_aliases();
     let rules = loading.join_rules();
+    let unknown = tasks::warnings(&loading.actions, |action| loading.known(action).map(drop));
+    loading.diagnostics.extend(unknown);
     let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
     Joined { loading, aliases, configs, sentences, rules }
 }
@@ -616,7 +618,7 @@ impl Loading {
         rules
     }
 
-    /// An action that a rule starts, or why there is none.
+    /// An action that a rule or a task starts, or why there is none.
     fn known(&self, reference: &ActionRef) -> Result<&Action, String> {
         if let Some(action) = self.actions.get(reference) {
             return Ok(action);

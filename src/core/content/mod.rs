@@ -34,6 +34,7 @@ mod rules;
 mod runner;
 pub(crate) mod scalar;
 pub(crate) mod suggest;
+mod tasks;
 mod template;
 mod trigger;
 pub mod yaml;

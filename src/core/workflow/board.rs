@@ -3,6 +3,7 @@
 //! **An entry that nothing can ask for any more is forgotten**: one that a newer one of the same task on the same route has taken the place of,
 //! and that does not end the workflow. A cycle is as small after its hundred thousandth round as after its second.
 
+use super::graph::Command;
 use super::status::Status;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 /// How all tasks stand.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Board {
-    /// The names of the tasks by their numbers.
+    /// The names of the tasks by their numbers, those of the engine's commands last.
     names: Vec<Arc<str>>,
     /// By which edges each route came about, as the task and the number of its edge.
     routes: Vec<Vec<(u32, u32)>>,
@@ -91,6 +92,11 @@ impl Board {
     /// The number of a task.
     pub fn task(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| **known == *name).and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// How many tasks there are, begun or not.
+    pub fn task_count(&self) -> usize {
+        self.names.len().saturating_sub(Command::ALL.len())
     }
 
     /// The routes, each by the edges that made it.

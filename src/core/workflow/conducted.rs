@@ -111,6 +111,9 @@ pub enum How {
         /// When its time is over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
+        /// Its machines, written the short way, as far as that is shown.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        hosts: String,
     },
     /// It could not be begun.
     Declined,
@@ -162,6 +165,9 @@ pub struct Child {
     pub until: Option<Timestamp>,
     /// How often it has been tried.
     pub attempt: u32,
+    /// Its machines, written the short way, as far as that is shown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hosts: String,
 }
 
 /// A workflow under way, or ended.
@@ -286,6 +292,7 @@ impl Conducted {
                 ended: None,
                 until: None,
                 attempt: known.map_or(0, |known| known.attempt) + 1,
+                hosts: String::new(),
             };
             match &began.how {
                 How::Later(later) => {
@@ -293,7 +300,8 @@ impl Conducted {
                     child.began = later.due;
                     self.later.insert(began.place, (**later).clone());
                 }
-                How::Child { id, until } => {
+                How::Child { id, until, hosts } => {
+                    child.hosts.clone_from(hosts);
                     child.id = Some(id.clone());
                     child.until = *until;
                     self.at_work.insert(id.clone(), began.place);

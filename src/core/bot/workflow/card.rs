@@ -5,7 +5,6 @@ use super::Bot;
 use crate::core::action::execution::{Execution, Status};
 use crate::core::action::run::Exit;
 use crate::core::bot::watch::remarks;
-use crate::core::host::fold;
 use crate::core::id::Host;
 use crate::core::message::card::{Card, TaskCount, TaskFailure, TaskRow, WorkflowCard};
 use crate::core::message::markdown;
@@ -17,7 +16,7 @@ use crate::core::workflow::conducted::{Child, Conducted, TaskPlace};
 use crate::core::workflow::status::Status as Stands;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How many tasks have a row each, whatever they do.
@@ -49,17 +48,20 @@ impl Bot {
         let nothing = Conducted::default();
         let conducted = execution.conducted.as_deref().unwrap_or(&nothing);
         let groups = groups(conducted);
-        let mut rows: Vec<TaskRow> = groups.iter().map(|group| self.row(group, now)).collect();
+        let mut rows: Vec<TaskRow> = groups.iter().map(|group| self.row(conducted, group, now)).collect();
         let few = rows.len() <= ALL_ROWS;
         let counts = if few { Vec::new() } else { counts(&rows) };
+        let idle = if few { 0 } else { conducted.state.board.task_count().saturating_sub(rows.len()) };
+        let (failures, failures_more) = failures(conducted, &groups, &self.sentences);
         let mut more = 0;
         if !few {
-            rows.retain(|row| !matches!(row.status, "succeeded"));
+            // What is told below, with what it wrote, needs no row besides.
+            let told = |row: &TaskRow| row.count == 1 && failures.iter().any(|failure| failure.task == row.task);
+            rows.retain(|row| row.status != "succeeded" && !(row.status == "failed" && told(row)));
             rows.sort_by_key(|row| row.status != "failed");
             more = rows.len().saturating_sub(MOST_ROWS);
             rows.truncate(MOST_ROWS);
         }
-        let (failures, failures_more) = failures(conducted, &groups, &self.sentences);
         let over = execution.status.is_final();
         let paused = matches!(execution.status, Status::Pausing | Status::Paused);
         let errors = conducted.state.errors.iter().filter(|error| {
@@ -91,6 +93,7 @@ impl Bot {
                 .unwrap_or_default(),
             held,
             counts,
+            idle,
             rows,
             more,
             failures,
@@ -125,7 +128,7 @@ impl Bot {
     }
 
     /// One task as it stands.
-    pub(super) fn row(&self, group: &Group<'_>, now: Timestamp) -> TaskRow {
+    pub(super) fn row(&self, conducted: &Conducted, group: &Group<'_>, now: Timestamp) -> TaskRow {
         let count =
             |wanted: &dyn Fn(Stands) -> bool| group.tries.iter().filter(|(_, _, stands)| wanted(*stands)).count();
         let failed = count(&|stands| stands.is_abended());
@@ -138,12 +141,19 @@ impl Bot {
             _ if done == group.tries.len() => Stands::Succeeded,
             _ => Stands::Canceled,
         };
+        // Of items, all count, begun or not.
+        let routes: BTreeSet<u32> = group.tries.iter().map(|(place, ..)| place.route).collect();
+        let all = routes.into_iter().map(|route| {
+            let items = conducted.state.staged(group.task, route).and_then(|staged| staged.items.as_ref());
+            let begun = || group.tries.iter().filter(|(place, ..)| place.route == route).count();
+            items.map_or_else(begun, |items| items.list.len())
+        });
         let mut row = TaskRow {
             mark: mark_of(stands),
             task: group.name.to_owned(),
             status: stands.word(),
             attempt: group.tries.iter().map(|(_, child, _)| child.attempt).max().unwrap_or(1),
-            count: group.tries.len(),
+            count: all.sum(),
             done,
             failed,
             running,
@@ -156,11 +166,13 @@ impl Bot {
             let took = Duration::try_from(ended.unwrap_or(now).duration_since(began)).unwrap_or_default();
             row.elapsed = span(took);
         }
+        if let [(_, child, _)] = group.tries.as_slice() {
+            row.hosts.clone_from(&child.hosts);
+        }
         if let [(_, child, _)] = group.tries.as_slice()
             && let Some(id) = &child.id
             && let Some(known) = self.memory.executions.get(id)
         {
-            row.hosts = markdown::shorten(&fold(&known.request.hosts), 60);
             id.short().clone_into(&mut row.id);
             row.mark = mark(known.status);
             row.status = known.status.word();

@@ -11,7 +11,8 @@ use crate::core::bot::freeze::Held as HeldBack;
 use crate::core::bot::start::Wish;
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
-use crate::core::id::{ActionRef, BlobId, ExecutionId};
+use crate::core::host::fold;
+use crate::core::id::{ActionRef, BlobId, ExecutionId, Host};
 use crate::core::memory::Contradiction;
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
@@ -26,6 +27,9 @@ use std::sync::Arc;
 
 /// How many bytes of one output a task may have as its result; a workflow keeps its results in memory.
 pub(super) const MOST_OUTPUT: u64 = 1 << 20;
+
+/// How many characters of its machines a task shows.
+const SHOWN_HOSTS: usize = 60;
 
 /// What is to be begun for a task.
 struct Wanted {
@@ -197,7 +201,7 @@ impl Bot {
             && let Some(conducted) = workflow.conducted.as_deref()
         {
             let action = conducted.children.get(&parent.place).map(|child| child.action.clone()).unwrap_or_default();
-            let how = How::Child { id: repeated_as, until: None };
+            let how = How::Child { id: repeated_as, until: None, hosts: shown_hosts(&execution.request.hosts) };
             let began = vec![Began { place: parent.place, action, how }];
             let told = vec![execution.request.id.clone()];
             let moved = Moved { began, told, ..Moved::of(&parent.workflow) };
@@ -413,11 +417,13 @@ impl Bot {
         let name = Arc::clone(&conductor.graph().node(place.task).name);
         let (how, declined) = match self.want_to_begin(step, moment, id, (name, wanted, rights))? {
             Begin::Child(child) => {
-                if self.memory.executions.get(&child).is_some_and(|child| child.status == Status::Pending) {
+                let begun = self.memory.executions.get(&child);
+                let hosts = begun.map(|child| shown_hosts(&child.request.hosts)).unwrap_or_default();
+                if begun.is_some_and(|child| child.status == Status::Pending) {
                     let told = Told { item: place.item, status: Stands::Pending, result: None };
                     conductor.tell(place.task, place.route, &told);
                 }
-                (How::Child { id: child, until }, None)
+                (How::Child { id: child, until, hosts }, None)
             }
             Begin::Declined(given) => (How::Declined, Some(given)),
         };
@@ -555,6 +561,11 @@ impl Bot {
         let parent = execution.request.parent.as_ref()?;
         self.memory.executions.get(&parent.workflow)?.canceled_by.clone()
     }
+}
+
+/// Machines as the post of a workflow shows them.
+fn shown_hosts(hosts: &[Host]) -> String {
+    markdown::shorten(&fold(hosts), SHOWN_HOSTS)
 }
 
 /// What a task gives whose action could not be begun: the shape of a run that could not be carried out.

@@ -150,7 +150,7 @@ impl Bot {
         let task = |(number, node): (u32, &crate::core::workflow::graph::Node)| {
             let (state, note) = match begun.get(&number) {
                 Some(group) => {
-                    let row = self.row(group, now);
+                    let row = self.row(conducted, group, now);
                     (state_of(row.status), self.note_of(&row))
                 }
                 None => (entered.get(&number).map_or(State::Idle, |stands| state_of(stands.word())), String::new()),

@@ -27,6 +27,8 @@ pub struct WorkflowCard {
     pub held: String,
     /// How many tasks stand how, where not each has a row of its own.
     pub counts: Vec<TaskCount>,
+    /// How many tasks have not begun, where not each has a row of its own.
+    pub idle: usize,
     /// Tasks, those that matter most where there are many.
     pub rows: Vec<TaskRow>,
     /// How many more are at work or have failed than have a row.

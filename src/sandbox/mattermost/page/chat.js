@@ -475,7 +475,8 @@ async function loadImages() {
     const blob = await fileContent(place.dataset.keep);
     const image = element("img", { alt: place.dataset.name });
     image.src = URL.createObjectURL(blob);
-    place.append(image);
+    // It may have been asked for twice meanwhile.
+    place.replaceChildren(image);
   }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             TaskCount { mark: "hourglass_flowing_sand", status: "running", count: 27 },
             TaskCount { mark: "x", status: "failed", count: 2 },
         ],
+        idle: 12,
         rows: (1..=8)
             .map(|number| {
                 row(
