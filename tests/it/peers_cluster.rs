@@ -106,7 +106,7 @@ async fn peers_a_kernel_upgrade_on_a_real_cluster() {
         stands.starts_with(state) && why.starts_with("halcyon: kernel upgrade ")
     };
     tokio::task::block_in_place(|| poll("the node with a job is taken out", || ours("wn001", "draining")));
-    tokio::task::block_in_place(|| poll("others are upgraded meanwhile", || !machines.ledger("wn002").is_empty()));
+    tokio::task::block_in_place(|| poll("others are upgraded meanwhile", || machines.ledger("wn002").len() == 2));
     // The process is gone for a moment, and goes on.
     world.kill_bot();
     world.start_bot().await;

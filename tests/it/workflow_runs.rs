@@ -621,6 +621,24 @@ fn what_follows_a_failure_begins_after_a_restart_too() {
     assert_eq!(names, ["first", "bad", "tidy"]);
 }
 
+/// Neither does it go missing where the process stops meanwhile, or where everything stands still.
+#[test]
+fn what_follows_a_failure_is_not_lost_to_a_stop() {
+    let mut world = World::new();
+    world.hold = true;
+    let id = world.say("!break on wn001").unwrap();
+    world.nodes = |_, _| (Exit::Code { code: 1 }, String::new());
+    world.take(Input::Stop);
+    world.release();
+    assert_eq!(status_of(&world, &id), Status::Running, "what is left to do waits for the next process");
+    let mut world = World::over(world.machine.facts, world.machine.now);
+    world.settle();
+    assert_eq!(status_of(&world, &id), Status::Failed);
+    let conducted = world.execution(&id).conducted.unwrap();
+    let names: Vec<&str> = conducted.children.keys().map(|place| conducted.state.board.name(place.task)).collect();
+    assert_eq!(names, ["first", "bad", "tidy"]);
+}
+
 #[test]
 fn an_end_that_nobody_knows_waits_for_a_person() {
     for (answer, status) in [("1", Status::Succeeded), ("2", Status::Failed), ("3", Status::Succeeded)] {

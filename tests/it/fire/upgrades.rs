@@ -27,7 +27,10 @@ const NODES: usize = 24;
 const BATCH: &str = "slurm01";
 const MONITORING: &str = "mon01";
 /// How fast the time of the cluster goes.
-const PACE: f64 = 0.03;
+const PACE: f64 = 0.1;
+/// How long a job takes, and how often the monitoring looks at a node, in seconds of that time.
+const JOBS: (u32, u32) = (5, 25);
+const CHECKS: f64 = 10.0;
 const CHANNEL: &str = "cluster";
 /// How long a roll-out may take after the last kill; only ever waited for in full by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -50,6 +53,8 @@ struct Figures {
     untouched: usize,
     /// How often the installation was begun again.
     installed_again: usize,
+    /// What was said of nodes that are not upgraded.
+    troubles: BTreeMap<String, usize>,
     /// What people were asked about.
     asked: BTreeMap<String, usize>,
     /// The most memory that a process of the bot used, in MiB.
@@ -64,8 +69,10 @@ impl AddAssign for Figures {
         self.offline += more.offline;
         self.untouched += more.untouched;
         self.installed_again += more.installed_again;
-        for (action, times) in more.asked {
-            *self.asked.entry(action).or_default() += times;
+        for (all, more) in [(&mut self.asked, more.asked), (&mut self.troubles, more.troubles)] {
+            for (what, times) in more {
+                *all.entry(what).or_default() += times;
+            }
         }
         self.memory = self.memory.max(more.memory);
     }
@@ -96,8 +103,8 @@ impl World {
             user: "root".into(),
             pace: PACE,
             seed,
-            batch: Some(BatchOptions::new(BATCH)),
-            monitoring: Some(MonitoringOptions::new(MONITORING)),
+            batch: Some(BatchOptions { job_seconds: JOBS, ..BatchOptions::new(BATCH) }),
+            monitoring: Some(MonitoringOptions { check_every: CHECKS, ..MonitoringOptions::new(MONITORING) }),
             ..nodes::Options::new(names(), directory.path().join("nodes"))
         };
         let nodes = Arc::new(Nodes::start(options).await.unwrap());
@@ -325,9 +332,15 @@ impl World {
     fn judge(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         let card = self.card().map(|card| card.message).unwrap_or_default();
+        let troubles = card.rsplit("troubles: [").next().unwrap_or_default();
         for node in names() {
             let (reboots, out, runs) = (self.reboots(&node), self.is_out(&node), kernel(&self.nodes, &node));
-            let (new, named) = (runs != self.before[&node], card.contains(&format!("{node}: ")));
+            let told = troubles.split(&format!("\"{node}: ")).nth(1);
+            let trouble = told.map(|rest| rest.split(" (").next().unwrap_or_default());
+            let (new, named) = (runs != self.before[&node], trouble.is_some());
+            if let Some(trouble) = trouble {
+                *self.figures.troubles.entry(trouble.to_owned()).or_default() += 1;
+            }
             self.figures.installed_again += self.installations(&node).saturating_sub(1);
             match (reboots, new, out, named) {
                 (1, true, false, false) => self.figures.upgraded += 1,

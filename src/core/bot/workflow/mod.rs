@@ -261,8 +261,9 @@ impl Bot {
         self.begin_what_waited(step, moment, id, &mut conductor, fuel)?;
         self.begin_what_starts(step, moment, id, &mut conductor, fuel)?;
         self.never_stand_still(step, moment, id, (&mut conductor, *fuel))?;
-        // What begins although it has failed has to wait like everything else.
-        let hindered = *fuel == 0 || self.conducting.held.contains(id);
+        // What begins although it has failed has to wait like everything else; where it was stopped, nothing begins any more.
+        let stopped = self.memory.executions.get(id).is_some_and(|execution| execution.status == Status::Canceling);
+        let hindered = !stopped && (*fuel == 0 || self.stopping || self.conducting.held.contains(id));
         let over = !(hindered && conductor.state().has_staged_despite())
             && self
                 .memory
