@@ -115,6 +115,7 @@ fn run(graph: &Arc<Graph>, inputs: &Map<String, Value>) -> (f64, usize) {
 /// facts. Nothing is made durable.
 fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
     let settings = Settings {
+        alert_channel: None,
         channels: Vec::new(),
         admin_channel: None,
         address: vec![Address::Prefix],

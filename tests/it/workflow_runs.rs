@@ -10,8 +10,8 @@ use halcyon::core::content::diagnostic::{Diagnostic, Severity};
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Effect, Query};
 use halcyon::core::fact::{Dated, Fact};
-use halcyon::core::id::{ActionRef, ExecutionId, Host, PostId};
-use halcyon::core::input::{DeliveryOutcome, Input};
+use halcyon::core::id::{ActionRef, ChannelId, ExecutionId, Host, PostId, UserId};
+use halcyon::core::input::{DeliveryOutcome, Directory, Input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -621,7 +621,24 @@ fn what_follows_a_failure_begins_after_a_restart_too() {
     assert_eq!(names, ["first", "bad", "tidy"]);
 }
 
-/// Neither does it go missing where the process stops meanwhile, or where everything stands still.
+/// A process that has just started knows nobody for a moment, and nobody loses their rights by that.
+#[test]
+fn rights_are_judged_when_it_is_known_who_people_are() {
+    let mut world = World::new();
+    world.hold = true;
+    let id = world.say("!chain on wn001").unwrap();
+    let mut world = World::over(world.machine.facts, world.machine.now);
+    world.take(Input::Directory(Directory::default()));
+    world.settle();
+    assert_eq!(status_of(&world, &id), Status::Running);
+    let users = BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]);
+    let channels = BTreeMap::from([("cluster".to_owned(), ChannelId::new(crate::bot::CHANNEL))]);
+    world.take(Input::Directory(Directory { users, channels, ..Directory::default() }));
+    world.settle();
+    assert_eq!(status_of(&world, &id), Status::Succeeded, "{:#}", world.end(&id).1);
+}
+
+/// What is to tell of a failure does not go missing where the process stops meanwhile either.
 #[test]
 fn what_follows_a_failure_is_not_lost_to_a_stop() {
     let mut world = World::new();

@@ -50,7 +50,6 @@ struct Figures {
     kills: usize,
     upgraded: usize,
     offline: usize,
-    untouched: usize,
     /// How often the installation was begun again.
     installed_again: usize,
     /// What was said of nodes that are not upgraded.
@@ -67,7 +66,6 @@ impl AddAssign for Figures {
         self.kills += more.kills;
         self.upgraded += more.upgraded;
         self.offline += more.offline;
-        self.untouched += more.untouched;
         self.installed_again += more.installed_again;
         for (all, more) in [(&mut self.asked, more.asked), (&mut self.troubles, more.troubles)] {
             for (what, times) in more {
@@ -161,6 +159,12 @@ impl World {
     fn facts(&self) -> Option<Vec<Dated>> {
         let lines: Result<Vec<String>, _> = halcyon::app::export(&self.bot.config).collect();
         lines.ok()?.iter().map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn memory(&self) -> Option<Memory> {
+        let mut memory = Memory::default();
+        self.facts()?.iter().for_each(|dated| memory.apply(dated).unwrap());
+        Some(memory)
     }
 
     /// Whether it is time to say something about this, perhaps once more: who said it may not have been heard.
@@ -322,6 +326,11 @@ impl World {
             self.people();
             sleep(Duration::from_millis(300)).await;
         }
+        // All that was promised is said.
+        while !self.memory().is_some_and(|memory| memory.unsent.is_empty() && memory.executions.is_empty()) {
+            assert!(Instant::now() < end, "something is not said, or goes on");
+            sleep(Duration::from_millis(300)).await;
+        }
         self.measure();
         let orderly = self.bot.terminate(Duration::from_secs(40)).await;
         assert!(orderly.is_some(), "SIGTERM did not end it");
@@ -345,8 +354,6 @@ impl World {
             match (reboots, new, out, named) {
                 (1, true, false, false) => self.figures.upgraded += 1,
                 (0 | 1, _, true, true) => self.figures.offline += 1,
-                // It failed before it was taken out.
-                (0, false, false, true) => self.figures.untouched += 1,
                 _ => wrong.push(format!(
                     "{node}: {reboots} reboots, a new kernel: {new}, out: {out}, named in chat: {named}"
                 )),
@@ -370,8 +377,7 @@ impl World {
         if results != 1 {
             wrong.push(format!("the result stands there {results} times"));
         }
-        let mut memory = Memory::default();
-        self.facts().unwrap().iter().for_each(|dated| memory.apply(dated).unwrap());
+        let memory = self.memory().unwrap();
         for execution in memory.executions.values().chain(memory.untold.values()) {
             wrong.push(format!("{} is left {}", execution.request.action, execution.status.word()));
         }
