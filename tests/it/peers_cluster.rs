@@ -27,6 +27,7 @@ use slurm::Slurm;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 const NODES: [&str; 4] = ["wn001", "wn002", "wn003", "wn004"];
 /// Why somebody has taken `wn003` out of service before.
@@ -72,6 +73,9 @@ async fn world(machines: &Machines, exim: &Exim) -> World {
     world
 }
 
+/// A node that does not come back is waited for, and all of it runs beside other tests.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 fn locked(slurm: &Mutex<Slurm>) -> MutexGuard<'_, Slurm> {
     slurm.lock().unwrap()
 }
@@ -116,7 +120,7 @@ async fn peers_a_kernel_upgrade_on_a_real_cluster() {
     assert_eq!(locked(&slurm).node("wn003"), ("drained".to_owned(), BEFORE.to_owned()));
     std::fs::write(go, "").unwrap();
 
-    let told = world.answer_that(&line, |post| post.message.contains("verdict:")).await.message;
+    let told = world.answer_within(PATIENCE, &line, |post| post.message.contains("verdict:")).await.message;
     for shown in ["done, and not all upgraded", "wn004: the node has not come back from its reboot (offline)"] {
         assert!(told.contains(shown), "{shown}: {told}");
     }

@@ -120,6 +120,16 @@ impl World {
 
     /// The bot's next post after another in its channel and thread, once it is as wanted.
     pub(crate) async fn answer_that(&self, post: &str, wanted: impl Fn(&Post) -> bool + Send + Sync) -> Post {
+        self.answer_within(PATIENCE, post, wanted).await
+    }
+
+    /// The same for what takes long by its nature.
+    pub(crate) async fn answer_within(
+        &self,
+        patience: Duration,
+        post: &str,
+        wanted: impl Fn(&Post) -> bool + Send + Sync,
+    ) -> Post {
         let asked = self.chat.post(post).unwrap();
         let bot = self.bot.clone();
         let answers = |answer: &Post| {
@@ -127,7 +137,7 @@ impl World {
                 if asked.root_id.is_empty() { answer.root_id.is_empty() } else { answer.root_id == asked.root_id };
             answer.user_id == bot && answer.create_at > asked.create_at && thread && wanted(answer)
         };
-        self.chat.wait_for(&asked.channel_id, answers, PATIENCE).await.unwrap()
+        self.chat.wait_for(&asked.channel_id, answers, patience).await.unwrap()
     }
 
     /// Waits for a reply of the bot in the thread of a post.
