@@ -18,7 +18,7 @@ const HANDED_ON: [&str; 7] = ["PATH", "HOME", "TZ", "OMD_ROOT", "OMD_SITE", "SSL
 
 pub(crate) fn checkmk(asked: CheckmkNotify, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
     let root = surroundings.environment.get("OMD_ROOT").or_else(|| surroundings.environment.get("NOTIFY_OMD_ROOT"));
-    let root = root.map(PathBuf::from);
+    let root = root.filter(|root| !root.is_empty()).map(PathBuf::from);
     let file = match (asked.settings, &root) {
         (Some(file), _) => file,
         (None, Some(root)) => root.join(settings::PLACE),

@@ -52,13 +52,7 @@ pub(crate) fn free_port() -> u16 {
 async fn world(buttons: bool) -> World {
     let more = "[[access.roles]]\nname = \"asker\"\nusers = [\"operator\"]\ngrants = [\"run:ask.*\"]\n";
     let mut world = World::without_bot(more).await;
-    let pack = world.directory.path().join("ask");
-    for (name, text) in PACK {
-        let file = pack.join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-    }
-    world.config.content.packs.push(pack);
+    world.add_pack("ask", PACK);
     let listen = format!("127.0.0.1:{}", free_port());
     world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
     if buttons {

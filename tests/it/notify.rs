@@ -408,6 +408,10 @@ async fn a_mistake_in_the_settings_loses_nothing() {
     std::fs::write(&settings, sound).unwrap();
     assert!(site.notify("wn003").status.success());
     assert_eq!(receiver.taken(5).await, ["wn002", "wn002", "wn002", "wn002", "wn003"]);
+    // Outside of a site nothing is written anywhere.
+    let output = site.command(&["--status"]).env("OMD_ROOT", "").current_dir(site.root.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no OMD_ROOT in the environment"));
     // Asked by a person at a terminal, it says for whom it is.
     let output = site.command(&[]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

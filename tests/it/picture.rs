@@ -105,12 +105,12 @@ fn drawings_are_as_they_were() {
     check("one", "only idle");
     check(
         "chain",
-        "drain succeeded wn001 · 2.1 s\nreboot failed wn001 · try 3 · 5 min 2 s\nundrain idle\ndrain >> reboot\nreboot > undrain",
+        "drain succeeded wn001 · 2.1 s\nreboot failed wn001 · round 3 · 5 min 2 s\nundrain idle\ndrain >> reboot\nreboot > undrain",
     );
     check("join", "a succeeded\nb running\nc succeeded\nd waiting\na >> b\na >> c\nb > d\nc >> d");
     check(
         "circle",
-        "look succeeded try 5\nwait running\nend idle\nlook >> wait\nwait >> look\nlook >> look\nlook > end",
+        "look succeeded round 5\nwait running\nend idle\nlook >> wait\nwait >> look\nlook >> look\nlook > end",
     );
     let states = "a failed\nb timeout\nc unknown\nd running\ne waiting\nf paused\ng succeeded\nh canceled\ni idle";
     check("states", &format!("{states}\na >> b\nb >> c\na > d\nd >> e\nd > f\ne > i\ng > h\nb > i"));

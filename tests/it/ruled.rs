@@ -10,11 +10,12 @@ use halcyon::core::content::diagnostic::Severity;
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Answer, Effect, ShownRule};
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ActionRef, ExecutionId, RequestId, RuleRef, TriggerInstanceId, TriggerRef};
-use halcyon::core::input::{Ask, Back, Input, Principal, RuleAsk};
+use halcyon::core::id::{ActionRef, ChannelId, ExecutionId, RequestId, RuleRef, TriggerInstanceId, TriggerRef, UserId};
+use halcyon::core::input::{Ask, Back, Directory, Input, Principal, RuleAsk};
 use halcyon::core::rule::trigger::{Arrival, Enforcement, Outcome, Source, Status as Taken, TriggerInstance};
 use halcyon::core::settings::{Grant, Role, Settings, Verb};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The packs of the tests with these files beside them.
@@ -139,6 +140,28 @@ action:
     username: root
     cmd: pdsh -w {{trigger.host.name}} "check_unparent | xargs kill "
 "#;
+
+/// Nobody could be told of it, and no right is known.
+#[test]
+fn nothing_is_taken_up_before_the_chat_is_known() {
+    let mut machine = machine(&[("rules/orphans.yaml", ORPHANS)], RUN);
+    let known = Directory {
+        users: BTreeMap::from([("operator".to_owned(), UserId::new("u1"))]),
+        channels: BTreeMap::from([("cluster".to_owned(), ChannelId::new(CHANNEL))]),
+        ..Directory::default()
+    };
+    machine.take(Input::Directory(Directory::default()));
+    let step = alert(&mut machine, "early", "wn001", "CRITICAL");
+    assert!(
+        matches!(answered(&step), Answer::Failed { text } if text.contains("bring it again")),
+        "{:?}",
+        answered(&step)
+    );
+    assert!(step.facts.is_empty(), "{:?}", step.facts);
+    machine.take(Input::Directory(known));
+    let step = alert(&mut machine, "early", "wn001", "CRITICAL");
+    assert_eq!(came(&step), "site.orphans started");
+}
 
 #[test]
 fn a_rule_that_matches_runs_its_action() {

@@ -196,7 +196,7 @@ fn the_index_loses_no_rule() {
     let files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
     let catalog = pack(&files);
     let trigger = TriggerRef::new("check_mk.event_handler");
-    assert_eq!(catalog.rules.listening(&trigger), criteria.len() * criteria.len());
+    assert_eq!(catalog.rules.listening(&trigger).len(), criteria.len() * criteria.len());
     let mut fewer = 0;
     for state in [json!("CRITICAL"), json!("WARNING"), json!("OK"), json!(1), json!(null), json!("wn001")] {
         for host in [
@@ -217,7 +217,7 @@ fn the_index_loses_no_rule() {
             let all: Vec<&RuleRef> =
                 catalog.rules.all().filter(|rule| matches(rule)).map(|rule| &rule.reference).collect();
             let concerned = catalog.rules.concerned(&trigger, &Map::new(), &payload);
-            fewer += usize::from(concerned.len() * 2 < catalog.rules.listening(&trigger));
+            fewer += usize::from(concerned.len() * 2 < catalog.rules.listening(&trigger).len());
             let found: Vec<&RuleRef> =
                 concerned.into_iter().filter(|rule| matches(rule)).map(|rule| &rule.reference).collect();
             assert_eq!(found, all, "{payload}");

@@ -39,13 +39,7 @@ const NARROW: &str = "key-of-somebody-else";
 async fn world() -> World {
     let more = "[[access.roles]]\nname = \"healing\"\nrules = [\"hooks.*\"]\ngrants = [\"run:core.noop\"]\n";
     let mut world = World::without_bot(more).await;
-    let pack = world.directory.path().join("hooks");
-    for (name, text) in PACK {
-        let file = pack.join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(file, text).unwrap();
-    }
-    world.config.content.packs.push(pack);
+    world.add_pack("hooks", PACK);
     let listen = format!("127.0.0.1:{}", free_port());
     world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
     world.start_bot().await;

@@ -6,7 +6,7 @@
 
 use super::hear::Speaker;
 use super::{Bot, Moment, Step};
-use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn};
+use crate::core::alert::life::{Alert, Posted, Remedy, Turn};
 use crate::core::alert::notification::Notification;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
@@ -47,7 +47,7 @@ impl Bot {
             change.alert.post = self.alert_channel().map(|channel| Posted { delivery: named("alert"), channel });
         }
         let (alert, turn, word) = (change.alert.clone(), change.turn, change.word.clone());
-        self.note(step, moment, Fact::AlertChanged(Box::new(Change { ..change })))?;
+        self.note(step, moment, Fact::AlertChanged(Box::new(change)))?;
         let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
         let text = self.sentences.say(&Card::Alert(Box::new(card_of(&alert, moment.at))));
         if fresh {

@@ -572,8 +572,7 @@ impl Bot {
         let frozen = self.memory.frozen.is_some() && execution.request.effect != EffectClass::ReadOnly;
         // Who asks on the bot's own machine is looked up nowhere, and neither is a rule.
         let outside = execution.approval.is_none() && !matches!(execution.request.by, Principal::ChatUser { .. });
-        let known = self.me().is_some() && !self.directory.channels.is_empty();
-        !frozen && !self.stopping && (outside || known)
+        !frozen && !self.stopping && (outside || self.knows_the_chat())
     }
 
     /// Finds out whether those still count on whose word an execution may begin.

@@ -152,8 +152,6 @@ pub struct Bot {
     checkpoint_again: Option<Timestamp>,
     conducting: workflow::Conducting,
     timers: timer::Timers,
-    /// What was under way when the process started has been taken care of; before that, no timer ticks.
-    recovered: bool,
     /// What has happened to the bot itself in this step, for the rules.
     happened: VecDeque<TriggerInstance>,
     /// When it was told last that a rule came to nothing, and why. Lost without harm.
@@ -238,7 +236,6 @@ impl Bot {
             checkpoint_again: None,
             conducting: workflow::Conducting::default(),
             timers: timer::Timers::new(),
-            recovered: false,
             happened: VecDeque::new(),
             told_of_rules: BTreeMap::new(),
             stopping: false,
@@ -287,7 +284,6 @@ impl Bot {
             Input::Started => {
                 self.recover(&mut step, &moment)?;
                 self.open_turns();
-                self.recovered = true;
             }
             Input::Settings(settings) => {
                 self.settings = settings;
@@ -446,7 +442,7 @@ impl Bot {
 
     /// Remembers: into the memory and into the step.
     fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
-        self.value_event(&fact, moment);
+        self.value_event(&fact, moment, step.facts.len());
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);
@@ -498,6 +494,12 @@ impl Bot {
     /// The bot's own user, known from the first connection on: what was missed is still being decided about when a connection has gone again.
     fn me(&self) -> Option<(&UserId, &str)> {
         self.own.as_ref().map(|(me, username)| (me, username.as_str()))
+    }
+
+    /// Whether the chat server has said who and where those are that settings and policies name. Before that nobody has any right, and nothing that
+    /// begins by itself could be told of.
+    fn knows_the_chat(&self) -> bool {
+        self.me().is_some() && !self.directory.channels.is_empty()
     }
 
     /// Whether commands are heard in this channel.

@@ -209,7 +209,7 @@ impl Bot {
                 self.say(step, moment, &line.back, &card)?;
                 continue;
             }
-            let ready = self.me().is_some() && !self.directory.channels.is_empty() && !self.stopping;
+            let ready = self.knows_the_chat() && !self.stopping;
             let again = moment.at.saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
             self.looked_after.insert(line.id.clone(), LookedAfter { again, asked: asked || ready });
             if let (true, Principal::ChatUser { id: user, .. }) = (ready, &line.by) {

@@ -5,6 +5,7 @@
 //!
 //! - **No tick is taken up twice, and none drifts**: the next one follows from the last tick.
 //! - **Of ticks that nobody was there to hear**, at most the last one counts, and only where the timer says so ([`crate::core::timer::Missed`]).
+//! - **Nothing ticks before the chat is known**, for nobody could be told; how late it is by then is judged by the timer.
 //! - **It costs nothing where no rule has a timer.**
 
 use super::{Bot, Moment, Step};
@@ -58,7 +59,7 @@ impl Bot {
 
     /// Takes up the ticks that have come.
     pub(super) fn tick(&mut self, step: &mut Step, moment: &mut Moment) -> Result<(), Contradiction> {
-        if !self.recovered || self.stopping {
+        if !self.may_tick() {
             return Ok(());
         }
         let due = |ticking: &Ticking| ticking.next.is_some_and(|(at, _)| at <= moment.at);
@@ -98,10 +99,14 @@ impl Bot {
         Ok(())
     }
 
+    fn may_tick(&self) -> bool {
+        self.knows_the_chat() && !self.stopping
+    }
+
     /// When the next tick is acted upon.
     pub(super) fn next_tick(&self) -> Option<Timestamp> {
         let next = self.timers.values().filter_map(|ticking| ticking.next.map(|(at, _)| at)).min();
-        next.filter(|_| self.recovered && !self.stopping)
+        next.filter(|_| self.may_tick())
     }
 }
 

@@ -15,7 +15,6 @@ use crate::core::rule::trigger::{Arrival, Source, TriggerInstance, WEBHOOK_TRIGG
 use crate::core::webhook::api_key::{self, ApiKey, ApiKeyAsk, ShownKey};
 use crate::core::webhook::{self, Call, Refusal};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 impl Bot {
     /// A webhook was called.
@@ -58,13 +57,13 @@ impl Bot {
             let payload = call.body.get("payload").cloned().unwrap_or_else(|| json!({}));
             (TriggerRef::new(trigger), Map::new(), payload)
         } else {
-            let Some(url) = self.hooks().into_iter().find(|url| webhook::path(url) == call.hook) else {
+            if !self.is_hook(&call.hook) {
                 return Err(refused(Refusal::NoHook, say("no_hook", &call.hook, "")));
-            };
+            }
             let lower: Map<String, Value> =
                 call.headers.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().into())).collect();
             let payload = json!({"headers": call.headers, "headers_lower": lower, "body": call.body});
-            let parameters = Map::from_iter([("url".to_owned(), Value::from(url))]);
+            let parameters = Map::from_iter([("url".to_owned(), Value::from(call.hook.as_str()))]);
             (TriggerRef::new(WEBHOOK_TRIGGER), parameters, payload)
         };
         let id = TriggerInstanceId::new(id);
@@ -82,12 +81,11 @@ impl Bot {
         Ok(instance)
     }
 
-    /// The webhooks that rules in force listen to, as those write them.
-    fn hooks(&self) -> BTreeSet<String> {
-        let listening = self.catalog.rules.all().filter(|rule| rule.trigger.as_str() == WEBHOOK_TRIGGER);
-        let in_force = listening.filter(|rule| self.memory.events.is_enabled(rule));
-        let urls = in_force.filter_map(|rule| rule.trigger_parameters.get("url").and_then(Value::as_str));
-        urls.map(str::to_owned).collect()
+    /// Whether a rule in force listens to this webhook.
+    fn is_hook(&self, hook: &str) -> bool {
+        let listening = self.catalog.rules.listening(&TriggerRef::new(WEBHOOK_TRIGGER)).iter();
+        let mut in_force = listening.filter(|rule| self.memory.events.is_enabled(rule));
+        in_force.any(|rule| rule.trigger_parameters.get("url").and_then(Value::as_str) == Some(hook))
     }
 
     /// Somebody asks for keys, or wants one made or gone.

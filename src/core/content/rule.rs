@@ -14,6 +14,7 @@ use crate::core::rule::spec::{Condition, Kind, Rule};
 use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
 use crate::core::template::render::{holds_template, names_inside};
 use crate::core::timer;
+use crate::core::webhook;
 
 const KEYS: &[&str] = &[
     "name",
@@ -162,7 +163,7 @@ fn trigger<'n>(table: &Table<'n>, report: &mut Report<'_>) -> Option<Named<'n>> 
     if named.name == Some(WEBHOOK_TRIGGER)
         && let Some(serde_json::Value::String(url)) = named.parameters.get_mut("url")
     {
-        *url = url.trim_matches('/').to_owned();
+        *url = webhook::path(url).to_owned();
     }
     Some(named)
 }

@@ -34,7 +34,7 @@ pub enum Phrase<'a> {
     },
     /// Why an event or a rule comes to nothing.
     Event {
-        /// `unknown`, `payload`, `id`: the event cannot be what it says; `criterion`: one cannot be judged; `circle`, `chain`, `no_action`, `no_right`: the
+        /// `unknown`, `payload`, `id`: the event cannot be what it says; `starting`: it comes too early; `criterion`: one cannot be judged; `circle`, `chain`, `no_action`, `no_right`: the
         /// rule; `no_rule`, `not_yours`: to somebody who asks for one.
         what: &'static str,
         /// The rule, the trigger or the criterion.

@@ -78,9 +78,9 @@ impl Rules {
         self.all.get(reference)
     }
 
-    /// How many rules listen to a trigger.
-    pub fn listening(&self, trigger: &TriggerRef) -> usize {
-        self.by_trigger.get(trigger).map_or(0, |listeners| listeners.rules.len())
+    /// The rules that listen to a trigger, whatever the event.
+    pub fn listening(&self, trigger: &TriggerRef) -> &[Arc<Rule>] {
+        self.by_trigger.get(trigger).map_or(&[], |listeners| &listeners.rules)
     }
 
     /// The rules that an event could match, in the order of their names.

@@ -25,7 +25,7 @@ pub const GENERIC: &str = "st2";
 pub const PROOFS: [&str; 5] = ["st2-api-key", "x-auth-token", "authorization", "proxy-authorization", "cookie"];
 
 /// Headers that name an event, the first one that is there counts.
-pub const EVENT_NAMES: [&str; 4] = ["idempotency-key", "x-github-delivery", "x-gitlab-event-uuid", "x-request-id"];
+pub const EVENT_NAMES: [&str; 3] = ["idempotency-key", "x-github-delivery", "x-gitlab-event-uuid"];
 
 /// A request to a webhook, as the door has read it.
 #[derive(Debug, Clone, PartialEq)]

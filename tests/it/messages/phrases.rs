@@ -145,7 +145,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     let row = TaskRow { status: "succeeded", attempt: 1, count: 1, elapsed: "2 s".into(), ..TaskRow::default() };
     check(Phrase::PictureNote(&row), "2 s");
     let on = TaskRow { hosts: "wn001".into(), attempt: 3, ..row.clone() };
-    check(Phrase::PictureNote(&on), "wn001 · try 3 · 2 s");
+    check(Phrase::PictureNote(&on), "wn001 · round 3 · 2 s");
     let items = TaskRow { count: 100, done: 47, failed: 2, running: 4, ..row.clone() };
     check(Phrase::PictureNote(&items), "47 of 100 done, 2 failed, 4 at work · 2 s");
     check(Phrase::PictureNote(&TaskRow { inner_done: 1, ..row.clone() }), "1 task in it · 2 s");
@@ -176,6 +176,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             event("payload", "t.pushed", "`commit` is missing"),
             "the payload is not as `t.pushed` has it: `commit` is missing",
         ),
+        (event("starting", "", ""), "I have just started and do not know the chat yet; bring it again"),
         (event("id", "t.pushed", ""), "an event needs an id of 1 to 200 letters, digits and signs"),
         (
             event("criterion", "trigger.n", "text and a number have no order"),

@@ -69,6 +69,17 @@ impl World {
         Self { chat, nodes, engine: None, config, options: EngineOptions::default(), bot, directory }
     }
 
+    /// Gives it a pack with these files.
+    pub(crate) fn add_pack(&mut self, name: &str, files: &[(&str, &str)]) {
+        let pack = self.directory.path().join(name);
+        for (inside, text) in files {
+            let file = pack.join(inside);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        self.config.content.packs.push(pack);
+    }
+
     pub(crate) async fn start_bot(&mut self) {
         let before = self.greetings();
         // A bot that was killed lets go of its store a moment later.

@@ -42,9 +42,7 @@ impl Bot {
 
     /// Whether a rule that is in force listens to a trigger.
     fn is_heard(&self, trigger: &TriggerRef) -> bool {
-        let rules = &self.catalog.rules;
-        rules.listening(trigger) > 0
-            && rules.all().any(|rule| rule.trigger == *trigger && self.memory.events.is_enabled(rule))
+        self.catalog.rules.listening(trigger).iter().any(|rule| self.memory.events.is_enabled(rule))
     }
 
     fn happens(
@@ -106,8 +104,8 @@ impl Bot {
         );
     }
 
-    /// A value is about to be set or deleted. Secrets are told as they are kept.
-    pub(in crate::core::bot) fn value_event(&mut self, fact: &Fact, moment: &Moment) {
+    /// A value is about to be set or deleted, by the fact at this place of its step. Secrets are told as they are kept.
+    pub(in crate::core::bot) fn value_event(&mut self, fact: &Fact, moment: &Moment, place: usize) {
         let (key, now, by) = match fact {
             Fact::ValueSet { key, value, by, .. } => (key, Some(value), by),
             Fact::ValueDeleted { key, by, .. } => (key, None, by),
@@ -115,8 +113,9 @@ impl Bot {
         };
         let before = self.memory.datastore.get(key, moment.at).map(|entry| entry.value.clone());
         let chain = chain_of_principal(by);
-        let id =
-            |what: &str| format!("{}-{what}-{}-{:016x}", key.reference(), moment.at.as_microsecond(), moment.entropy);
+        let id = |what: &str| {
+            format!("{}-{what}-{}-{:016x}-{place}", key.reference(), moment.at.as_microsecond(), moment.entropy)
+        };
         let object = |value: &Kept| described(key, value);
         match (before, now) {
             (None, Some(value)) => {

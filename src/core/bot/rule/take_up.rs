@@ -1,7 +1,7 @@
 //! An event: it is taken up once, the rules that it concerns are asked, and those that match have their actions begun.
 //!
 //! All of it is one step, so that an event is either taken up with all that comes of it, or not at all. **Whoever brought it is answered when
-//! the fact is on disk**, and may bring it again until then.
+//! the fact is on disk**, and may bring it again until then. **Before the chat is known nothing is taken up**: what comes of it could not be told.
 
 use super::super::start::Wish;
 use super::super::{Bot, Moment, Step, answer};
@@ -49,6 +49,11 @@ impl Bot {
         };
         if self.stopping {
             let text = markdown::bare(&self.sentences.say(&crate::core::message::card::Card::Stopping));
+            tell(step, Answer::Failed { text });
+            return Ok(());
+        }
+        if !self.knows_the_chat() {
+            let text = self.sentences.phrase(&Phrase::Event { what: "starting", name: "", why: "" });
             tell(step, Answer::Failed { text });
             return Ok(());
         }
@@ -129,7 +134,7 @@ impl Bot {
         let failed = enforcements.iter().any(|enforcement| matches!(enforcement.outcome, Outcome::Failed { .. }));
         let taken = Taken {
             status: if failed { Status::ProcessingFailed } else { Status::Processed },
-            listening: rules.listening(&instance.trigger),
+            listening: rules.listening(&instance.trigger).len(),
             instance: self.kept(instance),
             enforcements: enforcements.clone(),
         };

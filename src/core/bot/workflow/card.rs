@@ -314,9 +314,27 @@ fn fenced(output: &Value) -> String {
     let lines = output.as_object().into_iter().flatten().map(|(name, value)| match value {
         Value::String(text) if !text.contains('\n') => format!("{name}: {text}"),
         Value::String(text) => format!("{name}:\n{text}"),
+        Value::Array(items) => match listed(items) {
+            Some(list) => format!("{name}: {list}"),
+            None => format!("{name}: {value:#}"),
+        },
         other => format!("{name}: {other:#}"),
     });
     markdown::fence(&markdown::shorten(&lines.collect::<Vec<_>>().join("\n"), SHOWN_OUTPUT))
+}
+
+/// A list of words on one line, one of longer texts with a line each; nothing of what is no list of texts.
+fn listed(items: &[Value]) -> Option<String> {
+    let texts: Vec<&str> = items.iter().map(Value::as_str).collect::<Option<_>>()?;
+    if texts.is_empty() || texts.iter().any(|text| text.is_empty() || text.contains('\n')) {
+        return None;
+    }
+    let words = texts.iter().all(|text| !text.contains([',', ' ']));
+    Some(if words || texts.len() == 1 {
+        texts.join(", ")
+    } else {
+        texts.iter().map(|text| format!("\n  {text}")).collect()
+    })
 }
 
 /// `id | status | task | action | start_timestamp`, as StackStorm's command line shows it.

@@ -405,9 +405,7 @@ impl Bot {
             return Some(rights.clone());
         }
         let recently = |asked: &Timestamp| now.duration_since(*asked) < AGAIN;
-        // Before it is known who the roles and channels are that are named, nobody has any right.
-        let known = self.me().is_some() && !self.directory.channels.is_empty();
-        if known && !self.conducting.asked.get(root).is_some_and(recently) {
+        if self.knows_the_chat() && !self.conducting.asked.get(root).is_some_and(recently) {
             self.conducting.asked.insert(root.clone(), now);
             step.effects.push(Effect::Identify {
                 of: Identifying::Conducting(root.clone()),
