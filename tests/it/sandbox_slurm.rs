@@ -6,10 +6,14 @@ use halcyon::sandbox::nodes::{BatchOptions, BatchState, Fault};
 use std::time::{Duration, Instant};
 
 async fn cluster(count: usize, jobs: u32, pace: f64) -> Cluster {
+    cluster_of(count, pace, BatchOptions { jobs, ..BatchOptions::new("slurm01") }).await
+}
+
+async fn cluster_of(count: usize, pace: f64, batch: BatchOptions) -> Cluster {
     Cluster::start_with(count, |options| {
         options.user = "root".to_owned();
         options.pace = pace;
-        options.batch = Some(BatchOptions { jobs, ..BatchOptions::new("slurm01") });
+        options.batch = Some(batch);
     })
     .await
 }
@@ -59,7 +63,9 @@ fn noted(seen: &Seen, jobs: &[u32]) -> Vec<String> {
 /// Every word of a recorded session with a real Slurm, said to the sandbox's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_answers_as_a_real_slurm_did() {
-    let cluster = cluster(4, 0, 0.0).await;
+    // A silent node is lost when the session says so, however long the commands before take.
+    let batch = BatchOptions { jobs: 0, lost: Duration::from_secs(3_600), ..BatchOptions::new("slurm01") };
+    let cluster = cluster_of(4, 0.0, batch).await;
     let session = std::fs::read_to_string(data("slurm/session.txt")).unwrap();
     let mut jobs: Vec<u32> = Vec::new();
     let mut wrong = Vec::new();
@@ -79,6 +85,7 @@ async fn it_answers_as_a_real_slurm_did() {
                 cluster.batch_until(node, |now| now.state == *state).await;
             }
             ["!", "until", node, state] => {
+                cluster.nodes.give_up_on_silent();
                 cluster.batch_until(node, |now| now.state == *state).await;
             }
             ["!", "answers", node] => {

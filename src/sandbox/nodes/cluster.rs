@@ -194,6 +194,13 @@ impl Nodes {
         self.site.batch.as_ref()?.look().submit(name)
     }
 
+    /// Lets the batch system take every silent node for lost, without waiting any longer.
+    pub fn give_up_on_silent(&self) {
+        if let Some(batch) = &self.site.batch {
+            batch.look().give_up_on_silent();
+        }
+    }
+
     /// Where a node listens.
     pub fn address(&self, name: &str) -> Option<SocketAddr> {
         self.nodes.get(name).map(|node| SocketAddr::from((node.address, self.port)))

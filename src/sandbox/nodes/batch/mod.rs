@@ -28,9 +28,10 @@ use super::machine::{drawn, wall_clock};
 pub(crate) use names::{compress, expand};
 pub(crate) use node::{Job, Node, Reason, Standing};
 
-/// How long a node may be silent until it is marked, and until it is down, in seconds of life and at the least.
+/// How long a node may be silent until it is marked, in seconds of life and at the least.
 const SILENT: (f64, Duration) = (20.0, Duration::from_secs(1));
-const LOST: (f64, Duration) = (60.0, Duration::from_secs(3));
+/// How long it may be silent until it is down, in seconds of life.
+const LOST: f64 = 60.0;
 /// How long a job takes to end when it is stopped, in seconds of life.
 const COMPLETING: f64 = 1.0;
 /// No job is shorter, however fast the time goes.
@@ -49,12 +50,14 @@ pub struct BatchOptions {
     pub job_seconds: (u32, u32),
     /// How many jobs a node has at the most.
     pub jobs: u32,
+    /// How long a node may be silent until it is down, at the least, however fast the time goes.
+    pub lost: Duration,
 }
 
 impl BatchOptions {
     /// A batch system on this machine, with short jobs on most nodes.
     pub fn new(server: impl Into<String>) -> Self {
-        Self { server: server.into(), job_seconds: (20, 120), jobs: 3 }
+        Self { server: server.into(), job_seconds: (20, 120), jobs: 3, lost: Duration::from_secs(3) }
     }
 }
 
@@ -90,6 +93,7 @@ pub(crate) struct Model {
     pace: f64,
     seed: u64,
     lengths: (u32, u32),
+    lost: Duration,
     next_job: u32,
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) jobs: BTreeMap<u32, Job>,
@@ -107,6 +111,7 @@ impl Batch {
             pace,
             seed,
             lengths: options.job_seconds,
+            lost: options.lost,
             next_job: FIRST_JOB,
             nodes: BTreeMap::new(),
             jobs: BTreeMap::new(),
@@ -284,20 +289,34 @@ impl Model {
         }
     }
 
+    /// Takes every silent node for lost, without waiting any longer.
+    pub(crate) fn give_up_on_silent(&mut self) {
+        let silent: Vec<String> =
+            self.nodes.iter().filter(|(_, node)| node.silent).map(|(name, _)| name.clone()).collect();
+        for name in silent {
+            self.give_up(&name);
+        }
+    }
+
+    fn give_up(&mut self, name: &str) {
+        let Some(node) = self.nodes.get_mut(name).filter(|node| !node.down) else { return };
+        node.down = true;
+        // Who has drained it has said why.
+        if !node.drain {
+            node.reason = Some(Reason::new("Not responding", "slurm", wall_clock().as_second()));
+        }
+        self.lose_jobs(name);
+    }
+
     fn observe(&mut self, name: &str, seen: Seen) {
         let now = self.now();
-        let (silent, lost) = (self.paced(SILENT.0).max(SILENT.1), self.paced(LOST.0).max(LOST.1));
+        let (silent, lost) = (self.paced(SILENT.0).max(SILENT.1), self.paced(LOST).max(self.lost));
         let Some(node) = self.nodes.get_mut(name) else { return };
         if !seen.answers {
             let quiet = now.saturating_sub(node.heard);
             node.silent |= quiet >= silent;
-            if quiet >= lost && !node.down {
-                node.down = true;
-                // Who has drained it has said why.
-                if !node.drain {
-                    node.reason = Some(Reason::new("Not responding", "slurm", wall_clock().as_second()));
-                }
-                self.lose_jobs(name);
+            if quiet >= lost {
+                self.give_up(name);
             }
             return;
         }
