@@ -197,7 +197,7 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, Json(body): 
 
 /// A site of CheckMK with the plugin.
 pub(crate) struct Site {
-    root: TempDir,
+    pub(crate) root: TempDir,
     address: SocketAddr,
 }
 

@@ -128,3 +128,186 @@ async fn livestatus_answers_what_it_is_asked() {
     assert_eq!(cluster.ask("wn001", "unixcat /omd/sites/cluster/tmp/run/live").await.code, 4);
     assert_eq!(cluster.ask("mon01", "whoami; cd; pwd").await.out, "cluster\n/omd/sites/cluster\n");
 }
+
+/// A cluster whose monitoring looks only when it is told to.
+async fn on_demand(attempts: u32) -> Cluster {
+    let cluster = Cluster::start_with(1, |options| {
+        options.user = "root".to_owned();
+        options.pace = 0.01;
+        options.monitoring = Some(MonitoringOptions { check_every: 1e6, attempts, ..MonitoringOptions::new("mon01") });
+    });
+    cluster.await
+}
+
+const SERVICE: &str = "wn001;Unparent processes";
+
+impl Cluster {
+    async fn command(&self, command: &str) {
+        assert_eq!(self.livestatus(&format!(r"COMMAND [1] {command}\n\n")).await, "");
+    }
+
+    /// Has the node checked, waits until it was, and tells some columns of its service.
+    async fn checked(&self, columns: &str) -> String {
+        let waits = r"GET hosts\nColumns: name\nWaitTrigger: check\nWaitTimeout: 2000\nKeepAlive: on\n\n";
+        let asks = format!(r"GET services\nColumns: {columns}\nFilter: description = Unparent processes\n\n");
+        let said =
+            self.livestatus(&format!(r"COMMAND [1] SCHEDULE_FORCED_SVC_CHECK;wn001;Check_MK;0\n\n{waits}{asks}")).await;
+        said.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// What was told since it was asked last: kind, thing, state.
+    fn told(&self, seen: &mut usize) -> String {
+        let told = self.nodes.notified();
+        let news = told[*seen..].iter().map(|one| {
+            let service = one.service.as_deref().map(|service| format!("/{service}")).unwrap_or_default();
+            format!("{} {}{service} {}", one.kind, one.host, one.state)
+        });
+        let news = news.collect::<Vec<_>>().join(", ");
+        *seen = told.len();
+        news
+    }
+}
+
+/// A bad state is believed when it was found often enough, and not told before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_once_is_not_believed() {
+    let cluster = on_demand(3).await;
+    let mut seen = 0;
+    cluster.told(&mut seen);
+    let columns = "state hard_state state_type current_attempt";
+    assert_eq!(cluster.checked(columns).await, "0;0;1;1");
+    cluster.nodes.abandon("wn001", "atlsqmal").unwrap();
+    assert_eq!(cluster.checked(columns).await, "2;0;0;1");
+    assert_eq!(cluster.checked(columns).await, "2;0;0;2");
+    // It was only a moment.
+    assert_eq!(cluster.ask("wn001", "pkill -f pilot.py").await.code, 0);
+    assert_eq!((cluster.checked(columns).await.as_str(), cluster.told(&mut seen).as_str()), ("0;0;1;1", ""));
+    cluster.nodes.abandon("wn001", "atlsqmal").unwrap();
+    for (columns_then, told) in
+        [("2;0;0;1", ""), ("2;0;0;2", ""), ("2;2;1;3", "PROBLEM wn001/Unparent processes 2"), ("2;2;1;3", "")]
+    {
+        assert_eq!((cluster.checked(columns).await.as_str(), cluster.told(&mut seen).as_str()), (columns_then, told));
+    }
+}
+
+/// What people tell the monitoring, and when it is silent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_and_what_is_not() {
+    let cluster = on_demand(1).await;
+    let mut seen = 0;
+    cluster.told(&mut seen);
+    let columns = "state acknowledged scheduled_downtime_depth";
+    let far = "0;4000000000;1;0;0";
+    // Nothing can be taken on that is well, and what is not watched is not told of.
+    cluster.command(&format!("ACKNOWLEDGE_SVC_PROBLEM;{SERVICE};1;1;0;operator;on it")).await;
+    cluster.command("SEND_CUSTOM_HOST_NOTIFICATION;nobody;0;operator;hello").await;
+    assert_eq!((cluster.checked(columns).await.as_str(), cluster.told(&mut seen).as_str()), ("0;0;0", ""));
+
+    cluster.nodes.abandon("wn001", "atlsqmal").unwrap();
+    assert_eq!(cluster.checked(columns).await, "2;0;0");
+    assert_eq!(cluster.told(&mut seen), "PROBLEM wn001/Unparent processes 2");
+    cluster.command(&format!("ACKNOWLEDGE_SVC_PROBLEM;{SERVICE};1;1;0;operator;on it; really")).await;
+    cluster.command(&format!("SEND_CUSTOM_SVC_NOTIFICATION;{SERVICE};0;operator;look")).await;
+    assert_eq!(cluster.checked(columns).await, "2;1;0");
+    assert_eq!(
+        cluster.told(&mut seen),
+        "ACKNOWLEDGEMENT wn001/Unparent processes 2, CUSTOM wn001/Unparent processes 2"
+    );
+    cluster.command(&format!("REMOVE_SVC_ACKNOWLEDGEMENT;{SERVICE}")).await;
+    assert_eq!((cluster.checked(columns).await.as_str(), cluster.told(&mut seen).as_str()), ("2;0;0", ""));
+
+    // In a downtime: not even that it is over, and what begins in it is told at its end.
+    cluster.command(&format!("SCHEDULE_SVC_DOWNTIME;{SERVICE};{far};operator;wf-17")).await;
+    assert_eq!(cluster.told(&mut seen), "DOWNTIMESTART wn001/Unparent processes 2");
+    cluster.command(&format!("SEND_CUSTOM_SVC_NOTIFICATION;{SERVICE};0;operator;look")).await;
+    assert_eq!(cluster.ask("wn001", "pkill -f pilot.py").await.code, 0);
+    assert_eq!(cluster.checked(columns).await, "0;0;1");
+    cluster.nodes.abandon("wn001", "cmssgm").unwrap();
+    assert_eq!((cluster.checked(columns).await.as_str(), cluster.told(&mut seen).as_str()), ("2;0;1", ""));
+    // A forced one is sent whatever forbids it.
+    cluster.command(&format!("SEND_CUSTOM_SVC_NOTIFICATION;{SERVICE};2;operator;look")).await;
+    assert_eq!(cluster.told(&mut seen), "CUSTOM wn001/Unparent processes 2");
+    let asked =
+        r"GET downtimes\nColumns: id host_name service_description comment is_active\nFilter: comment = wf-17\n\n";
+    assert_eq!(cluster.livestatus(asked).await, "1;wn001;Unparent processes;wf-17;1\n");
+    cluster.command("DEL_HOST_DOWNTIME;1").await;
+    assert_eq!(cluster.told(&mut seen), "", "that is no downtime of a host");
+    cluster.command("DEL_SVC_DOWNTIME;1").await;
+    assert_eq!(
+        cluster.told(&mut seen),
+        "DOWNTIMECANCELLED wn001/Unparent processes 2, PROBLEM wn001/Unparent processes 2"
+    );
+
+    // A host that is down is told of, and its services are not.
+    assert!(cluster.nodes.fault("wn001", Fault::StaysDown).await);
+    assert_eq!(cluster.ask("wn001", "reboot").await.code, 255);
+    assert_eq!(cluster.checked(columns).await, "2;0;0");
+    assert_eq!(cluster.told(&mut seen), "PROBLEM wn001 1");
+    assert!(cluster.nodes.heal("wn001").await);
+    assert_eq!(cluster.checked(columns).await, "0;0;0");
+    assert_eq!(cluster.told(&mut seen), "RECOVERY wn001 0, RECOVERY wn001/Unparent processes 0");
+
+    // A downtime of the host goes for what is on it.
+    cluster.command(&format!("SCHEDULE_HOST_DOWNTIME;wn001;{far};operator;wf-18")).await;
+    cluster.nodes.abandon("wn001", "atlsqmal").unwrap();
+    assert_eq!(cluster.checked("state host_scheduled_downtime_depth").await, "2;1");
+    assert_eq!(cluster.told(&mut seen), "DOWNTIMESTART wn001 0");
+    cluster.command("DEL_HOST_DOWNTIME;2").await;
+    assert_eq!(cluster.told(&mut seen), "DOWNTIMECANCELLED wn001 0, PROBLEM wn001/Unparent processes 2");
+}
+
+/// What comes and goes is told to do so, once, until it stays as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_and_goes() {
+    let cluster = on_demand(1).await;
+    let mut seen = 0;
+    cluster.told(&mut seen);
+    let mut story = Vec::new();
+    for turn in 0..4 {
+        cluster.nodes.abandon("wn001", "atlsqmal").unwrap();
+        cluster.checked("state").await;
+        story.push(cluster.told(&mut seen));
+        assert_eq!(cluster.ask("wn001", "pkill -f pilot.py").await.code, 0, "{turn}");
+        cluster.checked("state").await;
+        story.push(cluster.told(&mut seen));
+    }
+    let (problem, recovery) = ("PROBLEM wn001/Unparent processes 2", "RECOVERY wn001/Unparent processes 0");
+    assert_eq!(
+        story,
+        [problem, recovery, problem, recovery, problem, "FLAPPINGSTART wn001/Unparent processes 0", "", ""]
+    );
+    assert_eq!(cluster.checked("is_flapping").await, "1");
+    let end = Instant::now() + PATIENCE;
+    while cluster.checked("is_flapping").await == "1" {
+        assert!(Instant::now() < end);
+    }
+    assert_eq!(cluster.told(&mut seen), "FLAPPINGSTOP wn001/Unparent processes 0");
+}
+
+/// The agent's plugin names what the service counts, for whoever wants to kill it; and administration reaches every node by its name.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orphans_are_named_and_can_be_killed_from_afar() {
+    let cluster = Cluster::start_with(2, |options| {
+        options.user = "root".to_owned();
+        options.administration = Some("puppet".to_owned());
+    })
+    .await;
+    let pid = cluster.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let check = "/usr/share/check-mk-agent/plugins/check_unparent";
+    let named = cluster.ask("wn002", check).await;
+    assert!(named.out.contains(&format!("\natlsqmal pid={pid} age=")) && named.out.lines().count() == 2, "{named:?}");
+    assert_eq!(cluster.ask("wn001", check).await.out, "<<<unparent>>>\n");
+    let asked = cluster
+        .ask("puppet", &format!("pdsh -w wn[001-002],wn009 \"hostname -s; {check} | egrep -o 'pid=[[:digit:]]+'\""))
+        .await;
+    assert_eq!(asked.out, format!("wn001: wn001\nwn002: wn002\nwn002: pid={pid}\n"), "{asked:?}");
+    assert!(asked.err.contains("pdsh@puppet: wn001: ssh exited with exit code 1\n"), "{asked:?}");
+    assert!(asked.err.contains("wn009: ssh: wn009: Could not resolve hostname"), "{asked:?}");
+    // Only there; and a class that stands alone is refused, as by the real egrep.
+    assert_eq!(cluster.ask("wn001", "pdsh -w wn002 uptime").await.code, 127);
+    assert_eq!(cluster.ask("wn001", "echo pid=1 | egrep -o 'pid=[:digit:]+'").await.code, 2);
+    assert_eq!(cluster.ask("wn001", "true | xargs kill").await.code, 123);
+    assert_eq!(cluster.ask("wn001", "true | xargs -r kill").await.code, 0);
+    assert_eq!(cluster.ask("puppet", &format!("pdsh -N -w wn002 kill {pid}")).await.err, "");
+    assert!(cluster.nodes.abandoned("wn002").is_empty());
+}

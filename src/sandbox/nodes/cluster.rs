@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::keeper::{self, Site};
 use super::ledger::LedgerEntry;
 use super::machine::{Blueprint, Machine, Role};
-use super::monitoring::{Monitoring, MonitoringOptions, SITE};
+use super::monitoring::{Monitoring, MonitoringOptions, Notified, Plugin, SITE};
 
 /// How often another loopback network or port is tried.
 const ATTEMPTS: u32 = 64;
@@ -49,6 +49,8 @@ pub struct Options {
     pub batch: Option<BatchOptions>,
     /// A monitoring of the nodes, on a machine of its own.
     pub monitoring: Option<MonitoringOptions>,
+    /// A machine from which commands are sent to all the others (`pdsh`).
+    pub administration: Option<String>,
 }
 
 impl Options {
@@ -64,6 +66,7 @@ impl Options {
             sudo_password: None,
             batch: None,
             monitoring: None,
+            administration: None,
         }
     }
 }
@@ -117,6 +120,7 @@ impl Nodes {
         let servers = [
             options.batch.as_ref().map(|batch| (batch.server.clone(), Role::BatchServer)),
             options.monitoring.as_ref().map(|monitoring| (monitoring.server.clone(), Role::MonitoringServer)),
+            options.administration.as_ref().map(|name| (name.clone(), Role::Administration)),
         ];
         let workers = options.names.iter().map(|name| (name.clone(), Role::Worker));
         let (names, roles): (Vec<String>, Vec<Role>) = workers.chain(servers.into_iter().flatten()).unzip();
@@ -178,7 +182,7 @@ impl Nodes {
         &self.ssh_config
     }
 
-    /// The names of the nodes, in order. The servers of the batch system and the monitoring are not among them, and answer to their names like them.
+    /// The names of the nodes, in order. The servers of the batch system, the monitoring and the administration are not among them, and answer to their names like them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let workers = self.nodes.iter().filter(|(_, node)| node.machine.role == Role::Worker);
         workers.map(|(name, _)| name.as_str())
@@ -199,6 +203,37 @@ impl Nodes {
         if let Some(batch) = &self.site.batch {
             batch.look().give_up_on_silent();
         }
+    }
+
+    /// Has the monitoring hand what it tells from now on to a plugin.
+    pub fn notify_by(&self, plugin: Plugin) {
+        if let Some(monitoring) = &self.site.monitoring {
+            monitoring.notify_by(Some(plugin), self.stop.clone());
+        }
+    }
+
+    /// What the monitoring has told so far, to a plugin or to nobody.
+    pub fn notified(&self) -> Vec<Notified> {
+        self.site.monitoring.as_ref().map(|monitoring| monitoring.told()).unwrap_or_default()
+    }
+
+    /// Has the monitoring do what a command of Livestatus says, from its name on.
+    pub fn tell_monitoring(&self, command: &str) {
+        if let Some(monitoring) = &self.site.monitoring {
+            monitoring.command(&format!("COMMAND [0] {command}"));
+        }
+    }
+
+    /// Puts a process of a batch user on a node whose parent has gone, and gives its number; nothing for a node that does not exist.
+    pub fn abandon(&self, name: &str, user: &str) -> Option<u32> {
+        let command = "/cvmfs/atlas.example/python/bin/python3 pilot.py --queue EXAMPLE";
+        self.nodes.get(name).map(|node| node.machine.abandon(user, command))
+    }
+
+    /// The processes of batch users on a node whose parent has gone.
+    pub fn abandoned(&self, name: &str) -> Vec<u32> {
+        let left = self.nodes.get(name).map(|node| node.machine.abandoned()).unwrap_or_default();
+        left.into_iter().map(|(pid, _)| pid).collect()
     }
 
     /// Where a node listens.
@@ -305,6 +340,7 @@ fn found(options: &Options, names: &[String], nodes: &BTreeMap<String, Node>) ->
     let site = Site {
         batch,
         monitoring: monitoring.map(|wanted| Arc::new(Monitoring::new(wanted, options.pace, options.seed, names))),
+        machines: Arc::new(nodes.iter().map(|(name, node)| (name.clone(), Arc::downgrade(&node.machine))).collect()),
         batch_server: options.batch.as_ref().map(|batch| batch.server.clone()),
     };
     for node in nodes.values() {

@@ -18,7 +18,21 @@ pub(crate) const NEXT_KERNEL: &str = "5.14.0-427.40.1.el9_4";
 
 const OS_RELEASE: &str = "NAME=\"AlmaLinux\"\nVERSION=\"9.4 (Seafoam Ocelot)\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\nPLATFORM_ID=\"platform:el9\"\nPRETTY_NAME=\"AlmaLinux 9.4 (Seafoam Ocelot)\"\nANSI_COLOR=\"0;34\"\nLOGO=\"fedora-logo-icon\"\nCPE_NAME=\"cpe:/o:almalinux:almalinux:9::baseos\"\n";
 
-const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\ndaemon:x:2:2:daemon:/sbin:/sbin/nologin\nnobody:x:65534:65534:Kernel Overflow User:/:/sbin/nologin\nchrony:x:991:986:chrony system user:/var/lib/chrony:/sbin/nologin\nmunge:x:990:985:Runs Uid N Gid Emporium:/run/munge:/sbin/nologin\nslurm:x:450:450:SLURM workload manager:/var/lib/slurm:/sbin/nologin\nhalcyon:x:1000:1000::/home/halcyon:/bin/bash\n";
+const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nbin:x:1:1:bin:/bin:/sbin/nologin\ndaemon:x:2:2:daemon:/sbin:/sbin/nologin\nnobody:x:65534:65534:Kernel Overflow User:/:/sbin/nologin\nchrony:x:991:986:chrony system user:/var/lib/chrony:/sbin/nologin\nmunge:x:990:985:Runs Uid N Gid Emporium:/run/munge:/sbin/nologin\nslurm:x:450:450:SLURM workload manager:/var/lib/slurm:/sbin/nologin\nhalcyon:x:1000:1000::/home/halcyon:/bin/bash\natlsqmal:x:40001:40000:ATLAS jobs:/home/atlsqmal:/sbin/nologin\ncmssgm:x:40002:40000:CMS jobs:/home/cmssgm:/sbin/nologin\nlhcbprd:x:40003:40000:LHCb jobs:/home/lhcbprd:/sbin/nologin\n";
+
+/// The accounts of jobs.
+pub(crate) const BATCH_USERS: [&str; 3] = ["atlsqmal", "cmssgm", "lhcbprd"];
+
+/// What the monitoring's agent runs on a worker: a line for each process of a batch user whose parent has gone.
+const CHECK_UNPARENT: &str = r#"#!/bin/bash
+echo '<<<unparent>>>'
+ps -eo pid=,ppid=,user=,etimes=,args= | while read -r pid parent user age command; do
+  [ "$parent" = 1 ] || continue
+  uid=$(getent passwd "$user" | cut -d: -f3)
+  [ "${uid:-0}" -ge 40000 ] || continue
+  echo "$user pid=$pid age=$age $command"
+done
+"#;
 
 /// name, description
 const SERVICES: &[(&str, &str)] = &[
@@ -41,6 +55,7 @@ fn services(role: Role) -> Vec<(&'static str, &'static str)> {
         Role::MonitoringServer => {
             (&["slurmd", "munge"], &[("httpd", "The Apache HTTP Server"), ("omd", "Checkmk Monitoring")])
         }
+        Role::Administration => (&["slurmd", "munge"], &[("puppetserver", "Puppet Server")]),
     };
     SERVICES.iter().filter(|(name, _)| !without.contains(name)).chain(with).copied().collect()
 }
@@ -158,8 +173,10 @@ fn plant_files(machine: &Machine, state: &mut State) {
     );
     files.plant("/etc/hosts", &hosts);
     files.plant("/etc/passwd", PASSWD);
-    if machine.role == Role::MonitoringServer {
-        plant_monitoring(files);
+    match machine.role {
+        Role::MonitoringServer => plant_monitoring(files),
+        Role::Worker => files.plant("/usr/share/check-mk-agent/plugins/check_unparent", CHECK_UNPARENT),
+        Role::BatchServer | Role::Administration => {}
     }
     files.plant("/etc/resolv.conf", &format!("search {}\nnameserver 10.42.0.2\n", machine.domain));
     files.plant("/etc/fstab", "/dev/mapper/vg0-root /        xfs  defaults 0 0\n/dev/sda1            /boot    xfs  defaults 0 0\nstore:/home          /home    nfs4 defaults 0 0\n");

@@ -1,7 +1,7 @@
 //! The keeper: tells the batch system and the monitoring how the machines do, as their daemons and probes would.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ const BOUNDS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_
 pub(crate) struct Site {
     pub(crate) batch: Option<Arc<Batch>>,
     pub(crate) monitoring: Option<Arc<Monitoring>>,
+    /// All machines by their names.
+    pub(crate) machines: Arc<BTreeMap<String, Weak<Machine>>>,
     /// The machine that the batch system's daemon runs on.
     pub(crate) batch_server: Option<String>,
 }
@@ -105,6 +107,7 @@ fn finding(machine: &Machine) -> Finding {
         Role::Worker => &[("NTP Time", "chronyd"), ("Process slurmd", "slurmd")],
         Role::BatchServer => &[("NTP Time", "chronyd"), ("Process slurmctld", "slurmctld")],
         Role::MonitoringServer => &[("NTP Time", "chronyd"), ("OMD status", "omd")],
+        Role::Administration => &[("NTP Time", "chronyd"), ("Process puppetserver", "puppetserver")],
     };
     for (name, service) in wanted {
         let good = runs(machine, service);
@@ -113,6 +116,16 @@ fn finding(machine: &Machine) -> Finding {
             if good { 0 } else { 2 },
             format!("{service} is {}", if good { "running" } else { "not running" }),
         ));
+    }
+    if machine.role == Role::Worker {
+        let left = machine.abandoned();
+        let shown: Vec<String> = left.iter().map(|(pid, user)| format!("{pid} of {user}")).collect();
+        let output = match left.len() {
+            0 => "No process without a parent".to_owned(),
+            1 => format!("1 process without a parent: {}", shown.join(", ")),
+            count => format!("{count} processes without a parent: {}", shown.join(", ")),
+        };
+        services.push(("Unparent processes", if left.is_empty() { 0 } else { 2 }, output));
     }
     let up = machine.up().as_secs();
     services.push(("Uptime", 0, format!("Up since {} days {} hours", up / 86_400, up / 3_600 % 24)));

@@ -40,6 +40,8 @@ pub(crate) enum Role {
     Worker,
     BatchServer,
     MonitoringServer,
+    /// From where commands are sent to all the others.
+    Administration,
 }
 
 /// What a node's port does.
@@ -121,6 +123,13 @@ pub(crate) struct Process {
     pub(crate) token: CancellationToken,
 }
 
+impl Process {
+    /// Whether it is a batch user's and has lost its parent.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.group.is_none() && self.parent == 1 && content::BATCH_USERS.contains(&self.user.as_str())
+    }
+}
+
 /// What the wrapper keeps under an id.
 #[derive(Clone)]
 pub(crate) struct Kept {
@@ -192,6 +201,11 @@ impl Machine {
     /// The batch system of its cluster.
     pub(crate) fn batch(&self) -> Option<&Arc<Batch>> {
         self.site.get()?.batch.as_ref()
+    }
+
+    /// Another machine of its cluster.
+    pub(crate) fn neighbour(&self, name: &str) -> Option<Arc<Machine>> {
+        self.site.get()?.machines.get(name)?.upgrade()
     }
 
     /// Where the batch system's daemon runs.
@@ -395,6 +409,29 @@ impl Machine {
         cut.cancel();
     }
 
+    /// Puts a process of a batch user there whose parent has gone, and gives its number.
+    pub(crate) fn abandon(&self, user: &str, command: &str) -> u32 {
+        let pid = self.next_pid();
+        let age = self.draw(&format!("age {pid}"), 3_700, 90_000) as i64;
+        let process = Process {
+            parent: 1,
+            user: user.to_owned(),
+            command: command.to_owned(),
+            started: wall_clock().as_second() - age,
+            group: None,
+            token: CancellationToken::new(),
+        };
+        self.state().processes.insert(pid, process);
+        pid
+    }
+
+    /// The processes of batch users whose parent has gone: their numbers and users.
+    pub(crate) fn abandoned(&self) -> Vec<(u32, String)> {
+        let state = self.state();
+        let left = state.processes.iter().filter(|(_, process)| process.is_abandoned());
+        left.map(|(pid, process)| (*pid, process.user.clone())).collect()
+    }
+
     /// Ends all that runs.
     pub(crate) fn halt(&self) {
         let groups: Vec<Arc<Group>> =
@@ -429,6 +466,7 @@ impl Machine {
             {
                 let mut state = machine.state();
                 state.rebooting = false;
+                state.processes.retain(|_, process| !process.is_abandoned());
                 state.reboots += 1;
                 let reboots = state.reboots;
                 state.boot_id = content::boot_id(&machine, reboots);

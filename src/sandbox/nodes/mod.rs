@@ -5,7 +5,8 @@
 //! files), a small shell over it and fake tools that print what the real ones would.
 //!
 //! A cluster may have a batch system ([`BatchOptions`]) and a monitoring ([`MonitoringOptions`]), each on a machine of its own, which know of the
-//! nodes what they would: whether their daemons answer, what a check found, and when.
+//! nodes what they would: whether their daemons answer, what a check found, and when. The monitoring tells what it finds by a [`Plugin`], a program of the host that
+//! whoever starts the cluster names. A machine of administration sends commands to all others.
 //!
 //! ## Life cycle
 //! [`Nodes::start`] binds the addresses and writes a client key, `known_hosts` and an `ssh_config` into a private directory.
@@ -14,7 +15,7 @@
 //!
 //! ## Invariants
 //! - **Nothing of the host is reachable.** The shell's grammar is a parser's; every command is a function in `tools` over the
-//!   node's model. There is no process, no file and no socket of the host behind any of them.
+//!   node's model. There is no process, no file and no socket of the host behind any of them. The only process that is ever started is the monitoring's plugin, and what a client can have told to it is data.
 //! - **Loopback only**, and only who holds the generated client key gets in.
 //! - **Nothing that a client sends ends the server.** Scripts have a depth, a number of steps and an amount of output
 //!   (`group`); beyond them they end with a message.
@@ -51,4 +52,4 @@ pub use batch::{BatchOptions, BatchState};
 pub use cluster::{Nodes, Options, StartError};
 pub use fault::Fault;
 pub use ledger::LedgerEntry;
-pub use monitoring::MonitoringOptions;
+pub use monitoring::{MonitoringOptions, Notified, Plugin};

@@ -42,7 +42,7 @@ impl World {
         Self::on_nodes(more, |_| {}).await
     }
 
-    /// The same with nodes that are changed before they start. The servers of their batch system and monitoring are in the inventory.
+    /// The same with nodes that are changed before they start. The servers of their batch system, monitoring and administration are in the inventory.
     pub(crate) async fn on_nodes(more: &str, change: impl FnOnce(&mut nodes::Options)) -> Self {
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
@@ -54,7 +54,8 @@ impl World {
         change(&mut options);
         let mut hosts = "\"wn[001-006]\"".to_owned();
         let batch = options.batch.iter().map(|batch| &batch.server);
-        for server in batch.chain(options.monitoring.iter().map(|monitoring| &monitoring.server)) {
+        let monitoring = options.monitoring.iter().map(|monitoring| &monitoring.server);
+        for server in batch.chain(monitoring).chain(&options.administration) {
             hosts.push_str(&format!(", {server:?}"));
         }
         let nodes = Nodes::start(options).await.unwrap();

@@ -1,13 +1,16 @@
 //! Livestatus: questions to the monitoring, line by line, and their answers.
 //!
-//! `GET` of the tables `hosts`, `services` and `status`, with the headers `Columns`, `Filter`, `And`, `Or`, `Negate`, `Limit`, `OutputFormat`,
-//! `ColumnHeaders` and `ResponseHeader`. **What is not known is refused as Livestatus refuses it**, code and text in the `fixed16` header.
+//! `GET` of the tables `hosts`, `services`, `downtimes` and `status`, with the headers `Columns`, `Filter`, `And`, `Or`, `Negate`, `Limit`, `OutputFormat`,
+//! `ColumnHeaders`, `ResponseHeader` and those that wait; and `COMMAND`, to which nothing is answered. **What is not known is refused as Livestatus refuses it**, code and text in the `fixed16` header.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Host, SITE};
+use super::site::{Downtime, Host, Site};
+use super::watched::Watched;
+use super::{Monitoring, SITE};
 
 /// A question that has no answer: Livestatus's code and what it says.
 type Refusal = (u16, String);
@@ -23,7 +26,18 @@ struct Query {
     limit: usize,
     format: Format,
     headers: Option<bool>,
-    fixed: bool,
+    wait: Wait,
+}
+
+/// What is waited for before the answer.
+#[derive(Default)]
+struct Wait {
+    /// The name of a host, or of one and its service.
+    object: Option<String>,
+    conditions: Vec<Filter>,
+    /// Anything that happens.
+    trigger: bool,
+    timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -51,17 +65,57 @@ enum Operator {
     AtMost,
 }
 
-const HOST: [&str; 7] =
-    ["name", "address", "state", "last_check", "last_state_change", "num_services", "num_services_crit"];
-const SERVICE: [&str; 7] =
-    ["description", "state", "last_check", "last_state_change", "plugin_output", "host_name", "host_state"];
-const STATUS: [&str; 4] = ["program_version", "livestatus_version", "num_hosts", "num_services"];
+const HOST: &[&str] = &["name", "address", "num_services", "num_services_crit"];
+const SERVICE: &[&str] =
+    &["description", "host_name", "host_address", "host_state", "host_acknowledged", "host_scheduled_downtime_depth"];
+/// What hosts and services have alike.
+const BOTH: &[&str] = &[
+    "state",
+    "last_check",
+    "last_state_change",
+    "plugin_output",
+    "hard_state",
+    "state_type",
+    "last_hard_state_change",
+    "current_attempt",
+    "max_check_attempts",
+    "acknowledged",
+    "acknowledgement_type",
+    "scheduled_downtime_depth",
+    "downtimes",
+    "is_flapping",
+    "current_notification_number",
+    "last_notification",
+];
+const DOWNTIME: &[&str] = &[
+    "id",
+    "host_name",
+    "service_description",
+    "author",
+    "comment",
+    "entry_time",
+    "start_time",
+    "end_time",
+    "fixed",
+    "duration",
+    "is_service",
+    "is_active",
+];
+const STATUS: &[&str] = &["program_version", "livestatus_version", "num_hosts", "num_services"];
 
-/// The answer to all that a client sends: of its first question, as long as it does not want to go on.
-pub(crate) fn answer(hosts: &BTreeMap<String, Host>, text: &str) -> String {
+/// How often it is looked whether what somebody waits for has come, and how long they may wait at most.
+const LOOKS: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// The answer to all that a client sends: of its first question, as long as it does not want to go on. Commands have no answer.
+pub(crate) async fn answer(monitoring: &Monitoring, text: &str) -> String {
     let mut said = String::new();
     for question in text.split("\n\n").filter(|question| !question.trim().is_empty()) {
-        said.push_str(&one(hosts, question));
+        if question.trim_start().starts_with("COMMAND") {
+            question.lines().for_each(|line| monitoring.command(line));
+            continue;
+        }
+        said.push_str(&one(monitoring, question).await);
         let goes_on = question.lines().any(|line| line.trim().eq_ignore_ascii_case("KeepAlive: on"));
         if !goes_on {
             break;
@@ -70,9 +124,13 @@ pub(crate) fn answer(hosts: &BTreeMap<String, Host>, text: &str) -> String {
     said
 }
 
-fn one(hosts: &BTreeMap<String, Host>, question: &str) -> String {
+async fn one(monitoring: &Monitoring, question: &str) -> String {
     let fixed = question.lines().any(|line| line.trim() == "ResponseHeader: fixed16");
-    let (code, body) = match read(question).and_then(|query| Ok(query.written(&query.chosen(hosts)?))) {
+    let written = match read(question) {
+        Ok(query) => query.answered(monitoring).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (code, body) = match written {
         Ok(body) => (200, body),
         // Without the header there is no room for the reason: the answer is empty.
         Err((code, why)) => (code, if fixed { format!("{why}\n") } else { String::new() }),
@@ -89,7 +147,7 @@ fn read(question: &str) -> Result<Query, Refusal> {
     let Some(table) = first.strip_prefix("GET ").map(str::trim) else {
         return Err((400, format!("Invalid request method '{}'", first.split(' ').next().unwrap_or_default())));
     };
-    let table = *["hosts", "services", "status"]
+    let table = *["hosts", "services", "downtimes", "status"]
         .iter()
         .find(|known| **known == table)
         .ok_or_else(|| (404, format!("Invalid GET request, no such table '{table}'")))?;
@@ -100,7 +158,7 @@ fn read(question: &str) -> Result<Query, Refusal> {
         limit: usize::MAX,
         format: Format::Csv,
         headers: None,
-        fixed: false,
+        wait: Wait::default(),
     };
     for line in lines {
         let Some((name, value)) = line.split_once(':') else {
@@ -138,12 +196,19 @@ fn read(question: &str) -> Result<Query, Refusal> {
                 }
             }
             "ColumnHeaders" => query.headers = Some(switch()?),
-            "ResponseHeader" => {
-                query.fixed = match value {
-                    "fixed16" => true,
-                    "off" => false,
-                    _ => return Err((400, format!("ResponseHeader: invalid value '{value}'"))),
+            "ResponseHeader" if !matches!(value, "fixed16" | "off") => {
+                return Err((400, format!("ResponseHeader: invalid value '{value}'")));
+            }
+            "ResponseHeader" => {}
+            "WaitObject" => query.wait.object = Some(value.to_owned()),
+            "WaitCondition" => query.wait.conditions.push(filter(value)?),
+            "WaitTimeout" => query.wait.timeout = Some(Duration::from_millis(number()? as u64)),
+            "WaitTrigger" => {
+                let known = ["all", "check", "state", "log", "downtime", "comment", "command", "program"];
+                if !known.contains(&value) {
+                    return Err((400, format!("WaitTrigger: unknown trigger '{value}'")));
                 }
+                query.wait.trigger = true;
             }
             "KeepAlive" => {
                 switch()?;
@@ -194,6 +259,15 @@ impl Filter {
             Filter::Not(part) => !part.takes(query, row)?,
             Filter::Is { column, operator, negated, value } => {
                 let cell = query.cell(row, column)?;
+                if let Some(items) = cell.as_array() {
+                    // Of a list, `>=` asks whether it is in it.
+                    let wanted: Option<u64> = value.parse().ok();
+                    let has = items.iter().any(|item| item.as_u64() == wanted);
+                    return match operator {
+                        Operator::Less => Ok(has == *negated),
+                        _ => Err((400, format!("invalid operator on list column '{column}'"))),
+                    };
+                }
                 let fits = match cell.as_i64() {
                     Some(number) => {
                         let asked: i64 = value.parse().unwrap_or_default();
@@ -230,12 +304,55 @@ impl Filter {
 }
 
 impl Query {
+    /// Waits for what is to be waited for, and answers.
+    async fn answered(&self, monitoring: &Monitoring) -> Result<String, Refusal> {
+        let begun = Instant::now();
+        let timeout = self.wait.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(LONGEST).min(LONGEST);
+        let turns = monitoring.site().turns;
+        while begun.elapsed() < timeout && !self.has_come(&monitoring.site(), turns)? {
+            tokio::time::sleep(LOOKS).await;
+        }
+        let chosen = self.chosen(&monitoring.site())?;
+        Ok(self.written(&chosen))
+    }
+
+    /// Whether nothing is left to be waited for.
+    fn has_come(&self, site: &Site, turns: u64) -> Result<bool, Refusal> {
+        if self.wait.conditions.is_empty() {
+            return Ok(!self.wait.trigger || site.turns != turns);
+        }
+        let Some(object) = &self.wait.object else {
+            return Err((400, "WaitCondition: there is no WaitObject".to_owned()));
+        };
+        let is_meant = |row: &&Row| {
+            let text = |column: &str| row.get(column).and_then(Value::as_str).unwrap_or_default();
+            match self.table {
+                "hosts" => text("name") == object,
+                "services" => [' ', ';'].iter().any(|between| {
+                    object.strip_prefix(text("host_name")).and_then(|rest| rest.strip_prefix(*between))
+                        == Some(text("description"))
+                }),
+                _ => false,
+            }
+        };
+        let rows = self.rows(site);
+        let Some(row) = rows.iter().find(is_meant) else {
+            return Err((400, format!("WaitObject: there is no '{object}' in table '{}'", self.table)));
+        };
+        let mut fits = true;
+        for condition in &self.wait.conditions {
+            fits &= condition.takes(self, row)?;
+        }
+        Ok(fits)
+    }
+
     /// The columns of the table by themselves.
-    fn all_columns(&self) -> &'static [&'static str] {
+    fn all_columns(&self) -> Vec<&'static str> {
         match self.table {
-            "hosts" => &HOST,
-            "services" => &SERVICE,
-            _ => &STATUS,
+            "hosts" => [HOST, BOTH].concat(),
+            "services" => [SERVICE, BOTH].concat(),
+            "downtimes" => DOWNTIME.to_vec(),
+            _ => STATUS.to_vec(),
         }
     }
 
@@ -249,11 +366,11 @@ impl Query {
     }
 
     /// The cells of the rows that are asked for.
-    fn chosen(&self, hosts: &BTreeMap<String, Host>) -> Result<Vec<Vec<Value>>, Refusal> {
-        let rows = self.rows(hosts);
+    fn chosen(&self, site: &Site) -> Result<Vec<Vec<Value>>, Refusal> {
+        let rows = self.rows(site);
         let names: Vec<&str> = match &self.columns {
             Some(columns) => columns.iter().map(String::as_str).collect(),
-            None => self.all_columns().to_vec(),
+            None => self.all_columns(),
         };
         // Also where there is no row, what does not exist is refused.
         let blank: Row = self.blank();
@@ -285,67 +402,87 @@ impl Query {
 
     /// A row with every column of the table, to look names up in.
     fn blank(&self) -> Row {
-        let host = Host {
-            address: String::new(),
-            state: 0,
-            last_check: 0,
-            last_state_change: 0,
-            services: BTreeMap::from([("", blank_service())]),
-            next: std::time::Duration::ZERO,
-        };
-        self.rows(&BTreeMap::from([(String::new(), host)])).pop().unwrap_or_default()
+        let host = Host { services: BTreeMap::from([(String::new(), Watched::default())]), ..Host::default() };
+        let mut site = Site::new("", 1, BTreeMap::from([(String::new(), host)]));
+        site.downtimes.insert(0, Downtime::default());
+        self.rows(&site).pop().unwrap_or_default()
     }
 
-    fn rows(&self, hosts: &BTreeMap<String, Host>) -> Vec<Row> {
+    fn rows(&self, site: &Site) -> Vec<Row> {
         let row = |cells: Vec<(&str, Value)>| -> Row {
             cells.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
         };
         match self.table {
-            "hosts" => hosts
+            "hosts" => site
+                .hosts
                 .iter()
                 .map(|(name, host)| {
                     let critical = host.services.values().filter(|service| service.state == 2).count();
-                    row(vec![
+                    let mut cells = vec![
                         ("name", json!(name)),
                         ("address", json!(host.address)),
-                        ("state", json!(host.state)),
-                        ("last_check", json!(host.last_check)),
-                        ("last_state_change", json!(host.last_state_change)),
                         ("num_services", json!(host.services.len())),
                         ("num_services_crit", json!(critical)),
-                    ])
+                    ];
+                    cells.extend(both(site, name, None, &host.itself));
+                    row(cells)
                 })
                 .collect(),
-            "services" => hosts
+            "services" => site
+                .hosts
                 .iter()
                 .flat_map(|(name, host)| {
                     host.services.iter().map(move |(description, service)| {
-                        row(vec![
+                        let mut cells = vec![
                             ("description", json!(description)),
-                            ("state", json!(service.state)),
-                            ("last_check", json!(service.last_check)),
-                            ("last_state_change", json!(service.last_state_change)),
-                            ("plugin_output", json!(service.output)),
                             ("host_name", json!(name)),
                             ("host_address", json!(host.address)),
-                            ("host_state", json!(host.state)),
-                            ("host_last_check", json!(host.last_check)),
-                        ])
+                            ("host_state", json!(host.itself.state)),
+                            ("host_last_check", json!(host.itself.last_check)),
+                            ("host_acknowledged", json!(u8::from(host.itself.acknowledged.is_some()))),
+                            ("host_scheduled_downtime_depth", json!(site.depth(name, None))),
+                        ];
+                        cells.extend(both(site, name, Some(description), service));
+                        row(cells)
                     })
+                })
+                .collect(),
+            "downtimes" => site
+                .downtimes
+                .iter()
+                .map(|(id, downtime)| {
+                    row(vec![
+                        ("id", json!(id)),
+                        ("host_name", json!(downtime.host)),
+                        ("service_description", json!(downtime.service.as_deref().unwrap_or_default())),
+                        ("author", json!(downtime.author)),
+                        ("comment", json!(downtime.comment)),
+                        ("entry_time", json!(downtime.entered)),
+                        ("start_time", json!(downtime.start)),
+                        ("end_time", json!(downtime.end)),
+                        ("fixed", json!(u8::from(downtime.fixed))),
+                        ("duration", json!(downtime.duration)),
+                        ("is_service", json!(u8::from(downtime.service.is_some()))),
+                        ("is_active", json!(u8::from(downtime.active))),
+                    ])
                 })
                 .collect(),
             _ => vec![row(vec![
                 ("program_version", json!(format!("Check_MK 2.3.0 ({SITE})"))),
                 ("livestatus_version", json!("2.3.0")),
-                ("num_hosts", json!(hosts.len())),
-                ("num_services", json!(hosts.values().map(|host| host.services.len()).sum::<usize>())),
+                ("num_hosts", json!(site.hosts.len())),
+                ("num_services", json!(site.hosts.values().map(|host| host.services.len()).sum::<usize>())),
             ])],
         }
     }
 
     fn written(&self, rows: &[Vec<Value>]) -> String {
         if self.format == Format::Csv {
-            let cell = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let one = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let cell = |value: &Value| match value.as_array() {
+                Some(items) => items.iter().map(one).collect::<Vec<_>>().join(","),
+                None => one(value),
+            };
             let line = |row: &Vec<Value>| row.iter().map(cell).collect::<Vec<_>>().join(";") + "\n";
             return rows.iter().map(line).collect();
         }
@@ -354,6 +491,28 @@ impl Query {
     }
 }
 
-fn blank_service() -> super::Service {
-    super::Service { state: 0, output: String::new(), last_check: 0, last_state_change: 0 }
+/// What hosts and services have alike.
+fn both(site: &Site, host: &str, service: Option<&str>, watched: &Watched) -> Vec<(&'static str, Value)> {
+    let of = |(_, downtime): &(&u64, &Downtime)| downtime.host == host && downtime.service.as_deref() == service;
+    let downtimes: Vec<u64> = site.downtimes.iter().filter(of).map(|(id, _)| *id).collect();
+    let taken = watched.acknowledged.as_ref();
+    let attempts = if service.is_some() { site.attempts } else { 1 };
+    vec![
+        ("state", json!(watched.state)),
+        ("last_check", json!(watched.last_check)),
+        ("last_state_change", json!(watched.last_state_change)),
+        ("plugin_output", json!(watched.output)),
+        ("hard_state", json!(watched.hard_state)),
+        ("state_type", json!(u8::from(!watched.is_soft()))),
+        ("last_hard_state_change", json!(watched.last_hard_state_change)),
+        ("current_attempt", json!(watched.attempt)),
+        ("max_check_attempts", json!(attempts)),
+        ("acknowledged", json!(u8::from(taken.is_some()))),
+        ("acknowledgement_type", json!(taken.map_or(0, |taken| if taken.sticky { 2 } else { 1 }))),
+        ("scheduled_downtime_depth", json!(site.depth(host, service))),
+        ("downtimes", json!(downtimes)),
+        ("is_flapping", json!(u8::from(watched.flapping))),
+        ("current_notification_number", json!(watched.number)),
+        ("last_notification", json!(watched.last_notification)),
+    ]
 }

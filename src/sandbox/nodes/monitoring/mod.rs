@@ -1,25 +1,44 @@
 //! # Monitoring: a Checkmk site that watches the nodes
 //!
-//! It looks at the real state of the sandbox's nodes: whether they are up, how full they are, what has failed on them. It is asked by Livestatus
-//! ([`livestatus`]) on its machine, by the site's own account.
+//! It looks at the real state of the sandbox's nodes: whether they are up, how full they are, what has failed on them. It is asked and told by Livestatus
+//! ([`livestatus`]) on its machine, by the site's own account, and tells what it finds by a [`Plugin`].
 //!
 //! ## Life cycle
 //! The keeper tells when time goes on ([`Monitoring::pass`]) and how a node is when a check of it is due. What is answered is what the last check
-//! has found, as old as it is.
+//! has found, as old as it is. A bad state that was found often enough is believed, and told once; so is its end.
 //!
 //! ## Invariants
 //! - **Nothing is known before it is checked.** A node that has come back stays down here until its next check.
 //! - **Services of a node that is down are not looked at**: they keep their state and the time of their last check, but for `Check_MK` itself, which
-//!   cannot reach the agent.
+//!   cannot reach the agent. Nothing is told of them.
 //! - **Checks are spread**: nodes are not all looked at in one moment.
+//! - **In a downtime nothing is told but that it begins and ends.** What goes wrong in it and still is at its end is told then; what was told before and is over
+//!   before its end is never told, as in life. A downtime of a host goes for its services.
+//! - **What somebody has taken on is not told again** before its state changes, but its end is. What comes and goes is told to do so, and no more.
+//! - **No two notifications have the same time**, and they are handed over in the order in which they were made.
+//!
+//! ## Modules
+//! - `site`: what it knows, and what it tells; `watched`: one host or service; `command`: what it is told to do.
+//! - `notification`: the variables of one; `plugin`: how it is handed over. `livestatus`: questions and answers.
 
+mod command;
 pub(crate) mod livestatus;
+mod notification;
+mod plugin;
+mod site;
+mod watched;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
 use super::machine::{drawn, wall_clock};
+
+pub use notification::Notified;
+pub use plugin::Plugin;
+pub(crate) use site::{Host, Site};
 
 /// No check is more often, however fast the time goes.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -34,12 +53,14 @@ pub struct MonitoringOptions {
     pub server: String,
     /// Seconds of life between two checks of a node.
     pub check_every: f64,
+    /// How often in a row a service must be found bad before that is believed.
+    pub attempts: u32,
 }
 
 impl MonitoringOptions {
-    /// A site on this machine that looks at every node once a minute.
+    /// A site on this machine that looks at every node once a minute, and believes what it finds.
     pub fn new(server: impl Into<String>) -> Self {
-        Self { server: server.into(), check_every: 60.0 }
+        Self { server: server.into(), check_every: 60.0, attempts: 1 }
     }
 }
 
@@ -53,95 +74,71 @@ pub(crate) struct Finding {
     pub(crate) services: Vec<(&'static str, u8, String)>,
 }
 
-/// A service as it was found last.
-#[derive(Debug, Clone)]
-pub(crate) struct Service {
-    pub(crate) state: u8,
-    pub(crate) output: String,
-    /// Seconds since the epoch.
-    pub(crate) last_check: i64,
-    pub(crate) last_state_change: i64,
-}
-
-/// A host as it was found last.
-#[derive(Debug, Clone)]
-pub(crate) struct Host {
-    pub(crate) address: String,
-    pub(crate) state: u8,
-    pub(crate) last_check: i64,
-    pub(crate) last_state_change: i64,
-    pub(crate) services: BTreeMap<&'static str, Service>,
-    next: Duration,
-}
-
-/// The site.
+/// The site and its clock.
 pub(crate) struct Monitoring {
     started: Instant,
     every: Duration,
-    hosts: Mutex<BTreeMap<String, Host>>,
+    site: Mutex<Site>,
 }
 
 impl Monitoring {
     pub(crate) fn new(options: &MonitoringOptions, pace: f64, seed: u64, hosts: &[String]) -> Self {
         let every = Duration::from_secs_f64((options.check_every * pace).clamp(0.0, 1e6)).max(SHORTEST);
         let first = |name: &String| {
-            let host = Host {
-                address: String::new(),
-                state: 0,
-                last_check: 0,
-                last_state_change: 0,
-                services: BTreeMap::new(),
-                next: every.mul_f64(drawn(seed, name, "check", 0, 999) as f64 / 1_000.0),
-            };
-            (name.clone(), host)
+            let next = every.mul_f64(drawn(seed, name, "check", 0, 999) as f64 / 1_000.0);
+            (name.clone(), Host { next, ..Host::default() })
         };
-        Self { started: Instant::now(), every, hosts: Mutex::new(hosts.iter().map(first).collect()) }
+        let site = Site::new(&options.server, options.attempts, hosts.iter().map(first).collect());
+        Self { started: Instant::now(), every, site: Mutex::new(site) }
     }
 
-    /// All hosts as they were found last.
-    pub(crate) fn hosts(&self) -> MutexGuard<'_, BTreeMap<String, Host>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the site has in mind.
+    pub(crate) fn site(&self) -> MutexGuard<'_, Site> {
+        self.site.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has what is told from now on handed to a plugin, or to nobody.
+    pub(crate) fn notify_by(&self, plugin: Option<Plugin>, stop: CancellationToken) {
+        let (outgoing, incoming) = mpsc::unbounded_channel();
+        self.site().notify_by(plugin, outgoing);
+        tokio::spawn(plugin::deliver(incoming, stop));
+    }
+
+    /// What was told so far, to a plugin or not.
+    pub(crate) fn told(&self) -> Vec<Notified> {
+        self.site().told()
+    }
+
+    /// Does what a line of Livestatus says: `COMMAND [time] NAME;argument;…`.
+    pub(crate) fn command(&self, line: &str) {
+        let now = wall_clock().as_second();
+        self.site().command(line, now);
     }
 
     /// Checks the hosts whose time has come, and all of them when that is asked for.
     pub(crate) fn pass(&self, all: bool, look: impl Fn(&str) -> Option<Finding>) {
         let (now, wall) = (self.started.elapsed(), wall_clock().as_second());
-        for (name, host) in self.hosts().iter_mut() {
-            if host.next > now && !all {
+        let mut site = self.site();
+        site.pass_time(wall);
+        let mut due = Vec::new();
+        for (name, host) in &mut site.hosts {
+            let regular = host.next <= now || all;
+            let forced = host.forced.filter(|(when, _)| *when <= wall);
+            if !regular && forced.is_none() {
                 continue;
             }
             while host.next <= now {
                 host.next += self.every;
             }
-            if let Some(finding) = look(name) {
-                host.take(finding, wall);
+            if forced.is_some() {
+                host.forced = None;
             }
+            due.push((name.clone(), regular || forced.is_some_and(|(_, with_services)| with_services)));
         }
-    }
-}
-
-impl Host {
-    fn take(&mut self, finding: Finding, now: i64) {
-        let state = u8::from(!finding.up);
-        if state != self.state || self.last_check == 0 {
-            self.last_state_change = now;
-        }
-        (self.state, self.last_check, self.address) = (state, now, finding.address);
-        let found = match finding.up {
-            true => finding.services,
-            false => {
-                let output =
-                    format!("[agent] Communication failed: timed out(!!), connecting to {}:6556", self.address);
-                vec![("Check_MK", 2, output)]
+        for (name, with_services) in due {
+            if let Some(finding) = look(&name) {
+                site.take(&name, finding, with_services, wall);
             }
-        };
-        for (name, state, output) in found {
-            let changed = match self.services.get(name) {
-                Some(before) if before.state == state => before.last_state_change,
-                _ => now,
-            };
-            let service = Service { state, output, last_check: now, last_state_change: changed };
-            self.services.insert(name, service);
         }
     }
 }

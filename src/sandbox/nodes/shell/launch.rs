@@ -276,6 +276,7 @@ impl Shell {
     async fn xargs(&mut self, arguments: &[String]) -> Outcome {
         let mut each = usize::MAX;
         let mut replace: Option<String> = None;
+        let mut none_for_nothing = false;
         let mut rest = arguments;
         while let [flag, after @ ..] = rest
             && flag.starts_with('-')
@@ -291,6 +292,7 @@ impl Shell {
                     }
                     rest = after;
                 }
+                "-r" | "--no-run-if-empty" => none_for_nothing = true,
                 short if short.starts_with("-n") => each = short[2..].parse().unwrap_or(1).max(1),
                 _ => {}
             }
@@ -310,6 +312,11 @@ impl Shell {
             }
         } else {
             let items: Vec<String> = input.split_whitespace().map(str::to_owned).collect();
+            // As GNU's, it runs its command once where there is nothing.
+            if items.is_empty() && !none_for_nothing {
+                self.step().await?;
+                code = self.child(&command).await?;
+            }
             for part in items.chunks(each.min(5_000)) {
                 self.step().await?;
                 let mut words = command.clone();

@@ -24,6 +24,6 @@ pub(super) async fn run(call: &Call<'_>) -> Ran {
         return Ok(4);
     };
     let Some(question) = call.held_input().await else { return Ok(1) };
-    let said = livestatus::answer(&monitoring.hosts(), &String::from_utf8_lossy(&question));
+    let said = livestatus::answer(monitoring, &String::from_utf8_lossy(&question)).await;
     call.print(said).await
 }

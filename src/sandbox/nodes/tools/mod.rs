@@ -6,6 +6,7 @@
 mod files;
 mod livestatus;
 mod packages;
+mod parallel;
 mod print;
 mod process;
 mod program;
@@ -83,6 +84,7 @@ const NAMES: &[&str] = &[
     "mv",
     "needs-restarting",
     "nproc",
+    "pdsh",
     "pgrep",
     "pkill",
     "poweroff",
@@ -149,6 +151,7 @@ pub(crate) async fn run(call: &Call<'_>) -> i32 {
         "dnf" | "yum" | "rpm" | "reboot" | "shutdown" | "poweroff" | "needs-restarting" => packages::run(call).await,
         "sinfo" | "squeue" | "scontrol" | "scancel" => slurm::run(call).await,
         "unixcat" => livestatus::run(call).await,
+        "pdsh" => parallel::run(call).await,
         _ => system::run(call).await,
     };
     // 141 is what a shell reports for a command that SIGPIPE ended.

@@ -155,13 +155,16 @@ async fn pgrep(call: &Call<'_>) -> Ran {
 
 async fn pkill(call: &Call<'_>) -> Ran {
     let found = found(call);
-    for (_, process) in &found {
-        process.token.cancel();
+    for (pid, process) in &found {
+        end(call, *pid, process);
     }
     Ok(i32::from(found.is_empty()))
 }
 
 async fn kill(call: &Call<'_>) -> Ran {
+    if call.arguments.is_empty() {
+        return call.fail(1, "not enough arguments").await;
+    }
     let mut signal = TERM;
     let mut code = 0;
     let mut arguments = call.arguments.iter().peekable();
@@ -211,10 +214,18 @@ async fn kill(call: &Call<'_>) -> Ran {
             }
             Some(_) if signal == 0 => {}
             Some(process) if target < 0 => end_group(&process, signal),
-            Some(process) => process.token.cancel(),
+            Some(process) => end(call, target as u32, &process),
         }
     }
     Ok(code)
+}
+
+fn end(call: &Call<'_>, pid: u32, process: &Process) {
+    process.token.cancel();
+    // Nobody follows what has no parent.
+    if process.is_abandoned() {
+        call.machine.state().processes.remove(&pid);
+    }
 }
 
 fn end_group(process: &Process, signal: i32) {

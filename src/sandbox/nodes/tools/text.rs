@@ -123,6 +123,28 @@ async fn ends(call: &Call<'_>) -> Ran {
     Ok(i32::from(!fine))
 }
 
+/// Whether a class like `[:digit:]` stands by itself and not inside of brackets.
+fn is_lonely_class(pattern: &str) -> bool {
+    let mut rest = pattern;
+    while let Some(open) = rest.find('[') {
+        let escaped = rest[..open].ends_with('\\');
+        rest = &rest[open + 1..];
+        if escaped {
+            continue;
+        }
+        if rest.starts_with(':') && rest.find(']').is_some_and(|close| close > 1 && rest[..close].ends_with(':')) {
+            return true;
+        }
+        // To the end of the brackets, over the classes in them.
+        while let Some(class) = rest.find("[:").filter(|class| rest.find(']').is_some_and(|close| *class < close)) {
+            let Some(end) = rest[class..].find(":]") else { break };
+            rest = &rest[class + end + 2..];
+        }
+        rest = rest.find(']').map_or("", |close| &rest[close + 1..]);
+    }
+    false
+}
+
 async fn grep(call: &Call<'_>) -> Ran {
     let mut given = Given::read(call.arguments, "emABC");
     let mut patterns: Vec<String> = given.values.get(&'e').cloned().into_iter().collect();
@@ -133,6 +155,9 @@ async fn grep(call: &Call<'_>) -> Ran {
         patterns = given.operands.remove(0).split('\n').map(str::to_owned).collect();
     }
     let extended = given.has('E') || given.has('P') || call.name == "egrep";
+    if !given.has('F') && patterns.iter().any(|pattern| is_lonely_class(pattern)) {
+        return call.fail(2, "character class syntax is [[:space:]], not [:space:]").await;
+    }
     let source = patterns
         .iter()
         .map(|pattern| match given.has('F') {
