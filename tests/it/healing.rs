@@ -1,0 +1,219 @@
+//! An alert that heals: from a process on a node over the monitoring, its plugin and a rule to the machine that is told to end it, and back.
+
+use crate::callbacks::free_port;
+use crate::data;
+use crate::notify::Site;
+use crate::world::{CHANNEL, PATIENCE, World};
+use halcyon::config::Http;
+use halcyon::core::effect::Answer;
+use halcyon::core::input::Ask;
+use halcyon::core::webhook::api_key::{ApiKeyAsk, Digest};
+use halcyon::sandbox::mattermost::{Happening, Post, Server};
+use halcyon::sandbox::nodes::{MonitoringOptions, Plugin};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const KEY: &str = "key-of-the-monitoring";
+const PACK: &str = "ref: st2ihep\nname: n\ndescription: d\nversion: 1.0.0\nauthor: a\n";
+const POLICY: &str =
+    "name: ask\nresource_ref: core.remote\npolicy_type: action.approval\nparameters: {approvers: {roles: [lead]}}\n";
+const ACCESS: &str = "[[access.roles]]\nname = \"healing\"\nrules = [\"st2ihep.*\"]\n\
+     grants = [{ verb = \"run\", on = \"core.remote\", arguments = { hosts = \"puppet\" } }]\n";
+
+/// A rule of a site as it was written for StackStorm, which has mistakes.
+fn rule() -> String {
+    let text = std::fs::read_to_string(data("content/rules.txt")).unwrap();
+    let (_, rest) = text.split_once("@@ st2ihep//rules/orphans.yaml\n").unwrap();
+    rest.split_once("--- said").unwrap().0.to_owned()
+}
+
+/// The same without them, as the page on rules tells to mend it.
+fn mended() -> String {
+    let page = std::fs::read_to_string(format!("{}/docs/rules.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let mends: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `").and_then(|row| row.split_once("` | `")))
+        .filter_map(|(wrong, rest)| Some((wrong, rest.split_once("` | ")?.0)))
+        .filter(|(wrong, _)| rule().contains(*wrong))
+        .collect();
+    assert_eq!(mends.len(), 2, "{mends:?}");
+    mends.into_iter().fold(rule(), |text, (wrong, right)| text.replace(wrong, right))
+}
+
+/// A site with that rule, whose monitoring tells the bot what it finds.
+struct Place {
+    world: World,
+    /// What the plugin has of the monitoring's machine.
+    site: Site,
+}
+
+impl Place {
+    async fn with(files: &[(&str, &str)]) -> Self {
+        let mut world = World::on_nodes(ACCESS, |options| {
+            options.monitoring = Some(MonitoringOptions::new("mon01"));
+            options.administration = Some("puppet".to_owned());
+        })
+        .await;
+        let mut pack = vec![("pack.yaml", PACK)];
+        pack.extend_from_slice(files);
+        world.add_pack("st2ihep", &pack);
+        let listen = format!("127.0.0.1:{}", free_port());
+        world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
+        world.config.mattermost.as_mut().unwrap().callback_url = Some(format!("http://{listen}"));
+        world.start_bot().await;
+        let ask = ApiKeyAsk::Create {
+            name: "monitoring".to_owned(),
+            digest: Digest::of(KEY),
+            webhooks: vec!["st2".to_owned()],
+        };
+        assert!(matches!(world.ask(Ask::ApiKeys(ask)).await, Answer::ApiKeys { .. }));
+        let site = Site::of(listen.parse().unwrap(), KEY);
+        world.nodes.notify_by(Plugin {
+            program: env!("CARGO_BIN_EXE_halcyon").into(),
+            arguments: vec!["notify".to_owned(), "checkmk".to_owned()],
+            root: site.root.path().to_owned(),
+        });
+        Self { world, site }
+    }
+
+    async fn post(&self, wanted: impl Fn(&Post) -> bool + Send + Sync) -> Post {
+        let bot = self.world.bot.clone();
+        let ours = |post: &Post| post.user_id == bot && wanted(post);
+        self.world.chat.wait_for(CHANNEL, ours, PATIENCE).await.unwrap()
+    }
+
+    /// The post of the problem on this node, once it begins so.
+    async fn alert(&self, node: &str, beginning: &str) -> Post {
+        let of_node = format!("`{node}` · Unparent processes");
+        self.post(|post| post.message.starts_with(beginning) && post.message.contains(&of_node)).await
+    }
+
+    /// What ran on a machine, by its last lines.
+    fn ran(&self, machine: &str) -> Vec<String> {
+        let ledger = self.world.nodes.ledger(machine);
+        ledger.iter().filter_map(|entry| entry.script.lines().last().map(str::to_owned)).collect()
+    }
+
+    async fn ran_so_often(&self, machine: &str, count: usize) -> Vec<String> {
+        let end = Instant::now() + PATIENCE;
+        while self.world.nodes.ledger(machine).iter().filter(|entry| entry.ended.is_some()).count() < count {
+            assert!(Instant::now() < end, "{:?}", self.ran(machine));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.ran(machine)
+    }
+
+    /// Every machine on which something ran.
+    fn busy(&self) -> Vec<String> {
+        let names = self.world.nodes.names().map(str::to_owned).chain(["mon01".to_owned(), "puppet".to_owned()]);
+        names.filter(|name| !self.ran(name).is_empty()).collect()
+    }
+
+    fn told(&self, node: &str) -> Vec<&'static str> {
+        let told = self.world.nodes.notified().into_iter().filter(|one| one.host == node);
+        told.map(|one| one.kind).collect()
+    }
+
+    async fn press(&self, who: &str, post: &str, button: &str) {
+        let mut happenings = self.world.chat.subscribe();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.world.chat.click(who, post, button).await.unwrap();
+            let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
+            match Server::wait_for_happening(&mut happenings, told, PATIENCE).await {
+                // The bot has not noted yet that its post stands.
+                Some(Happening::Whispered { post, .. }) if post.message.contains("press again") => {
+                    assert!(Instant::now() < end);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+const AS_WRITTEN: &str = r#"pdsh -w wn002 "/usr/share/check-mk-agent/plugins/check_unparent | egrep \"(atlsqmal)\" | egrep -o \"pid=[:digit:]+\" | awk -F '{print \\$2;}' | xargs kill ""#;
+const MENDED: &str = r#"pdsh -w wn002 "/usr/share/check-mk-agent/plugins/check_unparent | egrep \"(atlsqmal)\" | egrep -o \"pid=[[:digit:]]+\" | awk -F= '{print \$2;}' | xargs kill ""#;
+
+/// It fires as it is, with the command that StackStorm would have sent; which kills nothing, since it is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_of_stackstorms_runs_what_it_ran_there() {
+    let place = Place::with(&[("rules/orphans.yaml", &rule())]).await;
+    let pid = place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    assert_eq!(place.ran_so_often("puppet", 1).await, [AS_WRITTEN]);
+    assert_eq!(place.world.nodes.abandoned("wn002"), [pid]);
+    assert_eq!(place.busy(), ["wn002", "puppet"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mended_it_heals_the_node() {
+    let place = Place::with(&[("rules/orphans.yaml", &mended())]).await;
+    place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    let healed = place.alert("wn002", ":white_check_mark: **OK again**").await;
+    assert_eq!(healed.id, alert.id, "one post from the beginning to the end");
+    assert_eq!(place.ran("puppet"), [MENDED]);
+    assert_eq!(place.busy(), ["wn002", "puppet"]);
+    assert!(place.world.nodes.abandoned("wn002").is_empty());
+    assert_eq!(place.told("wn002"), ["PROBLEM", "RECOVERY"]);
+    assert!(healed.message.contains("NodesCheckMkCheckOrphans"), "the post names what was done: {}", healed.message);
+    place.world.reply(&alert.id, |post| post.message.contains("Over after")).await;
+    place.site.delivered().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_an_approval_it_waits_for_the_lead() {
+    let files = [("rules/orphans.yaml", mended()), ("policies/ask.yaml", POLICY.to_owned())];
+    let files: Vec<(&str, &str)> = files.iter().map(|(inside, text)| (*inside, text.as_str())).collect();
+    let place = Place::with(&files).await;
+    let pid = place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    let card = place.post(|post| post.message.starts_with(":lock:") && post.message.contains("core.remote")).await;
+    assert!(card.message.contains("st2ihep.NodesCheckMkCheckOrphans"), "it says who asks: {}", card.message);
+    assert!(card.message.contains("check_unparent"), "and what is to be run: {}", card.message);
+    assert_eq!((place.world.nodes.abandoned("wn002"), place.busy()), (vec![pid], Vec::new()));
+    place.press("lead", &card.id, "approve").await;
+    let healed = place.alert("wn002", ":white_check_mark: **OK again**").await;
+    assert_eq!((healed.id, place.ran("puppet")), (alert.id, vec![MENDED.to_owned()]));
+    assert!(place.world.nodes.abandoned("wn002").is_empty());
+}
+
+/// What tries to get out of a name or a text: host and output. The rule would act on all but the last.
+const HOSTILE: &[(&str, &str)] = &[
+    ("wn001; touch /tmp/owned", "x"),
+    ("wn0$(touch /tmp/owned)", "x"),
+    ("wn0`touch /tmp/owned`", "x"),
+    ("wn001\" \"; touch /tmp/owned #", "x"),
+    ("wn001\ntouch /tmp/owned", "x"),
+    ("wn0[001-006]", "x"),
+    ("@all", "```\n@all @channel [here](http://elsewhere.example) {{ trigger }} <% ctx() %>\n# big"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_alert_says_reaches_nobody_but_the_eye() {
+    let place = Place::with(&[("rules/orphans.yaml", &mended())]).await;
+    for (number, (host, output)) in HOSTILE.iter().enumerate() {
+        let micro = (1_795_350_600_u64 + number as u64) * 1_000_000;
+        let micro = micro.to_string();
+        let changes = [("HOSTNAME", *host), ("SERVICEOUTPUT", *output), ("MICROTIME", micro.as_str())];
+        let told = place.site.tell("service-critical", &changes);
+        assert!(told.status.success(), "{told:?}");
+    }
+    place.site.delivered().await;
+    place.world.settle().await;
+    let refused = |post: &&String| post.contains("NodesCheckMkCheckOrphans") && post.contains("was not started: ");
+    let refusals = texts(&place.world).iter().filter(refused).count();
+    assert_eq!(refusals, HOSTILE.len() - 1, "it is said that nothing was done, and why: {:?}", texts(&place.world));
+    assert_eq!((place.busy(), place.world.nodes.file("puppet", "/tmp/owned")), (Vec::new(), None));
+    for post in texts(&place.world) {
+        for loud in ["@all", "@channel", "\n# big", "[here](http"] {
+            assert!(!post.contains(loud), "{loud}: {post}");
+        }
+    }
+}
+
+fn texts(world: &World) -> Vec<String> {
+    let ours = world.chat.posts(CHANNEL).into_iter().filter(|post| post.user_id == world.bot);
+    ours.map(|post| post.message).collect()
+}
