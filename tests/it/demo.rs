@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// Its tour goes as it should, and the roll-out of kernels at its end tells what became of every node.
+/// Its tour goes as it should: the roll-out of kernels tells what became of every node, and an alert at its end heals.
 #[tokio::test]
 async fn its_tour_goes_well() {
     let mut demo = Command::new(env!("CARGO_BIN_EXE_halcyon"));
@@ -23,6 +23,8 @@ async fn its_tour_goes_well() {
         "a mail    wn004: kernel upgrade failed to cluster-admins@cluster.example",
         "a mail    Kernel upgrade of wn[001-006]: done, and not all upgraded to cluster-admins@cluster.example",
         "/beside/mailbox?token=",
+        "● CRITICAL wn024 · Unparent processes",
+        "✔ OK again wn024 · Unparent processes",
     ] {
         assert!(out.contains(shown), "{shown}:\n{out}");
     }

@@ -3,21 +3,24 @@
 //! A chat server and a cluster in this process, the real bot between them through its real adapters, and a short tour.
 //!
 //! - `site`: the configuration of the site that all of it makes;
+//! - `monitoring`: how its monitoring tells the bot what it finds, and the rule that heals;
 //! - `tour`: what is written in the channel, and what has to come of it.
 //!
 //! **The tour is a check**: the demo's answer is whether every scene went as it should.
 
+mod monitoring;
 mod site;
 mod tour;
 
 use super::engine::Engine;
 use super::in_runtime;
+use crate::config::Config;
 use crate::sandbox::mailbox::Mailbox;
 use crate::sandbox::mattermost::{self, Beside, Server};
 use crate::sandbox::nodes::{self, BatchOptions, Fault, MonitoringOptions, Nodes};
 use anyhow::{Context, bail};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -89,6 +92,8 @@ struct Stage {
     nodes: Nodes,
     mailbox: Mailbox,
     engine: Engine,
+    config: Config,
+    directory: PathBuf,
 }
 
 impl Stage {
@@ -114,7 +119,7 @@ impl Stage {
             .with_context(|| format!("the chat page cannot have port {port}"))?;
         let config = site::config(&chat, &nodes, &mailbox, options.nodes, directory)?;
         let engine = Engine::start(&config).await?;
-        Ok(Self { chat, nodes, mailbox, engine })
+        Ok(Self { chat, nodes, mailbox, engine, config, directory: directory.to_owned() })
     }
 
     async fn clear(self) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! The site of the demo: its configuration, and that of its pack.
 
-use super::CHANNEL;
+use super::{CHANNEL, monitoring};
 use crate::config::{Config, Environment};
 use crate::sandbox::mailbox::Mailbox;
 use crate::sandbox::mattermost::Server;
@@ -35,6 +35,8 @@ pub(super) fn config(
     std::fs::create_dir(&configs)
         .and_then(|()| std::fs::write(configs.join("site.yaml"), pack_configuration()))
         .with_context(|| format!("cannot write into {}", configs.display()))?;
+    let healing = directory.join("healing");
+    monitoring::write_pack(&healing)?;
     // Free a moment ago; whoever takes it in between makes the start fail with a word.
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let http = free.context("there is no free port for [http]")?;
@@ -54,7 +56,7 @@ listen = "{http}"
 [store]
 path = "store"
 [content]
-packs = [{pack:?}]
+packs = [{pack:?}, {healing:?}]
 configs = "configs"
 [ssh]
 config_file = {ssh_config:?}
@@ -73,6 +75,10 @@ name = "operator"
 users = ["operator"]
 grants = ["view:*", "run:site.*"]
 [[access.roles]]
+name = "healing"
+rules = ["healing.*"]
+grants = ["run:healing.*"]
+[[access.roles]]
 name = "lead"
 users = ["lead"]
 grants = ["admin:*"]
@@ -80,6 +86,7 @@ grants = ["admin:*"]
         url = chat.url(),
         mail_port = mailbox.address().port(),
         pack = pack.display().to_string(),
+        healing = healing.display().to_string(),
         ssh_config = nodes.ssh_config().display().to_string(),
     );
     let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);

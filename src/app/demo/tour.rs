@@ -1,6 +1,6 @@
 //! The tour: lines of chat, who says yes to them, and what has to come of each.
 
-use super::{CHANNEL, DemoOptions, PATIENCE, Stage, site};
+use super::{CHANNEL, DemoOptions, PATIENCE, Stage, monitoring, site};
 use crate::sandbox::mattermost::{Happening, Post, Server};
 use crate::sandbox::nodes::Fault;
 use anyhow::bail;
@@ -85,10 +85,60 @@ impl Stage {
                 self.nodes.heal(&lost).await;
             }
         }
-        if !options.nodes_down {
-            self.nodes.heal("wn002").await;
+        if options.nodes_down {
+            return Ok(well);
         }
+        self.nodes.heal("wn002").await;
+        // Only now, or what the tour did to the nodes so far would be told as well.
+        self.begin_to_tell(&self.config, &self.directory).await?;
+        let last = format!("wn{:03}", options.nodes);
+        well &= self.heals(&last, out).await?;
         Ok(well)
+    }
+
+    /// Breaks a node, and shows what comes of it until all is well again.
+    async fn heals(&self, node: &str, out: &mut dyn Write) -> anyhow::Result<bool> {
+        writeln!(
+            out,
+            "The monitoring finds a process of {} on {node} whose parent has gone; a rule asks to kill it.",
+            monitoring::USER
+        )?;
+        out.flush()?;
+        self.nodes.abandon(node, monitoring::USER);
+        let bot = self.chat.user_id("halcyon").map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let (about, ours) = (format!("`{node}` · {}", monitoring::SERVICE), bot.clone());
+        let opened = move |post: &Post| {
+            post.user_id == ours && post.message.starts_with(":red_circle:") && post.message.contains(&about)
+        };
+        let card = move |post: &Post| {
+            post.user_id == bot && post.message.starts_with(":lock:") && post.message.contains("healing.kill_unparent")
+        };
+        let Ok(alert) = self.chat.wait_for(CHANNEL, opened, PATIENCE).await else {
+            writeln!(out, "  {:<9} ^ the alert should have been posted\n", "")?;
+            return Ok(false);
+        };
+        show(out, "halcyon", &readable(&alert.message))?;
+        let Ok(card) = self.chat.wait_for(CHANNEL, card, PATIENCE).await else {
+            writeln!(out, "  {:<9} ^ the rule should have asked for an approval\n", "")?;
+            return Ok(false);
+        };
+        show(out, "halcyon", &readable(&card.message))?;
+        writeln!(out, "  {:<9} presses Approve", "lead")?;
+        out.flush()?;
+        self.press("lead", &card.id).await?;
+        let id = alert.id.clone();
+        let over = move |post: &Post| post.id == id && post.message.starts_with(":white_check_mark:");
+        let Ok(over) = self.chat.wait_for(CHANNEL, over, PATIENCE).await else {
+            writeln!(out, "  {:<9} ^ the alert should have ended\n", "")?;
+            return Ok(false);
+        };
+        show(out, "halcyon", &readable(&over.message))?;
+        let left = self.nodes.abandoned(node).len();
+        if left > 0 {
+            writeln!(out, "  {:<9} ^ {left} processes are left on {node}", "")?;
+        }
+        writeln!(out)?;
+        Ok(left == 0)
     }
 
     /// Presses *Approve* on a card. Until the bot has noted that its post stands, it asks for patience.
@@ -331,7 +381,7 @@ fn readable(message: &str) -> String {
         }
         text.push('\n');
     }
-    const SIGNS: [(&str, &str); 9] = [
+    const SIGNS: [(&str, &str); 10] = [
         (":lock:", "🔒"),
         (":unlock:", "🔓"),
         (":white_check_mark:", "✔"),
@@ -341,6 +391,7 @@ fn readable(message: &str) -> String {
         (":no_entry:", "⛔"),
         (":question:", "?"),
         (":large_green_circle:", "●"),
+        (":red_circle:", "●"),
     ];
     SIGNS.iter().fold(text, |text, (name, sign)| text.replace(name, sign)).replace("\n\n", "\n").trim().to_owned()
 }
