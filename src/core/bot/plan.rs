@@ -108,7 +108,15 @@ impl Bot {
         let masked = resolved.masked();
         // The machines are told beside the parameters, unless they were written another way.
         let told = |name: &&String| *name == HOSTS && written(&masked[*name]) == fold(&hosts);
-        let parameters = masked.keys().filter(own).filter(|name| !masked[*name].is_null() && !told(name));
+        let wanted = masked.keys().filter(own).filter(|name| !masked[*name].is_null() && !told(name));
+        let (mut given, defaults): (Vec<&String>, Vec<&String>) =
+            wanted.partition(|name| resolved.given.contains(*name));
+        // Where it happens comes before how.
+        given.sort_by_key(|name| *name != HOSTS);
+        let planned = |name: &String| PlannedParameter {
+            name: name.clone(),
+            value: markdown::shorten(&hide(&written(&masked[name]), secrets()), SHOWN_LINE),
+        };
         PlanCard {
             line: markdown::code(&markdown::shorten(&wish.line, SHOWN_LINE)),
             action: action.reference.to_string(),
@@ -119,12 +127,8 @@ impl Bot {
                 EffectClass::Destructive => "destructive",
             }
             .to_owned(),
-            parameters: parameters
-                .map(|name| PlannedParameter {
-                    name: name.clone(),
-                    value: markdown::shorten(&hide(&written(&masked[name]), secrets()), SHOWN_LINE),
-                })
-                .collect(),
+            parameters: given.into_iter().map(planned).collect(),
+            defaults: defaults.into_iter().map(planned).collect(),
             count: hosts.len(),
             hosts: if hosts.is_empty() { String::new() } else { shown_hosts(&hosts) },
             user: user.unwrap_or_default(),

@@ -19,6 +19,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// An item that is longer is no name.
+const LONGEST_ITEM: usize = 60;
+
 /// The text of a workflow, as it was when its execution was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
@@ -168,6 +171,9 @@ pub struct Child {
     /// Its machines, written the short way, as far as that is shown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hosts: String,
+    /// The item that it is for, where that is a word or a number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub item: String,
 }
 
 /// A workflow under way, or ended.
@@ -293,6 +299,7 @@ impl Conducted {
                 until: None,
                 attempt: known.map_or(0, |known| known.attempt) + 1,
                 hosts: String::new(),
+                item: self.word_of_item(began.place),
             };
             match &began.how {
                 How::Later(later) => {
@@ -309,6 +316,16 @@ impl Conducted {
                 How::Declined => child.ended = Some(at),
             }
             self.children.insert(began.place, child);
+        }
+    }
+
+    fn word_of_item(&self, place: TaskPlace) -> String {
+        let items = || self.state.staged(place.task, place.route)?.items.as_ref();
+        let item = place.item.and_then(|item| items()?.list.get(item as usize));
+        match item {
+            Some(Value::String(text)) if text.chars().count() <= LONGEST_ITEM => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
         }
     }
 

@@ -341,10 +341,10 @@ impl World {
     fn judge(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         let card = self.card().map(|card| card.message).unwrap_or_default();
-        let troubles = card.rsplit("troubles: [").next().unwrap_or_default();
+        let troubles = card.rsplit("troubles:").next().unwrap_or_default();
         for node in names() {
             let (reboots, out, runs) = (self.reboots(&node), self.is_out(&node), kernel(&self.nodes, &node));
-            let told = troubles.split(&format!("\"{node}: ")).nth(1);
+            let told = troubles.lines().find_map(|line| line.trim().strip_prefix(&format!("{node}: ")));
             let trouble = told.map(|rest| rest.split(" (").next().unwrap_or_default());
             let (new, named) = (runs != self.before[&node], trouble.is_some());
             if let Some(trouble) = trouble {

@@ -33,6 +33,8 @@ const SHOWN_OUTPUT: usize = 1_500;
 const TABLE: usize = 60;
 /// How many names of inner tasks are shown.
 const INNER: usize = 3;
+/// How the message begins that says no more than that something has failed.
+const FAILED: &str = "Execution failed.";
 
 /// The tries of one task: on all its routes, for all its items.
 pub(super) struct Group<'c> {
@@ -66,9 +68,7 @@ impl Bot {
         let paused = matches!(execution.status, Status::Pausing | Status::Paused);
         let errors = conducted.state.errors.iter().filter(|error| {
             // What an action gave is shown with its task.
-            execution.status != Status::Canceled
-                && error.result.is_none()
-                && !error.message.starts_with("Execution failed.")
+            execution.status != Status::Canceled && error.result.is_none() && !error.message.starts_with(FAILED)
         });
         let output = conducted.state.output.clone().filter(|output| over && !output.is_empty());
         let output = output.map(|output| conducted.without_secrets(Value::Object(output)));
@@ -228,13 +228,18 @@ fn failures(conducted: &Conducted, groups: &[Group<'_>], sentences: &Sentences) 
     failed.sort_by_key(|(_, _, ended)| std::cmp::Reverse(*ended));
     let more = failed.len().saturating_sub(MOST_FAILURES);
     let shown = failed.into_iter().take(MOST_FAILURES).map(|(name, place, _)| {
-        let task = place.item.map_or_else(|| name.to_owned(), |item| format!("{name}[{item}]"));
+        let item = conducted.children.get(&place).map(|child| child.item.clone()).unwrap_or_default();
+        let item = written(&conducted.without_secrets(Value::String(item)));
+        let task = match place.item {
+            Some(number) if item.is_empty() => format!("{name}[{number}]"),
+            _ => name.to_owned(),
+        };
         let result = result_of(conducted, place).unwrap_or_default();
         let (why, output) = excerpt(&conducted.without_secrets(result), sentences);
         let output = output.trim_end();
         let output =
             if output.is_empty() { String::new() } else { markdown::fence(&markdown::shorten(output, SHOWN_FAILURE)) };
-        TaskFailure { task, why: markdown::prose(&markdown::shorten(&why, SHOWN_FAILURE)), output }
+        TaskFailure { task, item, why: markdown::prose(&markdown::shorten(&why, SHOWN_FAILURE)), output }
     });
     (shown.collect(), more)
 }
@@ -275,14 +280,24 @@ fn excerpt(result: &Value, sentences: &Sentences) -> (String, String) {
         return (sentences.phrase(&Phrase::Workflow { what: "on_hosts", name: &name, why: &why }), output);
     }
     if let Some(errors) = map.get("errors").and_then(Value::as_array) {
-        let said = errors.iter().map(|error| {
+        // That something has failed is known; what, is told by another error, where there is one.
+        let told = |error: &&Value| {
+            !error["result"].is_null() || !error["message"].as_str().unwrap_or_default().starts_with(FAILED)
+        };
+        let telling: Vec<&Value> = errors.iter().filter(told).collect();
+        let errors = if telling.is_empty() { errors.iter().collect() } else { telling };
+        let said = errors.into_iter().map(|error| {
             let task = error["task_id"].as_str().map(|task| format!("{task}: ")).unwrap_or_default();
             let (why, output) = excerpt(&error["result"], sentences);
             let message = error["message"].as_str().unwrap_or_default();
             let said = if why.is_empty() && output.is_empty() { message.to_owned() } else { format!("{why} {output}") };
             format!("{task}{}", said.trim())
         });
-        return (String::new(), said.collect::<Vec<_>>().join("\n"));
+        let said: Vec<String> = said.collect();
+        return match said.as_slice() {
+            [one] if !one.contains('\n') => (one.clone(), String::new()),
+            _ => (String::new(), said.join("\n")),
+        };
     }
     (String::new(), written(result))
 }

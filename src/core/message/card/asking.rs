@@ -102,6 +102,9 @@ pub struct PlanCard {
     pub effect: String,
     /// Its parameters, secrets masked.
     pub parameters: Vec<PlannedParameter>,
+    /// Those that nobody has said anything about, with the values that they have by themselves.
+    #[serde(default)]
+    pub defaults: Vec<PlannedParameter>,
     /// How many hosts; 0 for an action without hosts.
     pub count: usize,
     /// The hosts as inline code.

@@ -98,8 +98,10 @@ pub struct TaskRow {
 /// What a failed task gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskFailure {
-    /// Its name, with the item where it has one.
+    /// Its name, with the item's number where the item has no name.
     pub task: String,
+    /// The item that it was for, where that has a name.
+    pub item: String,
     /// What went wrong, in a few words; empty when the output says it all.
     pub why: String,
     /// What it wrote, in a fence; empty when nothing.

@@ -204,6 +204,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                     PlannedParameter { name: "pass".into(), value: "********".into() },
                     PlannedParameter { name: "word".into(), value: "a | *b*".into() },
                 ],
+                defaults: vec![
+                    PlannedParameter { name: "at_a_time".into(), value: "3".into() },
+                    PlannedParameter { name: "deciders".into(), value: "[]".into() },
+                ],
                 count: 3,
                 hosts: markdown::code("wn[001-003]"),
                 user: "root".into(),
@@ -245,6 +249,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 runner: "pause".into(),
                 effect: "read-only".into(),
                 parameters: vec![],
+                defaults: vec![],
                 count: 0,
                 hosts: String::new(),
                 user: String::new(),

@@ -45,6 +45,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     };
     let no_picture = |why| Card::NoPicture { id: "5c61ab".into(), why, tasks: 2_500, most: 2_000 };
     let failure = TaskFailure {
+        item: String::new(),
         task: "upgrade".into(),
         why: "wn003: exit code 1".into(),
         output: markdown::fence("Error: Unable to find a match: kernel-core"),
@@ -81,7 +82,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             })
             .collect(),
         more: 19,
-        failures: vec![failure.clone()],
+        failures: vec![TaskFailure { task: "UpgradeNodes".into(), item: "wn004".into(), ..failure.clone() }],
         failures_more: 1,
         ..card.clone()
     };
