@@ -7,6 +7,7 @@ use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::effect::Answer;
 use halcyon::core::id::{ActionRef, ExecutionId, Host, RequestId};
 use halcyon::core::input::{Ask, Back, Principal};
+use halcyon::core::picture::{Edge, Node, Picture, State};
 use halcyon::runtime::ports::ControlCall;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -257,6 +258,41 @@ async fn executions_are_listed_got_stopped_and_repeated() {
     let again = vec![Answer::Started { id: id() }, one(Status::Succeeded, &[])];
     let (ended, asked) = with_bot(again, &["execution", "rerun", "6855"]).await;
     assert_eq!((ended.code, &asked[0]), (0, &Ask::Rerun { id: "6855".to_owned() }));
+}
+
+#[tokio::test]
+async fn a_graph_is_written_by_the_ending_of_its_file() {
+    let nodes = vec![
+        Node::new("look", "wn001", State::Succeeded, false),
+        Node::new("repair & <check>", "", State::Running, false),
+    ];
+    let edges = vec![Edge { from: 0, to: 1, taken: true }];
+    let picture = Picture { title: "mend wn001".into(), nodes, edges, ..Picture::default() };
+    let answers = || vec![Answer::Picture { picture: Box::new(picture.clone()) }];
+
+    let (ended, asked) = with_bot(answers(), &["execution", "graph", "6855"]).await;
+    assert_eq!((ended.code, asked), (0, vec![Ask::Graph { id: "6855".to_owned() }]));
+    assert!(ended.out.starts_with("<svg ") && ended.out.contains("repair &amp; &lt;check&gt;"), "{}", ended.out);
+    let (json, _) = with_bot(answers(), &["execution", "graph", "6855", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Picture>(&json.out).unwrap(), picture);
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name).display().to_string();
+    let (written, _) = with_bot(answers(), &["execution", "graph", "6855", "-o", &file("graph.svg")]).await;
+    assert_eq!((written.code, written.out.as_str()), (0, ""));
+    assert_eq!(std::fs::read_to_string(file("graph.svg")).unwrap(), ended.out);
+    let (written, _) = with_bot(answers(), &["execution", "graph", "6855", "-o", &file("graph.png")]).await;
+    assert_eq!(written.code, 0, "{}", written.err);
+    assert!(std::fs::read(file("graph.png")).unwrap().starts_with(b"\x89PNG\r\n\x1a\n"));
+
+    // Nobody is asked for what could not be written.
+    let (refused, asked) = with_bot(vec![], &["execution", "graph", "6855", "-o", "graph.gif"]).await;
+    assert_eq!((refused.code, asked), (2, Vec::new()));
+    assert!(refused.err.contains("graph.gif ends neither in .svg nor in .png"), "{}", refused.err);
+    let nowhere = file("no/graph.svg");
+    let (refused, _) = with_bot(answers(), &["execution", "graph", "6855", "-o", &nowhere]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains(&nowhere) && refused.err.contains("cannot be written"), "{}", refused.err);
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ async fn its_tour_goes_well() {
         "Byte for byte what stood on the card is what ran on the node.",
         "!upgrade kernel on wn[001-006]",
         "lead      presses Approve",
+        "UpgradeNodes · wn004: WaitForReboot: wn004: it refuses connections",
         "verdict: done, and not all upgraded",
         "wn004: the node has not come back from its reboot",
         "a mail    wn004: kernel upgrade failed to cluster-admins@cluster.example",

@@ -322,6 +322,11 @@ impl Conducted {
     fn word_of_item(&self, place: TaskPlace) -> String {
         let items = || self.state.staged(place.task, place.route)?.items.as_ref();
         let item = place.item.and_then(|item| items()?.list.get(item as usize));
+        // A name of its own does not make it more than one value.
+        let item = match item {
+            Some(Value::Object(parts)) if parts.len() == 1 => parts.values().next(),
+            other => other,
+        };
         match item {
             Some(Value::String(text)) if text.chars().count() <= LONGEST_ITEM => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
