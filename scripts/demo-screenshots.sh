@@ -26,6 +26,8 @@ trap 'kill $demo 2>/dev/null; rm -f "$said"' EXIT
 
 # Starts a demo with these options and waits until its tour is over.
 start() {
+    # What an earlier one said is not taken for what this one says.
+    : >"$said"
     "$program" demo "$@" >"$said" &
     demo=$!
     tries=0
