@@ -76,6 +76,7 @@ async fn it_answers_as_a_real_slurm_did() {
         match words.as_slice() {
             ["!", "job", node] => jobs.push(cluster.nodes.submit_job(node).unwrap()),
             ["!", "settle"] => {
+                cluster.nodes.tell_batch();
                 for node in ["wn001", "wn002", "wn003", "wn004"] {
                     cluster.batch_until(node, |state| !state.state.ends_with('*') && state.state != "completing").await;
                 }

@@ -198,6 +198,12 @@ impl Nodes {
         self.site.batch.as_ref()?.look().submit(name)
     }
 
+    /// Tells the batch system how every node does, without waiting for the moment when it would be told.
+    pub fn tell_batch(&self) {
+        let machines = self.nodes.iter().map(|(name, node)| (name.clone(), node.machine.clone())).collect();
+        keeper::look(&Site { monitoring: None, ..self.site.clone() }, &machines, false);
+    }
+
     /// Lets the batch system take every silent node for lost, without waiting any longer.
     pub fn give_up_on_silent(&self) {
         if let Some(batch) = &self.site.batch {

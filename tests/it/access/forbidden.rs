@@ -227,10 +227,10 @@ async fn transcript(hides: bool, hidden: Option<[String; 2]>) -> (Vec<String>, [
     (said, hidden)
 }
 
-/// Without what is another each time: ids, and how long ago something was.
+/// Without what is another each time: ids, how long ago something was, and what happens to be on its way.
 fn bare(said: &str) -> String {
     let other_each_time =
-        Regex::new(r"`[0-9a-f]{6}`|`[0-9a-z]{26}`|[0-9.]+ (s|min) ago|[0-9.]+ GiB free|in [0-9.]+ s").unwrap();
+        Regex::new(r"`[0-9a-f]{6}`|`[0-9a-z]{26}`|[0-9.]+ (s|min) ago|[0-9.]+ GiB free|in [0-9.]+ s|(nothing|1 delivery|[0-9]+ deliveries) (is|are) waiting(, the oldest for [0-9.]+ s)?").unwrap();
     other_each_time.replace_all(said, "(…)").into_owned()
 }
 
