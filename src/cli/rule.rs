@@ -5,6 +5,7 @@ use super::daemon::{Daemon, odd};
 use super::look::{harmless, table};
 use super::{Failure, Surroundings, load, yaml};
 use crate::app::{self, TriedRule};
+use crate::core::alert::checkmk;
 use crate::core::effect::{Answer, ShownOutcome, ShownRule};
 use crate::core::input::{Ask, RuleAsk};
 use crate::core::rule::criterion::shown;
@@ -90,7 +91,7 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
         let told = json!({
             "matched": trial.matched,
             "rule": rule.reference,
-            "trigger": {"rule": rule.trigger, "event": event.trigger, "heard": trial.heard},
+            "trigger": {"rule": rule.trigger, "event": event.trigger, "heard": trial.heard, "asked": !trial.no_problem},
             "criteria": trial.criteria.iter().map(explained).collect::<Value>(),
             "action": rule.action,
             "parameters": trial.parameters,
@@ -102,6 +103,13 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
     writeln!(out, "rule: {} ({})", rule.reference, harmless(&rule.file))?;
     let heard = if trial.heard { "yes" } else { "no" };
     writeln!(out, "hears {}: {heard}, it listens to {}", harmless(event.trigger.as_str()), rule.trigger)?;
+    if trial.no_problem {
+        let kind = event.payload.get(checkmk::KIND).map_or_else(|| "absent".to_owned(), shown);
+        let line = format!(
+            "not asked: `notification_type` is {kind}, and a rule whose criteria do not look at trigger.notification_type is asked for \"PROBLEM\" only"
+        );
+        writeln!(out, "{}", harmless(&line))?;
+    }
     for criterion in &trial.criteria {
         lines(criterion, 0, out)?;
     }

@@ -563,7 +563,11 @@ fn rules_are_tried_without_anything_that_runs() {
         let words = ["--config", none, "rule", "test", "--rule", &rule, "--trigger-instance", &event];
         halcyon(&[&words[..], more].concat())
     };
-    let event = |payload: &str| format!("trigger: check_mk.event_handler\npayload: {payload}\n");
+    let event = |payload: &str| {
+        let more =
+            if payload == "{}" { "{}".to_owned() } else { payload.replacen('{', "{notification_type: PROBLEM, ", 1) };
+        format!("trigger: check_mk.event_handler\npayload: {more}\n")
+    };
     let said = tried(&event("{n: 5, b: x}"), &[]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     for part in [
@@ -583,6 +587,16 @@ fn rules_are_tried_without_anything_that_runs() {
         (event("{n: 1, b: x}"), 1, "- trigger.n greaterthan 1: it is 1"),
         (event("{n: x, b: x}"), 1, "cannot be judged"),
         (event("{}"), 1, "matched: no"),
+        (
+            event("{n: 5, b: x}").replace("PROBLEM", "DOWNTIMESTART"),
+            1,
+            "not asked: `notification_type` is \"DOWNTIMESTART\", and",
+        ),
+        (
+            event("{n: 5, b: x}").replace("notification_type", "other"),
+            1,
+            "not asked: `notification_type` is absent, and",
+        ),
         ("trigger: other.thing\npayload: {n: 5, b: x}\n".to_owned(), 1, "hears other.thing: no"),
         ("payload: {n: 5}\n".to_owned(), 2, ""),
         ("[".to_owned(), 2, ""),

@@ -73,7 +73,8 @@ fn brought(machine: &mut Machine, instance: TriggerInstance) -> Step {
 }
 
 fn alert(machine: &mut Machine, id: &str, host: &str, state: &str) -> Step {
-    let payload = json!({"host": {"name": host}, "service": {"state": state, "output": "a; b"}});
+    let payload =
+        json!({"notification_type": "PROBLEM", "host": {"name": host}, "service": {"state": state, "output": "a; b"}});
     brought(machine, event(id, "check_mk.event_handler", payload))
 }
 
@@ -140,6 +141,40 @@ action:
     username: root
     cmd: pdsh -w {{trigger.host.name}} "check_unparent | xargs kill "
 "#;
+
+/// A critical service carries its state also when somebody takes it on, or only says something.
+#[test]
+fn a_rule_that_does_not_look_at_the_kind_is_asked_of_problems_only() {
+    let blind = simple("blind", "criteria: {trigger.service.state: {type: eq, pattern: CRITICAL}}", "{ref: core.noop}");
+    let looks = |name: &str, criteria: &str| simple(name, &format!("criteria: {{{criteria}}}"), "{ref: core.noop}");
+    let taken = looks("taken", "trigger.notification_type: {type: eq, pattern: ACKNOWLEDGEMENT}");
+    let any = looks("any", "any: [{trigger.notification_type: {type: startswith, pattern: DOWN}}]");
+    let files = [("rules/b.yaml", blind.as_str()), ("rules/t.yaml", taken.as_str()), ("rules/a.yaml", any.as_str())];
+    let mut machine = machine(&files, RUN);
+    for (kind, expected) in [
+        (json!("PROBLEM"), "site.blind started"),
+        (json!("RECOVERY"), ""),
+        (json!("ACKNOWLEDGEMENT"), "site.taken started"),
+        (json!("DOWNTIMESTART"), "site.any started"),
+        (json!("DOWNTIMEEND"), "site.any started"),
+        (json!("DOWNTIMECANCELLED (by operator)"), "site.any started"),
+        (json!("FLAPPINGSTART"), ""),
+        (json!("FLAPPINGSTOP"), ""),
+        (json!("CUSTOM"), ""),
+        (json!("ALERTHANDLER (OK)"), ""),
+        (json!("SOMETHING"), ""),
+        (json!(""), ""),
+        (json!(null), ""),
+        (json!(5), ""),
+    ] {
+        let payload = json!({"notification_type": kind, "host": {"name": "wn001"}, "service": {"state": "CRITICAL"}});
+        let step = brought(
+            &mut machine,
+            event(&format!("e-{}", kind.to_string().replace([' ', '"'], "-")), "check_mk.event_handler", payload),
+        );
+        assert_eq!(came(&step), expected, "{kind}: {}", why(&step));
+    }
+}
 
 /// Nobody could be told of it, and no right is known.
 #[test]

@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 
 /// The trigger that these notifications are of.
 pub const TRIGGER: &str = "check_mk.event_handler";
+/// The key of a payload that says why it is sent.
+pub const KIND: &str = "notification_type";
 
 /// What stands before each name in the environment.
 const PREFIX: &str = "NOTIFY_";

@@ -77,13 +77,15 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         return None;
     }
     let (trigger, action) = (trigger?, action?);
+    let trigger_type = TriggerRef::new(trigger.name?);
     Some(RuleFile {
         rule: Rule {
             reference: RuleRef::new(format!("{pack}.{}", name?)),
             description,
             enabled,
             kind,
-            trigger: TriggerRef::new(trigger.name?),
+            only_problems: Rule::is_only_for_problems(&trigger_type, &criteria),
+            trigger: trigger_type,
             trigger_parameters: trigger.parameters,
             criteria,
             action: ActionRef::new(action.name?),

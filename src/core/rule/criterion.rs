@@ -172,6 +172,12 @@ impl Criterion {
         &self.pattern
     }
 
+    /// Whether its key, or what its pattern is made of, speaks of a name.
+    pub fn mentions(&self, name: &str) -> bool {
+        let place = self.key.split('#').next().unwrap_or_default();
+        place.contains(name) || (self.rendered && self.pattern.as_str().is_some_and(|text| text.contains(name)))
+    }
+
     /// What its key begins with.
     pub fn prefix(&self) -> &str {
         let end = self.key.find(['.', '[', '#']).unwrap_or(self.key.len());

@@ -1,6 +1,8 @@
 //! A rule as its file says it.
 
 use super::criterion::{Criterion, Finding, Scene};
+use crate::core::alert::checkmk;
+use crate::core::alert::notification::Kind as Sent;
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
 use serde_json::{Map, Value};
 
@@ -60,6 +62,8 @@ pub struct Rule {
     pub parameters: Map<String, Value>,
     /// It tells what it would run, and runs nothing.
     pub dry_run: bool,
+    /// It listens to the monitoring and does not look at why something is sent, so it is asked of problems only.
+    pub only_problems: bool,
     /// Where it stands, for messages.
     pub file: String,
 }
@@ -114,6 +118,23 @@ impl Rule {
     /// What each of its criteria says of an event, all of them.
     pub fn explain(&self, scene: &Scene<'_>) -> Vec<Explained> {
         self.criteria.iter().map(|condition| condition.explain(scene)).collect()
+    }
+
+    /// Whether a rule on a trigger with these criteria is asked of problems only. **An acknowledgement, a downtime or a recovery carries the
+    /// state too**, so a rule that asks for the state alone would act on them; one that looks at `notification_type` says itself what it is for.
+    pub fn is_only_for_problems(trigger: &TriggerRef, criteria: &[Condition]) -> bool {
+        let looks = |criterion: &Criterion| criterion.mentions(checkmk::KIND);
+        trigger.as_str() == checkmk::TRIGGER
+            && !criteria.iter().any(|condition| match condition {
+                Condition::One(criterion) => looks(criterion),
+                Condition::Any { groups, .. } => groups.iter().flatten().any(looks),
+            })
+    }
+
+    /// Whether what the monitoring sends is something that it is asked of. What does not say why it is sent is no problem.
+    pub fn is_for(&self, payload: &Value) -> bool {
+        let kind = || payload.get(checkmk::KIND).and_then(Value::as_str).map(Sent::read);
+        !self.only_problems || kind() == Some(Sent::Problem)
     }
 
     /// Whether it hears events that were watched for with these parameters.

@@ -31,6 +31,8 @@ pub struct Trial {
     pub matched: bool,
     /// The event is one that the rule listens to.
     pub heard: bool,
+    /// It is sent for another reason than a problem, and the rule does not look at that.
+    pub no_problem: bool,
     /// The payload is empty, and the rule asks something of it.
     pub empty: bool,
     /// What each criterion says.
@@ -49,8 +51,10 @@ pub fn attempt(rule: &Rule, action: Option<&Action>, event: &Event, around: &Sur
     let verdict = rule.judge(&scene, payload);
     let criteria = rule.explain(&scene);
     let empty = verdict == Verdict::Differs && criteria.iter().all(|explained| explained.holds);
-    let mut trial = Trial { matched: false, heard, empty, criteria, parameters: None, problems: Vec::new() };
-    if !heard || verdict != Verdict::Matches {
+    let no_problem = heard && !rule.is_for(payload);
+    let mut trial =
+        Trial { matched: false, heard, no_problem, empty, criteria, parameters: None, problems: Vec::new() };
+    if !heard || no_problem || verdict != Verdict::Matches {
         return trial;
     }
     let unknown;

@@ -97,8 +97,10 @@ impl Bot {
     ) -> Result<Vec<ExecutionId>, Contradiction> {
         let rules = Arc::clone(&self.catalog.rules);
         let concerned = rules.concerned(&instance.trigger, &instance.parameters, &instance.payload);
-        let concerned: Vec<&Arc<Rule>> =
-            concerned.into_iter().filter(|rule| self.memory.events.is_enabled(rule)).collect();
+        let concerned: Vec<&Arc<Rule>> = concerned
+            .into_iter()
+            .filter(|rule| self.memory.events.is_enabled(rule) && rule.is_for(&instance.payload))
+            .collect();
         let notification = Notification::read(instance.trigger.as_str(), &instance.payload);
         let mut enforcements = Vec::new();
         let mut matched = Vec::new();
