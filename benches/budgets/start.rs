@@ -112,6 +112,7 @@ fn settings() -> Arc<Settings> {
         mention_after: Duration::from_secs(10),
         own_uid: 0,
         chat_users: Default::default(),
+        guard: halcyon::core::rule::guard::Guard::default(),
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
         grace: Duration::from_secs(20),

@@ -125,6 +125,7 @@ fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
         chat_users: BTreeMap::new(),
         mention_after: Duration::from_secs(30),
         grace: Duration::from_secs(30),
+        guard: halcyon::core::rule::guard::Guard::default(),
         limits: Limits::default(),
         buttons: false,
         own_uid: 0,

@@ -292,6 +292,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.mail != new.mail, "mail");
     live(old.inventory != new.inventory, "inventory");
     live(old.limits != new.limits, "limits");
+    live(old.guard != new.guard, "guards");
     live(old.roles != new.roles, "access.roles");
     let mut restart = |differs: bool, key: &str| {
         if differs {

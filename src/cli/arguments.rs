@@ -378,6 +378,14 @@ pub enum RuleCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Have a rule act again that rests since its remedies failed
+    Reset {
+        /// Its ref, or its name alone
+        rule: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// `trigger …`

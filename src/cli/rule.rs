@@ -26,6 +26,7 @@ pub(crate) fn rule(file: &Path, command: RuleCommand, surroundings: &mut Surroun
         RuleCommand::Show { rule, json } => (RuleAsk::Show { rule }, json),
         RuleCommand::Enable { rule, json } => (RuleAsk::Switch { rule, enabled: true }, json),
         RuleCommand::Disable { rule, json } => (RuleAsk::Switch { rule, enabled: false }, json),
+        RuleCommand::Reset { rule, json } => (RuleAsk::Reset { rule }, json),
     };
     let config = load(file, surroundings)?;
     let rules = match Daemon::new(&config)?.ask(&Ask::Rules(ask.clone()))? {
@@ -41,7 +42,7 @@ pub(crate) fn rule(file: &Path, command: RuleCommand, surroundings: &mut Surroun
             writeln!(out, "{}", table(&["ref", "trigger", "action", "enabled", "count", "last"], &rows))?;
         }
         (_, [rule]) if as_json => writeln!(out, "{:#}", value(rule))?,
-        (RuleAsk::Switch { .. }, [rule]) => {
+        (RuleAsk::Switch { .. } | RuleAsk::Reset { .. }, [rule]) => {
             writeln!(out, "{} is {}", rule.reference, if rule.enabled { "in force" } else { "not in force" })?;
         }
         (_, rules) => {
@@ -197,6 +198,7 @@ fn value(rule: &ShownRule) -> Value {
         "switched_by": rule.switched_by,
         "type": {"ref": rule.kind},
         "dry_run": rule.dry_run,
+        "rests": rule.rests,
         "trigger": {"type": rule.trigger, "parameters": rule.trigger_parameters},
         "criteria": rule.criteria,
         "action": {"ref": rule.action, "parameters": rule.parameters},

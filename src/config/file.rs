@@ -1,6 +1,7 @@
 //! The file as it is written: every key there is, its type, and where it stands. No defaults, no meaning.
 
 use super::document::{self, Document, Section, Spot};
+use crate::core::rule::guard::{LONGEST_COOLDOWN, MOST_AN_HOUR};
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
@@ -33,6 +34,7 @@ pub(super) struct File {
     pub(super) local_output_limit: Number,
     pub(super) mail: Option<super::mail::Written>,
     pub(super) limits: Limits,
+    pub(super) guards: Guards,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
     pub(super) access: super::access::Access,
@@ -95,6 +97,13 @@ pub(super) struct Limits {
     pub(super) longest_wait: Seconds,
 }
 
+#[derive(Debug, Default)]
+pub(super) struct Guards {
+    pub(super) cooldown: Seconds,
+    pub(super) per_hour: Number,
+    pub(super) failures: Number,
+}
+
 #[derive(Debug)]
 pub(super) enum Group {
     Members(Vec<Spot<String>>),
@@ -150,6 +159,9 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     }
     if let Some(section) = root.section("limits") {
         file.limits = limits(section);
+    }
+    if let Some(section) = root.section("guards") {
+        file.guards = guards(section);
     }
     if let Some(inventory) = root.section("inventory") {
         file.hosts = inventory.strings("hosts");
@@ -240,6 +252,16 @@ fn limits(section: Section<'_, '_>) -> Limits {
     };
     section.close();
     limits
+}
+
+fn guards(section: Section<'_, '_>) -> Guards {
+    let guards = Guards {
+        cooldown: section.seconds("cooldown", 0..LONGEST_COOLDOWN.as_secs() + 1),
+        per_hour: section.number("per_hour", 0..u64::from(MOST_AN_HOUR) + 1),
+        failures: section.number("failures", 0..1_000_001),
+    };
+    section.close();
+    guards
 }
 
 fn groups(section: &Section<'_, '_>) -> Vec<(String, Spot<Group>)> {

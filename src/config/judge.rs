@@ -9,6 +9,7 @@ use super::{Environment, Network, file, secret};
 use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
+use crate::core::rule::guard::Guard;
 use crate::core::settings::{Address, Limits};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -67,6 +68,7 @@ impl Judge<'_, '_, '_> {
         let mail_wanted = file.mail.is_some();
         config.mail = file.mail.and_then(|written| self.mail(written));
         limits(&mut config.limits, &file.limits);
+        guards(&mut config.guard, &file.guards);
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);
@@ -458,6 +460,17 @@ impl Judge<'_, '_, '_> {
 /// A number of calls; its bounds were checked when it was read.
 fn calls(written: Option<Spot<u64>>, usual: u32) -> u32 {
     written.and_then(|spot| u32::try_from(spot.value).ok()).unwrap_or(usual)
+}
+
+fn guards(guard: &mut Guard, written: &file::Guards) {
+    if let Some(cooldown) = &written.cooldown {
+        guard.cooldown = cooldown.value;
+    }
+    for (number, written) in [(&mut guard.per_hour, &written.per_hour), (&mut guard.failures, &written.failures)] {
+        if let Some(spot) = written {
+            *number = u32::try_from(spot.value).unwrap_or(u32::MAX);
+        }
+    }
 }
 
 fn limits(limits: &mut Limits, written: &file::Limits) {

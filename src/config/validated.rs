@@ -9,6 +9,7 @@ use crate::core::action::run::Secret;
 use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
+use crate::core::rule::guard::Guard;
 use crate::core::settings::{Address, Limits, Role, Settings};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ pub struct Config {
     pub inventory: InventorySource,
     /// How much at once.
     pub limits: Limits,
+    /// How often rules may act on problems of the monitoring.
+    pub guard: Guard,
     /// Who may do what.
     pub roles: Vec<Role>,
     /// Which chat user a user of this machine stands for when approvals are decided.
@@ -297,6 +300,7 @@ impl Config {
             mail: None,
             inventory: InventorySource::default(),
             limits: Limits::default(),
+            guard: Guard::default(),
             roles: Vec::new(),
             chat_users: BTreeMap::new(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
@@ -319,6 +323,7 @@ impl Config {
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
             grace: self.serve.grace,
             limits: self.limits.clone(),
+            guard: self.guard,
             buttons: self.http.is_some() && chat.is_some_and(|chat| chat.callback_url.is_some()),
             own_uid,
         }

@@ -416,6 +416,9 @@ pub struct ShownRule {
     pub kind: String,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// Its last remedies failed, so it does not act until a person lets it.
+    #[serde(default)]
+    pub rests: bool,
     /// The events that it listens to.
     pub trigger: TriggerRef,
     /// The parameters of its trigger.

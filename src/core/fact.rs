@@ -18,6 +18,7 @@ use crate::core::effect::Delivery;
 use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::policy::NextTry;
+use crate::core::rule::guard::Open;
 use crate::core::rule::trigger::Taken;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use crate::core::webhook::api_key::ApiKey;
@@ -458,6 +459,33 @@ pub enum Fact {
     },
     /// A problem stands as the monitoring has told.
     AlertChanged(Box<Change>),
+    /// A rule has begun something because of a problem.
+    RemedyBegun {
+        /// The execution.
+        execution: ExecutionId,
+        /// By which rule, for which problem.
+        #[serde(flatten)]
+        open: Open,
+    },
+    /// It was told in the thread of a problem that a rule did not act, and why.
+    ToldOfRule {
+        /// The problem.
+        problem: Problem,
+        /// The rule.
+        rule: RuleRef,
+        /// What was told.
+        what: String,
+    },
+    /// Somebody lets a rule act again that rested since its remedies failed.
+    RuleReset {
+        /// Which.
+        rule: RuleRef,
+        /// Who.
+        by: Principal,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
     /// A problem has been over for so long that it cannot come back.
     AlertForgotten {
         /// Which.
@@ -545,6 +573,9 @@ impl Fact {
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
             | Fact::AlertForgotten { .. }
+            | Fact::RemedyBegun { .. }
+            | Fact::ToldOfRule { .. }
+            | Fact::RuleReset { .. }
             | Fact::ApiKeyMade { .. }
             | Fact::ApiKeyGone { .. }
             | Fact::AuditCut { .. } => None,

@@ -11,6 +11,7 @@ use crate::core::content::Catalog;
 use crate::core::content::diagnostic::Diagnostic;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::datastore::seal::MasterKey;
+use crate::core::effect::Thread;
 use crate::core::host::Inventory;
 use crate::core::id::{
     ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, RuleRef, TriggerInstanceId, UserId,
@@ -21,7 +22,7 @@ use crate::core::vitals::{PackChange, Reload, Vitals};
 use crate::core::webhook::Call;
 use crate::core::webhook::api_key::ApiKeyAsk;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -615,6 +616,11 @@ pub enum RuleAsk {
         /// Whether it is to be in force.
         enabled: bool,
     },
+    /// Have one act again that rests since its remedies failed.
+    Reset {
+        /// Its ref, or its name alone.
+        rule: String,
+    },
     /// The types of triggers.
     Triggers,
 }
@@ -627,6 +633,7 @@ impl RuleAsk {
             RuleAsk::Show { rule } => format!("rule show {rule}"),
             RuleAsk::Switch { rule, enabled: true } => format!("rule enable {rule}"),
             RuleAsk::Switch { rule, enabled: false } => format!("rule disable {rule}"),
+            RuleAsk::Reset { rule } => format!("rule reset {rule}"),
             RuleAsk::Triggers => "trigger list".to_owned(),
         }
     }
@@ -673,22 +680,36 @@ pub enum Back {
     Told {
         /// In this channel; nowhere while none is known.
         channel: Option<ChannelId>,
-        /// In the thread of this post.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        root: Option<PostId>,
+        /// In this thread.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "thread")]
+        root: Option<Thread>,
     },
 }
 
 impl Back {
     /// Where in chat it goes: the channel, and the thread.
-    pub fn place(&self) -> Option<(&ChannelId, Option<&PostId>)> {
+    pub fn place(&self) -> Option<(&ChannelId, Option<Thread>)> {
         match self {
-            Back::Chat { channel, root, .. } | Back::Told { channel: Some(channel), root } => {
-                Some((channel, root.as_ref()))
-            }
+            Back::Chat { channel, root, .. } => Some((channel, root.clone().map(|post| Thread::Post { post }))),
+            Back::Told { channel: Some(channel), root } => Some((channel, root.clone())),
             Back::Request { .. } | Back::Told { channel: None, .. } => None,
         }
     }
+}
+
+/// A thread. What was written down when that was always a post which stood is the post's id.
+fn thread<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Thread>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Post(PostId),
+        Thread(Thread),
+    }
+    let written = Option::<Written>::deserialize(from)?;
+    Ok(written.map(|written| match written {
+        Written::Post(post) => Thread::Post { post },
+        Written::Thread(thread) => thread,
+    }))
 }
 
 /// What is done with executions that were looked up.

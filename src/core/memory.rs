@@ -25,6 +25,7 @@ use crate::core::fact::{Choice, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
+use crate::core::rule::guard::Remedies;
 use crate::core::rule::remembered::{Remembered, Switched};
 use crate::core::schedule::Scheduled;
 use crate::core::timer::Ticked;
@@ -103,6 +104,9 @@ pub struct Memory {
     /// The problems that the monitoring has told of.
     #[serde(default, skip_serializing_if = "Board::is_empty")]
     pub alerts: Board,
+    /// What rules have begun because of problems, and how that went.
+    #[serde(default, skip_serializing_if = "Remedies::is_empty")]
+    pub remedies: Remedies,
     /// The keys by which programs call webhooks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_keys: BTreeMap<String, ApiKey>,
@@ -351,13 +355,18 @@ impl Memory {
             }
             fact @ (Fact::HostFinished { id, .. }
             | Fact::HostAgain { id, .. }
-            | Fact::TriedAgain { id, .. }
             | Fact::CancelAsked { id, .. }
             | Fact::WorkflowTakenUp { id, .. }
             | Fact::PauseAsked { id, .. }
             | Fact::ResumeAsked { id, .. }
             | Fact::InquiryAnswered { id, .. }) => {
                 self.live(id)?.apply(at, fact)?;
+            }
+            fact @ Fact::TriedAgain { id, next } => {
+                self.live(id)?.apply(at, fact)?;
+                if let Some(open) = self.remedies.go_on(id, &next.id) {
+                    self.alerts.remedied(&open.problem, &next.id, &open.rule);
+                }
             }
             fact @ Fact::WorkflowMoved(moved) => {
                 self.live(&moved.id)?.apply(at, fact)?;
@@ -376,6 +385,15 @@ impl Memory {
             fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
                 let ended = self.executions.remove(id);
+                let remedied = match self.remedies.end(at, id, *status) {
+                    Some(open) => Some(open),
+                    None => {
+                        ended.as_ref().and_then(|ended| Some(self.remedies.open(&ended.retried.as_ref()?.id)?.clone()))
+                    }
+                };
+                if let Some(open) = remedied {
+                    self.alerts.remedy_ended(&open.problem, id, *status);
+                }
                 if let Some(child) = ended.as_ref().filter(|ended| self.is_waited_for(ended)) {
                     self.untold.insert(id.clone(), child.clone());
                 }
@@ -512,6 +530,14 @@ impl Memory {
             }
             Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
             Fact::AlertForgotten { problem } => self.alerts.forget(problem),
+            Fact::RemedyBegun { execution, open } => {
+                let executions = &self.executions;
+                self.remedies.forget_lost(|known| executions.contains_key(known));
+                self.alerts.remedied(&open.problem, execution, &open.rule);
+                self.remedies.begin(at, execution, open.clone());
+            }
+            Fact::ToldOfRule { problem, rule, what } => self.alerts.tell_of(problem, rule, what),
+            Fact::RuleReset { rule, .. } => self.remedies.reset(rule),
             Fact::ApiKeyMade { key, .. } => {
                 self.api_keys.insert(key.name.clone(), ApiKey::clone(key));
             }
@@ -520,6 +546,9 @@ impl Memory {
             }
             Fact::TriggerTaken(taken) => self.events.take(at, taken),
             Fact::RuleSwitched { rule, enabled, by, .. } => {
+                if *enabled {
+                    self.remedies.reset(rule);
+                }
                 self.events.switch(rule, Switched { enabled: *enabled, by: by.clone(), at });
             }
             Fact::CheckpointTold { head, .. } => {
@@ -673,6 +702,11 @@ impl Memory {
         wanted.extend(self.buttons.keys().cloned());
         let asking = self.executions.values().filter(|execution| execution.request.inquiry.is_some());
         wanted.extend(asking.map(|execution| inquiry_of(&execution.request.id)));
+        let threads = self.executions.values().filter_map(|execution| match &execution.request.back {
+            Back::Told { root: Some(Thread::Delivery { of }), .. } => Some(of.clone()),
+            Back::Told { .. } | Back::Chat { .. } | Back::Request { .. } => None,
+        });
+        wanted.extend(threads);
         wanted.extend(self.alerts.alerts().filter_map(|alert| Some(alert.post.as_ref()?.delivery.clone())));
         for delivery in &self.unsent {
             match &delivery.body {

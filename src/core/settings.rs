@@ -2,6 +2,7 @@
 
 use crate::core::access::arguments::Patterns;
 use crate::core::access::hours::Hours;
+use crate::core::rule::guard::Guard;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How much of what may be asked and done at once.
     pub limits: Limits,
+    /// How often rules may act on problems of the monitoring.
+    pub guard: Guard,
     /// The chat server reaches us, so that buttons can be pressed.
     pub buttons: bool,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.

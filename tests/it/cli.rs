@@ -646,7 +646,7 @@ fn the_page_about_rules_shows_what_happens() {
     std::fs::write(place.path().join("pack.yaml"), "{ref: page, name: n, description: d, version: 1.0.0, author: a}")
         .unwrap();
     let said = halcyon(&["check", place.path().to_str().unwrap()]);
-    assert_eq!((said.code, said.out.contains("3 rules: no problems")), (0, true), "{}", said.out);
+    assert_eq!((said.code, said.out.contains("4 rules: no problems")), (0, true), "{}", said.out);
     let shown = blocks(&page, "text");
     let (command, output) = shown[0].split_once('\n').unwrap();
     let words: Vec<String> =

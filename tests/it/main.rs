@@ -26,6 +26,7 @@ mod docs;
 mod execution;
 mod fire;
 mod fuzz_corpus;
+mod guarded;
 mod healing;
 mod host;
 mod kernel_upgrade;

@@ -125,6 +125,7 @@ impl Turning {
             grace: Duration::from_millis(300),
             own_uid: OWN,
             chat_users: Default::default(),
+            guard: Default::default(),
             limits: Default::default(),
             late_after: Duration::from_secs(120),
         });

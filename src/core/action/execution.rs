@@ -588,6 +588,9 @@ impl Execution {
                 | Fact::TimerGone { .. }
                 | Fact::AlertChanged(_)
                 | Fact::AlertForgotten { .. }
+                | Fact::RemedyBegun { .. }
+                | Fact::ToldOfRule { .. }
+                | Fact::RuleReset { .. }
                 | Fact::ApiKeyMade { .. }
                 | Fact::ApiKeyGone { .. }
                 | Fact::AuditCut { .. },

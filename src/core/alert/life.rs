@@ -4,6 +4,7 @@
 //! acknowledged, in a downtime or flapping; so **a problem that is told again is none of these any more**, also when nobody has said so.
 
 use super::notification::{Kind, Notification, Problem, State};
+use crate::core::action::execution::Status;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,12 @@ pub const MOST: usize = 10_000;
 const MOST_OUTPUT: usize = 2_000;
 /// So many of the things that were begun because of one alert are known.
 const MOST_REMEDIES: usize = 20;
+/// Of so many rules it is known what was told of them last.
+const MOST_TOLD: usize = 100;
+/// What was told of a rule can be long; this much of it tells it from something else.
+const MOST_TOLD_TEXT: usize = 300;
+/// What is over is kept so long for a remedy that has not ended.
+const LINGERS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Somebody's word in the monitoring.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +68,9 @@ pub struct Alert {
     /// What was begun because of it, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<Remedy>,
+    /// What was told last in its thread of rules that did not begin anything: a person reads the same once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub told_of: BTreeMap<RuleRef, String>,
 }
 
 /// Where an alert is told.
@@ -79,6 +89,9 @@ pub struct Remedy {
     pub execution: ExecutionId,
     /// The rule that began it.
     pub rule: RuleRef,
+    /// How it ended; absent while it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Status>,
 }
 
 /// What a notification means.
@@ -123,11 +136,18 @@ pub struct Change {
 }
 
 impl Alert {
-    /// Notes what was begun because of it.
-    pub fn remedied(&mut self, remedy: Remedy) {
-        self.remedies.push(remedy);
-        let old = self.remedies.len().saturating_sub(MOST_REMEDIES);
-        self.remedies.drain(..old);
+    /// Whether the same was told of a rule last, or there is too much to tell.
+    pub fn was_told_of(&self, rule: &RuleRef, what: &str) -> bool {
+        match self.told_of.get(rule) {
+            Some(told) => *told == short(what),
+            None => self.told_of.len() >= MOST_TOLD,
+        }
+    }
+
+    /// When it is forgotten; never while it lasts.
+    fn forgotten(&self) -> Option<Timestamp> {
+        let heals = self.remedies.iter().any(|remedy| remedy.ended.is_none());
+        self.recovered?.checked_add(if heals { LINGERS } else { COMES_BACK }).ok()
     }
 }
 
@@ -213,6 +233,7 @@ impl Board {
             url: None,
             post: None,
             remedies: Vec::new(),
+            told_of: BTreeMap::new(),
         });
         if alert.problem.site.is_empty() {
             alert.problem.site.clone_from(&notification.problem.site);
@@ -222,7 +243,8 @@ impl Board {
             // How long the monitoring has known it counts, not when it was told.
             alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
             (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
-            alert.remedies.clear();
+            alert.remedies.retain(|remedy| remedy.ended.is_none());
+            alert.told_of.clear();
             if known.and_then(|known| known.recovered).is_some_and(|then| told.duration_since(then) > COMES_BACK) {
                 // Its post tells of another time.
                 alert.post = None;
@@ -272,22 +294,56 @@ impl Board {
         self.alerts.insert(alert.problem.clone(), alert.clone());
     }
 
+    fn known(&mut self, problem: &Problem) -> Option<&mut Alert> {
+        let known = self.find(problem)?.problem.clone();
+        self.alerts.get_mut(&known)
+    }
+
+    /// A rule has begun something because of a problem.
+    pub fn remedied(&mut self, problem: &Problem, execution: &ExecutionId, rule: &RuleRef) {
+        let Some(alert) = self.known(problem) else { return };
+        alert.told_of.remove(rule);
+        alert.remedies.push(Remedy { execution: execution.clone(), rule: rule.clone(), ended: None });
+        let old = alert.remedies.len().saturating_sub(MOST_REMEDIES);
+        alert.remedies.drain(..old);
+    }
+
+    /// It is over.
+    pub fn remedy_ended(&mut self, problem: &Problem, execution: &ExecutionId, status: Status) {
+        let Some(alert) = self.known(problem) else { return };
+        let remedies = alert.remedies.iter_mut().filter(|remedy| remedy.execution == *execution);
+        remedies.for_each(|remedy| remedy.ended = Some(status));
+    }
+
+    /// Something is told of a rule in the thread of a problem.
+    pub fn tell_of(&mut self, problem: &Problem, rule: &RuleRef, what: &str) {
+        if let Some(alert) = self.known(problem)
+            && (alert.told_of.len() < MOST_TOLD || alert.told_of.contains_key(rule))
+        {
+            alert.told_of.insert(rule.clone(), short(what));
+        }
+    }
+
     /// Those that have been over for so long that a new notification would be of a new problem.
     pub fn past(&self, now: Timestamp) -> Vec<Problem> {
-        let over = |alert: &&Alert| alert.recovered.is_some_and(|then| now.duration_since(then) > COMES_BACK);
+        let over = |alert: &&Alert| alert.forgotten().is_some_and(|then| now > then);
         self.alerts.values().filter(over).map(|alert| alert.problem.clone()).collect()
     }
 
     /// When the next one will be.
     pub fn next_past(&self) -> Option<Timestamp> {
-        let first = self.alerts.values().filter_map(|alert| alert.recovered).min()?;
-        first.checked_add(COMES_BACK + SignedDuration::from_secs(1)).ok()
+        let first = self.alerts.values().filter_map(Alert::forgotten).min()?;
+        first.checked_add(SignedDuration::from_secs(1)).ok()
     }
 
     /// Forgets one.
     pub fn forget(&mut self, problem: &Problem) {
         self.alerts.remove(problem);
     }
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(MOST_TOLD_TEXT).collect()
 }
 
 fn shortened(text: &str) -> String {

@@ -145,6 +145,8 @@ pub enum Event {
     RuleEnabled,
     /// Somebody switched a rule off.
     RuleDisabled,
+    /// Somebody lets a rule act again that rested.
+    RuleReset,
     /// A rule matched an event and came to nothing, or only told what it would run.
     RuleIdle,
     /// Somebody made a key by which a program can call webhooks.
@@ -206,6 +208,7 @@ impl Event {
             Event::SecretsShown => "secrets-shown",
             Event::RuleEnabled => "rule-enabled",
             Event::RuleDisabled => "rule-disabled",
+            Event::RuleReset => "rule-reset",
             Event::RuleIdle => "rule-idle",
             Event::ApiKeyMade => "api-key-made",
             Event::ApiKeyGone => "api-key-gone",

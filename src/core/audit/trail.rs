@@ -235,8 +235,12 @@ impl Trail {
             Fact::ApiKeyGone { name, by, from } => {
                 (Event::ApiKeyGone, about_values(vec![name.clone()], None, by, from.as_ref()))
             }
-            Fact::RuleSwitched { rule, enabled, by, from } => {
-                let event = if *enabled { Event::RuleEnabled } else { Event::RuleDisabled };
+            Fact::RuleSwitched { rule, by, from, .. } | Fact::RuleReset { rule, by, from } => {
+                let event = match &dated.fact {
+                    Fact::RuleSwitched { enabled: true, .. } => Event::RuleEnabled,
+                    Fact::RuleSwitched { .. } => Event::RuleDisabled,
+                    _ => Event::RuleReset,
+                };
                 let (rule, who) = (rule.to_string(), who(by, from.as_ref()));
                 let say = move |entry: &mut Entry| {
                     who(entry);
@@ -340,6 +344,8 @@ impl Trail {
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
+            | Fact::RemedyBegun { .. }
+            | Fact::ToldOfRule { .. }
             | Fact::AlertForgotten { .. } => return None,
         })
     }

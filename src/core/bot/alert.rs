@@ -2,21 +2,22 @@
 //!
 //! - **One post a problem.** One that comes back soon after it has gone has the same; what is told once more only changes what stands there.
 //! - **Nothing of an alert is a template, a mention or a command**: it is shown, escaped.
-//! - What rules begin because of it is named in the post.
+//! - **What rules begin because of it is told in its thread**; the post says that it runs, and how it ended.
 
 use super::hear::Speaker;
 use super::{Bot, Moment, Step};
-use crate::core::alert::life::{Alert, Posted, Remedy, Turn};
-use crate::core::alert::notification::Notification;
+use crate::core::action::execution::Status;
+use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn};
+use crate::core::alert::notification::{Kind, Notification, Problem};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{DeliveryId, TriggerInstanceId};
+use crate::core::input::Back;
 use crate::core::memory::Contradiction;
-use crate::core::message::card::{AlertCard, AlertLine, AlertRow, Card};
+use crate::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::zone::{moment as shown_moment, zone};
-use crate::core::rule::trigger::{Enforcement, Outcome};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -25,22 +26,55 @@ const SHOWN: usize = 40;
 /// How many of the things that were begun because of it a post names.
 const SHOWN_REMEDIES: usize = 3;
 
+/// What an event of the monitoring is about, for the rules that hear it.
+#[derive(Debug)]
+pub(super) struct Concern {
+    /// The problem.
+    pub(super) problem: Problem,
+    /// Why it was sent.
+    pub(super) kind: Kind,
+    /// Where the problem is told; absent where it is not.
+    pub(super) posted: Option<Posted>,
+}
+
+impl Concern {
+    /// Where it is told what rules begin because of it.
+    pub(super) fn back(&self) -> Option<Back> {
+        let Posted { delivery, channel } = self.posted.clone()?;
+        Some(Back::Told { channel: Some(channel), root: Some(Thread::Delivery { of: delivery }) })
+    }
+}
+
 impl Bot {
-    /// The monitoring has told something, and rules have begun what they begin.
+    /// The monitoring has told something. It is told first, and rules are asked behind it: what they begin stands in its thread.
     pub(super) fn alerted(
         &mut self,
         step: &mut Step,
         moment: &Moment,
         instance: &TriggerInstanceId,
         notification: &Notification,
-        enforcements: &[Enforcement],
+    ) -> Result<Concern, Contradiction> {
+        let Some(change) = self.memory.alerts.meaning(notification, moment.at) else {
+            let known = self.memory.alerts.find(&notification.problem);
+            return Ok(Concern {
+                problem: notification.problem.clone(),
+                kind: notification.kind,
+                posted: known.and_then(|known| known.post.clone()),
+            });
+        };
+        let problem = change.alert.problem.clone();
+        self.tell_of_alert(step, moment, instance, change)?;
+        let posted = self.memory.alerts.find(&problem).and_then(|alert| alert.post.clone());
+        Ok(Concern { problem, kind: notification.kind, posted })
+    }
+
+    fn tell_of_alert(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        instance: &TriggerInstanceId,
+        mut change: Change,
     ) -> Result<(), Contradiction> {
-        let Some(mut change) = self.memory.alerts.meaning(notification, moment.at) else { return Ok(()) };
-        for enforcement in enforcements {
-            if let Outcome::Started { execution } = &enforcement.outcome {
-                change.alert.remedied(Remedy { execution: execution.clone(), rule: enforcement.rule.clone() });
-            }
-        }
         let named = |what: &str| DeliveryId::new(format!("{instance}-{what}"));
         let fresh = change.alert.post.is_none();
         if fresh {
@@ -49,7 +83,7 @@ impl Bot {
         let (alert, turn, word) = (change.alert.clone(), change.turn, change.word.clone());
         self.note(step, moment, Fact::AlertChanged(Box::new(change)))?;
         let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
-        let text = self.sentences.say(&Card::Alert(Box::new(card_of(&alert, moment.at))));
+        let text = self.alert_text(&alert, moment.at);
         if fresh {
             let body = Body::Post { root: None, text, files: Vec::new() };
             return self.deliver(step, moment, Delivery { id: delivery, channel, body });
@@ -77,6 +111,27 @@ impl Bot {
         let text = self.sentences.say(&Card::AlertLine(line));
         let body = Body::Post { root: Some(Thread::Delivery { of: delivery }), text, files: Vec::new() };
         self.deliver(step, moment, Delivery { id: named("alert-line"), channel, body })
+    }
+
+    fn alert_text(&self, alert: &Alert, now: Timestamp) -> String {
+        let waits = |remedy: &Remedy| {
+            self.memory.executions.get(&remedy.execution).is_some_and(|execution| execution.status.waits())
+        };
+        self.sentences.say(&Card::Alert(Box::new(card_of(alert, now, waits))))
+    }
+
+    /// Brings the post of a problem up to date, by this delivery.
+    pub(super) fn show_alert(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        problem: &Problem,
+        id: DeliveryId,
+    ) -> Result<(), Contradiction> {
+        let Some(alert) = self.memory.alerts.find(problem) else { return Ok(()) };
+        let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
+        let body = Body::Edit { of: delivery, text: self.alert_text(alert, moment.at), attachments: None };
+        self.deliver(step, moment, Delivery { id, channel, body })
     }
 
     /// Forgets what has been over for long.
@@ -114,7 +169,7 @@ impl Bot {
     }
 }
 
-fn card_of(alert: &Alert, now: Timestamp) -> AlertCard {
+fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> AlertCard {
     let by = |word: &Option<crate::core::alert::life::Word>| {
         word.as_ref().map(|word| (word.by.clone().unwrap_or_default(), word.comment.clone().unwrap_or_default()))
     };
@@ -138,7 +193,19 @@ fn card_of(alert: &Alert, now: Timestamp) -> AlertCard {
             .iter()
             .rev()
             .take(SHOWN_REMEDIES)
-            .map(|remedy| (remedy.execution.short().to_owned(), remedy.rule.to_string()))
+            .map(|remedy| AlertRemedy {
+                id: remedy.execution.short().to_owned(),
+                rule: remedy.rule.to_string(),
+                state: match remedy.ended {
+                    None if waits(remedy) => "waits",
+                    None => "runs",
+                    Some(Status::Succeeded) => "succeeded",
+                    Some(Status::Timeout) => "timeout",
+                    Some(Status::Canceled) => "canceled",
+                    Some(Status::Unknown) => "unknown",
+                    Some(_) => "failed",
+                },
+            })
             .collect(),
     }
 }

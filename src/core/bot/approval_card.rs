@@ -10,7 +10,7 @@ use crate::core::approval::Terms;
 use crate::core::approval::request::{Event, Lost, Request, State};
 use crate::core::effect::{Answer, Body, Delivery, OpenRequest, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RequestId};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{ApprovalCard, ApprovalEnd, ApprovalRow, Card, Reminder, WantedApproval};
@@ -29,7 +29,7 @@ use std::time::Duration;
 const SHOWN: usize = 30;
 
 /// Where the card of an execution stands, and in which thread; nowhere when it was asked for elsewhere and needs no approval.
-pub(super) fn stands_in(execution: &Execution) -> Option<(&ChannelId, Option<&PostId>)> {
+pub(super) fn stands_in(execution: &Execution) -> Option<(&ChannelId, Option<Thread>)> {
     let place = execution.approval.as_ref().and_then(|request| request.place.as_ref());
     match (&execution.request.back, place) {
         (back, Some(place)) => {
@@ -111,7 +111,6 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some(execution) = self.memory.executions.get(id).cloned() else { return Ok(()) };
         if let Some((channel, root)) = stands_in(&execution) {
-            let root = root.cloned().map(|post| Thread::Post { post });
             let text = self.waiting_text(&execution, moment.at);
             let attachments = self.decision_buttons(&execution);
             let body = match attachments.is_empty() {
@@ -121,16 +120,34 @@ impl Bot {
             self.deliver(step, moment, Delivery { id: card_of(id), channel: channel.clone(), body })?;
         }
         self.said_all(id, moment.at);
-        let back = &execution.request.back;
-        if let (Back::Chat { channel, .. }, Some((place, _))) = (back, stands_in(&execution))
-            && channel != place
+        if let Some((place, _)) = stands_in(&execution)
+            && execution.request.back.place().is_some_and(|(channel, _)| channel != place)
         {
             let code = execution.approval.as_ref().map(|request| request.code.clone()).unwrap_or_default();
             let channel = self.name_of_channel(place);
             let card = Card::AskedElsewhere { line: shown_line(&execution), request: code, channel };
-            return self.say(step, moment, back, &card);
+            return self.say_elsewhere(step, moment, &execution, "asked", &card);
         }
         Ok(())
+    }
+
+    /// Says something where an execution was asked for, when its card stands elsewhere: to whoever asked, or in the thread of the alert.
+    fn say_elsewhere(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        execution: &Execution,
+        what: &str,
+        card: &Card,
+    ) -> Result<(), Contradiction> {
+        match &execution.request.back {
+            Back::Told { channel: Some(channel), root: root @ Some(_) } => {
+                let body = Body::Post { root: root.clone(), text: self.sentences.say(card), files: Vec::new() };
+                let id = DeliveryId::new(format!("{}-{what}-elsewhere", execution.request.id));
+                self.deliver(step, moment, Delivery { id, channel: channel.clone(), body })
+            }
+            back => self.say(step, moment, back, card),
+        }
     }
 
     fn name_of_channel(&self, channel: &ChannelId) -> String {
@@ -204,10 +221,7 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some((channel, root)) = stands_in(execution) else { return Ok(()) };
         let id = &execution.request.id;
-        let root = match root {
-            Some(post) => Thread::Post { post: post.clone() },
-            None => Thread::Delivery { of: card_of(id) },
-        };
+        let root = root.unwrap_or_else(|| Thread::Delivery { of: card_of(id) });
         let text = format!("{who} {}", self.sentences.say(card)).trim_start().to_owned();
         let body = Body::Post { root: Some(root), text, files: Vec::new() };
         self.deliver(
@@ -343,10 +357,10 @@ impl Bot {
         });
         self.reply(step, moment, execution, "decided", &card)?;
         // Where it was asked for and others do not read.
-        if let (Back::Chat { channel, .. }, Some((place, _))) = (&execution.request.back, stands_in(execution))
-            && channel != place
+        if let Some((place, _)) = stands_in(execution)
+            && execution.request.back.place().is_some_and(|(channel, _)| channel != place)
         {
-            return self.say(step, moment, &execution.request.back, &card);
+            return self.say_elsewhere(step, moment, execution, "decided", &card);
         }
         Ok(())
     }

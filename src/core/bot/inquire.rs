@@ -111,13 +111,14 @@ impl Bot {
         let Some(channel) = inquiry.channel.clone() else { return Ok(()) };
         let text = self.sentences.say(&self.inquiry_card(&execution, inquiry, moment.at));
         let (root, elsewhere) = match &execution.request.back {
-            Back::Chat { channel: asked_in, root, .. } if *asked_in == channel => (root.clone(), None),
+            Back::Chat { channel: asked_in, root, .. } if *asked_in == channel => {
+                (root.clone().map(|post| Thread::Post { post }), None)
+            }
             Back::Chat { channel: asked_in, root, .. } => (None, Some((asked_in.clone(), root.clone()))),
             // A rule has nobody who waits for it elsewhere.
             Back::Told { channel: Some(asked_in), root } if *asked_in == channel => (root.clone(), None),
             Back::Request { .. } | Back::Told { .. } => (None, None),
         };
-        let root = root.map(|post| Thread::Post { post });
         let body = if self.settings.buttons {
             Body::Attached { root, text, attachments: vec![self.inquiry_buttons(&execution, inquiry)] }
         } else {

@@ -156,6 +156,8 @@ pub struct Bot {
     happened: VecDeque<TriggerInstance>,
     /// When it was told last that a rule came to nothing, and why. Lost without harm.
     told_of_rules: BTreeMap<(RuleRef, String), Timestamp>,
+    /// Remedies that have begun or ended in this step.
+    turned_remedies: Vec<rule::Turned>,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -238,6 +240,7 @@ impl Bot {
             timers: timer::Timers::new(),
             happened: VecDeque::new(),
             told_of_rules: BTreeMap::new(),
+            turned_remedies: Vec::new(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -373,6 +376,7 @@ impl Bot {
         self.take_turns(&mut step, &mut moment)?;
         self.tick(&mut step, &mut moment)?;
         self.follow_events(&mut step, &mut moment)?;
+        self.tell_of_remedies(&mut step, &mut moment)?;
         self.forget_alerts(&mut step, &moment)?;
         self.set_alarms();
         self.refresh(&mut step, &moment);
@@ -443,6 +447,7 @@ impl Bot {
     /// Remembers: into the memory and into the step.
     fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
         self.value_event(&fact, moment, step.facts.len());
+        self.watch_remedies(&fact);
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);

@@ -26,7 +26,7 @@ use crate::core::approval::request::Request;
 use crate::core::approval::snapshot::{Change, Snapshot};
 use crate::core::content::config::ConfigContext;
 use crate::core::datastore::lookup::Values;
-use crate::core::effect::{Body, Delivery, Effect, Thread};
+use crate::core::effect::{Body, Delivery, Effect};
 use crate::core::fact::Fact;
 use crate::core::host::HostError;
 use crate::core::id::{DeliveryId, ExecutionId, Host};
@@ -241,7 +241,6 @@ impl Bot {
             self.show_begun(step, moment, &id)?;
         } else if let (Some((channel, root)), false) = (back.place(), quiet) {
             let text = self.first_card(&id, moment.at);
-            let root = root.cloned().map(|post| Thread::Post { post });
             let body = Body::Post { root, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
         }
@@ -380,6 +379,9 @@ impl Bot {
         {
             let why = markdown::bare(&self.sentences.say(&declined_for(&wish, &problem).card));
             return self.void(step, moment, id, &Changed::Refused(why));
+        }
+        if let Some(why) = self.not_needed(id, moment.at) {
+            return self.give_up(step, moment, id, why);
         }
         let request = Requested {
             ends_at: ends_at(moment, &prepared.1),

@@ -8,7 +8,7 @@ use crate::core::action::execution::{Execution, LOCALHOST, Requested, Status};
 use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host, PostId};
+use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, Doubt, Tail, card_of};
 use crate::core::message::attachment::Attachment;
@@ -375,10 +375,7 @@ impl Bot {
         let root = self.memory.executions.get(&parent.root).and_then(stands_in);
         let Some((channel, thread)) = root else { return Vec::new() };
         let card = self.question(execution, false);
-        let root = match thread {
-            Some(post) => Thread::Post { post: post.clone() },
-            None => Thread::Delivery { of: card_of(&parent.root) },
-        };
+        let root = thread.unwrap_or_else(|| Thread::Delivery { of: card_of(&parent.root) });
         let body = Body::Post { root: Some(root), text: self.sentences.say(&card), files: Vec::new() };
         vec![Delivery { id: DeliveryId::new(format!("{}-told", execution.request.id)), channel: channel.clone(), body }]
     }
@@ -430,18 +427,16 @@ impl Bot {
         let headline = self.sentences.say(&card);
         let said_at_the_end = headline.clone();
         let end = Said { headline, words: ending.text, attachments: ending.attachments };
-        let mut deliveries = end.deliveries(request, channel, root);
+        let mut deliveries = end.deliveries(request, channel, root.as_ref());
         // Where it was asked for and others do not read.
-        if let Back::Chat { channel: asked, root, .. } = &request.back
+        if let Some((asked, thread)) = request.back.place()
             && asked != channel
+            // What nobody asked for is told where there is a thread for it.
+            && (thread.is_some() || matches!(request.back, Back::Chat { .. }))
         {
-            let root = root.clone().map(|post| Thread::Post { post });
+            let (asked, root) = (asked.clone(), thread);
             let body = Body::Post { root, text: said_at_the_end, files: Vec::new() };
-            deliveries.push(Delivery {
-                id: DeliveryId::new(format!("{}-answer", request.id)),
-                channel: asked.clone(),
-                body,
-            });
+            deliveries.push(Delivery { id: DeliveryId::new(format!("{}-answer", request.id)), channel: asked, body });
         }
         let picture = if ending.off || is_quiet(request) { None } else { self.last_picture(execution, now) };
         // Only the last of several tries calls somebody.
@@ -459,10 +454,7 @@ impl Bot {
             let output =
                 attach.then(|| output::attachment(&name, &execution.places(), &execution.outcomes, &self.sentences));
             let files = output.into_iter().chain(picture).collect();
-            let root = match root {
-                Some(post) => Thread::Post { post: post.clone() },
-                None => Thread::Delivery { of: card_of(&request.id) },
-            };
+            let root = root.unwrap_or_else(|| Thread::Delivery { of: card_of(&request.id) });
             deliveries.push(Delivery {
                 id: DeliveryId::new(format!("{}-told", request.id)),
                 channel: channel.clone(),
@@ -481,10 +473,10 @@ struct Said {
 }
 
 impl Said {
-    fn deliveries(self, request: &Requested, channel: &ChannelId, root: Option<&PostId>) -> Vec<Delivery> {
+    fn deliveries(self, request: &Requested, channel: &ChannelId, root: Option<&Thread>) -> Vec<Delivery> {
         let Self { headline, words, attachments } = self;
         let (card, end) = (card_of(&request.id), DeliveryId::new(format!("{}-end", request.id)));
-        let root = || root.cloned().map(|post| Thread::Post { post });
+        let root = || root.cloned();
         let together =
             |words: String| if words.is_empty() { headline.clone() } else { format!("{headline}\n\n{words}") };
         let bodies = match (is_quiet(request), attachments.is_empty()) {

@@ -59,7 +59,7 @@ pub enum Command {
     Values(ValueAsk),
     /// `alerts`, `alerts wn042`
     Alerts(String),
-    /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`
+    /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`, `rule reset orphans`
     Rules(RuleAsk),
     /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
     Later(When, String),
@@ -100,7 +100,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 42] = [
+pub const COMMANDS: [(&str, &str); 43] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -131,6 +131,7 @@ pub const COMMANDS: [(&str, &str); 42] = [
     ("rule show NAME", "one rule, and what came of it lately"),
     ("rule enable NAME", "have a rule in force, whatever its file says"),
     ("rule disable NAME", "have it no more"),
+    ("rule reset NAME", "have one act again that rests since its remedies failed"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
@@ -278,6 +279,7 @@ fn rule(words: &[&str]) -> Option<RuleAsk> {
                 "show" => Some(RuleAsk::Show { rule }),
                 "enable" => Some(RuleAsk::Switch { rule, enabled: true }),
                 "disable" => Some(RuleAsk::Switch { rule, enabled: false }),
+                "reset" => Some(RuleAsk::Reset { rule }),
                 _ => None,
             }
         }

@@ -5,8 +5,10 @@ use super::suggest::did_you_mean;
 use super::yaml::{Entry, Node, Value};
 use crate::core::action::plan::takes_shell_command;
 use crate::core::action::spec::Action;
+use crate::core::alert::checkmk;
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
 use crate::core::rule::criterion::{CONDITIONS, Criterion, Flaw};
+use crate::core::rule::guard::{Also, LONGEST_COOLDOWN, MOST_AN_HOUR, OwnGuard};
 use crate::core::rule::operator::{NAMES, Operator};
 use crate::core::rule::parameters::{LOOKED_AT, reaches_shell};
 use crate::core::rule::schema;
@@ -15,6 +17,7 @@ use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
 use crate::core::template::render::{holds_template, names_inside};
 use crate::core::timer;
 use crate::core::webhook;
+use std::time::Duration;
 
 const KEYS: &[&str] = &[
     "name",
@@ -25,6 +28,7 @@ const KEYS: &[&str] = &[
     "criteria",
     "action",
     "dry_run",
+    "guard",
     "tags",
     "context",
     "pack",
@@ -42,6 +46,7 @@ const ANY: &str = "any";
 pub(crate) struct RuleFile {
     pub(crate) rule: Rule,
     name_line: Option<usize>,
+    guard_line: Option<usize>,
     trigger_line: Option<usize>,
     trigger_parameter_lines: Vec<(String, usize)>,
     action_line: Option<usize>,
@@ -67,6 +72,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     table.free_map("context", report);
     table.list("tags", report);
     let kind = kind(&table, report);
+    let guard = guard(&table, report);
     let trigger = trigger(&table, report);
     let criteria = match table.table("criteria", report) {
         Some(criteria) => conditions(&criteria, report),
@@ -91,14 +97,44 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
             action: ActionRef::new(action.name?),
             parameters: action.parameters,
             dry_run,
+            guard,
             file: report.file().to_owned(),
         },
         name_line: table.entry("name").map(|entry| entry.line),
+        guard_line: table.entry("guard").map(|entry| entry.line),
         trigger_line: trigger.line,
         trigger_parameter_lines: trigger.lines,
         action_line: action.line,
         parameter_lines: action.lines,
     })
+}
+
+/// How often it may act on problems.
+fn guard(table: &Table<'_>, report: &mut Report<'_>) -> OwnGuard {
+    let Some(of) = table.table("guard", report) else { return OwnGuard::default() };
+    of.only(&["cooldown", "per_hour", "failures", "also"], report);
+    let mut number = |key: &str, most: u64| {
+        let number = of.whole(key, 0, report)?;
+        if number > most {
+            report.error(of.entry(key).map(|entry| entry.line), &of.path_of(key), format!("has to be {most} at most"));
+        }
+        Some(number)
+    };
+    let small = |number: Option<u64>| number.and_then(|number| u32::try_from(number).ok());
+    let cooldown = number("cooldown", LONGEST_COOLDOWN.as_secs()).map(Duration::from_secs);
+    let per_hour = small(number("per_hour", MOST_AN_HOUR.into()));
+    let failures = small(number("failures", u32::MAX.into()));
+    let mut also = Vec::new();
+    for word in of.texts("also", report) {
+        match Also::WORDS.iter().find(|(known, _)| *known == word) {
+            Some((_, known)) => also.push(*known),
+            None => {
+                let words = Also::WORDS.map(|(word, _)| word);
+                not_among(of.entry("also").map(|entry| entry.line), &of.path_of("also"), word, &words, report);
+            }
+        }
+    }
+    OwnGuard { cooldown, per_hour, failures, also }
 }
 
 fn kind(table: &Table<'_>, report: &mut Report<'_>) -> Kind {
@@ -307,6 +343,10 @@ impl RuleFile {
                     );
                 }
             }
+        }
+        if let (Some(line), false) = (self.guard_line, rule.trigger.as_str() == checkmk::TRIGGER) {
+            let message = format!("guards rules on `{}`, and this one listens to `{}`", checkmk::TRIGGER, rule.trigger);
+            report.warning(Some(line), "guard", message);
         }
         if let Some(kind) = timer::Kind::of(rule.trigger.as_str())
             && !report.has_errors()

@@ -11,6 +11,8 @@
 //!    authoriser is asked what the rule may do, and policies apply.
 //! 4. What came of it is part of the same fact as the event ([`trigger::Taken`]).
 //!
+//! What a rule begins because of a problem of the monitoring is watched by [`guard`].
+//!
 //! [`criterion`] is one test, [`operator`] what it asks, [`index`] how rules are found, [`trigger`] what events are.
 //!
 //! - **An event is taken up at most once**, by the id that its source gives it.
@@ -20,6 +22,7 @@
 //! - **A rule that has led to an event is not started by it again**, and no chain of rules is longer than [`LONGEST_CHAIN`].
 
 pub mod criterion;
+pub mod guard;
 pub mod index;
 pub mod operator;
 pub mod parameters;

@@ -1,6 +1,7 @@
 //! A rule as its file says it.
 
 use super::criterion::{Criterion, Finding, Scene};
+use super::guard::OwnGuard;
 use crate::core::alert::checkmk;
 use crate::core::alert::notification::Kind as Sent;
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
@@ -62,6 +63,8 @@ pub struct Rule {
     pub parameters: Map<String, Value>,
     /// It tells what it would run, and runs nothing.
     pub dry_run: bool,
+    /// How often it may act on problems, where it says so itself.
+    pub guard: OwnGuard,
     /// It listens to the monitoring and does not look at why something is sent, so it is asked of problems only.
     pub only_problems: bool,
     /// Where it stands, for messages.

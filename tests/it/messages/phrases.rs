@@ -189,6 +189,19 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             event("no_right", "site.r", "run:site.heal"),
             "no role of the rule grants `run:site.heal`; name the rule in `rules` of a role that does",
         ),
+        (
+            event("rests", "site.r", "3"),
+            "it rests, because its remedies failed one after the other (3), until somebody writes `rule reset site.r`",
+        ),
+        (event("runs", "site.r", "5c61ab"), "what it has begun for this problem still runs (`5c61ab`)"),
+        (
+            event("cooldown", "site.r", "13:45 UTC"),
+            "it has acted on this problem a moment ago, and does so again at 13:45 UTC at the earliest",
+        ),
+        (event("per_hour", "site.r", "10"), "it has acted 10× within an hour, which is as often as it may"),
+        (event("over", "site.r", ""), "the problem is over"),
+        (event("taken_on", "site.r", ""), "somebody has taken the problem on"),
+        (event("in_downtime", "site.r", ""), "the problem is in a downtime"),
         (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
         (event("no_rule", "orphan", ""), "there is no rule `orphan`"),
         (

@@ -3,6 +3,7 @@
 //! A rule is seen by whoever may see the action that it starts. **Switching one takes `admin` on that action**: it decides what runs without
 //! anybody asking.
 
+use super::super::alert::Concern;
 use super::super::hear::Speaker;
 use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::Rights;
@@ -101,7 +102,7 @@ impl Bot {
                 RuleAsk::List => {
                     Answer::Rules { rules: self.rules_for(rights).iter().map(|rule| self.shown_rule(rule)).collect() }
                 }
-                RuleAsk::Show { rule } | RuleAsk::Switch { rule, .. } => {
+                RuleAsk::Show { rule } | RuleAsk::Switch { rule, .. } | RuleAsk::Reset { rule } => {
                     let rule = self.rule_for(rights, &rule);
                     Answer::Rules { rules: rule.iter().map(|rule| self.shown_rule(rule)).collect() }
                 }
@@ -126,35 +127,75 @@ impl Bot {
             RuleAsk::Show { rule } => {
                 self.rule_for(rights, &rule).map(|rule| Some(self.rule_card(&rule, rights, moment.at)))
             }
-            RuleAsk::Switch { rule, enabled } => match self.rule_for(rights, &rule) {
+            RuleAsk::Reset { rule } => match self.rule_to_change(step, moment, (by, rights, back), line, &rule)? {
                 Err(why) => Err(why),
-                Ok(rule) if !rights.may(Verb::Admin, &rule.action) => {
-                    let needed = format!("admin:{}", rule.action);
-                    self.deny(step, moment, (by, back), line.to_owned(), Some(&rule.action), needed.clone())?;
-                    let name = rule.reference.as_str();
-                    Err(self.sentences.phrase(&Phrase::Event { what: "not_yours", name, why: &needed }))
-                }
-                Ok(rule) => {
-                    let already = self.memory.events.is_enabled(&rule) == enabled;
-                    if !already {
-                        let (by, from) = (by.clone(), Some(back.clone()));
-                        let rule = rule.reference.clone();
-                        self.note(step, moment, Fact::RuleSwitched { rule, enabled, by, from })?;
-                        self.follow_timers(step, moment)?;
-                    }
-                    Ok(Some(Card::RuleTold(RuleTold {
-                        rule: rule.reference.to_string(),
-                        what: match (enabled, already) {
-                            (true, false) => "enabled",
-                            (false, false) => "disabled",
-                            (true, true) => "enabled_already",
-                            (false, true) => "disabled_already",
-                        },
-                        ..RuleTold::default()
-                    })))
-                }
+                Ok(rule) => self.reset_rule(step, moment, (by, back), &rule).map(|card| Ok(Some(card)))?,
             },
+            RuleAsk::Switch { rule, enabled } => {
+                match self.rule_to_change(step, moment, (by, rights, back), line, &rule)? {
+                    Err(why) => Err(why),
+                    Ok(rule) => {
+                        let already = self.memory.events.is_enabled(&rule) == enabled;
+                        if already && enabled && self.rests(&rule.reference).is_some() {
+                            return self.reset_rule(step, moment, (by, back), &rule).map(|card| Ok(Some(card)));
+                        }
+                        if !already {
+                            let (by, from) = (by.clone(), Some(back.clone()));
+                            let rule = rule.reference.clone();
+                            self.note(step, moment, Fact::RuleSwitched { rule, enabled, by, from })?;
+                            self.follow_timers(step, moment)?;
+                        }
+                        Ok(Some(Card::RuleTold(RuleTold {
+                            rule: rule.reference.to_string(),
+                            what: match (enabled, already) {
+                                (true, false) => "enabled",
+                                (false, false) => "disabled",
+                                (true, true) => "enabled_already",
+                                (false, true) => "disabled_already",
+                            },
+                            ..RuleTold::default()
+                        })))
+                    }
+                }
+            }
         })
+    }
+
+    /// A rule that somebody wants to change, where they may.
+    fn rule_to_change(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        (by, rights, back): (&Principal, &Rights, &Back),
+        line: &str,
+        name: &str,
+    ) -> Result<Result<Arc<Rule>, String>, Contradiction> {
+        let rule = match self.rule_for(rights, name) {
+            Ok(rule) if rights.may(Verb::Admin, &rule.action) => return Ok(Ok(rule)),
+            Ok(rule) => rule,
+            Err(why) => return Ok(Err(why)),
+        };
+        let needed = format!("admin:{}", rule.action);
+        self.deny(step, moment, (by, back), line.to_owned(), Some(&rule.action), needed.clone())?;
+        let name = rule.reference.as_str();
+        Ok(Err(self.sentences.phrase(&Phrase::Event { what: "not_yours", name, why: &needed })))
+    }
+
+    /// Lets a rule act again that rests.
+    fn reset_rule(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        (by, back): (&Principal, &Back),
+        rule: &Rule,
+    ) -> Result<Card, Contradiction> {
+        let failed = self.memory.remedies.failures(&rule.reference) > 0;
+        if failed {
+            let (by, from, rule) = (by.clone(), Some(back.clone()), rule.reference.clone());
+            self.note(step, moment, Fact::RuleReset { rule, by, from })?;
+        }
+        let what = if failed { "reset" } else { "reset_already" };
+        Ok(Card::RuleTold(RuleTold { rule: rule.reference.to_string(), what, ..RuleTold::default() }))
     }
 
     fn rule_list(&self, rights: &Rights, at: Timestamp) -> Card {
@@ -168,6 +209,7 @@ impl Bot {
                 action: rule.action.to_string(),
                 enabled: self.memory.events.is_enabled(rule),
                 dry_run: rule.dry_run,
+                rests: self.rests(&rule.reference).is_some(),
                 count: past.map_or(0, |past| past.count),
                 last: last.map(|last| ago(last.at, at)).unwrap_or_default(),
                 outcome: last.map_or("", |last| last.outcome.word()),
@@ -194,6 +236,7 @@ impl Bot {
             switched: switched.map(|switched| ago(switched.at, at)).unwrap_or_default(),
             backstop: rule.kind == crate::core::rule::spec::Kind::Backstop,
             dry_run: rule.dry_run,
+            rests: self.rests(&rule.reference).unwrap_or_default(),
             trigger: rule.trigger.to_string(),
             criteria: rule.criteria.iter().flat_map(criteria_lines).collect(),
             action: rule.action.to_string(),
@@ -223,6 +266,7 @@ impl Bot {
             switched_by: switched.map(|switched| switched.by.clone()),
             kind: rule.kind.word().to_owned(),
             dry_run: rule.dry_run,
+            rests: self.rests(&rule.reference).is_some(),
             trigger: rule.trigger.clone(),
             trigger_parameters: rule.trigger_parameters.clone(),
             criteria: rule.criteria.iter().flat_map(criteria_lines).collect(),
@@ -257,13 +301,14 @@ impl Bot {
     }
 
     /// Says what came of a rule where no execution says it: that it failed, was refused, or only tells what it would do. The same is not said
-    /// again for a while, so that a flood of events is no flood of posts.
+    /// again for a while, so that a flood of events is no flood of posts; in the thread of a problem it is said once.
     pub(super) fn tell_of_rule(
         &mut self,
         step: &mut Step,
         moment: &Moment,
         instance: &TriggerInstanceId,
         enforcement: &Enforcement,
+        concern: Option<&Concern>,
     ) -> Result<(), Contradiction> {
         let Enforcement { rule, action, outcome } = enforcement;
         let (what, why) = match outcome {
@@ -272,14 +317,27 @@ impl Bot {
             Outcome::Failed { why } => ("failed", why.clone()),
             Outcome::Refused { why } => ("refused", why.clone()),
         };
-        let Some(channel) = self.alert_channel() else { return Ok(()) };
-        let key = (rule.clone(), why.clone());
-        let recently = |told: &Timestamp| moment.at.duration_since(*told) < QUIET;
-        self.told_of_rules.retain(|_, told| recently(told));
-        if self.told_of_rules.contains_key(&key) || self.told_of_rules.len() >= TELLINGS {
-            return Ok(());
-        }
-        self.told_of_rules.insert(key, moment.at);
+        let thread = concern.and_then(|concern| Some((concern.problem.clone(), concern.back()?)));
+        let (channel, root) = match thread {
+            Some((problem, back)) => {
+                let Some((channel, root)) = back.place() else { return Ok(()) };
+                if !self.is_news(step, moment, &problem, rule, &why)? {
+                    return Ok(());
+                }
+                (channel.clone(), root)
+            }
+            None => {
+                let Some(channel) = self.alert_channel() else { return Ok(()) };
+                let key = (rule.clone(), why.clone());
+                let recently = |told: &Timestamp| moment.at.duration_since(*told) < QUIET;
+                self.told_of_rules.retain(|_, told| recently(told));
+                if self.told_of_rules.contains_key(&key) || self.told_of_rules.len() >= TELLINGS {
+                    return Ok(());
+                }
+                self.told_of_rules.insert(key, moment.at);
+                (channel, None)
+            }
+        };
         let shown = match outcome {
             Outcome::WouldRun { parameters } => {
                 let lines = parameters.iter().map(|(name, value)| format!("{name}: {}", written(value)));
@@ -295,7 +353,7 @@ impl Bot {
             why: if what == "would_run" { String::new() } else { why },
             parameters: shown,
         });
-        let body = crate::core::effect::Body::Post { root: None, text: self.sentences.say(&card), files: Vec::new() };
+        let body = crate::core::effect::Body::Post { root, text: self.sentences.say(&card), files: Vec::new() };
         let id = crate::core::id::DeliveryId::new(format!("{instance}-{rule}"));
         self.deliver(step, moment, crate::core::effect::Delivery { id, channel, body })
     }

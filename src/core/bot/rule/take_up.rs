@@ -3,6 +3,7 @@
 //! All of it is one step, so that an event is either taken up with all that comes of it, or not at all. **Whoever brought it is answered when
 //! the fact is on disk**, and may bring it again until then. **Before the chat is known nothing is taken up**: what comes of it could not be told.
 
+use super::super::alert::Concern;
 use super::super::start::Wish;
 use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::{Asker, Place, Rights};
@@ -102,6 +103,11 @@ impl Bot {
             .filter(|rule| self.memory.events.is_enabled(rule) && rule.is_for(&instance.payload))
             .collect();
         let notification = Notification::read(instance.trigger.as_str(), &instance.payload);
+        // The problem is told before what is made of it.
+        let concern = match &notification {
+            Some(notification) => Some(self.alerted(step, moment, &instance.id, notification)?),
+            None => None,
+        };
         let mut enforcements = Vec::new();
         let mut matched = Vec::new();
         if !concerned.is_empty() {
@@ -125,14 +131,14 @@ impl Bot {
             }
         }
         for rule in &matched {
-            let outcome = self.enforce(step, moment, rule, &instance)?;
+            let outcome = self.enforce(step, moment, rule, &instance, concern.as_ref())?;
             enforcements.push(enforcement(rule, outcome));
         }
         let executions = enforcements.iter().filter_map(|enforcement| match &enforcement.outcome {
             Outcome::Started { execution } => Some(execution.clone()),
             Outcome::WouldRun { .. } | Outcome::Failed { .. } | Outcome::Refused { .. } => None,
         });
-        let executions = executions.collect();
+        let executions: Vec<ExecutionId> = executions.collect();
         let failed = enforcements.iter().any(|enforcement| matches!(enforcement.outcome, Outcome::Failed { .. }));
         let taken = Taken {
             status: if failed { Status::ProcessingFailed } else { Status::Processed },
@@ -142,11 +148,12 @@ impl Bot {
         };
         let id = taken.instance.id.clone();
         self.note(step, moment, Fact::TriggerTaken(Box::new(taken)))?;
-        if let Some(notification) = notification {
-            self.alerted(step, moment, &id, &notification, &enforcements)?;
+        if let (Some(concern), false) = (&concern, executions.is_empty()) {
+            let shown = crate::core::id::DeliveryId::new(format!("{id}-alert-begun"));
+            self.show_alert(step, moment, &concern.problem, shown)?;
         }
         for enforcement in enforcements {
-            self.tell_of_rule(step, moment, &id, &enforcement)?;
+            self.tell_of_rule(step, moment, &id, &enforcement, concern.as_ref())?;
         }
         Ok(executions)
     }
@@ -179,6 +186,7 @@ impl Bot {
         moment: &mut Moment,
         rule: &Rule,
         instance: &TriggerInstance,
+        concern: Option<&Concern>,
     ) -> Result<Outcome, Contradiction> {
         let say = |bot: &Self, what, why: &str| {
             bot.sentences.phrase(&Phrase::Event { what, name: rule.reference.as_str(), why })
@@ -205,13 +213,17 @@ impl Bot {
         if rule.dry_run {
             return Ok(Outcome::WouldRun { parameters: shown(&action, &rendered) });
         }
-        let back = Back::Told { channel: self.alert_channel(), root: None };
+        let thread = concern.and_then(Concern::back);
+        let back = thread.unwrap_or_else(|| Back::Told { channel: self.alert_channel(), root: None });
         let rights = self.rights_of_rule(rule, moment.at);
         if !self.may_with_given(&rights, moment.at, &action, &rendered.given, &by) {
             let needed = format!("run:{}", action.reference);
             let line = format!("{} on {}", rule.reference, instance.trigger);
             self.deny(step, moment, (&by, &back), line, Some(&action.reference), needed.clone())?;
             return Ok(Outcome::Refused { why: say(self, "no_right", &needed) });
+        }
+        if let Some(why) = concern.and_then(|concern| self.hindered(rule, concern, moment.at)) {
+            return Ok(Outcome::Refused { why });
         }
         let wish = Wish {
             action,
@@ -233,7 +245,12 @@ impl Bot {
             again: None,
         };
         Ok(match self.start(step, moment, wish)? {
-            Ok(execution) => Outcome::Started { execution },
+            Ok(execution) => {
+                if let Some(concern) = concern {
+                    self.remedy_begun(step, moment, rule, concern, &execution)?;
+                }
+                Outcome::Started { execution }
+            }
             Err(declined) => Outcome::Refused { why: markdown::bare(&self.sentences.say(&declined.card)) },
         })
     }

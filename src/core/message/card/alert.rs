@@ -31,8 +31,19 @@ pub struct AlertCard {
     pub downtime: (String, String),
     /// It comes and goes.
     pub flapping: bool,
-    /// What rules have begun because of it, the newest first: short id and rule.
-    pub remedies: Vec<(String, String)>,
+    /// What rules have begun because of it, the newest first.
+    pub remedies: Vec<AlertRemedy>,
+}
+
+/// Something that a rule has begun because of a problem.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AlertRemedy {
+    /// The short id of the execution.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// `waits` for an approval or its turn, `runs`, or how it ended: `succeeded`, `failed`, `timeout`, `canceled`, `unknown`.
+    pub state: &'static str,
 }
 
 /// See [`super::Card::AlertLine`].

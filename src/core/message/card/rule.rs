@@ -15,6 +15,8 @@ pub struct RuleRow {
     pub enabled: bool,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// Its last remedies failed, so it does not act.
+    pub rests: bool,
     /// How often something came of it.
     pub count: u64,
     /// How long ago that was; empty when never.
@@ -40,6 +42,8 @@ pub struct RuleCard {
     pub backstop: bool,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// So many of its last remedies failed that it does not act; 0 while it does.
+    pub rests: u32,
     /// The events that it listens to.
     pub trigger: String,
     /// What it asks of them, a line each.
@@ -76,7 +80,7 @@ pub struct RuleOutcome {
 pub struct RuleTold {
     /// The rule; empty where none was meant.
     pub rule: String,
-    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`; of an event `would_run`, `failed`, `refused`; empty for an answer that is `why`.
+    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`, `reset`, `reset_already`; `rests`: after as many failures as `why` says; of an event `would_run`, `failed`, `refused`; empty for an answer that is `why`.
     pub what: &'static str,
     /// What it starts.
     pub action: String,

@@ -1,6 +1,6 @@
 //! What is said of problems that the monitoring tells of.
 
-use halcyon::core::message::card::{AlertCard, AlertLine, AlertRow, Card};
+use halcyon::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card};
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let open = AlertCard {
@@ -29,8 +29,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         output: String::new(),
         ..open.clone()
     };
-    let healing = AlertCard {
-        remedies: vec![("5c61ab".into(), "site.orphans".into()), ("5c61aa".into(), "site.orphans".into())],
+    let remedy = |id: &str, state| AlertRemedy { id: id.into(), rule: "site.orphans".into(), state };
+    let healing = AlertCard { remedies: vec![remedy("5c61ab", "runs"), remedy("5c61aa", "failed")], ..open.clone() };
+    let tried = AlertCard {
+        remedies: ["waits", "canceled", "timeout", "unknown"].map(|state| remedy("5c61ac", state)).to_vec(),
         ..open.clone()
     };
     let over = AlertCard {
@@ -38,7 +40,8 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         output: "Used: 41.10% - 0.74 TiB of 1.80 TiB".into(),
         recovered: "13:36 UTC".into(),
         lasted: "5 min".into(),
-        ..healing.clone()
+        remedies: vec![remedy("5c61ab", "succeeded")],
+        ..open.clone()
     };
     let line = |turn: &'static str, state: &'static str| AlertLine {
         turn,
@@ -66,6 +69,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a problem that somebody has taken on", Card::Alert(Box::new(taken))),
         ("a problem in downtime that comes and goes", Card::Alert(Box::new(nameless))),
         ("a problem for which rules have begun something", Card::Alert(Box::new(healing))),
+        ("a problem for which a rule wants to do something", Card::Alert(Box::new(tried))),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),
         ("it is worse", Card::AlertLine(line("changed", "critical"))),

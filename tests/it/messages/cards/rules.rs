@@ -9,6 +9,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         action: "site.kill_orphans".into(),
         enabled: true,
         dry_run: false,
+        rests: false,
         count: 3,
         last: "5 min".into(),
         outcome: "started",
@@ -22,6 +23,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ..row.clone()
     };
     let dry = RuleRow { name: "site.careful".into(), dry_run: true, count: 1, outcome: "would-run", ..row.clone() };
+    let tired = RuleRow { name: "site.tired".into(), rests: true, outcome: "refused", ..row.clone() };
     let card = RuleCard {
         name: "site.orphans".into(),
         description: "Kills orphan processes *at once*".into(),
@@ -55,18 +57,23 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         action: "core.noop".into(),
         ..RuleCard::default()
     };
+    let resting = RuleCard { rests: 3, ..card.clone() };
     let told = |what: &'static str| RuleTold { rule: "site.orphans".into(), what, ..RuleTold::default() };
     let fell = |what, why: &str| {
         Card::RuleTold(RuleTold { action: "site.kill_orphans".into(), why: why.into(), ..told(what) })
     };
     vec![
-        ("rules", Card::Rules { rows: vec![row, never, dry], more: 2 }),
+        ("rules", Card::Rules { rows: vec![row, never, dry, tired], more: 2 }),
         ("no rules", Card::Rules { rows: vec![], more: 0 }),
         ("a rule", Card::Rule(Box::new(card))),
+        ("a rule that rests", Card::Rule(Box::new(resting))),
         ("a rule of which nothing came, that may do nothing", Card::Rule(Box::new(bare))),
         ("a rule switched on", Card::RuleTold(told("enabled"))),
         ("a rule switched off", Card::RuleTold(told("disabled"))),
         ("a rule that is on already", Card::RuleTold(told("enabled_already"))),
+        ("a rule that acts again", Card::RuleTold(told("reset"))),
+        ("a rule that did not rest", Card::RuleTold(told("reset_already"))),
+        ("a rule rests from now on", Card::RuleTold(RuleTold { why: "3".into(), ..told("rests") })),
         ("a rule that is off already", Card::RuleTold(told("disabled_already"))),
         (
             "a rule that only tells",
