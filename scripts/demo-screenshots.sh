@@ -5,7 +5,9 @@
 #   folded    150 hosts: 147 say the same, two differ, one is dead
 #   lines     the same with outputs of several lines, where the difference is one line
 #   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
-#   rollout-ends, mailbox            the roll-out of kernels that the tour ends with, and its mails
+#   rollout-ends, mailbox            the roll-out of kernels of the tour, and its mails
+#   alert-healed                     the alert that the tour ends with: a rule asked to heal it, and it is over
+#   alert, alert-taken, alert-over   another one: new, taken on in the monitoring, over
 #   rollout-asked, rollout-running   another one, before and in the middle
 #   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
 #   list, help, status, tail, show
@@ -103,8 +105,24 @@ shot() {
     esac
 }
 
+# The newest post, the one of a problem, or the newest that has a thread, with its beginning or its end in sight. Pictures in files come a moment later.
+newest='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
+problem='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Process slurmd") && post.textContent.includes("UTC")).at(-1).scrollIntoView({ block: "center" }); done(); }, 1500))'
+own='new Promise((done) => setTimeout(() => { const own = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("reply")).at(-1); own.scrollIntoView({ block: "start" }); done(); }, 1500))'
+
 start
-shot rollout-ends
+SCREENSHOT_SCRIPT='const ends = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("not all upgraded")).at(-1);
+if (ends) ends.scrollIntoView({ block: "end" });' shot rollout-ends
+SCREENSHOT_SCRIPT=$newest shot alert-healed
+write lead '!run systemctl stop slurmd on wn003' 'done on' >/dev/null
+sleep 4
+SCREENSHOT_SCRIPT=$problem shot alert
+write lead "!run printf 'COMMAND [0] ACKNOWLEDGE_SVC_PROBLEM;wn003;Process slurmd;1;1;0;operator;I look at it\\n\\n' | unixcat /omd/sites/cluster/tmp/run/live on mon01" 'done on' >/dev/null
+sleep 2
+SCREENSHOT_SCRIPT=$problem shot alert-taken
+write lead '!run systemctl start slurmd on wn003' 'done on' >/dev/null
+sleep 4
+SCREENSHOT_SCRIPT=$problem shot alert-over
 shot mailbox "$(grep -o 'http://[^ ]*/beside/mailbox[^ ]*' "$said")"
 # The whole output of the long command hangs in a thread under its post.
 SCREENSHOT_SCRIPT='const posts = [...document.querySelectorAll("article, .post")];
@@ -172,9 +190,6 @@ case "$wanted" in
         sleep 1
         SCREENSHOT_SCRIPT=$newest shot "workflow-$1-graph"
     }
-    # The newest post, or the newest that has a thread, with its beginning or its end in sight. Pictures in files come a moment later.
-    newest='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
-    own='new Promise((done) => setTimeout(() => { const own = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("reply")).at(-1); own.scrollIntoView({ block: "start" }); done(); }, 1500))'
     workflow 3 'mend wn003' 5
     workflow 30 'upgrade the rack' 6
     workflow 300 'probe everything' 8

@@ -179,6 +179,26 @@ async fn with_an_approval_it_waits_for_the_lead() {
     assert!(place.world.nodes.abandoned("wn002").is_empty());
 }
 
+/// The state of the service is critical in all of them, and the rule asks for nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_problem_heals_nothing() {
+    let place = Place::with(&[("rules/orphans.yaml", &rule())]).await;
+    place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    place.ran_so_often("puppet", 1).await;
+    for (command, told) in [
+        ("ACKNOWLEDGE_SVC_PROBLEM;wn002;Unparent processes;2;1;0;operator;i am on it", "i am on it"),
+        ("SEND_CUSTOM_SVC_NOTIFICATION;wn002;Unparent processes;0;operator;look at this", "look at this"),
+        ("SCHEDULE_SVC_DOWNTIME;wn002;Unparent processes;0;4000000000;1;0;0;operator;work on it", "work on it"),
+    ] {
+        place.world.nodes.tell_monitoring(command);
+        place.world.reply(&alert.id, |post| post.message.contains(told)).await;
+    }
+    place.world.settle().await;
+    assert_eq!(place.told("wn002"), ["PROBLEM", "ACKNOWLEDGEMENT", "CUSTOM", "DOWNTIMESTART"]);
+    assert_eq!(place.ran("puppet").len(), 1);
+}
+
 /// What tries to get out of a name or a text: host and output. The rule would act on all but the last.
 const HOSTILE: &[(&str, &str)] = &[
     ("wn001; touch /tmp/owned", "x"),
@@ -187,6 +207,8 @@ const HOSTILE: &[(&str, &str)] = &[
     ("wn001\" \"; touch /tmp/owned #", "x"),
     ("wn001\ntouch /tmp/owned", "x"),
     ("wn0[001-006]", "x"),
+    ("wn001,wn002", "x"),
+    ("wn0@all", "x"),
     ("@all", "```\n@all @channel [here](http://elsewhere.example) {{ trigger }} <% ctx() %>\n# big"),
 ];
 

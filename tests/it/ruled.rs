@@ -300,22 +300,47 @@ fn what_comes_from_an_event_reaches_no_shell() {
         "",
         "{ref: core.remote, parameters: {hosts: wn001, cmd: 'echo \"$OUT\"', env: {OUT: '{{trigger.service.output}}'}}}",
     );
-    let files = [("rules/s.yaml", spliced.as_str()), ("rules/h.yaml", hosts.as_str()), ("rules/d.yaml", data.as_str())];
-    for (host, came_of_it) in [
-        ("wn001", "site.data started, site.hosts started, site.spliced started"),
-        ("wn001; reboot", "site.data started, site.hosts refused, site.spliced refused"),
-        ("wn0$(reboot)", "site.data started, site.hosts refused, site.spliced refused"),
-        ("wn0[01-99]", "site.data started, site.hosts refused, site.spliced refused"),
-        ("@all", "site.data started, site.hosts refused"),
-        ("wn001,wn002", "site.data started, site.hosts refused, site.spliced started"),
-        ("wn009", "site.data started, site.hosts refused, site.spliced started"),
+    let told =
+        simple("told", "", "{ref: core.remote, parameters: {hosts: wn001, cmd: 'logger {{trigger.service.output}}'}}");
+    let named =
+        simple("named", "", "{ref: core.remote, parameters: {hosts: '{{trigger.service.output}}', cmd: uptime}}");
+    let files = [&spliced, &hosts, &data, &told, &named];
+    let files = files.iter().enumerate().map(|(at, text)| (format!("rules/r{at}.yaml"), text.as_str()));
+    let files: Vec<(String, &str)> = files.collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(inside, text)| (inside.as_str(), *text)).collect();
+    for (host, output, came_of_it) in [
+        ("wn001", "wn002", "data, hosts, named, spliced, told"),
+        ("wn001", "a; reboot", "data, hosts, spliced"),
+        ("wn001", "$(reboot)", "data, hosts, spliced"),
+        ("wn001", "a,b", "data, hosts, spliced, told"),
+        ("wn001", "wn0[01-99]", "data, hosts, spliced"),
+        ("wn001", "@all", "data, hosts, spliced, told"),
+        // Known or not is for whom it is sent to.
+        ("wn009", "wn002", "data, named, spliced, told"),
+        // Of what has no name of a machine nothing is made.
+        ("wn001; reboot", "wn002", ""),
+        ("wn0$(reboot)", "wn002", ""),
+        ("wn0[01-99]", "wn002", ""),
+        ("@all", "wn002", ""),
+        ("wn0@all", "wn002", ""),
+        ("wn001,wn002", "wn002", ""),
+        ("-wn001", "wn002", ""),
+        (" ", "wn002", ""),
     ] {
         let mut machine = machine(&files, RUN);
-        let step = alert(&mut machine, "e1", host, "CRITICAL");
-        let mut found: Vec<String> = came(&step).split(", ").map(str::to_owned).collect();
-        found.sort();
+        let payload = json!({
+            "notification_type": "PROBLEM",
+            "host": {"name": host},
+            "service": {"desc": "Orphans", "state": "CRITICAL", "output": output},
+        });
+        let step = brought(&mut machine, event("e1", "check_mk.event_handler", payload));
+        let begun = enforcements(&step).into_iter().filter(|one| matches!(one.outcome, Outcome::Started { .. }));
+        let mut begun: Vec<String> = begun.map(|one| one.rule.as_str().replace("site.", "")).collect();
+        begun.sort();
         // Machines that are at work already are waited for.
-        assert_eq!(found.join(", "), came_of_it, "{host}: {}", why(&step));
+        assert_eq!(begun.join(", "), came_of_it, "{host} {output}: {}", why(&step));
+        let refused = enforcements(&step).into_iter().filter(|one| matches!(one.outcome, Outcome::Refused { .. }));
+        assert!(begun.len() == 5 || refused.count() > 0, "a refusal is said");
         assert!(!said(&step).contains("@all"), "{}", said(&step));
     }
 }

@@ -139,7 +139,7 @@ impl Alert {
     /// Whether the same was told of a rule last, or there is too much to tell.
     pub fn was_told_of(&self, rule: &RuleRef, what: &str) -> bool {
         match self.told_of.get(rule) {
-            Some(told) => *told == short(what),
+            Some(told) => *told == as_told(what),
             None => self.told_of.len() >= MOST_TOLD,
         }
     }
@@ -320,7 +320,7 @@ impl Board {
         if let Some(alert) = self.known(problem)
             && (alert.told_of.len() < MOST_TOLD || alert.told_of.contains_key(rule))
         {
-            alert.told_of.insert(rule.clone(), short(what));
+            alert.told_of.insert(rule.clone(), as_told(what));
         }
     }
 
@@ -342,7 +342,8 @@ impl Board {
     }
 }
 
-fn short(text: &str) -> String {
+/// As much of what is told of a rule as is remembered.
+pub fn as_told(text: &str) -> String {
     text.chars().take(MOST_TOLD_TEXT).collect()
 }
 

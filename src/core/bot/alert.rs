@@ -11,6 +11,7 @@ use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn};
 use crate::core::alert::notification::{Kind, Notification, Problem};
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
+use crate::core::host::is_name;
 use crate::core::id::{DeliveryId, TriggerInstanceId};
 use crate::core::input::Back;
 use crate::core::memory::Contradiction;
@@ -251,8 +252,7 @@ fn word_of(turn: Turn) -> &'static str {
 
 /// A name as inline code; what is no name of a machine as the text that it is.
 fn shown_host(name: &str) -> String {
-    let sound = name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':'));
-    if sound { markdown::code(name) } else { markdown::escape(name) }
+    if is_name(name) { markdown::code(name) } else { markdown::escape(name) }
 }
 
 fn lasted(since: Timestamp, until: Timestamp) -> String {

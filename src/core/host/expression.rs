@@ -182,6 +182,11 @@ fn too_long(item: &str) -> HostError {
     malformed(item, format!("a name has at most {LONGEST_NAME} characters"))
 }
 
+/// Whether a text is the name of one machine, and no list, range or group of them.
+pub fn is_name(text: &str) -> bool {
+    check_name(text, text).is_ok()
+}
+
 /// The door: what a name may be made of.
 fn check_name(name: &str, written: &str) -> Result<(), HostError> {
     if name.is_empty() {

@@ -18,7 +18,7 @@ mod expression;
 mod fold;
 mod inventory;
 
-pub use expression::expand;
+pub use expression::{expand, is_name};
 pub use fold::fold;
 pub use inventory::{Inventory, InventoryProblem};
 

@@ -10,6 +10,7 @@ use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::plan::{PlanProblem, untainted};
 use crate::core::action::spec::{Action, Parameter};
 use crate::core::alias::suggest::takes_hosts;
+use crate::core::host::is_name;
 use crate::core::template::render::{holds_template, is_template, names_inside, render_value_in};
 use crate::core::template::surroundings::{Surroundings, Taken};
 use crate::core::template::value::written;
@@ -170,9 +171,7 @@ fn check_machines(action: &Action, resolved: &Resolved) -> Result<(), Problem> {
     for name in action.parameters.keys().filter(|name| takes_hosts(name)) {
         for taken in taken_by(action, resolved, name).filter(|taken| !taken.entry.trusted) {
             let value = written(&taken.entry.value);
-            let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
-            let sound = !value.is_empty() && value.len() <= 253 && !value.starts_with('-') && value.chars().all(plain);
-            if !sound {
+            if !is_name(&value) {
                 let (name, taken) = (name.clone(), taken.name.clone());
                 return Err(Problem::NoMachine { name, taken, value: params::quoted(&Value::from(value)) });
             }

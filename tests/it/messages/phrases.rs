@@ -201,6 +201,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         (event("per_hour", "site.r", "10"), "it has acted 10× within an hour, which is as often as it may"),
         (event("over", "site.r", ""), "the problem is over"),
         (event("taken_on", "site.r", ""), "somebody has taken the problem on"),
+        (event("no_machine", "site.r", ""), "what the problem calls its host is not the name of one machine"),
         (event("in_downtime", "site.r", ""), "the problem is in a downtime"),
         (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
         (event("no_rule", "orphan", ""), "there is no rule `orphan`"),

@@ -9,7 +9,7 @@
 use super::super::alert::Concern;
 use super::super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
-use crate::core::alert::life::Alert;
+use crate::core::alert::life::{Alert, as_told};
 use crate::core::alert::notification::{Kind, Problem};
 use crate::core::fact::Fact;
 use crate::core::id::{DeliveryId, ExecutionId, RuleRef};
@@ -144,7 +144,7 @@ impl Bot {
         if self.memory.alerts.find(problem).is_none_or(|alert| alert.was_told_of(rule, what)) {
             return Ok(false);
         }
-        let (problem, rule, what) = (problem.clone(), rule.clone(), what.chars().take(1_000).collect());
+        let (problem, rule, what) = (problem.clone(), rule.clone(), as_told(what));
         self.note(step, moment, Fact::ToldOfRule { problem, rule, what })?;
         Ok(true)
     }

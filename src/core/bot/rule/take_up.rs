@@ -12,7 +12,8 @@ use crate::core::action::spec::Action;
 use crate::core::alert::notification::Notification;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
-use crate::core::id::ExecutionId;
+use crate::core::host::is_name;
+use crate::core::id::{DeliveryId, ExecutionId};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::markdown;
@@ -149,7 +150,7 @@ impl Bot {
         let id = taken.instance.id.clone();
         self.note(step, moment, Fact::TriggerTaken(Box::new(taken)))?;
         if let (Some(concern), false) = (&concern, executions.is_empty()) {
-            let shown = crate::core::id::DeliveryId::new(format!("{id}-alert-begun"));
+            let shown = DeliveryId::new(format!("{id}-alert-begun"));
             self.show_alert(step, moment, &concern.problem, shown)?;
         }
         for enforcement in enforcements {
@@ -200,6 +201,10 @@ impl Bot {
         let Some(action) = self.catalog.actions.get(&rule.action).cloned() else {
             return Ok(Outcome::Failed { why: say(self, "no_action", rule.action.as_str()) });
         };
+        // A command may take one name for several machines, whatever a shell makes of it.
+        if concern.is_some_and(|concern| !is_name(&concern.problem.host)) {
+            return Ok(Outcome::Refused { why: say(self, "no_machine", "") });
+        }
         let by = Principal::Rule {
             rule: rule.reference.clone(),
             instance: instance.id.clone(),

@@ -5,7 +5,7 @@ const EMOJI = {
   "+1": "👍", "-1": "👎", alarm_clock: "⏰", arrow_right: "➡️", arrows_counterclockwise: "🔄", bell: "🔔", bird: "🐦", black_circle: "⚫",
   blue_heart: "💙", boom: "💥", bulb: "💡", calendar: "📆", clipboard: "📋", clock1: "🕐", construction: "🚧", dart: "🎯",
   double_vertical_bar: "⏸️", electric_plug: "🔌", exclamation: "❗", eyes: "👀", fire: "🔥", gear: "⚙️", grey_question: "❔",
-  hammer_and_wrench: "🛠️", hand: "✋", heart: "❤️", heavy_check_mark: "✔️", hourglass: "⌛", hourglass_flowing_sand: "⏳", ice_cube: "🧊",
+  adhesive_bandage: "🩹", arrow_forward: "▶️", ballot_box_with_check: "☑️", bookmark: "🔖", floppy_disk: "💾", ghost: "👻", heavy_multiplication_x: "✖️", label: "🏷️", raising_hand: "🙋", speech_balloon: "💬", wastebasket: "🗑️", hammer_and_wrench: "🛠️", hand: "✋", heart: "❤️", heavy_check_mark: "✔️", hourglass: "⌛", hourglass_flowing_sand: "⏳", ice_cube: "🧊",
   information_source: "ℹ️", joy: "😂", key: "🔑", large_blue_circle: "🔵", large_green_circle: "🟢", large_orange_circle: "🟠",
   large_yellow_circle: "🟡", lock: "🔒", mag: "🔍", memo: "📝", mute: "🔇", no_bell: "🔕", no_entry: "⛔", no_entry_sign: "🚫",
   octagonal_sign: "🛑", ok_hand: "👌", package: "📦", page_facing_up: "📄", pause_button: "⏸️", pushpin: "📌", question: "❓", raised_hand: "✋",
