@@ -29,6 +29,8 @@ async fn its_tour_goes_well() {
     ] {
         assert!(out.contains(shown), "{shown}:\n{out}");
     }
+    let sign = regex::Regex::new(r"(?m)(^|\s):[a-z_]{3,}:").unwrap();
+    assert_eq!(sign.find(&out).map(|sign| sign.as_str()), None, "a terminal has no names of signs: {out}");
     // What went wrong is marked where it went wrong.
     assert!(!out.contains(" ^ "), "{out}");
 }

@@ -381,7 +381,7 @@ fn readable(message: &str) -> String {
         }
         text.push('\n');
     }
-    const SIGNS: [(&str, &str); 10] = [
+    const SIGNS: [(&str, &str); 11] = [
         (":lock:", "🔒"),
         (":unlock:", "🔓"),
         (":white_check_mark:", "✔"),
@@ -392,6 +392,7 @@ fn readable(message: &str) -> String {
         (":question:", "?"),
         (":large_green_circle:", "●"),
         (":red_circle:", "●"),
+        (":adhesive_bandage:", "✚"),
     ];
     SIGNS.iter().fold(text, |text, (name, sign)| text.replace(name, sign)).replace("\n\n", "\n").trim().to_owned()
 }
