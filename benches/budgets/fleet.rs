@@ -256,6 +256,7 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
 fn hostname() -> ShellCommand {
     ShellCommand {
         parting: Parting::default(),
+        read_only: false,
         script: "hostname".to_owned(),
         cwd: None,
         env: BTreeMap::new(),

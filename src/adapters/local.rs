@@ -90,8 +90,7 @@ impl LocalRunner {
     ) -> Result<Attended, String> {
         let switch = self.switch().await?;
         let one = OneCommand { switch: &switch, id: &id(&attach.execution, begun.attempt), command };
-        let parting = Parting::Stays;
-        let terms = Terms { ago: begun.ago, timeout: command.timeout, patience: PATIENCE, cancel, parting };
+        let terms = Terms { parting: Parting::Stays, ..Terms::of(command, begun.ago, PATIENCE, cancel) };
         let seen = async || {
             // A receiver that is gone does not stop the run.
             let _ = news.send(RunNews::HostStarted { host: Host::new(LOCALHOST) }).await;

@@ -5,7 +5,7 @@
 //! **What a machine knows nothing of is barred there first**: only then is it said that it never began, or that nobody knows.
 
 use crate::core::action::reason::Reason;
-use crate::core::action::run::{Exit, Parting};
+use crate::core::action::run::{Exit, Parting, ShellCommand};
 use crate::core::action::wrapper::{Killed, Report, Standing};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -51,7 +51,20 @@ pub struct Terms<'a> {
     pub parting: Parting,
 }
 
-impl Terms<'_> {
+impl<'a> Terms<'a> {
+    /// Those of a command that was asked for so long ago, on a machine that is usually asked for as long as `patience`.
+    pub fn of(command: &ShellCommand, ago: Duration, patience: Duration, cancel: &'a CancellationToken) -> Self {
+        let ShellCommand { timeout, parting, read_only, .. } = *command;
+        let patience = match parting {
+            // A machine may take longer to come back than one that is lost is asked for.
+            Parting::Reboots => patience.max(timeout),
+            // Whoever looks can look again: that is no reason to wait longer than the look itself may take.
+            Parting::Stays | Parting::Leaves if read_only => patience.min(timeout),
+            Parting::Stays | Parting::Leaves => patience,
+        };
+        Self { ago, timeout, patience, cancel, parting }
+    }
+
     /// The end of a command whose work it is, where the machine has been started anew since it was asked for, `age` ago.
     fn started_anew(&self, report: &Report, age: Duration) -> Option<Exit> {
         let anew = report.up.is_some_and(|up| up < age);

@@ -10,6 +10,7 @@ mod alias_lines;
 mod approval;
 mod approvals;
 mod asking;
+mod attending;
 mod audit;
 mod auditing;
 mod bot;

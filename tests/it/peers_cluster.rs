@@ -17,7 +17,7 @@ mod slurm;
 
 use super::kernel_upgrade::{approve, copy_of_the_pack};
 use super::runners::peers::Exim;
-use super::ssh::poll;
+use super::ssh::{poll, poll_within};
 use super::world::World;
 use crate::data;
 use halcyon::config::{Mail, MailEncryption};
@@ -111,6 +111,8 @@ async fn peers_a_kernel_upgrade_on_a_real_cluster() {
     };
     tokio::task::block_in_place(|| poll("the node with a job is taken out", || ours("wn001", "draining")));
     tokio::task::block_in_place(|| poll("others are upgraded meanwhile", || machines.ledger("wn002").len() == 2));
+    // By now all that was to be rebooted is: of a reboot that nobody heard the end of, on a node that stays away, people would be asked.
+    tokio::task::block_in_place(|| poll_within(PATIENCE, "one is back", || locked(&slurm).node("wn002").0 == "idle"));
     // The process is gone for a moment, and goes on.
     world.kill_bot();
     world.start_bot().await;

@@ -69,6 +69,7 @@ impl Blobs for FullBlobs {
 pub(crate) fn shell(script: &str) -> ShellCommand {
     ShellCommand {
         parting: Parting::default(),
+        read_only: false,
         script: script.to_owned(),
         cwd: None,
         env: BTreeMap::new(),
@@ -84,10 +85,15 @@ pub(crate) fn execution() -> ExecutionId {
 }
 
 /// Waits for something to become true.
-pub(crate) fn poll(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+pub(crate) fn poll(what: &str, holds: impl FnMut() -> bool) {
+    poll_within(Duration::from_secs(20), what, holds);
+}
+
+/// The same for what takes longer.
+pub(crate) fn poll_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + patience;
     while !holds() {
-        assert!(Instant::now() < deadline, "{what}: not within 20 s");
+        assert!(Instant::now() < deadline, "{what}: not within {} s", patience.as_secs());
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -3,7 +3,7 @@
 use super::master::Way;
 use super::pool::{Link, Pool};
 use crate::core::action::reason::Reason;
-use crate::core::action::run::{Captured, Exit, HostOutcome, Parting, RemoteCommand, RemoteHost, ShellCommand};
+use crate::core::action::run::{Captured, Exit, HostOutcome, Parting, RemoteCommand, RemoteHost};
 use crate::core::action::wrapper::{self, Killed, Report, Verb};
 use crate::core::id::{ExecutionId, Host};
 use crate::runtime::attend::{Asked, Attended, Terms, attend};
@@ -117,11 +117,7 @@ impl HostCommand<'_> {
 
     /// Asks the host what has become of a command that was asked for so long ago, until that is known.
     pub(super) async fn attend(&self, ago: Duration, cancel: &CancellationToken, seen: impl AsyncFnOnce()) -> Attended {
-        let ShellCommand { timeout, parting, .. } = self.command.command;
-        let reboots = parting == Parting::Reboots;
-        // A machine may take longer to come back than one that is lost is asked for.
-        let patience = self.pool.options.patience.max(if reboots { timeout } else { Duration::ZERO });
-        let terms = Terms { ago, timeout, patience, cancel, parting };
+        let terms = Terms::of(&self.command.command, ago, self.pool.options.patience, cancel);
         attend(self, &terms, seen).await
     }
 

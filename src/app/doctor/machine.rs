@@ -198,6 +198,7 @@ pub(super) fn trial(script: &str, sudo: bool) -> ShellCommand {
         sudo,
         sudo_password: None,
         timeout: PATIENCE,
+        read_only: true,
     }
 }
 

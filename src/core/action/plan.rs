@@ -5,6 +5,7 @@
 //! around it would be wrong inside quotes of the pack's own. The command itself may be given (`core.remote` is there for that), and with it
 //! its environment; values that the pack puts into the environment are data, and host names have been checked one by one.
 
+use crate::core::action::execution::EffectClass;
 use crate::core::action::flaw::Flaw;
 use crate::core::action::inquiry::Form;
 use crate::core::action::launcher::Place;
@@ -283,12 +284,15 @@ impl Planner<'_> {
 
     /// What the shell gets: the command, or the script of the action in a text that runs it.
     fn command(&self, values: &Map<String, Value>, place: Place<'_>) -> Result<ShellCommand, PlanProblem> {
-        if !self.action.runner.runs_script() {
-            return Ok(ShellCommand { parting: self.action.parting, ..shell::command(values)? });
-        }
-        let script: Option<&Script> = self.action.script.as_deref();
-        let script = script.ok_or_else(|| unusable("entry_point", Flaw::NoScript))?;
-        Ok(ShellCommand { parting: self.action.parting, ..shell::script(self.action, script, place, values)? })
+        let command = if self.action.runner.runs_script() {
+            let script: Option<&Script> = self.action.script.as_deref();
+            let script = script.ok_or_else(|| unusable("entry_point", Flaw::NoScript))?;
+            shell::script(self.action, script, place, values)?
+        } else {
+            shell::command(values)?
+        };
+        let read_only = self.action.effect == EffectClass::ReadOnly;
+        Ok(ShellCommand { parting: self.action.parting, read_only, ..command })
     }
 
     fn announce(&self) -> Result<Plan, PlanProblem> {

@@ -199,12 +199,14 @@ pub struct ShellCommand {
     pub timeout: Duration,
     /// What becomes of the connection.
     pub parting: Parting,
+    /// It changes nothing: where nobody can say how it ended, nobody needs to know.
+    pub read_only: bool,
 }
 
 /// Without the script: a template may have put a secret into it.
 impl fmt::Debug for ShellCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { script, cwd, env, sudo, sudo_password, timeout, parting } = self;
+        let Self { script, cwd, env, sudo, sudo_password, timeout, parting, read_only } = self;
         f.debug_struct("ShellCommand")
             .field("script", &format_args!("{} bytes", script.len()))
             .field("cwd", cwd)
@@ -213,6 +215,7 @@ impl fmt::Debug for ShellCommand {
             .field("sudo_password", sudo_password)
             .field("timeout", timeout)
             .field("parting", parting)
+            .field("read_only", read_only)
             .finish()
     }
 }

@@ -79,6 +79,7 @@ fn around(script: String, values: &Map<String, Value>) -> Result<ShellCommand, P
         sudo_password: text(values, "sudo_password").map(Secret::new),
         timeout: timeout(values)?,
         parting: Parting::default(),
+        read_only: false,
     })
 }
 

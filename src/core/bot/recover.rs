@@ -125,6 +125,7 @@ impl Bot {
             sudo_password: None,
             timeout: Duration::from_secs(reach.timeout),
             parting: reach.parting,
+            read_only: execution.request.effect == EffectClass::ReadOnly,
         };
         if execution.request.hosts.is_empty() {
             return Ok(Work::Local(command));

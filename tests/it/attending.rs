@@ -1,0 +1,52 @@
+//! How long a machine that does not answer is asked what became of a command that was lost sight of.
+
+use crate::ssh::shell;
+use halcyon::core::action::run::{Exit, Parting, ShellCommand};
+use halcyon::core::action::wrapper::{Killed, Report};
+use halcyon::runtime::attend::{Asked, Terms, attend};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// It is off, and stays so.
+struct Off;
+
+impl Asked for Off {
+    async fn status(&self) -> Result<Report, String> {
+        Err("no route to host".to_owned())
+    }
+
+    async fn kill(&self) -> Result<Killed, String> {
+        Err("no route to host".to_owned())
+    }
+}
+
+const USUAL: Duration = Duration::from_mins(10);
+
+async fn check(command: ShellCommand, stopped: bool, expected: Duration) {
+    let cancel = CancellationToken::new();
+    if stopped {
+        cancel.cancel();
+    }
+    let began = Instant::now();
+    let terms = Terms::of(&command, Duration::from_secs(5), USUAL, &cancel);
+    let attended = attend(&Off, &terms, async || {}).await;
+    let Exit::Unknown { why } = &attended.exit else { panic!("{command:?}: {attended:?}") };
+    assert!(why.contains("no route to host"), "{why}");
+    assert_eq!(began.elapsed().as_secs(), expected.as_secs(), "{command:?}");
+    assert!(!attended.lost, "nobody has said that nothing runs there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_asked_after_no_longer_than_it_may_take_and_anything_else_for_as_long_as_patience_lasts() {
+    let command = || ShellCommand { timeout: Duration::from_secs(20), ..shell("true") };
+    let (leaves, reboots) = (Parting::Leaves, Parting::Reboots);
+    let hour = Duration::from_hours(1);
+    check(command(), false, USUAL).await;
+    check(ShellCommand { parting: leaves, ..command() }, false, USUAL).await;
+    check(ShellCommand { read_only: true, ..command() }, false, Duration::from_secs(20)).await;
+    check(ShellCommand { read_only: true, timeout: hour, ..command() }, false, USUAL).await;
+    check(ShellCommand { parting: reboots, timeout: hour, ..command() }, false, hour).await;
+    check(command(), true, Duration::from_mins(1)).await;
+    check(ShellCommand { read_only: true, ..command() }, true, Duration::from_secs(20)).await;
+}
