@@ -64,7 +64,7 @@ fn unable(config: &Config, catalog: &Catalog, now: Timestamp) -> Vec<Diagnostic>
         let rights = Rights::of(Asker::Rule { name: &rule.reference }, &settings, &nobody, &Place::outside(now));
         rights.everywhere().may(Verb::Run, &rule.action)
     };
-    let unable = catalog.rules.all().filter(|rule| rule.enabled && !rule.dry_run && !may(rule));
+    let unable = catalog.rules.all().filter(|rule| rule.enabled && !rule.dry_run && rule.offer.is_none() && !may(rule));
     let told = unable.map(|rule| Diagnostic {
         file: rule.file.clone(),
         line: None,

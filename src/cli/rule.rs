@@ -94,6 +94,7 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
             "rule": rule.reference,
             "trigger": {"rule": rule.trigger, "event": event.trigger, "heard": trial.heard, "asked": !trial.no_problem},
             "criteria": trial.criteria.iter().map(explained).collect::<Value>(),
+            "offer": rule.offer.as_ref().map(|offer| &offer.label),
             "action": rule.action,
             "parameters": trial.parameters,
             "problems": trial.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -107,7 +108,12 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
     if trial.no_problem {
         let kind = event.payload.get(checkmk::KIND).map_or_else(|| "absent".to_owned(), shown);
         let line = format!(
-            "not asked: `notification_type` is {kind}, and a rule whose criteria do not look at trigger.notification_type is asked for \"PROBLEM\" only"
+            "not asked: `notification_type` is {kind}, and {} is asked for \"PROBLEM\" only",
+            if rule.offer.is_some() {
+                "a rule that offers"
+            } else {
+                "a rule whose criteria do not look at trigger.notification_type"
+            }
         );
         writeln!(out, "{}", harmless(&line))?;
     }
@@ -121,6 +127,9 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
         writeln!(out, "{}", harmless(&problem.to_string()))?;
     }
     writeln!(out, "matched: {}", if trial.matched { "yes" } else { "no" })?;
+    if let (Some(offer), true) = (&rule.offer, trial.matched) {
+        writeln!(out, "offers: {} (it begins nothing by itself)", harmless(&offer.label))?;
+    }
     if let Some(parameters) = &trial.parameters {
         writeln!(out, "action.ref: {}", rule.action)?;
         writeln!(out, "{}", yaml::attribute("parameters", &Value::Object(parameters.clone())))?;
@@ -175,6 +184,7 @@ fn explained(criterion: &Explained) -> Value {
 fn row(rule: &ShownRule) -> [String; 6] {
     let enabled = match (rule.enabled, rule.dry_run) {
         (true, true) => "dry run",
+        (true, false) if !rule.offer.is_empty() => "offers",
         (true, false) => "True",
         (false, _) => "False",
     };
@@ -198,6 +208,7 @@ fn value(rule: &ShownRule) -> Value {
         "switched_by": rule.switched_by,
         "type": {"ref": rule.kind},
         "dry_run": rule.dry_run,
+        "offer": rule.offer,
         "rests": rule.rests,
         "trigger": {"type": rule.trigger, "parameters": rule.trigger_parameters},
         "criteria": rule.criteria,
@@ -210,7 +221,7 @@ fn value(rule: &ShownRule) -> Value {
 fn enforcement(past: &ShownOutcome) -> Value {
     let parameters = match &past.outcome {
         Outcome::WouldRun { parameters } => json!(parameters),
-        Outcome::Started { .. } | Outcome::Failed { .. } | Outcome::Refused { .. } => Value::Null,
+        Outcome::Started { .. } | Outcome::Offered | Outcome::Failed { .. } | Outcome::Refused { .. } => Value::Null,
     };
     json!({
         "enforced_at": past.at,

@@ -416,6 +416,9 @@ pub struct ShownRule {
     pub kind: String,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// As what people are offered what it would run; empty where it acts by itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub offer: String,
     /// Its last remedies failed, so it does not act until a person lets it.
     #[serde(default)]
     pub rests: bool,

@@ -9,6 +9,7 @@ use crate::core::action::run::HostOutcome;
 use crate::core::action::waiting::{Turn, Waits};
 use crate::core::alert::life::Change;
 use crate::core::alert::notification::Problem;
+use crate::core::alert::offer::Offers;
 use crate::core::approval::request::Event;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Refusal;
@@ -459,11 +460,18 @@ pub enum Fact {
     },
     /// A problem stands as the monitoring has told.
     AlertChanged(Box<Change>),
-    /// A rule has begun something because of a problem.
+    /// Something is offered for a problem, in place of what was.
+    AlertOffered {
+        /// The problem.
+        problem: Problem,
+        /// All of it; empty where nothing is offered any more.
+        offers: Box<Offers>,
+    },
+    /// A rule has begun something because of a problem, or somebody took what was offered for it.
     RemedyBegun {
         /// The execution.
         execution: ExecutionId,
-        /// By which rule, for which problem.
+        /// Why, and for which problem.
         #[serde(flatten)]
         open: Open,
     },
@@ -572,6 +580,7 @@ impl Fact {
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
+            | Fact::AlertOffered { .. }
             | Fact::AlertForgotten { .. }
             | Fact::RemedyBegun { .. }
             | Fact::ToldOfRule { .. }

@@ -365,7 +365,7 @@ impl Memory {
             fact @ Fact::TriedAgain { id, next } => {
                 self.live(id)?.apply(at, fact)?;
                 if let Some(open) = self.remedies.go_on(id, &next.id) {
-                    self.alerts.remedied(&open.problem, &next.id, &open.rule);
+                    self.alerts.remedied(&open.problem, &next.id, &open.origin);
                 }
             }
             fact @ Fact::WorkflowMoved(moved) => {
@@ -529,11 +529,12 @@ impl Memory {
                 self.timers.remove(timer);
             }
             Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
+            Fact::AlertOffered { problem, offers } => self.alerts.offer(problem, offers),
             Fact::AlertForgotten { problem } => self.alerts.forget(problem),
             Fact::RemedyBegun { execution, open } => {
                 let executions = &self.executions;
                 self.remedies.forget_lost(|known| executions.contains_key(known));
-                self.alerts.remedied(&open.problem, execution, &open.rule);
+                self.alerts.remedied(&open.problem, execution, &open.origin);
                 self.remedies.begin(at, execution, open.clone());
             }
             Fact::ToldOfRule { problem, rule, what } => self.alerts.tell_of(problem, rule, what),

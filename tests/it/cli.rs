@@ -646,7 +646,7 @@ fn the_page_about_rules_shows_what_happens() {
     std::fs::write(place.path().join("pack.yaml"), "{ref: page, name: n, description: d, version: 1.0.0, author: a}")
         .unwrap();
     let said = halcyon(&["check", place.path().to_str().unwrap()]);
-    assert_eq!((said.code, said.out.contains("4 rules: no problems")), (0, true), "{}", said.out);
+    assert_eq!((said.code, said.out.contains("5 rules: no problems")), (0, true), "{}", said.out);
     let shown = blocks(&page, "text");
     let (command, output) = shown[0].split_once('\n').unwrap();
     let words: Vec<String> =
@@ -681,6 +681,7 @@ fn check_tells_of_rules_that_no_role_lets_act() {
     write("p/rules/mute.yaml", &rule("mute", ""));
     write("p/rules/able.yaml", &rule("able", ""));
     write("p/rules/dry.yaml", &rule("dry", ", dry_run: true"));
+    write("p/rules/asked.yaml", &rule("asked", ", offer: {label: Do it}"));
     let role = "[content]\npacks = [\"p\"]\n[[access.roles]]\nname = \"healing\"\nrules = [\"p.a*\"]\ngrants = [\"run:core.*\"]\n";
     let file = write("config.toml", role);
     let said = halcyon(&["--config", &file, "check"]);
@@ -689,6 +690,10 @@ fn check_tells_of_rules_that_no_role_lets_act() {
         "{}",
         said.out
     );
-    assert!(!said.out.contains("able.yaml") && !said.out.contains("dry.yaml"), "{}", said.out);
-    assert!(said.out.contains("3 rules: 1 warning"), "{}", said.out);
+    assert!(
+        !said.out.contains("able.yaml") && !said.out.contains("dry.yaml") && !said.out.contains("asked.yaml"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("4 rules: 1 warning"), "{}", said.out);
 }

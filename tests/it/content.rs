@@ -85,8 +85,12 @@ fn in_force(catalog: &Catalog) -> String {
         writeln!(lines, "trigger {}", kind.reference).unwrap();
     }
     for rule in catalog.rules.all() {
-        let words =
-            [(!rule.enabled, " disabled"), (rule.dry_run, " dry run"), (rule.kind == Kind::Backstop, " backstop")];
+        let words = [
+            (!rule.enabled, " disabled"),
+            (rule.dry_run, " dry run"),
+            (rule.offer.is_some(), " offers"),
+            (rule.kind == Kind::Backstop, " backstop"),
+        ];
         let words: String = words.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
         let (trigger, criteria) = (&rule.trigger, rule.criteria.len());
         writeln!(lines, "rule {} on {trigger} -> {} ({criteria} criteria){words}", rule.reference, rule.action)

@@ -29,17 +29,56 @@ fn rule(more: &str) -> String {
 
 const ASK: &str = "name: ask\nresource_ref: core.remote\npolicy_type: action.approval\nparameters: {approvers: {roles: [operator]}}\n";
 
+/// Tells a bot of a service like a monitoring, one event after the other.
+pub(crate) struct Told {
+    count: u32,
+    /// What its check says.
+    pub(crate) output: String,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { count: 0, output: "3 orphans".to_owned() }
+    }
+}
+
+impl Told {
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) fn tell(&mut self, machine: &mut Machine, kind: &str, host: &str, state: &str) -> Step {
+        self.count += 1;
+        let payload = json!({
+            "notification_type": kind,
+            "host": {"name": host},
+            "service": {"desc": "Orphans", "state": state, "output": self.output},
+        });
+        let instance = TriggerInstance {
+            id: TriggerInstanceId::new(format!("e{}", self.count)),
+            trigger: TriggerRef::new("check_mk.event_handler"),
+            parameters: Map::new(),
+            payload,
+            occurred: machine.now,
+            trace_tag: None,
+            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
+            chain: Vec::new(),
+        };
+        machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
+    }
+}
+
 struct Site {
     content: Content,
     machine: Machine,
     /// It is killed before every step.
     killed: bool,
-    told: u32,
+    told: Told,
     /// What was begun last.
     last: Option<ExecutionId>,
 }
 
-fn settled(machine: Machine) -> Machine {
+pub(crate) fn settled(machine: Machine) -> Machine {
     let mut machine = grant(machine, &[RUN[0], (Verb::Run, "core.remote")]);
     let mut settings = Settings::clone(machine.bot.settings());
     settings.roles[0].grants.push(halcyon::core::settings::Grant::new(Verb::Admin, "core.remote"));
@@ -52,7 +91,7 @@ impl Site {
         let content = content(files);
         let start = Timestamp::from_second(1_700_000_000).unwrap();
         let machine = settled(Machine::with_content(Vec::new(), start, &content));
-        Self { content, machine, killed, told: 0, last: None }
+        Self { content, machine, killed, told: Told::default(), last: None }
     }
 
     fn restart(&mut self) {
@@ -66,23 +105,7 @@ impl Site {
     }
 
     fn tell(&mut self, kind: &str, host: &str, state: &str) -> Step {
-        self.told += 1;
-        let payload = json!({
-            "notification_type": kind,
-            "host": {"name": host},
-            "service": {"desc": "Orphans", "state": state, "output": "3 orphans"},
-        });
-        let instance = TriggerInstance {
-            id: TriggerInstanceId::new(format!("e{}", self.told)),
-            trigger: TriggerRef::new("check_mk.event_handler"),
-            parameters: Map::new(),
-            payload,
-            occurred: self.machine.now,
-            trace_tag: None,
-            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-            chain: Vec::new(),
-        };
-        let step = self.machine.take(Input::Event(Box::new(Arrival { instance, request: None })));
+        let step = self.told.tell(&mut self.machine, kind, host, state);
         if let Some(id) = enforcements(&step).iter().find_map(|one| one.outcome.execution().cloned()) {
             self.last = Some(id);
         }
@@ -119,7 +142,7 @@ impl Site {
         };
         let mut came = Vec::new();
         for one in enforcements(&step) {
-            let line = DeliveryId::new(format!("e{}-{}", self.told, one.rule));
+            let line = DeliveryId::new(format!("e{}-{}", self.told.count(), one.rule));
             let told = deliveries(&step).iter().any(|delivery| delivery.id == line);
             came.push(match one.outcome {
                 Outcome::Started { .. } => "started".to_owned(),
@@ -148,7 +171,7 @@ impl Site {
     }
 }
 
-fn deliveries(step: &Step) -> Vec<&Delivery> {
+pub(crate) fn deliveries(step: &Step) -> Vec<&Delivery> {
     let found = step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => Some(delivery),
         _ => None,

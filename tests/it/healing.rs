@@ -10,6 +10,7 @@ use halcyon::core::input::Ask;
 use halcyon::core::webhook::api_key::{ApiKeyAsk, Digest};
 use halcyon::sandbox::mattermost::{Happening, Post, Server};
 use halcyon::sandbox::nodes::{MonitoringOptions, Plugin};
+use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,7 +50,11 @@ struct Place {
 
 impl Place {
     async fn with(files: &[(&str, &str)]) -> Self {
-        let mut world = World::on_nodes(ACCESS, |options| {
+        Self::among(ACCESS, files, true).await
+    }
+
+    async fn among(access: &str, files: &[(&str, &str)], buttons: bool) -> Self {
+        let mut world = World::on_nodes(access, |options| {
             options.monitoring = Some(MonitoringOptions::new("mon01"));
             options.administration = Some("puppet".to_owned());
         })
@@ -59,7 +64,7 @@ impl Place {
         world.add_pack("st2ihep", &pack);
         let listen = format!("127.0.0.1:{}", free_port());
         world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
-        world.config.mattermost.as_mut().unwrap().callback_url = Some(format!("http://{listen}"));
+        world.config.mattermost.as_mut().unwrap().callback_url = buttons.then(|| format!("http://{listen}"));
         world.start_bot().await;
         let ask = ApiKeyAsk::Create {
             name: "monitoring".to_owned(),
@@ -114,11 +119,21 @@ impl Place {
         told.map(|one| one.kind).collect()
     }
 
-    async fn press(&self, who: &str, post: &str, button: &str) {
+    /// The button of an offer below a post, once it is there.
+    async fn button(&self, post: &str, label: &str) -> String {
+        let labels = |post: &Post| buttons(post).into_iter().find(|(known, _)| known == label);
+        let found = self.post(|known| known.id == post && labels(known).is_some()).await;
+        labels(&found).unwrap().1
+    }
+
+    /// Presses, and gives what only the one who pressed is told.
+    async fn press(&self, who: &str, post: &str, button: &str) -> String {
         let mut happenings = self.world.chat.subscribe();
         let end = Instant::now() + PATIENCE;
         loop {
-            self.world.chat.click(who, post, button).await.unwrap();
+            if self.world.chat.click(who, post, button).await.is_err() {
+                return "the button is gone, so nothing was done".to_owned();
+            }
             let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
             match Server::wait_for_happening(&mut happenings, told, PATIENCE).await {
                 // The bot has not noted yet that its post stands.
@@ -126,11 +141,29 @@ impl Place {
                     assert!(Instant::now() < end);
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
-                _ => return,
+                Some(Happening::Whispered { post, .. }) => return post.message,
+                _ => return String::new(),
             }
         }
     }
 }
+
+/// What can be pressed below a post: what stands on it, and its name.
+fn buttons(post: &Post) -> Vec<(String, String)> {
+    let attachments = post.props.get("attachments").and_then(Value::as_array).cloned().unwrap_or_default();
+    let actions = attachments.iter().filter_map(|attachment| attachment["actions"].as_array());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    actions.flatten().map(|action| (text(&action["name"]), text(&action["id"]))).collect()
+}
+
+/// The same rule, where it offers instead of acting.
+fn offering() -> String {
+    mended() + "\noffer:\n  label: Kill the orphans\n"
+}
+
+/// Operators may have that machine do what the rule offers, too.
+const HEALERS: &str = "[[access.roles]]\nname = \"healers\"\nusers = [\"operator\"]\n\
+     grants = [{ verb = \"run\", on = \"core.remote\", arguments = { hosts = \"puppet\" } }]\n";
 
 const AS_WRITTEN: &str = r#"pdsh -w wn002 "/usr/share/check-mk-agent/plugins/check_unparent | egrep \"(atlsqmal)\" | egrep -o \"pid=[:digit:]+\" | awk -F '{print \\$2;}' | xargs kill ""#;
 const MENDED: &str = r#"pdsh -w wn002 "/usr/share/check-mk-agent/plugins/check_unparent | egrep \"(atlsqmal)\" | egrep -o \"pid=[[:digit:]]+\" | awk -F= '{print \$2;}' | xargs kill ""#;
@@ -197,6 +230,71 @@ async fn what_is_no_problem_heals_nothing() {
     place.world.settle().await;
     assert_eq!(place.told("wn002"), ["PROBLEM", "ACKNOWLEDGEMENT", "CUSTOM", "DOWNTIMESTART"]);
     assert_eq!(place.ran("puppet").len(), 1);
+}
+
+/// Nobody has to give the rule a role: it is the person whose rights count.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_offers_is_begun_by_a_press() {
+    let place = Place::among(HEALERS, &[("rules/orphans.yaml", &offering())], true).await;
+    let pid = place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    let button = place.button(&alert.id, "Kill the orphans").await;
+    let refused = place.press("guest", &alert.id, &button).await;
+    assert_eq!(refused, "You may not have this done, so nothing was done.");
+    assert_eq!((place.world.nodes.abandoned("wn002"), place.busy()), (vec![pid], Vec::new()));
+    let told = place.press("operator", &alert.id, &button).await;
+    assert!(told.contains("Begun as `"), "{told}");
+    let again = place.press("lead", &alert.id, &button).await;
+    assert!(again.contains("so nothing was done"), "{again}");
+    let healed = place.alert("wn002", ":white_check_mark: **OK again**").await;
+    assert_eq!((healed.id.as_str(), place.ran("puppet")), (alert.id.as_str(), vec![MENDED.to_owned()]));
+    assert_eq!(place.busy(), ["wn002", "puppet"]);
+    let over = |post: &Post| post.id == alert.id && buttons(post).is_empty() && post.message.contains("): done");
+    let over = place.post(over).await;
+    assert!(over.message.contains("Kill the orphans, wanted by operator"), "{}", over.message);
+    place.world.reply(&alert.id, |post| post.message.contains("core.remote")).await;
+    place.world.reply(&alert.id, |post| post.message.contains("Over after")).await;
+    assert_eq!(place.ran("puppet").len(), 1, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_offers_waits_for_the_lead_and_survives_a_restart() {
+    let files = [("rules/orphans.yaml", offering()), ("policies/ask.yaml", POLICY.to_owned())];
+    let files: Vec<(&str, &str)> = files.iter().map(|(inside, text)| (*inside, text.as_str())).collect();
+    let mut place = Place::among(HEALERS, &files, true).await;
+    let pid = place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    let button = place.button(&alert.id, "Kill the orphans").await;
+    place.world.kill_bot();
+    place.world.start_bot().await;
+    let told = place.press("operator", &alert.id, &button).await;
+    assert!(told.contains("waits to begin"), "{told}");
+    let card = place.post(|post| post.message.starts_with(":lock:") && post.message.contains("core.remote")).await;
+    assert!(card.message.contains("operator") && card.message.contains("check_unparent"), "{}", card.message);
+    place.world.kill_bot();
+    place.world.start_bot().await;
+    let again = place.press("operator", &alert.id, &button).await;
+    assert!(again.contains("so nothing was done"), "{again}");
+    assert_eq!((place.world.nodes.abandoned("wn002"), place.busy()), (vec![pid], Vec::new()));
+    place.press("lead", &card.id, "approve").await;
+    let healed = place.alert("wn002", ":white_check_mark: **OK again**").await;
+    assert_eq!((healed.id, place.ran("puppet")), (alert.id, vec![MENDED.to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_offers_is_begun_by_a_word_where_there_are_no_buttons() {
+    let place = Place::among(HEALERS, &[("rules/orphans.yaml", &offering())], false).await;
+    place.world.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let alert = place.alert("wn002", ":red_circle: **CRITICAL**").await;
+    assert!(buttons(&alert).is_empty());
+    let (_, line) = alert.message.split_once("write `").unwrap_or_else(|| panic!("{}", alert.message));
+    let line = line.split('`').next().unwrap();
+    let answer = place.world.say("guest", &format!("!{line}")).await;
+    assert!(!answer.message.contains("Begun"), "{}", answer.message);
+    let answer = place.world.say("operator", &format!("!{line}")).await;
+    assert!(answer.message.contains("Begun as `"), "{}", answer.message);
+    place.alert("wn002", ":white_check_mark: **OK again**").await;
+    assert_eq!(place.ran("puppet"), [MENDED]);
 }
 
 /// What tries to get out of a name or a text: host and output. The rule would act on all but the last.

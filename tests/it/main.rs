@@ -37,6 +37,7 @@ mod mattermost;
 mod messages;
 mod misbehaviour;
 mod notify;
+mod offered;
 mod operations;
 mod outbox;
 mod params;

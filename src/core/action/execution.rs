@@ -587,6 +587,7 @@ impl Execution {
                 | Fact::TimerTicked { .. }
                 | Fact::TimerGone { .. }
                 | Fact::AlertChanged(_)
+                | Fact::AlertOffered { .. }
                 | Fact::AlertForgotten { .. }
                 | Fact::RemedyBegun { .. }
                 | Fact::ToldOfRule { .. }

@@ -4,6 +4,7 @@
 //! acknowledged, in a downtime or flapping; so **a problem that is told again is none of these any more**, also when nobody has said so.
 
 use super::notification::{Kind, Notification, Problem, State};
+use super::offer::{Offered, Offers, Origin};
 use crate::core::action::execution::Status;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
@@ -87,8 +88,9 @@ pub struct Posted {
 pub struct Remedy {
     /// The execution.
     pub execution: ExecutionId,
-    /// The rule that began it.
-    pub rule: RuleRef,
+    /// Why it was begun.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// How it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Status>,
@@ -156,6 +158,8 @@ impl Alert {
 pub struct Board {
     #[serde(with = "as_list")]
     alerts: BTreeMap<Problem, Alert>,
+    #[serde(default, skip_serializing_if = "Offered::is_empty")]
+    offers: Offered,
 }
 
 impl Board {
@@ -290,6 +294,10 @@ impl Board {
             && let Some(siteless) = self.find(&alert.problem).map(|known| known.problem.clone())
         {
             self.alerts.remove(&siteless);
+            self.offers.rename(&siteless, &alert.problem);
+        }
+        if alert.recovered.is_some() {
+            self.offers.withdraw(&alert.problem);
         }
         self.alerts.insert(alert.problem.clone(), alert.clone());
     }
@@ -299,20 +307,45 @@ impl Board {
         self.alerts.get_mut(&known)
     }
 
-    /// A rule has begun something because of a problem.
-    pub fn remedied(&mut self, problem: &Problem, execution: &ExecutionId, rule: &RuleRef) {
+    /// What people may have done about the problems that are known.
+    pub fn offers(&self) -> &Offered {
+        &self.offers
+    }
+
+    /// Something is offered for a problem, in place of what was.
+    pub fn offer(&mut self, problem: &Problem, offers: &Offers) {
+        if let Some(known) = self.find(problem).map(|alert| alert.problem.clone()) {
+            self.offers.put(known, offers.clone());
+        }
+    }
+
+    /// Something was begun because of a problem.
+    pub fn remedied(&mut self, problem: &Problem, execution: &ExecutionId, origin: &Origin) {
         let Some(alert) = self.known(problem) else { return };
-        alert.told_of.remove(rule);
-        alert.remedies.push(Remedy { execution: execution.clone(), rule: rule.clone(), ended: None });
+        if let Some(rule) = origin.rule() {
+            alert.told_of.remove(rule);
+        }
+        alert.remedies.push(Remedy { execution: execution.clone(), origin: origin.clone(), ended: None });
         let old = alert.remedies.len().saturating_sub(MOST_REMEDIES);
         alert.remedies.drain(..old);
+        if origin.offerer().is_some() {
+            let problem = alert.problem.clone();
+            self.offers.turn(&problem);
+        }
     }
 
     /// It is over.
     pub fn remedy_ended(&mut self, problem: &Problem, execution: &ExecutionId, status: Status) {
         let Some(alert) = self.known(problem) else { return };
-        let remedies = alert.remedies.iter_mut().filter(|remedy| remedy.execution == *execution);
-        remedies.for_each(|remedy| remedy.ended = Some(status));
+        let mut taken = false;
+        for remedy in alert.remedies.iter_mut().filter(|remedy| remedy.execution == *execution) {
+            remedy.ended = Some(status);
+            taken |= remedy.origin.offerer().is_some();
+        }
+        if taken {
+            let problem = alert.problem.clone();
+            self.offers.turn(&problem);
+        }
     }
 
     /// Something is told of a rule in the thread of a problem.
@@ -339,6 +372,7 @@ impl Board {
     /// Forgets one.
     pub fn forget(&mut self, problem: &Problem) {
         self.alerts.remove(problem);
+        self.offers.forget(problem);
     }
 }
 

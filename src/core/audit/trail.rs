@@ -344,6 +344,7 @@ impl Trail {
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
+            | Fact::AlertOffered { .. }
             | Fact::RemedyBegun { .. }
             | Fact::ToldOfRule { .. }
             | Fact::AlertForgotten { .. } => return None,

@@ -2,13 +2,16 @@
 //!
 //! - **One post a problem.** One that comes back soon after it has gone has the same; what is told once more only changes what stands there.
 //! - **Nothing of an alert is a template, a mention or a command**: it is shown, escaped.
-//! - **What rules begin because of it is told in its thread**; the post says that it runs, and how it ended.
+//! - **What rules or people begin because of it is told in its thread**; the post says that it runs, and how it ended.
+//! - **What people may have done about it stands below its post** ([`mod@super::offer`]).
 
 use super::hear::Speaker;
+use super::offer::Gathered;
 use super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
 use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn};
 use crate::core::alert::notification::{Kind, Notification, Problem};
+use crate::core::alert::offer::Origin;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::is_name;
@@ -51,9 +54,10 @@ impl Bot {
     pub(super) fn alerted(
         &mut self,
         step: &mut Step,
-        moment: &Moment,
+        moment: &mut Moment,
         instance: &TriggerInstanceId,
         notification: &Notification,
+        offered: Gathered,
     ) -> Result<Concern, Contradiction> {
         let Some(change) = self.memory.alerts.meaning(notification, moment.at) else {
             let known = self.memory.alerts.find(&notification.problem);
@@ -64,7 +68,7 @@ impl Bot {
             });
         };
         let problem = change.alert.problem.clone();
-        self.tell_of_alert(step, moment, instance, change)?;
+        self.tell_of_alert(step, moment, instance, change, offered)?;
         let posted = self.memory.alerts.find(&problem).and_then(|alert| alert.post.clone());
         Ok(Concern { problem, kind: notification.kind, posted })
     }
@@ -72,9 +76,10 @@ impl Bot {
     fn tell_of_alert(
         &mut self,
         step: &mut Step,
-        moment: &Moment,
+        moment: &mut Moment,
         instance: &TriggerInstanceId,
         mut change: Change,
+        offered: Gathered,
     ) -> Result<(), Contradiction> {
         let named = |what: &str| DeliveryId::new(format!("{instance}-{what}"));
         let fresh = change.alert.post.is_none();
@@ -83,23 +88,35 @@ impl Bot {
         }
         let (alert, turn, word) = (change.alert.clone(), change.turn, change.word.clone());
         self.note(step, moment, Fact::AlertChanged(Box::new(change)))?;
+        let redrawn = match turn {
+            Turn::Opened | Turn::Back | Turn::Changed | Turn::Again => {
+                self.put_offers(step, moment, &alert.problem, offered)?
+            }
+            _ => false,
+        };
         let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
-        let text = self.alert_text(&alert, moment.at);
+        let (text, attachments) = (self.alert_text(&alert, moment.at), self.offer_buttons(&alert));
         if fresh {
-            let body = Body::Post { root: None, text, files: Vec::new() };
+            let body = match attachments {
+                Some(attachments) => Body::Attached { root: None, text, attachments },
+                None => Body::Post { root: None, text, files: Vec::new() },
+            };
             return self.deliver(step, moment, Delivery { id: delivery, channel, body });
         }
         match turn {
             // The same as before in other words needs no promise.
-            Turn::Again => {
+            Turn::Again if !redrawn => {
                 step.effects.push(Effect::Refresh { channel, of: delivery, text, attachments: None });
                 return Ok(());
             }
             Turn::Late | Turn::Said => {}
             _ => {
-                let body = Body::Edit { of: delivery.clone(), text, attachments: None };
+                let body = Body::Edit { of: delivery.clone(), text, attachments };
                 self.deliver(step, moment, Delivery { id: named("alert-edit"), channel: channel.clone(), body })?;
             }
+        }
+        if turn == Turn::Again {
+            return Ok(());
         }
         let line = AlertLine {
             turn: word_of(turn),
@@ -118,7 +135,9 @@ impl Bot {
         let waits = |remedy: &Remedy| {
             self.memory.executions.get(&remedy.execution).is_some_and(|execution| execution.status.waits())
         };
-        self.sentences.say(&Card::Alert(Box::new(card_of(alert, now, waits))))
+        let (offers, more) = self.shown_offers(alert, None);
+        let ask = if more > 0 { format!("alerts {}", alert.problem.host) } else { String::new() };
+        self.sentences.say(&Card::Alert(Box::new(AlertCard { offers, more, ask, ..card_of(alert, now, waits) })))
     }
 
     /// Brings the post of a problem up to date, by this delivery.
@@ -131,7 +150,8 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let Some(alert) = self.memory.alerts.find(problem) else { return Ok(()) };
         let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
-        let body = Body::Edit { of: delivery, text: self.alert_text(alert, moment.at), attachments: None };
+        let (text, attachments) = (self.alert_text(alert, moment.at), self.offer_buttons(alert));
+        let body = Body::Edit { of: delivery, text, attachments };
         self.deliver(step, moment, Delivery { id, channel, body })
     }
 
@@ -164,7 +184,12 @@ impl Bot {
         open.sort_by_key(|alert| {
             (alert.acknowledged.is_some() || alert.downtime.is_some(), std::cmp::Reverse(alert.since))
         });
-        let rows = open.iter().take(SHOWN).map(|alert| row_of(alert, moment.at)).collect();
+        let offers = |alert: &Alert| match about.is_empty() {
+            true => Vec::new(),
+            false => self.shown_offers(alert, Some(&speaker.rights)).0,
+        };
+        let row = |alert: &&Alert| AlertRow { offers: offers(alert), ..row_of(alert, moment.at) };
+        let rows = open.iter().take(SHOWN).map(row).collect();
         let card = Card::Alerts { rows, more: open.len().saturating_sub(SHOWN), about: about.to_owned() };
         self.say(step, moment, &speaker.back, &card)
     }
@@ -196,7 +221,15 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
             .take(SHOWN_REMEDIES)
             .map(|remedy| AlertRemedy {
                 id: remedy.execution.short().to_owned(),
-                rule: remedy.rule.to_string(),
+                rule: remedy.origin.rule().map(ToString::to_string).unwrap_or_default(),
+                label: match &remedy.origin {
+                    Origin::Rule { .. } => String::new(),
+                    Origin::Offer { label, .. } => label.clone(),
+                },
+                by: match &remedy.origin {
+                    Origin::Rule { .. } => String::new(),
+                    Origin::Offer { taken_by, .. } => taken_by.clone(),
+                },
                 state: match remedy.ended {
                     None if waits(remedy) => "waits",
                     None => "runs",
@@ -208,6 +241,9 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
                 },
             })
             .collect(),
+        offers: Vec::new(),
+        more: 0,
+        ask: String::new(),
     }
 }
 
@@ -221,6 +257,7 @@ fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
         acknowledged: alert.acknowledged.is_some(),
         in_downtime: alert.downtime.is_some(),
         flapping: alert.flapping,
+        offers: Vec::new(),
     }
 }
 

@@ -394,6 +394,7 @@ impl Bot {
             Some(Command::Unfreeze) => {
                 self.change_freeze(step, moment, speaker.principal(), &speaker.rights, None, &speaker.back)
             }
+            Some(Command::Heal(code)) => self.heal(step, moment, speaker, line, &code),
             Some(Command::Alerts(about)) => self.list_alerts(step, moment, speaker, &about),
             Some(Command::Rules(ask)) => self.hear_of_rules(step, moment, speaker, line, ask),
             Some(Command::Values(ask)) => self.hear_of_values(step, moment, speaker, line, ask),

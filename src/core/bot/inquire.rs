@@ -60,8 +60,11 @@ impl Bot {
         let known = self.memory.executions.values().filter_map(|execution| execution.approval.as_deref());
         let known = known.chain(self.memory.decided.iter().map(|(_, request)| &**request));
         let taken: BTreeSet<&str> = known.map(|request| request.code.as_str()).collect();
-        let taken =
-            |code: &Code| taken.contains(code.as_str()) || self.asking().any(|(_, inquiry)| inquiry.code == *code);
+        let taken = |code: &Code| {
+            taken.contains(code.as_str())
+                || self.asking().any(|(_, inquiry)| inquiry.code == *code)
+                || self.memory.alerts.offers().find(code).is_some()
+        };
         Code::generate(|| moment.bits(), taken)
     }
 

@@ -17,7 +17,7 @@
 //! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
 //! - [`mod@timer`]: timers of rules tick;
-//! - [`mod@alert`]: a problem is told as long as it lives;
+//! - [`mod@alert`]: a problem is told as long as it lives, [`mod@offer`]: what people may have done about it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -60,6 +60,7 @@ mod inquire;
 mod listen;
 mod masking;
 mod may;
+mod offer;
 mod packs;
 mod plan;
 mod press;
@@ -378,6 +379,7 @@ impl Bot {
         self.follow_events(&mut step, &mut moment)?;
         self.tell_of_remedies(&mut step, &mut moment)?;
         self.forget_alerts(&mut step, &moment)?;
+        self.lapse_offers(&mut step, &moment)?;
         self.set_alarms();
         self.refresh(&mut step, &moment);
         self.note_cursor(&mut step, &moment)?;
@@ -401,12 +403,14 @@ impl Bot {
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
         let ticks = self.next_tick().map(|at| (at, "a timer ticks"));
         let alerts = self.memory.alerts.next_past().map(|at| (at, "alerts"));
+        let offers = self.memory.alerts.offers().next_lapse().map(|at| (at, "offers lapse"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
         let others = unanswered
             .into_iter()
             .chain(checkpoint)
             .chain(waiting)
             .chain(turns)
+            .chain(offers)
             .chain(workflows)
             .chain(alerts)
             .chain(ticks);

@@ -70,6 +70,7 @@ impl Bot {
                 self.lack_pressed(step, moment, &presser, &post, &press.trigger);
                 Ok(())
             }
+            Subject::Offer { code } => self.offer_pressed(step, moment, &presser, &code),
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
         }
     }
@@ -115,6 +116,11 @@ impl Bot {
                 self.decide_by_dialog(step, moment, &presser, &execution, &submission.values)
             }
             Subject::Lack { post } => self.lack_submitted(step, moment, &presser, &post, &submission.values),
+            // It is begun by the press; no dialog of ours asks about it.
+            Subject::Offer { .. } => {
+                step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });
+                Ok(())
+            }
             Subject::Inquiry { .. } => self.inquiry_submitted(step, moment, &presser, &submission.values),
         }
     }

@@ -23,6 +23,7 @@
 
 pub mod signature;
 
+use crate::core::chat::code::Code;
 use crate::core::id::{DeliveryId, ExecutionId, PostId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,11 @@ pub enum Subject {
     Lack {
         /// The post that the line was written in.
         post: PostId,
+    },
+    /// Something that is offered for a problem of the monitoring.
+    Offer {
+        /// The code by which people name it.
+        code: Code,
     },
     /// An inquiry that waits for its answer.
     Inquiry {

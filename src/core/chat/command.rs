@@ -65,6 +65,8 @@ pub enum Command {
     Later(When, String),
     /// `answer K3QZ yes`, `answer K3QZ host=wn001 reason="disk"`
     Answer(Code, String),
+    /// `heal K3QZ`: what is offered for a problem under this code
+    Heal(Code),
     /// `inquiries`: what executions ask people
     Inquiries,
     /// `scheduled`, `list scheduled`
@@ -100,7 +102,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 43] = [
+pub const COMMANDS: [(&str, &str); 44] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -126,7 +128,8 @@ pub const COMMANDS: [(&str, &str); 43] = [
     ("answer CODE …", "answer what is asked under a code: `answer K3QZ yes`, `answer K3QZ host=wn001`"),
     ("may LINE", "whether you may do it, and by which rule; leads ask about others with `may @user LINE`"),
     ("pack list", "the packs that I work with"),
-    ("alerts", "the problems that are open; `alerts wn042` narrows it down"),
+    ("alerts", "the problems that are open; `alerts wn042` narrows it down, and tells what is offered for them"),
+    ("heal CODE", "have done what is offered for a problem under this code"),
     ("rules", "the rules: what starts by itself, and what came of it"),
     ("rule show NAME", "one rule, and what came of it lately"),
     ("rule enable NAME", "have a rule in force, whatever its file says"),
@@ -185,6 +188,7 @@ impl Command {
                 let words = rest.split_once(char::is_whitespace).map_or("", |(_, words)| words.trim());
                 Some(Command::Answer(code, words.to_owned()))
             }
+            ("heal", [code]) => Code::read(code.trim_start_matches('#')).map(Command::Heal),
             ("scheduled", []) => Some(Command::Scheduled),
             ("list", [scheduled]) if scheduled.eq_ignore_ascii_case("scheduled") => Some(Command::Scheduled),
             ("at" | "in", [_, ..]) => when::read(line).map(|(when, line)| Command::Later(when, line.to_owned())),

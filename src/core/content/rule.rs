@@ -12,9 +12,9 @@ use crate::core::rule::guard::{Also, LONGEST_COOLDOWN, MOST_AN_HOUR, OwnGuard};
 use crate::core::rule::operator::{NAMES, Operator};
 use crate::core::rule::parameters::{LOOKED_AT, reaches_shell};
 use crate::core::rule::schema;
-use crate::core::rule::spec::{Condition, Kind, Rule};
+use crate::core::rule::spec::{Condition, Kind, Offering, Rule};
 use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
-use crate::core::template::render::{holds_template, names_inside};
+use crate::core::template::render::{holds_template, is_template, names_inside};
 use crate::core::timer;
 use crate::core::webhook;
 use std::time::Duration;
@@ -29,6 +29,7 @@ const KEYS: &[&str] = &[
     "action",
     "dry_run",
     "guard",
+    "offer",
     "tags",
     "context",
     "pack",
@@ -37,6 +38,9 @@ const KEYS: &[&str] = &[
     "ref",
     "uid",
 ];
+
+/// What stands on a button has to be read at one glance, on a phone, too.
+const LONGEST_LABEL: usize = 40;
 
 /// The key of criteria of which one group is enough.
 const ANY: &str = "any";
@@ -47,6 +51,7 @@ pub(crate) struct RuleFile {
     pub(crate) rule: Rule,
     name_line: Option<usize>,
     guard_line: Option<usize>,
+    offer_line: Option<usize>,
     trigger_line: Option<usize>,
     trigger_parameter_lines: Vec<(String, usize)>,
     action_line: Option<usize>,
@@ -73,6 +78,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     table.list("tags", report);
     let kind = kind(&table, report);
     let guard = guard(&table, report);
+    let offer = offer(&table, report);
     let trigger = trigger(&table, report);
     let criteria = match table.table("criteria", report) {
         Some(criteria) => conditions(&criteria, report),
@@ -97,11 +103,13 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
             action: ActionRef::new(action.name?),
             parameters: action.parameters,
             dry_run,
+            offer,
             guard,
             file: report.file().to_owned(),
         },
         name_line: table.entry("name").map(|entry| entry.line),
         guard_line: table.entry("guard").map(|entry| entry.line),
+        offer_line: table.entry("offer").map(|entry| entry.line),
         trigger_line: trigger.line,
         trigger_parameter_lines: trigger.lines,
         action_line: action.line,
@@ -135,6 +143,21 @@ fn guard(table: &Table<'_>, report: &mut Report<'_>) -> OwnGuard {
         }
     }
     OwnGuard { cooldown, per_hour, failures, also }
+}
+
+/// What people are offered in place of what it would do.
+pub(super) fn offer(table: &Table<'_>, report: &mut Report<'_>) -> Option<Offering> {
+    let of = table.table("offer", report)?;
+    of.only(&["label"], report);
+    let label = of.required_text("label", report)?.trim();
+    let (line, path) = (of.entry("label").map(|entry| entry.line), of.path_of("label"));
+    if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+        report.error(line, &path, format!("has to be one line of 1 to {LONGEST_LABEL} characters"));
+    }
+    if is_template(label) {
+        report.error(line, &path, "is shown as it stands, so it cannot be a template");
+    }
+    Some(Offering { label: label.to_owned() })
 }
 
 fn kind(table: &Table<'_>, report: &mut Report<'_>) -> Kind {
@@ -343,6 +366,17 @@ impl RuleFile {
                     );
                 }
             }
+        }
+        if let (Some(line), false) = (self.offer_line, rule.trigger.as_str() == checkmk::TRIGGER) {
+            let message = format!(
+                "is shown at problems, so it needs the trigger `{}`, and this rule listens to `{}`",
+                checkmk::TRIGGER,
+                rule.trigger
+            );
+            report.error(Some(line), "offer", message);
+        }
+        if let (Some(line), Some(_)) = (self.guard_line, self.offer_line) {
+            report.warning(Some(line), "guard", "has no meaning beside `offer`: what a person wants is not counted");
         }
         if let (Some(line), false) = (self.guard_line, rule.trigger.as_str() == checkmk::TRIGGER) {
             let message = format!("guards rules on `{}`, and this one listens to `{}`", checkmk::TRIGGER, rule.trigger);

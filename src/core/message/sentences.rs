@@ -63,6 +63,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("rules", include_str!("../../../templates/rules.hbs")),
     ("rule", include_str!("../../../templates/rule.hbs")),
     ("rule_told", include_str!("../../../templates/rule_told.hbs")),
+    ("offer_told", include_str!("../../../templates/offer_told.hbs")),
     ("workflow_asked", include_str!("../../../templates/workflow_asked.hbs")),
     ("rerun_refused", include_str!("../../../templates/rerun_refused.hbs")),
     ("not_its_hosts", include_str!("../../../templates/not_its_hosts.hbs")),
@@ -232,6 +233,7 @@ pub const PHRASES: &[(&str, &str)] = &[
 /// Name and text of every piece that templates have in common, as they are in `templates/partials/`.
 pub const PARTIALS: &[(&str, &str)] = &[
     ("alert_state", include_str!("../../../templates/partials/alert_state.hbs")),
+    ("remedy", include_str!("../../../templates/partials/remedy.hbs")),
     ("outputs", include_str!("../../../templates/partials/outputs.hbs")),
     ("awaits", include_str!("../../../templates/partials/awaits.hbs")),
     ("plan_details", include_str!("../../../templates/partials/plan_details.hbs")),

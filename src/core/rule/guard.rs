@@ -1,6 +1,7 @@
 //! What keeps rules that act on problems of the monitoring from doing harm: how often a remedy may be tried, and when a rule rests.
 //!
-//! A remedy is what a rule has begun because of a problem. [`Remedies`] is what is remembered of them, [`Remedies::hindrance`] asks whether one
+//! A remedy is what a rule has begun because of a problem, or what somebody had begun that was offered for it: **what a person wants is their
+//! own matter**, and is neither counted nor held back here. [`Remedies`] is what is remembered of them, [`Remedies::hindrance`] asks whether one
 //! more may begin; whether the problem is still one is asked of the alerts ([`Board`](crate::core::alert::life::Board)).
 //!
 //! - **One remedy of a rule at a time for one problem**, and the next after a rest.
@@ -10,6 +11,7 @@
 
 use crate::core::action::execution::Status;
 use crate::core::alert::notification::Problem;
+use crate::core::alert::offer::{Offerer, Origin};
 use crate::core::id::{ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -129,8 +131,9 @@ struct Past {
 /// A remedy that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// The rule that began it.
-    pub rule: RuleRef,
+    /// Why it was begun.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// The problem.
     pub problem: Problem,
     /// It was begun since there was a problem, and is for nothing when there is none any more.
@@ -143,9 +146,13 @@ impl Remedies {
         self.by_rule.is_empty() && self.open.is_empty()
     }
 
-    /// A rule has begun an execution because of a problem.
+    /// An execution was begun because of a problem. What a person wanted counts for no rule.
     pub fn begin(&mut self, at: Timestamp, execution: &ExecutionId, open: Open) {
-        let record = self.by_rule.entry(open.rule.clone()).or_default();
+        let Some(rule) = open.origin.rule() else {
+            self.open.insert(execution.clone(), open);
+            return;
+        };
+        let record = self.by_rule.entry(rule.clone()).or_default();
         record.begun.push_back(Past { problem: open.problem.clone(), begun: at, last: at, heals: open.heals });
         let long_ago = |past: &Past| at.duration_since(past.last).unsigned_abs() > LONGEST_COOLDOWN;
         while record.begun.len() > MOST || record.begun.front().is_some_and(long_ago) {
@@ -169,7 +176,7 @@ impl Remedies {
     /// An execution has ended. Gives the remedy that it was.
     pub fn end(&mut self, at: Timestamp, execution: &ExecutionId, status: Status) -> Option<Open> {
         let open = self.open.remove(execution)?;
-        if let Some(record) = self.by_rule.get_mut(&open.rule) {
+        if let Some(record) = open.origin.rule().and_then(|rule| self.by_rule.get_mut(rule)) {
             if let Some(past) = record.begun.iter_mut().rev().find(|past| past.problem == open.problem) {
                 past.last = at;
             }
@@ -201,6 +208,12 @@ impl Remedies {
         self.open.get(execution)
     }
 
+    /// What was begun of an offer for a problem and has not ended.
+    pub fn taken(&self, offerer: &Offerer, problem: &Problem) -> Option<&ExecutionId> {
+        let same = |open: &Open| open.origin.offerer() == Some(offerer) && open.problem.may_be(problem);
+        self.open.iter().find(|(_, open)| same(open)).map(|(execution, _)| execution)
+    }
+
     /// How many remedies of a rule failed in a row.
     pub fn failures(&self, rule: &RuleRef) -> u32 {
         self.by_rule.get(rule).map_or(0, |record| record.failures)
@@ -225,7 +238,8 @@ impl Remedies {
         if self.rests(rule, guard) {
             return Some(Hindrance::Rests(record.failures));
         }
-        let same = |open: &Open| heals && open.heals && open.rule == *rule && open.problem.may_be(problem);
+        let same =
+            |open: &Open| heals && open.heals && open.origin.rule() == Some(rule) && open.problem.may_be(problem);
         if let Some((execution, _)) = self.open.iter().find(|(_, open)| same(open)) {
             return Some(Hindrance::Runs(execution.clone()));
         }

@@ -63,12 +63,21 @@ pub struct Rule {
     pub parameters: Map<String, Value>,
     /// It tells what it would run, and runs nothing.
     pub dry_run: bool,
+    /// It begins nothing by itself: what it would begin is offered to people for as long as the problem lives.
+    pub offer: Option<Offering>,
     /// How often it may act on problems, where it says so itself.
     pub guard: OwnGuard,
     /// It listens to the monitoring and does not look at why something is sent, so it is asked of problems only.
     pub only_problems: bool,
     /// Where it stands, for messages.
     pub file: String,
+}
+
+/// How something is offered for a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offering {
+    /// What stands on its button. The site's own words: nothing of an event is ever put into them.
+    pub label: String,
 }
 
 /// What a rule says of an event.
@@ -134,10 +143,11 @@ impl Rule {
             })
     }
 
-    /// Whether what the monitoring sends is something that it is asked of. What does not say why it is sent is no problem.
+    /// Whether what the monitoring sends is something that it is asked of. What does not say why it is sent is no problem, and it is for problems
+    /// that something is offered.
     pub fn is_for(&self, payload: &Value) -> bool {
         let kind = || payload.get(checkmk::KIND).and_then(Value::as_str).map(Sent::read);
-        !self.only_problems || kind() == Some(Sent::Problem)
+        !(self.only_problems || self.offer.is_some()) || kind() == Some(Sent::Problem)
     }
 
     /// Whether it hears events that were watched for with these parameters.

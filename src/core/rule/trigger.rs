@@ -136,6 +136,8 @@ pub enum Outcome {
         /// The action's parameters, secrets masked.
         parameters: Map<String, Value>,
     },
+    /// It matched, and people may have its action begun.
+    Offered,
     /// It could not be judged, or its parameters not be had.
     Failed {
         /// Why.
@@ -154,6 +156,7 @@ impl Outcome {
         match self {
             Self::Started { .. } => "started",
             Self::WouldRun { .. } => "would-run",
+            Self::Offered => "offered",
             Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
         }
@@ -163,7 +166,7 @@ impl Outcome {
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {
             Self::Started { execution } => Some(execution),
-            Self::WouldRun { .. } | Self::Failed { .. } | Self::Refused { .. } => None,
+            Self::WouldRun { .. } | Self::Offered | Self::Failed { .. } | Self::Refused { .. } => None,
         }
     }
 
@@ -171,7 +174,7 @@ impl Outcome {
     pub fn why(&self) -> &str {
         match self {
             Self::Failed { why } | Self::Refused { why } => why,
-            Self::Started { .. } | Self::WouldRun { .. } => "",
+            Self::Started { .. } | Self::WouldRun { .. } | Self::Offered => "",
         }
     }
 }

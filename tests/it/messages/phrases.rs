@@ -202,6 +202,10 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         (event("over", "site.r", ""), "the problem is over"),
         (event("taken_on", "site.r", ""), "somebody has taken the problem on"),
         (event("no_machine", "site.r", ""), "what the problem calls its host is not the name of one machine"),
+        (
+            event("no_room", "site.r", ""),
+            "so much is offered already, or so much is told of the problem, that it cannot be kept",
+        ),
         (event("in_downtime", "site.r", ""), "the problem is in a downtime"),
         (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
         (event("no_rule", "orphan", ""), "there is no rule `orphan`"),

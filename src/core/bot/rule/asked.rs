@@ -209,6 +209,7 @@ impl Bot {
                 action: rule.action.to_string(),
                 enabled: self.memory.events.is_enabled(rule),
                 dry_run: rule.dry_run,
+                offer: label_of(rule),
                 rests: self.rests(&rule.reference).is_some(),
                 count: past.map_or(0, |past| past.count),
                 last: last.map(|last| ago(last.at, at)).unwrap_or_default(),
@@ -222,7 +223,8 @@ impl Bot {
         let past = self.memory.events.past(&rule.reference);
         let switched = self.memory.events.switched(&rule.reference);
         let last = past.into_iter().flat_map(|past| past.last.iter().rev());
-        let may = self.rights_of_rule(rule, at).may(Verb::Run, &rule.action);
+        // What it offers, people ask for.
+        let may = rule.offer.is_some() || self.rights_of_rule(rule, at).may(Verb::Run, &rule.action);
         // The words of a rule may speak of more than what may be seen of its action.
         let parameters = rule.parameters.iter().map(|(name, value)| format!("{name}: {}", written(value)));
         let parameters: Vec<String> = parameters.collect();
@@ -236,6 +238,7 @@ impl Bot {
             switched: switched.map(|switched| ago(switched.at, at)).unwrap_or_default(),
             backstop: rule.kind == crate::core::rule::spec::Kind::Backstop,
             dry_run: rule.dry_run,
+            offer: label_of(rule),
             rests: self.rests(&rule.reference).unwrap_or_default(),
             trigger: rule.trigger.to_string(),
             criteria: rule.criteria.iter().flat_map(criteria_lines).collect(),
@@ -266,6 +269,7 @@ impl Bot {
             switched_by: switched.map(|switched| switched.by.clone()),
             kind: rule.kind.word().to_owned(),
             dry_run: rule.dry_run,
+            offer: label_of(rule),
             rests: self.rests(&rule.reference).is_some(),
             trigger: rule.trigger.clone(),
             trigger_parameters: rule.trigger_parameters.clone(),
@@ -311,9 +315,12 @@ impl Bot {
         concern: Option<&Concern>,
     ) -> Result<(), Contradiction> {
         let Enforcement { rule, action, outcome } = enforcement;
+        let offers = self.catalog.rules.get(rule).is_some_and(|rule| rule.offer.is_some());
         let (what, why) = match outcome {
-            Outcome::Started { .. } => return Ok(()),
-            Outcome::WouldRun { parameters } => ("would_run", Value::Object(parameters.clone()).to_string()),
+            Outcome::Started { .. } | Outcome::Offered => return Ok(()),
+            Outcome::WouldRun { parameters } => {
+                (if offers { "would_offer" } else { "would_run" }, Value::Object(parameters.clone()).to_string())
+            }
             Outcome::Failed { why } => ("failed", why.clone()),
             Outcome::Refused { why } => ("refused", why.clone()),
         };
@@ -350,7 +357,7 @@ impl Bot {
             rule: rule.to_string(),
             what,
             action: action.to_string(),
-            why: if what == "would_run" { String::new() } else { why },
+            why: if matches!(outcome, Outcome::WouldRun { .. }) { String::new() } else { why },
             parameters: shown,
         });
         let body = crate::core::effect::Body::Post { root, text: self.sentences.say(&card), files: Vec::new() };
@@ -372,6 +379,11 @@ fn criteria_lines(condition: &Condition) -> Vec<String> {
 
 fn line_of(criterion: &crate::core::rule::criterion::Criterion) -> String {
     format!("{} {} {}", criterion.key(), criterion.word(), shown(criterion.pattern())).trim().to_owned()
+}
+
+/// As what it offers what it would do; empty where it acts by itself.
+fn label_of(rule: &Rule) -> String {
+    rule.offer.as_ref().map(|offer| offer.label.clone()).unwrap_or_default()
 }
 
 fn ago(then: Timestamp, now: Timestamp) -> String {

@@ -11,6 +11,7 @@ use super::super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
 use crate::core::alert::life::{Alert, as_told};
 use crate::core::alert::notification::{Kind, Problem};
+use crate::core::alert::offer::Origin;
 use crate::core::fact::Fact;
 use crate::core::id::{DeliveryId, ExecutionId, RuleRef};
 use crate::core::memory::Contradiction;
@@ -60,14 +61,19 @@ impl Bot {
     /// Why an execution that waited is for nothing: it is a remedy, and the problem is not as its rule wants it any more.
     pub(in crate::core::bot) fn not_needed(&self, id: &ExecutionId, now: Timestamp) -> Option<String> {
         let open = self.memory.remedies.open(id).filter(|open| open.heals)?;
-        let also = self.catalog.rules.get(&open.rule).map(|rule| rule.guard.also.clone()).unwrap_or_default();
+        let Some(rule) = open.origin.rule() else {
+            // A person may act on what somebody has taken on.
+            let over = self.memory.alerts.find(&open.problem).is_none_or(|alert| alert.recovered.is_some());
+            return over.then(|| self.sentences.phrase(&Phrase::Event { what: "over", name: "", why: "" }));
+        };
+        let also = self.catalog.rules.get(rule).map(|rule| rule.guard.also.clone()).unwrap_or_default();
         let is = match self.memory.alerts.find(&open.problem) {
             Some(alert) => unlike(alert, &also)?,
             // It has been over for so long that it is forgotten.
             None if also.contains(&Also::Recovered) => return None,
             None => Also::Recovered,
         };
-        Some(self.words_of(&open.rule, &Hindrance::Is(is), now))
+        Some(self.words_of(rule, &Hindrance::Is(is), now))
     }
 
     fn words_of(&self, rule: &RuleRef, hindrance: &Hindrance, now: Timestamp) -> String {
@@ -93,7 +99,8 @@ impl Bot {
         execution: &ExecutionId,
     ) -> Result<(), Contradiction> {
         let heals = concern.kind == Kind::Problem;
-        let open = Open { rule: rule.reference.clone(), problem: concern.problem.clone(), heals };
+        let origin = Origin::Rule { rule: rule.reference.clone() };
+        let open = Open { origin, problem: concern.problem.clone(), heals };
         self.note(step, moment, Fact::RemedyBegun { execution: execution.clone(), open })
     }
 
@@ -110,7 +117,7 @@ impl Bot {
             remedies.open(&next.id)
         });
         let Some(open) = open.cloned() else { return };
-        let rested = self.rests(&open.rule).is_some();
+        let rested = open.origin.rule().is_some_and(|rule| self.rests(rule).is_some());
         self.turned_remedies.push(Turned { execution: id.clone(), open, ended, rested });
     }
 
@@ -123,8 +130,9 @@ impl Bot {
         for Turned { execution, open, ended, rested } in std::mem::take(&mut self.turned_remedies) {
             let what = if ended.is_some() { "over" } else { "begun" };
             self.show_alert(step, moment, &open.problem, DeliveryId::new(format!("{execution}-alert-{what}")))?;
-            if let (false, Some(_), Some(failures)) = (rested, ended, self.rests(&open.rule)) {
-                let (rule, why) = (open.rule.to_string(), failures.to_string());
+            let Some(rule) = open.origin.rule() else { continue };
+            if let (false, Some(_), Some(failures)) = (rested, ended, self.rests(rule)) {
+                let (rule, why) = (rule.to_string(), failures.to_string());
                 let card = Card::RuleTold(RuleTold { rule, what: "rests", why, ..RuleTold::default() });
                 self.tell_admins(step, moment, "rule-rests", &card)?;
             }

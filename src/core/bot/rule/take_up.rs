@@ -4,12 +4,14 @@
 //! the fact is on disk**, and may bring it again until then. **Before the chat is known nothing is taken up**: what comes of it could not be told.
 
 use super::super::alert::Concern;
+use super::super::offer::{Gathered, Proposal};
 use super::super::start::Wish;
 use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::params::MASK;
 use crate::core::action::spec::Action;
-use crate::core::alert::notification::Notification;
+use crate::core::alert::notification::{Kind as Sent, Notification};
+use crate::core::alert::offer::MOST;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
 use crate::core::host::is_name;
@@ -104,11 +106,6 @@ impl Bot {
             .filter(|rule| self.memory.events.is_enabled(rule) && rule.is_for(&instance.payload))
             .collect();
         let notification = Notification::read(instance.trigger.as_str(), &instance.payload);
-        // The problem is told before what is made of it.
-        let concern = match &notification {
-            Some(notification) => Some(self.alerted(step, moment, &instance.id, notification)?),
-            None => None,
-        };
         let mut enforcements = Vec::new();
         let mut matched = Vec::new();
         if !concerned.is_empty() {
@@ -131,13 +128,22 @@ impl Bot {
                 }
             }
         }
-        for rule in &matched {
+        let (offering, acting): (Vec<_>, Vec<_>) = matched.into_iter().partition(|rule| rule.offer.is_some());
+        // The problem is told, with what is offered for it, before what is made of it.
+        let concern = match &notification {
+            Some(notification) => {
+                let offered = self.gather_offers(moment.at, &offering, &instance, notification, &mut enforcements);
+                Some(self.alerted(step, moment, &instance.id, notification, offered)?)
+            }
+            None => None,
+        };
+        for rule in &acting {
             let outcome = self.enforce(step, moment, rule, &instance, concern.as_ref())?;
             enforcements.push(enforcement(rule, outcome));
         }
         let executions = enforcements.iter().filter_map(|enforcement| match &enforcement.outcome {
             Outcome::Started { execution } => Some(execution.clone()),
-            Outcome::WouldRun { .. } | Outcome::Failed { .. } | Outcome::Refused { .. } => None,
+            Outcome::WouldRun { .. } | Outcome::Offered | Outcome::Failed { .. } | Outcome::Refused { .. } => None,
         });
         let executions: Vec<ExecutionId> = executions.collect();
         let failed = enforcements.iter().any(|enforcement| matches!(enforcement.outcome, Outcome::Failed { .. }));
@@ -171,13 +177,78 @@ impl Bot {
     }
 
     /// What criteria may look at besides the event.
-    fn around_criteria(&self, at: Timestamp) -> Surroundings {
+    pub(in crate::core::bot) fn around_criteria(&self, at: Timestamp) -> Surroundings {
         let values = Arc::new(self.values_of_nobody(at));
         let system = crate::core::datastore::lookup::SystemValues(Arc::clone(&values));
         Surroundings::default()
             .with("st2kv", Arc::clone(&values) as _)
             .with("system", Arc::new(system))
             .unsealing(values)
+    }
+
+    /// What rules offer for a problem that is being told; of each what came of it.
+    fn gather_offers(
+        &self,
+        at: Timestamp,
+        offering: &[Arc<Rule>],
+        instance: &TriggerInstance,
+        notification: &Notification,
+        enforcements: &mut Vec<Enforcement>,
+    ) -> Gathered {
+        let mut gathered = Gathered::default();
+        if notification.kind != Sent::Problem {
+            return gathered;
+        }
+        let kept = self.kept(instance.clone());
+        for rule in offering {
+            let outcome = match self.offer_of(at, rule, &kept, notification) {
+                Ok(Some(_)) if gathered.list.len() >= MOST => {
+                    let (what, name) = ("no_room", rule.reference.as_str());
+                    Outcome::Refused { why: self.sentences.phrase(&Phrase::Event { what, name, why: "" }) }
+                }
+                Ok(Some(proposal)) => {
+                    gathered.list.push(proposal);
+                    Outcome::Offered
+                }
+                Ok(None) => continue,
+                Err(outcome) => outcome,
+            };
+            enforcements.push(enforcement(rule, outcome));
+        }
+        gathered.instance = Some((kept.id, kept.payload));
+        gathered
+    }
+
+    /// What a rule offers for a problem, where that could be done.
+    fn offer_of(
+        &self,
+        at: Timestamp,
+        rule: &Rule,
+        instance: &TriggerInstance,
+        notification: &Notification,
+    ) -> Result<Option<Proposal>, Outcome> {
+        let say = |what, why: &str| self.sentences.phrase(&Phrase::Event { what, name: rule.reference.as_str(), why });
+        let Some(action) = self.catalog.actions.get(&rule.action) else {
+            return Err(Outcome::Failed { why: say("no_action", rule.action.as_str()) });
+        };
+        if !is_name(&notification.problem.host) {
+            return Err(Outcome::Refused { why: say("no_machine", "") });
+        }
+        if instance.payload.is_null() || !self.has_room_for_offers(&notification.problem) {
+            return Err(Outcome::Refused { why: say("no_room", "") });
+        }
+        let by = Principal::Rule { rule: rule.reference.clone(), instance: instance.id.clone(), chain: Vec::new() };
+        let around = self.around_parameters(at, rule, action, instance, &by);
+        let rendered = parameters::render(rule, action, &around).map_err(|problems| declined(&problems))?;
+        if rule.dry_run {
+            return Err(Outcome::WouldRun { parameters: shown(action, &rendered) });
+        }
+        let back = Back::Told { channel: None, root: None };
+        let wish = self.wish_of_offer(at, rule, action, instance, (by, back));
+        match wish.ok().and_then(|wish| self.impossible(at, &wish)) {
+            Some(why) => Err(Outcome::Refused { why }),
+            None => Ok(Proposal::of_rule(rule)),
+        }
     }
 
     /// Has a rule's action begun on an event that it matches.
@@ -266,7 +337,7 @@ impl Bot {
     }
 
     /// What the parameters of a rule's action may look at.
-    fn around_parameters(
+    pub(in crate::core::bot) fn around_parameters(
         &self,
         at: Timestamp,
         rule: &Rule,

@@ -31,17 +31,38 @@ pub struct AlertCard {
     pub downtime: (String, String),
     /// It comes and goes.
     pub flapping: bool,
-    /// What rules have begun because of it, the newest first.
+    /// What rules and people have begun because of it, the newest first.
     pub remedies: Vec<AlertRemedy>,
+    /// What people may have done about it, where no buttons are drawn.
+    pub offers: Vec<AlertOffer>,
+    /// How much more is offered than is shown.
+    pub more: usize,
+    /// The line that tells all that is offered; empty where all is shown.
+    pub ask: String,
 }
 
-/// Something that a rule has begun because of a problem.
+/// Something that people may have done about a problem.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AlertOffer {
+    /// What it is: the site's own words.
+    pub label: String,
+    /// What is written to have it done.
+    pub line: String,
+    /// The action that it runs.
+    pub action: String,
+}
+
+/// Something that was begun because of a problem.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct AlertRemedy {
     /// The short id of the execution.
     pub id: String,
-    /// The rule.
+    /// The rule that began it; empty where somebody took an offer.
     pub rule: String,
+    /// What it was offered as; empty where a rule began it.
+    pub label: String,
+    /// Who took the offer; empty where a rule began it.
+    pub by: String,
     /// `waits` for an approval or its turn, `runs`, or how it ended: `succeeded`, `failed`, `timeout`, `canceled`, `unknown`.
     pub state: &'static str,
 }
@@ -82,4 +103,19 @@ pub struct AlertRow {
     pub in_downtime: bool,
     /// It comes and goes.
     pub flapping: bool,
+    /// What the one who asks may have done about it; empty in a list of all.
+    pub offers: Vec<AlertOffer>,
+}
+
+/// See [`super::Card::OfferTold`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct OfferTold {
+    /// `begun`, `waits`; or why nothing was done: `over`, `old`, `gone`, `runs`, `no_right`, `refused`, `unknown`.
+    pub what: &'static str,
+    /// By what it is asked for.
+    pub code: String,
+    /// The short id of what was begun, or runs already.
+    pub id: String,
+    /// Why it was refused.
+    pub why: String,
 }

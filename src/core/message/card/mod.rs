@@ -11,7 +11,7 @@ pub mod itself;
 pub mod rule;
 pub mod workflow;
 
-pub use alert::{AlertCard, AlertLine, AlertRemedy, AlertRow};
+pub use alert::{AlertCard, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{
     Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,
@@ -436,6 +436,8 @@ pub enum Card {
     Alert(Box<AlertCard>),
     /// What has happened with it, in its thread.
     AlertLine(AlertLine),
+    /// What came of it that somebody took what is offered for a problem.
+    OfferTold(OfferTold),
     /// The problems that are open.
     Alerts {
         /// A row each, those first that nobody has taken on.
@@ -899,6 +901,7 @@ impl Card {
             Card::Rules { .. } => "rules",
             Card::Rule(_) => "rule",
             Card::RuleTold(_) => "rule_told",
+            Card::OfferTold(_) => "offer_told",
             Card::NoneListed { .. } => "none_listed",
             Card::Plan(_) => "plan",
             Card::NothingToPlan { .. } => "nothing_to_plan",

@@ -15,13 +15,15 @@ pub struct RuleRow {
     pub enabled: bool,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// As what people are offered what it would run; empty where it acts by itself.
+    pub offer: String,
     /// Its last remedies failed, so it does not act.
     pub rests: bool,
     /// How often something came of it.
     pub count: u64,
     /// How long ago that was; empty when never.
     pub last: String,
-    /// `started`, `would-run`, `failed`, `refused`; empty when nothing came of it yet.
+    /// `started`, `would-run`, `offered`, `failed`, `refused`; empty when nothing came of it yet.
     pub outcome: &'static str,
 }
 
@@ -42,6 +44,8 @@ pub struct RuleCard {
     pub backstop: bool,
     /// It only tells what it would run.
     pub dry_run: bool,
+    /// As what people are offered what it would run; empty where it acts by itself.
+    pub offer: String,
     /// So many of its last remedies failed that it does not act; 0 while it does.
     pub rests: u32,
     /// The events that it listens to.
@@ -67,7 +71,7 @@ pub struct RuleCard {
 pub struct RuleOutcome {
     /// How long ago.
     pub ago: String,
-    /// `started`, `would-run`, `failed`, `refused`.
+    /// `started`, `would-run`, `offered`, `failed`, `refused`.
     pub outcome: &'static str,
     /// The execution's short id; empty when none was started.
     pub id: String,
@@ -80,7 +84,7 @@ pub struct RuleOutcome {
 pub struct RuleTold {
     /// The rule; empty where none was meant.
     pub rule: String,
-    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`, `reset`, `reset_already`; `rests`: after as many failures as `why` says; of an event `would_run`, `failed`, `refused`; empty for an answer that is `why`.
+    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`, `reset`, `reset_already`; `rests`: after as many failures as `why` says; of an event `would_run`, `would_offer`, `failed`, `refused`; empty for an answer that is `why`.
     pub what: &'static str,
     /// What it starts.
     pub action: String,

@@ -1,6 +1,6 @@
 //! What is said of problems that the monitoring tells of.
 
-use halcyon::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card};
+use halcyon::core::message::card::{AlertCard, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold};
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let open = AlertCard {
@@ -29,12 +29,34 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         output: String::new(),
         ..open.clone()
     };
-    let remedy = |id: &str, state| AlertRemedy { id: id.into(), rule: "site.orphans".into(), state };
+    let remedy =
+        |id: &str, state| AlertRemedy { id: id.into(), rule: "site.orphans".into(), state, ..AlertRemedy::default() };
+    let wanted = |id: &str, state| AlertRemedy {
+        label: "Restart the *service*".into(),
+        by: "operator".into(),
+        rule: String::new(),
+        ..remedy(id, state)
+    };
     let healing = AlertCard { remedies: vec![remedy("5c61ab", "runs"), remedy("5c61aa", "failed")], ..open.clone() };
     let tried = AlertCard {
         remedies: ["waits", "canceled", "timeout", "unknown"].map(|state| remedy("5c61ac", state)).to_vec(),
         ..open.clone()
     };
+    let offer = |label: &str, code: &str| AlertOffer {
+        label: label.into(),
+        line: format!("heal {code}"),
+        action: "site.service_restart".into(),
+    };
+    let offers = vec![offer("Restart the *service*", "K3QZ"), offer("Clean up", "7XWA")];
+    let offered = AlertCard { offers: offers.clone(), more: 1, ask: "alerts wn042.example.org".into(), ..open.clone() };
+    let taken_up = AlertCard {
+        remedies: ["waits", "runs", "failed"].map(|state| wanted("5c61ad", state)).to_vec(),
+        more: 2,
+        ask: "alerts wn042.example.org".into(),
+        ..open.clone()
+    };
+    let told = |what| OfferTold { what, code: "K3QZ".into(), ..OfferTold::default() };
+    let named = |what| Card::OfferTold(OfferTold { id: "5c61ad".into(), ..told(what) });
     let over = AlertCard {
         state: "recovered",
         output: "Used: 41.10% - 0.74 TiB of 1.80 TiB".into(),
@@ -62,6 +84,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     };
     let quiet =
         AlertRow { state: "down", service: String::new(), acknowledged: true, in_downtime: true, ..row.clone() };
+    let helped = AlertRow { offers, ..row.clone() };
     let odd = AlertRow { state: "unreachable", flapping: true, output: String::new(), ..quiet.clone() };
     let mut cards = vec![
         ("a problem", Card::Alert(Box::new(open))),
@@ -70,6 +93,20 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a problem in downtime that comes and goes", Card::Alert(Box::new(nameless))),
         ("a problem for which rules have begun something", Card::Alert(Box::new(healing))),
         ("a problem for which a rule wants to do something", Card::Alert(Box::new(tried))),
+        ("a problem for which something is offered", Card::Alert(Box::new(offered))),
+        ("a problem for which somebody has begun something", Card::Alert(Box::new(taken_up))),
+        ("an offer is taken", named("begun")),
+        ("an offer is taken, and waits", named("waits")),
+        ("an offer that has been taken", named("runs")),
+        ("an offer for what is over", Card::OfferTold(told("over"))),
+        ("an offer that was another", Card::OfferTold(told("old"))),
+        ("an offer that is gone", Card::OfferTold(told("gone"))),
+        ("an offer that is for others", Card::OfferTold(told("no_right"))),
+        ("an offer that nobody makes", Card::OfferTold(told("unknown"))),
+        (
+            "an offer that cannot be had",
+            Card::OfferTold(OfferTold { why: "`cmd` may not contain `;` @all".into(), ..told("refused") }),
+        ),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),
         ("it is worse", Card::AlertLine(line("changed", "critical"))),
@@ -83,6 +120,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("somebody says something of it", said("said", "operator", "@all look")),
         ("something is told late", said("late", "", "")),
         ("problems", Card::Alerts { rows: vec![row, quiet, odd], more: 2, about: String::new() }),
+        ("problems, with what is offered", Card::Alerts { rows: vec![helped], more: 0, about: "wn042".into() }),
         ("no problems", Card::Alerts { rows: vec![], more: 0, about: String::new() }),
         ("no problems on a machine", Card::Alerts { rows: vec![], more: 0, about: "wn042".into() }),
     ];

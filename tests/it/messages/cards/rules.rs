@@ -9,6 +9,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         action: "site.kill_orphans".into(),
         enabled: true,
         dry_run: false,
+        offer: String::new(),
         rests: false,
         count: 3,
         last: "5 min".into(),
@@ -23,6 +24,12 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ..row.clone()
     };
     let dry = RuleRow { name: "site.careful".into(), dry_run: true, count: 1, outcome: "would-run", ..row.clone() };
+    let offering = RuleRow {
+        name: "site.offering".into(),
+        offer: "Restart the service".into(),
+        outcome: "offered",
+        ..row.clone()
+    };
     let tired = RuleRow { name: "site.tired".into(), rests: true, outcome: "refused", ..row.clone() };
     let card = RuleCard {
         name: "site.orphans".into(),
@@ -57,15 +64,19 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         action: "core.noop".into(),
         ..RuleCard::default()
     };
+    let offers = RuleCard { offer: "Restart the *service*".into(), ..card.clone() };
+    let rehearsing = RuleCard { dry_run: true, ..offers.clone() };
     let resting = RuleCard { rests: 3, ..card.clone() };
     let told = |what: &'static str| RuleTold { rule: "site.orphans".into(), what, ..RuleTold::default() };
     let fell = |what, why: &str| {
         Card::RuleTold(RuleTold { action: "site.kill_orphans".into(), why: why.into(), ..told(what) })
     };
     vec![
-        ("rules", Card::Rules { rows: vec![row, never, dry, tired], more: 2 }),
+        ("rules", Card::Rules { rows: vec![row, never, dry, tired, offering], more: 2 }),
         ("no rules", Card::Rules { rows: vec![], more: 0 }),
         ("a rule", Card::Rule(Box::new(card))),
+        ("a rule that offers", Card::Rule(Box::new(offers))),
+        ("a rule that would offer", Card::Rule(Box::new(rehearsing))),
         ("a rule that rests", Card::Rule(Box::new(resting))),
         ("a rule of which nothing came, that may do nothing", Card::Rule(Box::new(bare))),
         ("a rule switched on", Card::RuleTold(told("enabled"))),
@@ -83,6 +94,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 ..told("would_run")
             }),
         ),
+        ("a rule that only tells what it would offer", fell("would_offer", "")),
         (
             "a rule that only tells, without parameters",
             Card::RuleTold(RuleTold { action: "core.noop".into(), ..told("would_run") }),
