@@ -61,6 +61,7 @@ fn life(number: u64) -> Vec<Dated> {
         takes_up: None,
         parent: None,
         named: Vec::new(),
+        out_of_service: Vec::new(),
         places: Vec::new(),
         tries: None,
     };
@@ -113,6 +114,7 @@ fn settings() -> Arc<Settings> {
         own_uid: 0,
         chat_users: Default::default(),
         guard: halcyon::core::rule::guard::Guard::default(),
+        settle: Duration::from_secs(120),
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
         grace: Duration::from_secs(20),

@@ -126,6 +126,7 @@ fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
         mention_after: Duration::from_secs(30),
         grace: Duration::from_secs(30),
         guard: halcyon::core::rule::guard::Guard::default(),
+        settle: Duration::from_secs(120),
         limits: Limits::default(),
         buttons: false,
         own_uid: 0,

@@ -293,6 +293,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.inventory != new.inventory, "inventory");
     live(old.limits != new.limits, "limits");
     live(old.guard != new.guard, "guards");
+    live(old.settle != new.settle, "alerts.settle");
     live(old.roles != new.roles, "access.roles");
     let mut restart = |differs: bool, key: &str| {
         if differs {

@@ -35,6 +35,7 @@ pub(super) struct File {
     pub(super) mail: Option<super::mail::Written>,
     pub(super) limits: Limits,
     pub(super) guards: Guards,
+    pub(super) alerts: Alerts,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
     pub(super) access: super::access::Access,
@@ -104,6 +105,11 @@ pub(super) struct Guards {
     pub(super) failures: Number,
 }
 
+#[derive(Debug, Default)]
+pub(super) struct Alerts {
+    pub(super) settle: Seconds,
+}
+
 #[derive(Debug)]
 pub(super) enum Group {
     Members(Vec<Spot<String>>),
@@ -159,6 +165,10 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     }
     if let Some(section) = root.section("limits") {
         file.limits = limits(section);
+    }
+    if let Some(section) = root.section("alerts") {
+        file.alerts = Alerts { settle: section.seconds("settle", 0..3601) };
+        section.close();
     }
     if let Some(section) = root.section("guards") {
         file.guards = guards(section);

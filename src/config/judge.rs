@@ -69,6 +69,9 @@ impl Judge<'_, '_, '_> {
         config.mail = file.mail.and_then(|written| self.mail(written));
         limits(&mut config.limits, &file.limits);
         guards(&mut config.guard, &file.guards);
+        if let Some(settle) = &file.alerts.settle {
+            config.settle = settle.value;
+        }
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);

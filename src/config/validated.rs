@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// How often rules may act on problems of the monitoring.
     pub guard: Guard,
+    /// How long a problem has to end by itself after an execution of ours that had its machine out of service.
+    pub settle: Duration,
     /// Who may do what.
     pub roles: Vec<Role>,
     /// Which chat user a user of this machine stands for when approvals are decided.
@@ -301,6 +303,7 @@ impl Config {
             inventory: InventorySource::default(),
             limits: Limits::default(),
             guard: Guard::default(),
+            settle: SETTLE,
             roles: Vec::new(),
             chat_users: BTreeMap::new(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
@@ -324,6 +327,7 @@ impl Config {
             grace: self.serve.grace,
             limits: self.limits.clone(),
             guard: self.guard,
+            settle: self.settle,
             buttons: self.http.is_some() && chat.is_some_and(|chat| chat.callback_url.is_some()),
             own_uid,
         }
@@ -363,6 +367,8 @@ const RESERVE: u64 = 64 << 20;
 
 /// What is taken for long.
 pub(super) const MENTION_AFTER: Duration = Duration::from_secs(30);
+/// Monitoring looks at everything about once a minute.
+const SETTLE: Duration = Duration::from_secs(120);
 
 /// The directory that relative paths start from.
 fn directory(path: &Path) -> PathBuf {

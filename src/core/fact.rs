@@ -7,7 +7,7 @@ use crate::core::access::names::Named;
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::action::waiting::{Turn, Waits};
-use crate::core::alert::life::Change;
+use crate::core::alert::life::{Change, Posted};
 use crate::core::alert::notification::Problem;
 use crate::core::alert::offer::Offers;
 use crate::core::approval::request::Event;
@@ -467,6 +467,21 @@ pub enum Fact {
         /// All of it; empty where nothing is offered any more.
         offers: Box<Offers>,
     },
+    /// A problem that had no post gets one.
+    AlertPosted {
+        /// Which.
+        problem: Problem,
+        /// It.
+        posted: Posted,
+    },
+    /// The execution has ended well that had the machine of a problem out of service; the problem has until then to end by itself.
+    AlertSettles {
+        /// Which.
+        problem: Problem,
+        /// Until when; absent when nothing is waited for any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
     /// A rule has begun something because of a problem, or somebody took what was offered for it.
     RemedyBegun {
         /// The execution.
@@ -581,6 +596,8 @@ impl Fact {
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
             | Fact::AlertOffered { .. }
+            | Fact::AlertPosted { .. }
+            | Fact::AlertSettles { .. }
             | Fact::AlertForgotten { .. }
             | Fact::RemedyBegun { .. }
             | Fact::ToldOfRule { .. }

@@ -25,6 +25,7 @@ use crate::core::fact::{Choice, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
+use crate::core::policy::out_of_service::OutOfService;
 use crate::core::rule::guard::Remedies;
 use crate::core::rule::remembered::{Remembered, Switched};
 use crate::core::schedule::Scheduled;
@@ -107,6 +108,9 @@ pub struct Memory {
     /// What rules have begun because of problems, and how that went.
     #[serde(default, skip_serializing_if = "Remedies::is_empty")]
     pub remedies: Remedies,
+    /// The machines that executions under way have out of service.
+    #[serde(default, skip_serializing_if = "OutOfService::is_empty")]
+    pub out_of_service: OutOfService,
     /// The keys by which programs call webhooks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_keys: BTreeMap<String, ApiKey>,
@@ -319,6 +323,7 @@ impl Memory {
             Fact::PostTaken { post, created, .. } => self.take(post, *created, at),
             Fact::ExecutionStarted(request) => {
                 let execution = Execution::start(at, (**request).clone());
+                self.out_of_service.begin(&request.id, &request.out_of_service);
                 if let Back::Chat { post, .. } = &request.back {
                     self.owed.remove(post);
                 }
@@ -385,6 +390,9 @@ impl Memory {
             fact @ Fact::ExecutionFinished { id, status, .. } => {
                 self.live(id)?.apply(at, fact)?;
                 let ended = self.executions.remove(id);
+                if let Some(ended) = &ended {
+                    self.out_of_service.end(id, &ended.request.out_of_service);
+                }
                 let remedied = match self.remedies.end(at, id, *status) {
                     Some(open) => Some(open),
                     None => {
@@ -530,6 +538,8 @@ impl Memory {
             }
             Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
             Fact::AlertOffered { problem, offers } => self.alerts.offer(problem, offers),
+            Fact::AlertPosted { problem, posted } => self.alerts.post(problem, posted),
+            Fact::AlertSettles { problem, until } => self.alerts.settle(problem, *until),
             Fact::AlertForgotten { problem } => self.alerts.forget(problem),
             Fact::RemedyBegun { execution, open } => {
                 let executions = &self.executions;
@@ -709,6 +719,11 @@ impl Memory {
         });
         wanted.extend(threads);
         wanted.extend(self.alerts.alerts().filter_map(|alert| Some(alert.post.as_ref()?.delivery.clone())));
+        let held = self.alerts.alerts().filter_map(|alert| match alert.held_by.as_ref()?.thread.clone() {
+            Thread::Delivery { of } if alert.post.is_none() => Some(of),
+            Thread::Delivery { .. } | Thread::Post { .. } => None,
+        });
+        wanted.extend(held);
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {

@@ -34,6 +34,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How often rules may act on problems of the monitoring.
     pub guard: Guard,
+    /// A problem on a machine that an execution of ours had out of service has so long to end by itself when that has ended well.
+    pub settle: Duration,
     /// The chat server reaches us, so that buttons can be pressed.
     pub buttons: bool,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.

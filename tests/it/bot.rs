@@ -70,6 +70,7 @@ pub(crate) fn settings() -> Settings {
         mention_after: Duration::from_secs(10),
         grace: Duration::from_secs(30),
         guard: halcyon::core::rule::guard::Guard::default(),
+        settle: Duration::from_secs(120),
         limits: Limits::default(),
         own_uid: 1000,
         chat_users: BTreeMap::new(),

@@ -110,6 +110,7 @@ fn execution(status: Status) -> Execution {
             takes_up: None,
             parent: None,
             named: Vec::new(),
+            out_of_service: Vec::new(),
             places: Vec::new(),
             tries: None,
         },

@@ -92,6 +92,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         takes_up: None,
         parent: None,
         named: Vec::new(),
+        out_of_service: Vec::new(),
         places: Vec::new(),
         tries: None,
     }

@@ -1,24 +1,18 @@
 //! An alert that heals: from a process on a node over the monitoring, its plugin and a rule to the machine that is told to end it, and back.
 
-use crate::callbacks::free_port;
 use crate::data;
 use crate::notify::Site;
 use crate::world::{CHANNEL, PATIENCE, World};
-use halcyon::config::Http;
-use halcyon::core::effect::Answer;
-use halcyon::core::input::Ask;
-use halcyon::core::webhook::api_key::{ApiKeyAsk, Digest};
 use halcyon::sandbox::mattermost::{Happening, Post, Server};
-use halcyon::sandbox::nodes::{MonitoringOptions, Plugin};
+use halcyon::sandbox::nodes::MonitoringOptions;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const KEY: &str = "key-of-the-monitoring";
-const PACK: &str = "ref: st2ihep\nname: n\ndescription: d\nversion: 1.0.0\nauthor: a\n";
+pub(crate) const PACK: &str = "ref: st2ihep\nname: n\ndescription: d\nversion: 1.0.0\nauthor: a\n";
 const POLICY: &str =
     "name: ask\nresource_ref: core.remote\npolicy_type: action.approval\nparameters: {approvers: {roles: [lead]}}\n";
-const ACCESS: &str = "[[access.roles]]\nname = \"healing\"\nrules = [\"st2ihep.*\"]\n\
+pub(crate) const ACCESS: &str = "[[access.roles]]\nname = \"healing\"\nrules = [\"st2ihep.*\"]\n\
      grants = [{ verb = \"run\", on = \"core.remote\", arguments = { hosts = \"puppet\" } }]\n";
 
 /// A rule of a site as it was written for StackStorm, which has mistakes.
@@ -29,7 +23,7 @@ fn rule() -> String {
 }
 
 /// The same without them, as the page on rules tells to mend it.
-fn mended() -> String {
+pub(crate) fn mended() -> String {
     let page = std::fs::read_to_string(format!("{}/docs/rules.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let mends: Vec<(&str, &str)> = page
         .lines()
@@ -62,22 +56,7 @@ impl Place {
         let mut pack = vec![("pack.yaml", PACK)];
         pack.extend_from_slice(files);
         world.add_pack("st2ihep", &pack);
-        let listen = format!("127.0.0.1:{}", free_port());
-        world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
-        world.config.mattermost.as_mut().unwrap().callback_url = buttons.then(|| format!("http://{listen}"));
-        world.start_bot().await;
-        let ask = ApiKeyAsk::Create {
-            name: "monitoring".to_owned(),
-            digest: Digest::of(KEY),
-            webhooks: vec!["st2".to_owned()],
-        };
-        assert!(matches!(world.ask(Ask::ApiKeys(ask)).await, Answer::ApiKeys { .. }));
-        let site = Site::of(listen.parse().unwrap(), KEY);
-        world.nodes.notify_by(Plugin {
-            program: env!("CARGO_BIN_EXE_halcyon").into(),
-            arguments: vec!["notify".to_owned(), "checkmk".to_owned()],
-            root: site.root.path().to_owned(),
-        });
+        let site = Site::watch(&mut world, buttons).await;
         Self { world, site }
     }
 

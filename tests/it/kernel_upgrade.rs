@@ -18,7 +18,7 @@ use halcyon::core::input::Ask;
 use halcyon::core::template::surroundings::{Entry, Fixed, Surroundings};
 use halcyon::sandbox::mailbox::{Mail, Mailbox};
 use halcyon::sandbox::mattermost::Post;
-use halcyon::sandbox::nodes::{BatchOptions, Fault, MonitoringOptions};
+use halcyon::sandbox::nodes::{self, BatchOptions, Fault, MonitoringOptions};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -261,14 +261,22 @@ async fn world_elsewhere() -> World {
 
 /// A world with a Slurm, a monitoring and a mail server, and the pack as it is.
 async fn world() -> (World, Mailbox) {
+    let (mut world, mailbox) = world_without_bot("", |_| {}).await;
+    world.start_bot().await;
+    (world, mailbox)
+}
+
+/// The same before the bot starts, with more in its configuration and other nodes.
+pub(crate) async fn world_without_bot(more: &str, change: impl FnOnce(&mut nodes::Options)) -> (World, Mailbox) {
     let mailbox = Mailbox::start().await.unwrap();
     let mail = format!(
-        "[mail]\nhost = \"127.0.0.1\"\nport = {}\nencryption = \"none\"\nfrom = \"halcyon@example.org\"\n",
+        "[mail]\nhost = \"127.0.0.1\"\nport = {}\nencryption = \"none\"\nfrom = \"halcyon@example.org\"\n{more}",
         mailbox.address().port()
     );
     let mut world = World::on_nodes(&mail, |options| {
         options.batch = Some(BatchOptions::new("slurm01"));
         options.monitoring = Some(MonitoringOptions::new("mon01"));
+        change(options);
     })
     .await;
     let configs = world.directory.path().join("configs");
@@ -281,7 +289,6 @@ async fn world() -> (World, Mailbox) {
     assert!(text.contains("_poll: 1\n") && text.contains("_within: 2\n"), "{text}");
     std::fs::write(configs.join("site.yaml"), text).unwrap();
     world.config.content.packs.push(configs);
-    world.start_bot().await;
     (world, mailbox)
 }
 

@@ -1,12 +1,19 @@
 //! What CheckMK tells: from its variables to an alert, and how the plugin delivers it through a receiver that misbehaves.
 
+use crate::callbacks::free_port;
 use crate::data;
+use crate::world::World;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Json, Router};
+use halcyon::config::Http;
 use halcyon::core::alert::checkmk::{Context, TRIGGER};
 use halcyon::core::alert::notification::{Kind, Notification, State as Health};
+use halcyon::core::effect::Answer;
+use halcyon::core::input::Ask;
+use halcyon::core::webhook::api_key::{ApiKeyAsk, Digest};
+use halcyon::sandbox::nodes::Plugin;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -215,6 +222,24 @@ impl Site {
         let settings = format!("url = \"http://{address}/\"\napi_key_file = {:?}\nlongest_wait = 1\n", site.key_file());
         std::fs::write(site.root.path().join("etc/halcyon-notify.toml"), settings).unwrap();
         std::fs::write(site.key_file(), key).unwrap();
+        site
+    }
+
+    /// Has the monitoring of a world tell the bot what it finds, and starts that. The key is one for CheckMK's webhook and nothing else.
+    pub(crate) async fn watch(world: &mut World, buttons: bool) -> Self {
+        let listen = format!("127.0.0.1:{}", free_port());
+        world.config.http = Some(Http { listen: listen.parse().unwrap(), allow: Vec::new() });
+        world.config.mattermost.as_mut().unwrap().callback_url = buttons.then(|| format!("http://{listen}"));
+        world.start_bot().await;
+        let webhooks = vec!["st2".to_owned()];
+        let ask = ApiKeyAsk::Create { name: "monitoring".to_owned(), digest: Digest::of(KEY), webhooks };
+        assert!(matches!(world.ask(Ask::ApiKeys(ask)).await, Answer::ApiKeys { .. }));
+        let site = Self::of(listen.parse().unwrap(), KEY);
+        world.nodes.notify_by(Plugin {
+            program: env!("CARGO_BIN_EXE_halcyon").into(),
+            arguments: vec!["notify".to_owned(), "checkmk".to_owned()],
+            root: site.root.path().to_owned(),
+        });
         site
     }
 

@@ -71,6 +71,7 @@ fn action(case: &Value) -> Action {
     }
     Action {
         parting: halcyon::core::action::run::Parting::default(),
+        out_of_service: Vec::new(),
         reference: ActionRef::new("site.x"),
         description: String::new(),
         enabled: true,

@@ -126,6 +126,7 @@ impl Turning {
             own_uid: OWN,
             chat_users: Default::default(),
             guard: Default::default(),
+            settle: Default::default(),
             limits: Default::default(),
             late_after: Duration::from_secs(120),
         });

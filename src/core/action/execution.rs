@@ -177,6 +177,9 @@ pub struct Requested {
     /// Machines that its parameters name though nothing is run on them over ssh.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<Host>,
+    /// Machines that are out of service while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out_of_service: Vec<Host>,
     /// Its places in the policies that bound how many run at once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub places: Vec<Place>,
@@ -588,6 +591,8 @@ impl Execution {
                 | Fact::TimerGone { .. }
                 | Fact::AlertChanged(_)
                 | Fact::AlertOffered { .. }
+                | Fact::AlertPosted { .. }
+                | Fact::AlertSettles { .. }
                 | Fact::AlertForgotten { .. }
                 | Fact::RemedyBegun { .. }
                 | Fact::ToldOfRule { .. }

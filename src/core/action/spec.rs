@@ -30,6 +30,8 @@ pub struct Action {
     pub raw: bool,
     /// What becomes of the connection to a machine when it does what it should: its `connection` tag, or a policy.
     pub parting: Parting,
+    /// Names of the parameters whose machines are out of service while it runs: its `out_of_service` tags, or a policy.
+    pub out_of_service: Vec<String>,
     /// The file that it came from, as shown in messages; `built in` for the core pack.
     pub file: String,
     /// SHA-256 of the file's text, and of the texts of its script.

@@ -6,7 +6,8 @@
 use super::notification::{Kind, Notification, Problem, State};
 use super::offer::{Offered, Offers, Origin};
 use crate::core::action::execution::Status;
-use crate::core::id::{ChannelId, DeliveryId, ExecutionId, RuleRef};
+use crate::core::effect::Thread;
+use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -69,6 +70,12 @@ pub struct Alert {
     /// What was begun because of it, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remedies: Vec<Remedy>,
+    /// The execution of ours that had the machine out of service when it was told last, and in whose thread that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Holder>,
+    /// That one has ended well, and until then the problem may still end by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Timestamp>,
     /// What was told last in its thread of rules that did not begin anything: a person reads the same once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_of: BTreeMap<RuleRef, String>,
@@ -81,6 +88,19 @@ pub struct Posted {
     pub delivery: DeliveryId,
     /// Its channel.
     pub channel: ChannelId,
+}
+
+/// An execution of ours that has a machine out of service, and where it is told what becomes of that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// It.
+    pub execution: ExecutionId,
+    /// What it runs.
+    pub action: ActionRef,
+    /// The channel of its post, or of the post of the workflow that it belongs to.
+    pub channel: ChannelId,
+    /// The thread of that post.
+    pub thread: Thread,
 }
 
 /// Something that was begun because of an alert.
@@ -124,6 +144,13 @@ pub enum Turn {
     Said,
     /// It was sent before something that is known already; for the history only.
     Late,
+}
+
+impl Turn {
+    /// Whether it is told that there is a problem, for the first time or once more.
+    pub fn is_problem(self) -> bool {
+        matches!(self, Turn::Opened | Turn::Back | Turn::Changed | Turn::Again)
+    }
 }
 
 /// A turn with the alert as it is after it.
@@ -237,6 +264,8 @@ impl Board {
             url: None,
             post: None,
             remedies: Vec::new(),
+            held_by: None,
+            settles: None,
             told_of: BTreeMap::new(),
         });
         if alert.problem.site.is_empty() {
@@ -247,6 +276,7 @@ impl Board {
             // How long the monitoring has known it counts, not when it was told.
             alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
             (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
+            alert.held_by = None;
             alert.remedies.retain(|remedy| remedy.ended.is_none());
             alert.told_of.clear();
             if known.and_then(|known| known.recovered).is_some_and(|then| told.duration_since(then) > COMES_BACK) {
@@ -284,6 +314,9 @@ impl Board {
             }
             Turn::Said | Turn::Late => {}
         }
+        if alert.recovered.is_some() {
+            alert.settles = None;
+        }
         let spoken = word.by.is_some() || word.comment.is_some();
         Some(Change { turn, alert, word: spoken.then_some(word) })
     }
@@ -317,6 +350,25 @@ impl Board {
         if let Some(known) = self.find(problem).map(|alert| alert.problem.clone()) {
             self.offers.put(known, offers.clone());
         }
+    }
+
+    /// A problem gets the post that it had none of.
+    pub fn post(&mut self, problem: &Problem, posted: &Posted) {
+        if let Some(alert) = self.known(problem) {
+            (alert.post, alert.settles) = (Some(posted.clone()), None);
+        }
+    }
+
+    /// A problem has until then to end by itself.
+    pub fn settle(&mut self, problem: &Problem, until: Option<Timestamp>) {
+        if let Some(alert) = self.known(problem) {
+            alert.settles = until;
+        }
+    }
+
+    /// When the first of those is due that have some time to end by themselves.
+    pub fn next_settled(&self) -> Option<Timestamp> {
+        self.alerts.values().filter_map(|alert| alert.settles).min()
     }
 
     /// Something was begun because of a problem.

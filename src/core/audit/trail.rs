@@ -345,6 +345,8 @@ impl Trail {
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
             | Fact::AlertOffered { .. }
+            | Fact::AlertPosted { .. }
+            | Fact::AlertSettles { .. }
             | Fact::RemedyBegun { .. }
             | Fact::ToldOfRule { .. }
             | Fact::AlertForgotten { .. } => return None,

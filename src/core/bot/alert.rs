@@ -2,6 +2,7 @@
 //!
 //! - **One post a problem.** One that comes back soon after it has gone has the same; what is told once more only changes what stands there.
 //! - **Nothing of an alert is a template, a mention or a command**: it is shown, escaped.
+//! - **What an execution of ours has out of service is told in its thread**, and gets a post at its end at the latest ([`mod@super::alert_held`]).
 //! - **What rules or people begin because of it is told in its thread**; the post says that it runs, and how it ended.
 //! - **What people may have done about it stands below its post** ([`mod@super::offer`]).
 
@@ -9,13 +10,13 @@ use super::hear::Speaker;
 use super::offer::Gathered;
 use super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
-use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn};
+use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn, Word};
 use crate::core::alert::notification::{Kind, Notification, Problem};
 use crate::core::alert::offer::Origin;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::host::is_name;
-use crate::core::id::{DeliveryId, TriggerInstanceId};
+use crate::core::id::{ChannelId, DeliveryId, TriggerInstanceId};
 use crate::core::input::Back;
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card};
@@ -38,14 +39,14 @@ pub(super) struct Concern {
     /// Why it was sent.
     pub(super) kind: Kind,
     /// Where the problem is told; absent where it is not.
-    pub(super) posted: Option<Posted>,
+    pub(super) told: Option<(ChannelId, Thread)>,
 }
 
 impl Concern {
     /// Where it is told what rules begin because of it.
     pub(super) fn back(&self) -> Option<Back> {
-        let Posted { delivery, channel } = self.posted.clone()?;
-        Some(Back::Told { channel: Some(channel), root: Some(Thread::Delivery { of: delivery }) })
+        let (channel, thread) = self.told.clone()?;
+        Some(Back::Told { channel: Some(channel), root: Some(thread) })
     }
 }
 
@@ -59,18 +60,16 @@ impl Bot {
         notification: &Notification,
         offered: Gathered,
     ) -> Result<Concern, Contradiction> {
-        let Some(change) = self.memory.alerts.meaning(notification, moment.at) else {
-            let known = self.memory.alerts.find(&notification.problem);
-            return Ok(Concern {
-                problem: notification.problem.clone(),
-                kind: notification.kind,
-                posted: known.and_then(|known| known.post.clone()),
-            });
+        let problem = match self.memory.alerts.meaning(notification, moment.at) {
+            Some(change) => {
+                let problem = change.alert.problem.clone();
+                self.tell_of_alert(step, moment, instance, change, offered)?;
+                problem
+            }
+            None => notification.problem.clone(),
         };
-        let problem = change.alert.problem.clone();
-        self.tell_of_alert(step, moment, instance, change, offered)?;
-        let posted = self.memory.alerts.find(&problem).and_then(|alert| alert.post.clone());
-        Ok(Concern { problem, kind: notification.kind, posted })
+        let told = self.told_in(&problem);
+        Ok(Concern { problem, kind: notification.kind, told })
     }
 
     fn tell_of_alert(
@@ -83,17 +82,17 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let named = |what: &str| DeliveryId::new(format!("{instance}-{what}"));
         let fresh = change.alert.post.is_none();
-        if fresh {
+        if fresh && let Some(holder) = self.holder(&change.alert.problem) {
+            return self.tell_holder(step, moment, instance, (change, offered), holder);
+        }
+        // What was told elsewhere and is over gets no post for a word about it.
+        let over = change.alert.recovered.is_some() && matches!(change.turn, Turn::Late | Turn::Said);
+        if fresh && !over {
             change.alert.post = self.alert_channel().map(|channel| Posted { delivery: named("alert"), channel });
         }
         let (alert, turn, word) = (change.alert.clone(), change.turn, change.word.clone());
         self.note(step, moment, Fact::AlertChanged(Box::new(change)))?;
-        let redrawn = match turn {
-            Turn::Opened | Turn::Back | Turn::Changed | Turn::Again => {
-                self.put_offers(step, moment, &alert.problem, offered)?
-            }
-            _ => false,
-        };
+        let redrawn = turn.is_problem() && self.put_offers(step, moment, &alert.problem, offered)?;
         let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
         let (text, attachments) = (self.alert_text(&alert, moment.at), self.offer_buttons(&alert));
         if fresh {
@@ -118,26 +117,20 @@ impl Bot {
         if turn == Turn::Again {
             return Ok(());
         }
-        let line = AlertLine {
-            turn: word_of(turn),
-            state: state_of(&alert),
-            who: word.as_ref().and_then(|word| word.by.clone()).unwrap_or_default(),
-            comment: word.and_then(|word| word.comment).unwrap_or_default(),
-            output: alert.output.clone(),
-            lasted: alert.recovered.map(|then| lasted(alert.since, then)).unwrap_or_default(),
-        };
-        let text = self.sentences.say(&Card::AlertLine(line));
+        let text = self.sentences.say(&Card::AlertLine(line_of(&alert, word_of(turn), word)));
         let body = Body::Post { root: Some(Thread::Delivery { of: delivery }), text, files: Vec::new() };
         self.deliver(step, moment, Delivery { id: named("alert-line"), channel, body })
     }
 
-    fn alert_text(&self, alert: &Alert, now: Timestamp) -> String {
+    pub(super) fn alert_text(&self, alert: &Alert, now: Timestamp) -> String {
         let waits = |remedy: &Remedy| {
             self.memory.executions.get(&remedy.execution).is_some_and(|execution| execution.status.waits())
         };
         let (offers, more) = self.shown_offers(alert, None);
         let ask = if more > 0 { format!("alerts {}", alert.problem.host) } else { String::new() };
-        self.sentences.say(&Card::Alert(Box::new(AlertCard { offers, more, ask, ..card_of(alert, now, waits) })))
+        let out_of_service = self.shown_holders(alert, alert.post.as_ref().map(|posted| &posted.channel));
+        let card = AlertCard { out_of_service, offers, more, ask, ..card_of(alert, now, waits) };
+        self.sentences.say(&Card::Alert(Box::new(card)))
     }
 
     /// Brings the post of a problem up to date, by this delivery.
@@ -188,7 +181,11 @@ impl Bot {
             true => Vec::new(),
             false => self.shown_offers(alert, Some(&speaker.rights)).0,
         };
-        let row = |alert: &&Alert| AlertRow { offers: offers(alert), ..row_of(alert, moment.at) };
+        let row = |alert: &&Alert| AlertRow {
+            out_of_service: self.held_by(&alert.problem).is_some(),
+            offers: offers(alert),
+            ..row_of(alert, moment.at)
+        };
         let rows = open.iter().take(SHOWN).map(row).collect();
         let card = Card::Alerts { rows, more: open.len().saturating_sub(SHOWN), about: about.to_owned() };
         self.say(step, moment, &speaker.back, &card)
@@ -196,7 +193,7 @@ impl Bot {
 }
 
 fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> AlertCard {
-    let by = |word: &Option<crate::core::alert::life::Word>| {
+    let by = |word: &Option<Word>| {
         word.as_ref().map(|word| (word.by.clone().unwrap_or_default(), word.comment.clone().unwrap_or_default()))
     };
     let (acknowledged, downtime) = (by(&alert.acknowledged), by(&alert.downtime));
@@ -214,6 +211,7 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
         in_downtime: downtime.is_some(),
         downtime: downtime.unwrap_or_default(),
         flapping: alert.flapping,
+        out_of_service: Vec::new(),
         remedies: alert
             .remedies
             .iter()
@@ -258,6 +256,21 @@ fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
         in_downtime: alert.downtime.is_some(),
         flapping: alert.flapping,
         offers: Vec::new(),
+        out_of_service: false,
+    }
+}
+
+/// What is said in a thread of what has happened.
+pub(super) fn line_of(alert: &Alert, turn: &'static str, word: Option<Word>) -> AlertLine {
+    AlertLine {
+        host: String::new(),
+        service: String::new(),
+        turn,
+        state: state_of(alert),
+        who: word.as_ref().and_then(|word| word.by.clone()).unwrap_or_default(),
+        comment: word.and_then(|word| word.comment).unwrap_or_default(),
+        output: alert.output.clone(),
+        lasted: alert.recovered.map(|then| lasted(alert.since, then)).unwrap_or_default(),
     }
 }
 
@@ -270,7 +283,7 @@ fn state_of(alert: &Alert) -> &'static str {
     }
 }
 
-fn word_of(turn: Turn) -> &'static str {
+pub(super) fn word_of(turn: Turn) -> &'static str {
     match turn {
         Turn::Opened => "opened",
         Turn::Back => "back",
@@ -288,7 +301,7 @@ fn word_of(turn: Turn) -> &'static str {
 }
 
 /// A name as inline code; what is no name of a machine as the text that it is.
-fn shown_host(name: &str) -> String {
+pub(super) fn shown_host(name: &str) -> String {
     if is_name(name) { markdown::code(name) } else { markdown::escape(name) }
 }
 

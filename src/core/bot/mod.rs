@@ -17,7 +17,7 @@
 //! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
 //! - [`mod@timer`]: timers of rules tick;
-//! - [`mod@alert`]: a problem is told as long as it lives, [`mod@offer`]: what people may have done about it;
+//! - [`mod@alert`]: a problem is told as long as it lives, [`mod@alert_held`] also while an execution has its machine out of service, [`mod@offer`]: what people may have done about it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -43,6 +43,7 @@
 
 mod again;
 mod alert;
+mod alert_held;
 mod announce;
 mod answer;
 mod approval_card;
@@ -159,6 +160,7 @@ pub struct Bot {
     told_of_rules: BTreeMap<(RuleRef, String), Timestamp>,
     /// Remedies that have begun or ended in this step.
     turned_remedies: Vec<rule::Turned>,
+    turned_machines: alert_held::Turned,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -242,6 +244,7 @@ impl Bot {
             happened: VecDeque::new(),
             told_of_rules: BTreeMap::new(),
             turned_remedies: Vec::new(),
+            turned_machines: alert_held::Turned::default(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -310,6 +313,7 @@ impl Bot {
             Input::Directory(directory) => {
                 self.resolved(&mut step, &mut moment, directory)?;
                 self.announce(&mut step, &mut moment)?;
+                self.bring_all_to_channel(&mut step, &mut moment)?;
                 self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => {
@@ -378,6 +382,7 @@ impl Bot {
         self.tick(&mut step, &mut moment)?;
         self.follow_events(&mut step, &mut moment)?;
         self.tell_of_remedies(&mut step, &mut moment)?;
+        self.follow_service(&mut step, &mut moment)?;
         self.forget_alerts(&mut step, &moment)?;
         self.lapse_offers(&mut step, &moment)?;
         self.set_alarms();
@@ -402,7 +407,8 @@ impl Bot {
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
         let ticks = self.next_tick().map(|at| (at, "a timer ticks"));
-        let alerts = self.memory.alerts.next_past().map(|at| (at, "alerts"));
+        let alerts = self.memory.alerts.next_past().into_iter().chain(self.memory.alerts.next_settled());
+        let alerts = alerts.min().map(|at| (at, "alerts"));
         let offers = self.memory.alerts.offers().next_lapse().map(|at| (at, "offers lapse"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
         let others = unanswered
@@ -452,6 +458,7 @@ impl Bot {
     fn note(&mut self, step: &mut Step, moment: &Moment, fact: Fact) -> Result<(), Contradiction> {
         self.value_event(&fact, moment, step.facts.len());
         self.watch_remedies(&fact);
+        self.watch_service(&fact);
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);

@@ -22,7 +22,7 @@ use crate::core::alert::notification::Problem;
 use crate::core::alert::offer::{MOST_PROBLEMS, Offer, Offerer, Offers, Origin, SHOWN, STANDS};
 use crate::core::callback::{Button, ButtonStyle, Meaning, Reply, Subject};
 use crate::core::chat::code::Code;
-use crate::core::effect::{Effect, Thread};
+use crate::core::effect::Effect;
 use crate::core::fact::{Choice, Fact};
 use crate::core::id::{ActionRef, DeliveryId, ExecutionId, TriggerInstanceId, TriggerRef};
 use crate::core::input::{Back, Identity, Principal};
@@ -331,9 +331,7 @@ impl Bot {
         let Some(offers) = self.memory.alerts.offers().of(&alert.problem).cloned() else { return not("old") };
         let Some(offer) = offers.list.iter().find(|offer| offer.code == *code).cloned() else { return not("old") };
         let by = Principal::ChatUser { id: taker.identity.id.clone(), name: taker.identity.username.clone() };
-        let thread =
-            alert.post.clone().map(|Posted { delivery, channel }| (channel, Thread::Delivery { of: delivery }));
-        let back = match thread {
+        let back = match self.told_in(&alert.problem) {
             Some((channel, root)) => Back::Told { channel: Some(channel), root: Some(root) },
             None => Back::Told { channel: self.alert_channel(), root: None },
         };

@@ -34,7 +34,7 @@ use crate::core::input::{Back, Principal};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{Card, Numbered};
 use crate::core::message::markdown;
-use crate::core::policy::{Again, claim};
+use crate::core::policy::{Again, claim, out_of_service};
 use crate::core::template::surroundings::Surroundings;
 use crate::core::template::value::written;
 use crate::core::workflow::conducted::{Definition, Parent, TakesUp};
@@ -195,6 +195,7 @@ impl Bot {
             takes_up: wish.takes_up.clone(),
             parent: wish.parent.clone(),
             named: claim::named(&wish.action, resolved, &self.inventory),
+            out_of_service: out_of_service::machines(&wish.action, resolved, &self.inventory),
             places: self.places(&wish.action, resolved),
             tries: self.tries(moment, id, wish, resolved),
         };
@@ -387,6 +388,7 @@ impl Bot {
             ends_at: ends_at(moment, &prepared.1),
             reach: reach_of(&prepared.1),
             hosts: hosts_of(&prepared.1),
+            out_of_service: out_of_service::machines(&wish.action, &prepared.0, &self.inventory),
             parameters: prepared.0.masked(),
             content: wish.action.content.clone(),
             ..old

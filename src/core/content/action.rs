@@ -1,6 +1,7 @@
 //! An action's metadata file.
 
 use super::fields::{Report, Table, check_name, check_pack, not_among, shorten};
+use super::out_of_service::Machines;
 use super::parameter::{check_default, check_schema, from_schema};
 use super::runner;
 use super::suggest::did_you_mean;
@@ -75,6 +76,10 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
     let tags = tags(&table, report);
     let runner = runner_type(&table, report);
     let parameters = parameters(&table, runner, report);
+    // Without its runner's parameters nobody can tell what is one.
+    for machines in tags.out_of_service.iter().filter(|_| runner.is_some()) {
+        machines.check(&parameters, report);
+    }
     match (runner, &entry_point) {
         (Some(runner), None) if runner.runs_script() => {
             let message = format!("the runner {} needs the script that it is to run", runner.word());
@@ -101,6 +106,7 @@ pub(crate) fn read(document: &Node, pack: &str, content: String, report: &mut Re
             effect: tags.effect.unwrap_or(EffectClass::Destructive),
             raw: false,
             parting: tags.parting.unwrap_or_default(),
+            out_of_service: tags.out_of_service.into_iter().map(|machines| machines.parameter).collect(),
             file: report.file().to_owned(),
             content,
             script: None,
@@ -210,6 +216,8 @@ struct Tags {
     effect: Option<EffectClass>,
     /// `{name: connection, value: reboots}`
     parting: Option<Parting>,
+    /// `{name: out_of_service, value: node}`
+    out_of_service: Vec<Machines>,
 }
 
 fn tags(table: &Table<'_>, report: &mut Report<'_>) -> Tags {
@@ -220,6 +228,7 @@ fn tags(table: &Table<'_>, report: &mut Report<'_>) -> Tags {
         match name.as_ref().and_then(serde_json::Value::as_str) {
             Some("effect") => tags.effect = tags.effect.max(tag_value(&tag, EFFECTS, report)),
             Some("connection") => tags.parting = tag_value(&tag, PARTINGS, report).or(tags.parting),
+            Some("out_of_service") => tags.out_of_service.extend(Machines::of_tag(&tag, report)),
             Some(_) | None => {}
         }
     }

@@ -9,6 +9,7 @@ use super::config::{self, PackConfig};
 use super::diagnostic::{Diagnostic, Severity};
 use super::entry_point::{script, workflow};
 use super::fields::Report;
+use super::filed_policy::{FiledPolicy, Standing, characterize, exactness};
 use super::glob::covers;
 use super::limits;
 pub use super::parsed::Parsed;
@@ -17,7 +18,6 @@ use super::rules::Events;
 use super::suggest::did_you_mean;
 use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, tasks, template};
-use crate::core::action::execution::EffectClass;
 use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::ambiguity::Ambiguity;
 use crate::core::alias::matcher::Matcher;
@@ -175,25 +175,6 @@ enum Opening {
     /// Another pack has its ref.
     Second,
     /// Nobody can tell its ref.
-    Lost,
-}
-
-/// A policy, the file that it stands in and the pack of that file.
-struct FiledPolicy {
-    policy: Policy,
-    file: String,
-    pack: String,
-    standing: Standing,
-}
-
-/// How far a policy can be relied on.
-#[derive(Clone, Copy)]
-enum Standing {
-    /// Its file was understood to its end.
-    Sound,
-    /// There is a mistake in its file.
-    Spoilt,
-    /// Its pack is left out.
     Lost,
 }
 
@@ -453,44 +434,14 @@ impl Loading {
         }
     }
 
-    /// Lays the policies over the actions: first what the actions are, then which of them are out of service.
+    /// Lays the policies over the actions: first what the actions are, then which of them cannot be run.
     fn apply_policies(&mut self) {
         let policies = std::mem::take(&mut self.policies);
+        let mut unfit = Vec::new();
         for action in self.actions.values_mut() {
-            // A policy for this very action beats one for many; of two alike, the more careful word counts.
-            let said = |pick: &dyn Fn(&Does) -> Option<EffectClass>| {
-                let covering =
-                    policies.iter().filter_map(|filed| Some((exactness(filed, action)?, pick(&filed.policy.does)?)));
-                covering.max()
-            };
-            let class = said(&|does| match does {
-                Does::Effect { class, .. } => *class,
-                _ => None,
-            });
-            if let Some((_, class)) = class {
-                action.effect = class;
-            }
-            let raw = policies
-                .iter()
-                .filter_map(|filed| match filed.policy.does {
-                    Does::Effect { raw: Some(raw), .. } => Some((exactness(filed, action)?, !raw)),
-                    _ => None,
-                })
-                .max();
-            if let Some((_, careful)) = raw {
-                action.raw = !careful;
-            }
-            let parting = policies
-                .iter()
-                .filter_map(|filed| match filed.policy.does {
-                    Does::Effect { parting: Some(parting), .. } => Some((exactness(filed, action)?, parting)),
-                    _ => None,
-                })
-                .max_by_key(|(exactness, _)| *exactness);
-            if let Some((_, parting)) = parting {
-                action.parting = parting;
-            }
+            unfit.extend(characterize(action, &policies));
         }
+        unfit.into_iter().for_each(|report| self.keep(report));
         self.apply_limits(&policies);
         for filed in &policies {
             self.guard_or_warn(filed);
@@ -773,18 +724,6 @@ pub(super) fn fingerprint<'t>(texts: impl Iterator<Item = &'t str>) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// How closely a policy is about an action: not at all, among others, or about this one alone.
-fn exactness(filed: &FiledPolicy, action: &Action) -> Option<bool> {
-    match &filed.policy.covers {
-        Covers::Glob(glob) => {
-            covers(glob, action.reference.as_str()).then(|| glob.as_str() == action.reference.as_str())
-        }
-        Covers::Unknown => {
-            (action.reference.pack() == filed.pack && action.effect != EffectClass::ReadOnly).then_some(false)
-        }
-    }
 }
 
 fn enumerate(references: &[ActionRef]) -> String {

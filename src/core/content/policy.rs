@@ -33,6 +33,8 @@ const EFFECT: &str = "action.effect";
 const CONCURRENCY: &str = "action.concurrency";
 const CONCURRENCY_BY_ATTRIBUTE: &str = "action.concurrency.attr";
 const RETRY: &str = "action.retry";
+/// What a policy of that type can say.
+const EFFECT_KEYS: [&str; 4] = ["effect", "raw", "connection", "out_of_service"];
 const TYPES: &[&str] = &[APPROVAL, EFFECT, CONCURRENCY, CONCURRENCY_BY_ATTRIBUTE, RETRY];
 
 /// How long a request stands where the policy says nothing, in seconds.
@@ -57,7 +59,13 @@ pub(crate) enum Covers {
 
 pub(crate) enum Does {
     /// Says what the actions can do to the world.
-    Effect { class: Option<EffectClass>, raw: Option<bool>, parting: Option<Parting> },
+    Effect {
+        class: Option<EffectClass>,
+        raw: Option<bool>,
+        parting: Option<Parting>,
+        /// The parameter that names the machines that are out of service, and the line that says so.
+        out_of_service: Option<(String, Option<usize>)>,
+    },
     /// Has the actions wait for an approval.
     Ask(Box<approval::Policy>),
     /// Takes the actions out of service: an approval may be meant, and nobody can tell which.
@@ -147,10 +155,11 @@ pub(crate) fn from_unreadable(text: Option<&str>) -> Vec<Policy> {
 
 fn effect(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Does {
     let Some(parameters) = parameters else {
-        report.error(None, "", "the key `parameters` is missing, with `effect`, `raw` or `connection` in it");
+        let message = "the key `parameters` is missing, with `effect`, `raw`, `connection` or `out_of_service` in it";
+        report.error(None, "", message);
         return Does::Nothing;
     };
-    parameters.only(&["effect", "raw", "connection"], report);
+    parameters.only(&EFFECT_KEYS, report);
     let words: Vec<&str> = EFFECTS.iter().map(|(word, _)| *word).collect();
     let word = parameters.word("effect", &words, report);
     let class = EFFECTS.iter().find(|(known, _)| Some(*known) == word).map(|(_, class)| *class);
@@ -158,10 +167,13 @@ fn effect(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Does {
     let words: Vec<&str> = PARTINGS.iter().map(|(word, _)| *word).collect();
     let word = parameters.word("connection", &words, report);
     let parting = PARTINGS.iter().find(|(known, _)| Some(*known) == word).map(|(_, parting)| *parting);
-    if ["effect", "raw", "connection"].iter().all(|key| parameters.entry(key).is_none()) {
-        report.error(parameters.line, &parameters.path, "has none of `effect`, `raw` and `connection`");
+    let line = parameters.entry("out_of_service").map(|entry| entry.line);
+    let out_of_service = parameters.text("out_of_service", report).map(|name| (name.to_owned(), line));
+    if EFFECT_KEYS.iter().all(|key| parameters.entry(key).is_none()) {
+        let message = "has none of `effect`, `raw`, `connection` and `out_of_service`";
+        report.error(parameters.line, &parameters.path, message);
     }
-    Does::Effect { class, raw, parting }
+    Does::Effect { class, raw, parting, out_of_service }
 }
 
 /// What an approval policy wants, but for its name, and on which condition.

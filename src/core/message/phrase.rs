@@ -35,7 +35,7 @@ pub enum Phrase<'a> {
     /// Why an event or a rule comes to nothing.
     Event {
         /// `unknown`, `payload`, `id`: the event cannot be what it says; `starting`: it comes too early; `criterion`: one cannot be judged; `circle`, `chain`, `no_action`, `no_right`: the
-        /// rule; `rests`, `runs`, `cooldown`, `per_hour`, `over`, `taken_on`, `in_downtime`, `no_machine`, `no_room`: it does not act on a problem, or offers nothing for it; `no_rule`, `not_yours`: to somebody who asks for one.
+        /// rule; `rests`, `runs`, `cooldown`, `per_hour`, `over`, `taken_on`, `in_downtime`, `out_of_service`, `no_machine`, `no_room`: it does not act on a problem, or offers nothing for it; `no_rule`, `not_yours`: to somebody who asks for one.
         what: &'static str,
         /// The rule, the trigger or the criterion.
         name: &'a str,

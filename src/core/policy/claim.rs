@@ -68,15 +68,20 @@ pub fn named(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Vec
 
 /// The machines that a value names, if it names nothing else.
 fn meant(value: &Value, inventory: &Inventory) -> Vec<Host> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().map(written).collect::<Vec<_>>().join(",")
-        }
-        _ => return Vec::new(),
-    };
+    let Some(text) = words_of(value) else { return Vec::new() };
     let machines = expand(&text, inventory).unwrap_or_default();
     machines.into_iter().map(|machine| machine.host).collect()
+}
+
+/// The text, or the texts of the list, that a value is.
+pub(super) fn words_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            Some(items.iter().map(written).collect::<Vec<_>>().join(","))
+        }
+        _ => None,
+    }
 }
 
 /// The place that an execution needs in each of these policies.

@@ -5,7 +5,8 @@
 //! (`action.effect`) is laid over the action when the packs are read, and who has to say yes first is the business of [`super::approval`].
 //!
 //! - [`turn`]: whose turn it is;
-//! - [`claim`]: what an execution needs for itself.
+//! - [`claim`]: what an execution needs for itself;
+//! - [`out_of_service`]: which machines it takes out of service.
 //!
 //! Life cycle of a turn: an execution that is asked for and granted **enters** behind all others; when nothing before it is in its way it **begins**,
 //! at once or later; when it ends, or is stopped while it waits, it **leaves**, and in the same step those begin whose turn has come.
@@ -18,6 +19,7 @@
 //!   purpose, `docs/policies.md` says so.
 
 pub mod claim;
+pub mod out_of_service;
 pub mod turn;
 
 use crate::core::action::execution::Status;

@@ -89,6 +89,8 @@ impl Also {
 /// Why a rule does not act on a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hindrance {
+    /// This execution has the machine of the problem out of service.
+    Held(ExecutionId),
     /// Its last remedies failed, so many of them.
     Rests(u32),
     /// What it has begun for the problem still runs.

@@ -102,6 +102,7 @@ fn unknown_action(rule: &Rule) -> Action {
         effect: EffectClass::Destructive,
         raw: false,
         parting: Parting::default(),
+        out_of_service: Vec::new(),
         file: String::new(),
         content: String::new(),
         script: None,

@@ -206,6 +206,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             event("no_room", "site.r", ""),
             "so much is offered already, or so much is told of the problem, that it cannot be kept",
         ),
+        (event("out_of_service", "site.r", "5c61ad"), "`5c61ad` has the machine out of service"),
         (event("in_downtime", "site.r", ""), "the problem is in a downtime"),
         (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
         (event("no_rule", "orphan", ""), "there is no rule `orphan`"),

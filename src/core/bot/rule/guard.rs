@@ -48,17 +48,20 @@ impl Bot {
 
     /// Why a rule may not act on a problem now.
     pub(super) fn hindered(&self, rule: &Rule, concern: &Concern, now: Timestamp) -> Option<String> {
-        let alert = self.memory.alerts.find(&concern.problem).filter(|_| concern.kind == Kind::Problem);
+        let heals = concern.kind == Kind::Problem;
+        if let Some(execution) = self.held_by(&concern.problem).filter(|_| heals) {
+            return Some(self.words_of(&rule.reference, &Hindrance::Held(execution), now));
+        }
+        let alert = self.memory.alerts.find(&concern.problem).filter(|_| heals);
         let is = alert.and_then(|alert| unlike(alert, &rule.guard.also)).map(Hindrance::Is);
         let hindrance = is.or_else(|| {
             let guard = rule.guard.over(self.settings.guard);
-            let heals = concern.kind == Kind::Problem;
             self.memory.remedies.hindrance(&rule.reference, &concern.problem, guard, heals, now)
         });
         hindrance.map(|hindrance| self.words_of(&rule.reference, &hindrance, now))
     }
 
-    /// Why an execution that waited is for nothing: it is a remedy, and the problem is not as its rule wants it any more.
+    /// Why an execution that waited is for nothing: it is a remedy, and the problem is not as its rule wants it any more, or somebody else is at work on it.
     pub(in crate::core::bot) fn not_needed(&self, id: &ExecutionId, now: Timestamp) -> Option<String> {
         let open = self.memory.remedies.open(id).filter(|open| open.heals)?;
         let Some(rule) = open.origin.rule() else {
@@ -66,6 +69,9 @@ impl Bot {
             let over = self.memory.alerts.find(&open.problem).is_none_or(|alert| alert.recovered.is_some());
             return over.then(|| self.sentences.phrase(&Phrase::Event { what: "over", name: "", why: "" }));
         };
+        if let Some(execution) = self.held_by(&open.problem) {
+            return Some(self.words_of(rule, &Hindrance::Held(execution), now));
+        }
         let also = self.catalog.rules.get(rule).map(|rule| rule.guard.also.clone()).unwrap_or_default();
         let is = match self.memory.alerts.find(&open.problem) {
             Some(alert) => unlike(alert, &also)?,
@@ -78,6 +84,7 @@ impl Bot {
 
     fn words_of(&self, rule: &RuleRef, hindrance: &Hindrance, now: Timestamp) -> String {
         let (what, why) = match hindrance {
+            Hindrance::Held(execution) => ("out_of_service", execution.short().to_owned()),
             Hindrance::Rests(failures) => ("rests", failures.to_string()),
             Hindrance::Runs(execution) => ("runs", execution.short().to_owned()),
             Hindrance::Cooldown(until) => ("cooldown", shown_moment(*until, now, &zone(""))),

@@ -31,6 +31,8 @@ pub struct AlertCard {
     pub downtime: (String, String),
     /// It comes and goes.
     pub flapping: bool,
+    /// The execution of ours that has its machine out of service, or had it when the problem was told first; none, or one.
+    pub out_of_service: Vec<AlertHolder>,
     /// What rules and people have begun because of it, the newest first.
     pub remedies: Vec<AlertRemedy>,
     /// What people may have done about it, where no buttons are drawn.
@@ -39,6 +41,19 @@ pub struct AlertCard {
     pub more: usize,
     /// The line that tells all that is offered; empty where all is shown.
     pub ask: String,
+}
+
+/// An execution that has a machine out of service.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AlertHolder {
+    /// Its short id.
+    pub id: String,
+    /// What it runs; empty where those who read this do not see its own post.
+    pub action: String,
+    /// Who asked for it; empty as the action is, and when it is over.
+    pub who: String,
+    /// It has ended.
+    pub over: bool,
 }
 
 /// Something that people may have done about a problem.
@@ -70,7 +85,11 @@ pub struct AlertRemedy {
 /// See [`super::Card::AlertLine`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct AlertLine {
-    /// What has happened: `back`, `changed`, `recovered`, `acknowledged`, `downtime_begun`, `downtime_over`, `flapping_begun`, `flapping_over`, `said`, `late`.
+    /// The host, as inline code; empty in the thread of the problem's own post.
+    pub host: String,
+    /// The service; empty for the host itself, and in the thread of the problem's own post.
+    pub service: String,
+    /// What has happened: `opened` and `posted` in the thread of an execution that has the machine out of service; `back`, `changed`, `recovered`, `acknowledged`, `downtime_begun`, `downtime_over`, `flapping_begun`, `flapping_over`, `said`, `late`.
     pub turn: &'static str,
     /// As in [`AlertCard::state`].
     pub state: &'static str,
@@ -103,6 +122,8 @@ pub struct AlertRow {
     pub in_downtime: bool,
     /// It comes and goes.
     pub flapping: bool,
+    /// An execution of ours has its machine out of service.
+    pub out_of_service: bool,
     /// What the one who asks may have done about it; empty in a list of all.
     pub offers: Vec<AlertOffer>,
 }

@@ -11,7 +11,7 @@ pub mod itself;
 pub mod rule;
 pub mod workflow;
 
-pub use alert::{AlertCard, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
+pub use alert::{AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{
     Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,

@@ -1,6 +1,8 @@
 //! What is said of problems that the monitoring tells of.
 
-use halcyon::core::message::card::{AlertCard, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold};
+use halcyon::core::message::card::{
+    AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold,
+};
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let open = AlertCard {
@@ -65,6 +67,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         remedies: vec![remedy("5c61ab", "succeeded")],
         ..open.clone()
     };
+    let holder = |action: &str, who: &str, over| {
+        let (id, action, who) = ("5c61ad".into(), action.into(), who.into());
+        AlertCard { out_of_service: vec![AlertHolder { id, action, who, over }], ..open.clone() }
+    };
     let line = |turn: &'static str, state: &'static str| AlertLine {
         turn,
         state,
@@ -73,6 +79,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     };
     let said = |turn, who: &str, comment: &str| {
         Card::AlertLine(AlertLine { who: who.into(), comment: comment.into(), ..line(turn, "critical") })
+    };
+    let elsewhere = |turn, service: &str| {
+        let (host, service) = ("`wn042`".into(), service.into());
+        Card::AlertLine(AlertLine { host, service, lasted: "5 min".into(), ..line(turn, "critical") })
     };
     let row = AlertRow {
         state: "critical",
@@ -86,8 +96,9 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         AlertRow { state: "down", service: String::new(), acknowledged: true, in_downtime: true, ..row.clone() };
     let helped = AlertRow { offers, ..row.clone() };
     let odd = AlertRow { state: "unreachable", flapping: true, output: String::new(), ..quiet.clone() };
+    let held = AlertRow { out_of_service: true, ..row.clone() };
     let mut cards = vec![
-        ("a problem", Card::Alert(Box::new(open))),
+        ("a problem", Card::Alert(Box::new(open.clone()))),
         ("a machine that is down, and says odd things", Card::Alert(Box::new(down))),
         ("a problem that somebody has taken on", Card::Alert(Box::new(taken))),
         ("a problem in downtime that comes and goes", Card::Alert(Box::new(nameless))),
@@ -107,8 +118,19 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             "an offer that cannot be had",
             Card::OfferTold(OfferTold { why: "`cmd` may not contain `;` @all".into(), ..told("refused") }),
         ),
+        (
+            "a problem on a machine that is out of service",
+            Card::Alert(Box::new(holder("site.mend", "operator", false))),
+        ),
+        ("a problem on a machine that somebody else has", Card::Alert(Box::new(holder("", "", false)))),
+        ("a problem that began out of service", Card::Alert(Box::new(holder("site.mend", "", true)))),
+        ("a problem that began while somebody else had it", Card::Alert(Box::new(holder("", "", true)))),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),
+        ("a problem in another thread", elsewhere("opened", "Filesystem /scratch")),
+        ("a machine in another thread", elsewhere("opened", "")),
+        ("a problem that gets its post", elsewhere("posted", "Filesystem /scratch")),
+        ("it is over in another thread", elsewhere("recovered", "Filesystem /scratch")),
         ("it is worse", Card::AlertLine(line("changed", "critical"))),
         ("it is over", Card::AlertLine(AlertLine { lasted: "5 min".into(), ..line("recovered", "recovered") })),
         ("somebody has taken it on", said("acknowledged", "operator", "I *see* to it")),
@@ -119,7 +141,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("it has come to rest", Card::AlertLine(line("flapping_over", "warning"))),
         ("somebody says something of it", said("said", "operator", "@all look")),
         ("something is told late", said("late", "", "")),
-        ("problems", Card::Alerts { rows: vec![row, quiet, odd], more: 2, about: String::new() }),
+        ("problems", Card::Alerts { rows: vec![row, quiet, odd, held], more: 2, about: String::new() }),
         ("problems, with what is offered", Card::Alerts { rows: vec![helped], more: 0, about: "wn042".into() }),
         ("no problems", Card::Alerts { rows: vec![], more: 0, about: String::new() }),
         ("no problems on a machine", Card::Alerts { rows: vec![], more: 0, about: "wn042".into() }),
