@@ -36,7 +36,7 @@ fn rules(count: usize, indexed: bool) -> Arc<Rules> {
     let manifest = "{ref: bench, name: n, description: d, version: 1.0.0, author: a}".to_owned();
     let manifest = SourceFile { shown: "pack.yaml".into(), inside: "pack.yaml".into(), text: Ok(manifest) };
     let files = std::iter::once(manifest).chain((0..count).map(rule)).collect();
-    let loaded = load(&[PackSource { directory: "bench".into(), shown: "bench".into(), files }]);
+    let loaded = load(&[PackSource { directory: "bench".into(), shown: "bench".into(), files, programs: Vec::new() }]);
     assert_eq!(loaded.catalog.rules.all().count(), count);
     loaded.catalog.rules
 }

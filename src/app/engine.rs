@@ -31,8 +31,9 @@ use crate::runtime::event_loop::EventLoop;
 use crate::runtime::intake::{self, Beginning};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
-use crate::runtime::ports::{Blobs, CallbackCall, Chat, Clock, ControlCall, ReloadCall, Runner, Store};
+use crate::runtime::ports::{Blobs, CallbackCall, Chat, Clock, ControlCall, ReloadCall, Runner, SensorKeeper, Store};
 use crate::runtime::pulse::{self, WatchedStore};
+use crate::runtime::sensing::Sensing;
 use crate::runtime::storage;
 use crate::runtime::swap::Swap;
 use anyhow::{Context, bail};
@@ -77,6 +78,7 @@ pub struct Engine {
     tasks: JoinSet<()>,
     reloads: mpsc::UnboundedSender<ReloadCall>,
     outbox: Option<OutboxHandle>,
+    sensing: Sensing,
     shared: Shared,
 }
 
@@ -91,6 +93,7 @@ pub(super) struct Shared {
     pub(super) local: Arc<Swap<dyn Runner>>,
     pub(super) http: Arc<Swap<dyn Runner>>,
     pub(super) mail: Arc<Swap<dyn Runner>>,
+    pub(super) sensors: Arc<Swap<dyn SensorKeeper>>,
     pub(super) chat: Option<Arc<Swap<dyn Chat>>>,
     /// The chat connection's timers.
     pub(super) pace: Pace,
@@ -177,6 +180,7 @@ impl Engine {
             settings: watch::Sender::new(Arc::clone(&settings)),
             deciders: watch::Sender::new(Approvers::default()),
             blobs,
+            sensors: Arc::new(Swap::new(Arc::new(local.clone()))),
             local: Arc::new(Swap::new(Arc::new(local))),
             http: Arc::new(Swap::new(Arc::new(http))),
             mail: Arc::new(Swap::new(Arc::new(mail))),
@@ -193,12 +197,14 @@ impl Engine {
         let pressers = Callers::<Reply>::default();
         let (callback_calls, callbacks) = mpsc::channel(CALLBACKS);
         let (reloads, reload_calls) = mpsc::unbounded_channel();
+        let sensing = Sensing::new(Arc::clone(&shared.sensors) as _, stop.clone());
         let hands = Hands {
             blobs: Arc::clone(&shared.blobs),
             local: Arc::clone(&shared.local) as _,
             remote: Arc::clone(&shared.remote) as _,
             http: Arc::clone(&shared.http) as _,
             mail: Arc::clone(&shared.mail) as _,
+            sensing: sensing.clone(),
             outbox: outbox.clone(),
             chat: shared.chat.clone().map(|chat| chat as _),
             pressers: pressers.clone(),
@@ -247,7 +253,7 @@ impl Engine {
             let callbacks = intake::Callbacks { calls: callbacks, pressers };
             tasks.spawn(intake::listen(chat, named, longest_post, beginning, inputs, callbacks, stop));
         }
-        Ok(Self { urgent, turning, tasks, reloads, outbox, shared })
+        Ok(Self { urgent, turning, tasks, reloads, outbox, sensing, shared })
     }
 
     /// The same without chat and HTTP, for a command that finds no bot running.
@@ -298,6 +304,7 @@ impl Engine {
             Err(_) => bail!("the bot did not come to its end within {} seconds and was cut off", longest.as_secs()),
         };
         self.shared.stop.cancel();
+        self.sensing.ended().await;
         self.tasks.shutdown().await;
         self.shared.ssh().shutdown().await;
         ended

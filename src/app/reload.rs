@@ -189,7 +189,9 @@ impl Reloader {
     async fn take_parts(&self, next: &Config, reload: &mut Reload) {
         let (shared, old) = (&self.shared, &self.current);
         if next.local != old.local {
-            shared.local.set(Arc::new(LocalRunner::new(engine::local_options(next), Arc::clone(&shared.blobs))));
+            let local = LocalRunner::new(engine::local_options(next), Arc::clone(&shared.blobs));
+            shared.sensors.set(Arc::new(local.clone()));
+            shared.local.set(Arc::new(local));
             shared.http.set(Arc::new(HttpRunner::new(next.local.output_limit, Arc::clone(&shared.blobs))));
         }
         if next.mail != old.mail {

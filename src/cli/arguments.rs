@@ -1,5 +1,6 @@
 //! The command line as it is written.
 
+use super::sensor::SensorCommand;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -88,6 +89,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: RuleCommand,
+    },
+    /// Look at sensors, and switch them
+    Sensor {
+        /// What to do.
+        #[command(subcommand)]
+        command: SensorCommand,
     },
     /// Look at what rules can listen to
     Trigger {

@@ -117,7 +117,9 @@ fn summary(catalog: Option<&Catalog>, diagnostics: &[Diagnostic]) -> String {
         let aliases = counted(catalog.aliases.len(), "alias", "aliases");
         let rules = catalog.rules.all().count();
         let rules = if rules == 0 { String::new() } else { format!(", {}", counted(rules, "rule", "rules")) };
-        format!("{packs}, {actions}, {aliases}{rules}: ")
+        let sensors = catalog.sensors.len();
+        let sensors = if sensors == 0 { String::new() } else { format!(", {}", counted(sensors, "sensor", "sensors")) };
+        format!("{packs}, {actions}, {aliases}{rules}{sensors}: ")
     });
     let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
     let kinds = [

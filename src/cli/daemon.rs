@@ -183,6 +183,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Picture { .. }
         | Answer::Rules { .. }
         | Answer::Triggers { .. }
+        | Answer::Sensors { .. }
         | Answer::Event { .. }
         | Answer::ApiKeys { .. }
         | Answer::Audit { .. } => Ok(answer),
@@ -207,6 +208,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::Audit { .. } => "audit",
         Answer::Picture { .. } => "picture",
         Answer::Rules { .. } => "rules",
+        Answer::Sensors { .. } => "sensors",
         Answer::Triggers { .. } => "triggers",
         Answer::Event { .. } => "event",
         Answer::ApiKeys { .. } => "api-keys",

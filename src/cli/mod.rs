@@ -30,6 +30,7 @@ mod may;
 mod notify;
 mod pack;
 mod rule;
+mod sensor;
 mod serve;
 mod status;
 mod tail;
@@ -119,6 +120,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
             pack::list(&load(file, surroundings)?, json, surroundings)
         }
         Command::Rule { command } => rule::rule(file, command, surroundings),
+        Command::Sensor { command } => sensor::sensor(file, command, surroundings),
         Command::Trigger { command } => rule::trigger(file, command, surroundings),
         Command::Workflow { command } => match command {
             WorkflowCommand::Inspect { file, json } => workflow::inspect(&file, json, surroundings),

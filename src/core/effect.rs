@@ -8,13 +8,14 @@ use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
 use crate::core::datastore::request::ShownValue;
 use crate::core::id::{
-    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, RuleRef, TriggerInstanceId,
-    TriggerRef, UserId,
+    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId, RequestId, RuleRef, SensorRef,
+    TriggerInstanceId, TriggerRef, UserId,
 };
 use crate::core::input::{Back, Identifying, Principal, Ticket};
 use crate::core::message::attachment::Attachment;
 use crate::core::picture::Picture;
 use crate::core::rule::trigger::Outcome;
+use crate::core::sensor::Launch;
 use crate::core::webhook::Refusal;
 use crate::core::webhook::api_key::ShownKey;
 use jiff::Timestamp;
@@ -46,6 +47,15 @@ pub enum Effect {
         emoji: &'static str,
         /// Take it away instead.
         remove: bool,
+    },
+    /// Start a sensor.
+    StartSensor(Box<Launch>),
+    /// Have a sensor end.
+    StopSensor {
+        /// Which.
+        sensor: SensorRef,
+        /// Which start of it.
+        run: u64,
     },
     /// Start a run.
     Run(Box<Run>),
@@ -367,6 +377,11 @@ pub enum Answer {
         /// They.
         triggers: Vec<ShownTrigger>,
     },
+    /// Sensors: those that were asked for, or the one that was switched.
+    Sensors {
+        /// They.
+        sensors: Vec<ShownSensor>,
+    },
     /// An event is taken up, for good.
     Event {
         /// Its id.
@@ -436,6 +451,53 @@ pub struct ShownRule {
     pub count: u64,
     /// What came of it last, the newest first.
     pub last: Vec<ShownOutcome>,
+}
+
+/// A sensor, as the control socket shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownSensor {
+    /// Its name.
+    pub reference: SensorRef,
+    /// For people.
+    pub description: String,
+    /// Whether it is to run.
+    pub enabled: bool,
+    /// Who has said so, where that is not its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched_by: Option<Principal>,
+    /// `running`, `waiting` to be started, `resting` between two looks, `stopping`, `disabled`, `not-built`.
+    pub state: String,
+    /// Since when it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Its process id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Seconds between two looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_interval: Option<u64>,
+    /// How often it failed in a row.
+    pub failures: u32,
+    /// Since when it does not run although it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Timestamp>,
+    /// When it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<Timestamp>,
+    /// How it ended last; empty when it never did.
+    pub last_end: String,
+    /// Events that it has brought since the bot started.
+    pub events: u64,
+    /// Lines that were refused since then.
+    pub refused: u64,
+    /// Why the last of them was; empty when none was.
+    pub complaint: String,
+    /// The last lines of its standard error.
+    pub errors: Vec<String>,
+    /// The types of triggers that it declares.
+    pub triggers: Vec<TriggerRef>,
+    /// Its file.
+    pub file: String,
 }
 
 /// What came of a rule once.

@@ -16,7 +16,9 @@ use crate::core::callback::Refusal;
 use crate::core::datastore::Kept;
 use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
-use crate::core::id::{ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, UserId};
+use crate::core::id::{
+    ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, SensorRef, UserId,
+};
 use crate::core::input::{Back, Principal};
 use crate::core::policy::NextTry;
 use crate::core::rule::guard::Open;
@@ -441,6 +443,18 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Back>,
     },
+    /// Somebody switched a sensor on or off, whatever its file says.
+    SensorSwitched {
+        /// Which.
+        sensor: SensorRef,
+        /// Whether it is to run from now on.
+        enabled: bool,
+        /// Who.
+        by: Principal,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
     /// A timer is there that was not there before.
     TimerBegun {
         /// Its trigger and parameters.
@@ -591,6 +605,7 @@ impl Fact {
             | Fact::AuditSetAside { .. }
             | Fact::TriggerTaken(_)
             | Fact::RuleSwitched { .. }
+            | Fact::SensorSwitched { .. }
             | Fact::TimerBegun { .. }
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }

@@ -48,6 +48,8 @@ text_id! {
     RuleRef;
     /// `pack.name` of a type of triggers.
     TriggerRef;
+    /// `pack.name` of a sensor.
+    SensorRef;
     /// One event, by the name that its source gives it: the same event comes under the same name, however often it comes.
     TriggerInstanceId;
     /// One machine as the administrators call it: `wn0189`. Checked at the door by [`crate::core::host`].

@@ -14,9 +14,11 @@ use crate::core::datastore::seal::MasterKey;
 use crate::core::effect::Thread;
 use crate::core::host::Inventory;
 use crate::core::id::{
-    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, RuleRef, TriggerInstanceId, UserId,
+    ActionRef, BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, RuleRef, SensorRef, TriggerInstanceId,
+    UserId,
 };
 use crate::core::rule::trigger::Arrival;
+use crate::core::sensor::News;
 use crate::core::settings::Settings;
 use crate::core::vitals::{PackChange, Reload, Vitals};
 use crate::core::webhook::Call;
@@ -99,6 +101,17 @@ pub enum Input {
     },
     /// Something has happened outside that rules may listen to.
     Event(Box<Arrival>),
+    /// Something is told of a sensor that was started.
+    Sensor {
+        /// Which.
+        sensor: SensorRef,
+        /// Which start of it.
+        run: u64,
+        /// Where the answer goes to a line that it has written; nobody waits for any else.
+        request: Option<RequestId>,
+        /// What.
+        news: News,
+    },
     /// Somebody asks over the control socket or the HTTP interface.
     Request {
         /// The number to answer to.
@@ -591,6 +604,8 @@ pub enum Ask {
     },
     /// Ask for rules, or switch one.
     Rules(RuleAsk),
+    /// Ask for sensors, or switch one.
+    Sensors(SensorAsk),
     /// Ask for the keys by which programs call webhooks, or have one made or gone.
     ApiKeys(ApiKeyAsk),
     /// A webhook was called. It comes through the door of the HTTP interface only, which has read the key.
@@ -635,6 +650,38 @@ impl RuleAsk {
             RuleAsk::Switch { rule, enabled: false } => format!("rule disable {rule}"),
             RuleAsk::Reset { rule } => format!("rule reset {rule}"),
             RuleAsk::Triggers => "trigger list".to_owned(),
+        }
+    }
+}
+
+/// What is wanted of sensors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "wants")]
+pub enum SensorAsk {
+    /// All that may be seen.
+    List,
+    /// One, with what is known of it.
+    Show {
+        /// Its ref, or its name alone.
+        sensor: String,
+    },
+    /// Have one run, or not.
+    Switch {
+        /// Its ref, or its name alone.
+        sensor: String,
+        /// Whether it is to run.
+        enabled: bool,
+    },
+}
+
+impl SensorAsk {
+    /// As it is written in chat.
+    pub fn words(&self) -> String {
+        match self {
+            SensorAsk::List => "sensor list".to_owned(),
+            SensorAsk::Show { sensor } => format!("sensor show {sensor}"),
+            SensorAsk::Switch { sensor, enabled: true } => format!("sensor enable {sensor}"),
+            SensorAsk::Switch { sensor, enabled: false } => format!("sensor disable {sensor}"),
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
 use crate::core::fact::{Choice, Dated, Fact, Lack};
-use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, UserId};
+use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, SensorRef, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
 use crate::core::policy::out_of_service::OutOfService;
@@ -111,6 +111,9 @@ pub struct Memory {
     /// The machines that executions under way have out of service.
     #[serde(default, skip_serializing_if = "OutOfService::is_empty")]
     pub out_of_service: OutOfService,
+    /// The sensors that somebody switched on or off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sensors: BTreeMap<SensorRef, Switched>,
     /// The keys by which programs call webhooks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub api_keys: BTreeMap<String, ApiKey>,
@@ -561,6 +564,9 @@ impl Memory {
                     self.remedies.reset(rule);
                 }
                 self.events.switch(rule, Switched { enabled: *enabled, by: by.clone(), at });
+            }
+            Fact::SensorSwitched { sensor, enabled, by, .. } => {
+                self.sensors.insert(sensor.clone(), Switched { enabled: *enabled, by: by.clone(), at });
             }
             Fact::CheckpointTold { head, .. } => {
                 self.checkpoints.push(Checkpoint { head: head.clone(), at });

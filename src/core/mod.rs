@@ -12,6 +12,7 @@
 //! - [`callback`]: buttons and dialogs, and how what comes back of them is known to be ours;
 //! - [`workflow`]: several actions as one: what follows from what, and what it came to;
 //! - [`rule`]: what happens outside, and what it starts;
+//! - [`sensor`]: programs that tell what happens, and when they are started;
 //! - [`yaql`]: the expressions of workflows;
 //! - [`rehearsal`]: workflows played without anything that runs, and what has to come of it;
 //! - [`approval`]: what has to be said yes to before it is run;
@@ -52,6 +53,7 @@ pub mod policy;
 pub mod rehearsal;
 pub mod rule;
 pub mod schedule;
+pub mod sensor;
 pub mod settings;
 pub mod template;
 pub mod timer;

@@ -12,6 +12,7 @@ use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{Blobs, Chat, ChatError, ReloadCall, Runner, Store};
+use crate::runtime::sensing::Sensing;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub struct Dispatch {
     remote: Arc<dyn Runner>,
     http: Arc<dyn Runner>,
     mail: Arc<dyn Runner>,
+    sensing: Sensing,
     outbox: Option<OutboxHandle>,
     chat: Option<Arc<dyn Chat>>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
@@ -94,6 +96,8 @@ pub struct Hands {
     pub http: Arc<dyn Runner>,
     /// Sends mails.
     pub mail: Arc<dyn Runner>,
+    /// Runs sensors.
+    pub sensing: Sensing,
     /// The way out to chat; absent where there is no chat.
     pub outbox: Option<OutboxHandle>,
     /// Knows who people are; absent where there is no chat.
@@ -114,7 +118,7 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { blobs, local, remote, http, mail, outbox, chat, pressers, reloads } = hands;
+        let Hands { blobs, local, remote, http, mail, sensing, outbox, chat, pressers, reloads } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
@@ -123,6 +127,7 @@ impl Dispatch {
             remote,
             http,
             mail,
+            sensing,
             outbox,
             chat,
             running: Arc::default(),
@@ -173,6 +178,12 @@ impl Dispatch {
                     outbox.react(&channel, post, emoji, remove);
                 }
             }
+            Effect::StartSensor(launch) => {
+                if let Some(inputs) = self.inputs.upgrade() {
+                    self.sensing.start(*launch, inputs, self.callers.clone());
+                }
+            }
+            Effect::StopSensor { sensor, run } => self.sensing.stop(&sensor, run),
             Effect::Run(run) => self.start(Task::Run(*run)),
             Effect::Attach(attach) => self.start(Task::Attach(*attach)),
             Effect::Cancel(execution) => {

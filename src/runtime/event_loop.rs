@@ -221,6 +221,7 @@ impl EventLoop {
         let memory = self.bot.memory();
         let (running, unsent) = (memory.under_way().count(), memory.unsent.len());
         self.metrics.turned(count, began.elapsed(), running, unsent, self.bot.is_connected());
+        self.metrics.sensors(self.bot.sensors());
         if proof {
             self.metrics.prove();
         }
@@ -343,7 +344,7 @@ impl EventLoop {
         let told = self.follow(&facts);
         let Some(held) = &mut self.held else { return };
         let promised = |effect: &Effect| match effect {
-            Effect::Answer { .. } => false,
+            Effect::Answer { .. } | Effect::StopSensor { .. } => false,
             Effect::Deliver(delivery) => {
                 let unsent = &self.bot.memory().unsent;
                 unsent.iter().any(|promised| promised.id == delivery.id)
@@ -351,6 +352,7 @@ impl EventLoop {
             Effect::Refresh { .. }
             | Effect::React { .. }
             | Effect::Run(_)
+            | Effect::StartSensor(_)
             | Effect::Attach(_)
             | Effect::Cancel(_)
             | Effect::LookUpUser { .. }

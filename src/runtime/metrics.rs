@@ -11,6 +11,7 @@ use crate::core::callback::Refusal;
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::input::{Connection, Input};
+use crate::core::sensor::News;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,6 +69,9 @@ const CALLBACKS_REFUSED: &str = "halcyon_callbacks_refused_total";
 const CONNECTIONS: &str = "halcyon_chat_connections_total";
 const DISCONNECTIONS: &str = "halcyon_chat_disconnections_total";
 const RELOADS: &str = "halcyon_reloads_total";
+const SENSOR_STARTS: &str = "halcyon_sensor_starts_total";
+const SENSOR_ENDS: &str = "halcyon_sensor_ends_total";
+const SENSOR_LINES: &str = "halcyon_sensor_lines_total";
 const TURN_SECONDS: &str = "halcyon_loop_turn_seconds";
 const TURN_INPUTS: &str = "halcyon_loop_turn_inputs";
 const STORE_WRITE_SECONDS: &str = "halcyon_store_write_seconds";
@@ -113,6 +117,11 @@ pub const FAMILIES: &[Family] = &[
     plain("halcyon_chat_connected", Kind::Gauge, "1 while the websocket stands."),
     plain(CONNECTIONS, Kind::Counter, "Times that the websocket came up."),
     plain(DISCONNECTIONS, Kind::Counter, "Times that it was reported as down."),
+    plain("halcyon_sensors_running", Kind::Gauge, "Sensors that run."),
+    plain("halcyon_sensors_failing", Kind::Gauge, "Sensors that should run, and failed last."),
+    plain(SENSOR_STARTS, Kind::Counter, "Times that the program of a sensor was started."),
+    plain(SENSOR_ENDS, Kind::Counter, "Times that one ended, or could not be started."),
+    plain(SENSOR_LINES, Kind::Counter, "Lines that sensors wrote and that were read."),
     plain("halcyon_store_facts_total", Kind::Counter, "Facts stored."),
     plain("halcyon_store_bytes_total", Kind::Counter, "Bytes of facts stored."),
     plain("halcyon_store_syncs_total", Kind::Counter, "Times that the disk was told to sync the log."),
@@ -152,6 +161,8 @@ struct Counts {
     running: usize,
     unsent: usize,
     connected: bool,
+    sensors_running: usize,
+    sensors_failing: usize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -175,6 +186,8 @@ impl Metrics {
             Input::Pressed(_) | Input::Submitted(_) => self.add(CALLBACKS, ""),
             Input::Connection(Connection::Up { .. }) => self.add(CONNECTIONS, ""),
             Input::Connection(Connection::Down { .. }) => self.add(DISCONNECTIONS, ""),
+            Input::Sensor { news: News::Said(_), .. } => self.add(SENSOR_LINES, ""),
+            Input::Sensor { news: News::Ended { .. }, .. } => self.add(SENSOR_ENDS, ""),
             Input::Reloaded { reload, .. } => self.add(RELOADS, if reload.in_force { "in_force" } else { "refused" }),
             _ => {}
         }
@@ -182,6 +195,9 @@ impl Metrics {
 
     /// Counts what an effect tells.
     pub(crate) fn effect(&self, effect: &Effect) {
+        if matches!(effect, Effect::StartSensor(_)) {
+            self.add(SENSOR_STARTS, "");
+        }
         if let Effect::Reply { reply, .. } = effect
             && let Some(why) = reply.refused
         {
@@ -236,6 +252,12 @@ impl Metrics {
         self.measure(TURN_INPUTS, inputs as f64);
         let mut counts = self.counts();
         (counts.running, counts.unsent, counts.connected) = (running, unsent, connected);
+    }
+
+    /// So many sensors run, and so many should and do not.
+    pub(crate) fn sensors(&self, (running, failing): (usize, usize)) {
+        let mut counts = self.counts();
+        (counts.sensors_running, counts.sensors_failing) = (running, failing);
     }
 
     /// The loop waited so long for the store.
@@ -318,6 +340,8 @@ fn lines(
         (_, "halcyon_build_info") => line(&format!("{{version=\"{version}\"}}"), &1),
         (_, "halcyon_executions_running") => line("", &counts.running),
         (_, "halcyon_deliveries_waiting") => line("", &counts.unsent),
+        (_, "halcyon_sensors_running") => line("", &counts.sensors_running),
+        (_, "halcyon_sensors_failing") => line("", &counts.sensors_failing),
         (_, "halcyon_chat_connected") => line("", &u8::from(counts.connected)),
         (_, "halcyon_loop_pulse_age_seconds") => line("", &silent.as_secs_f64()),
         (Kind::Histogram, _) => {
@@ -347,7 +371,7 @@ fn lines(
 }
 
 /// Counters that are counted here; the others are looked at where they are kept.
-const COUNTED: [&str; 10] = [
+const COUNTED: [&str; 13] = [
     CALLBACKS,
     POSTS_HEARD,
     LINES_TAKEN,
@@ -358,6 +382,9 @@ const COUNTED: [&str; 10] = [
     DELIVERIES_REFUSED,
     CONNECTIONS,
     DISCONNECTIONS,
+    SENSOR_STARTS,
+    SENSOR_ENDS,
+    SENSOR_LINES,
 ];
 
 fn exit_word(exit: &Exit) -> &'static str {

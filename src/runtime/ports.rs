@@ -12,6 +12,7 @@ use crate::core::input::{
 };
 use crate::core::memory::Memory;
 use crate::core::message::attachment::Attachment;
+use crate::core::sensor::{Launch, News};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -163,6 +164,14 @@ pub trait Runner: Send + Sync {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
     /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does.
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
+}
+
+/// Keeps programs of packs running that tell what happens.
+#[async_trait]
+pub trait SensorKeeper: Send + Sync {
+    /// Runs a sensor to its end and reports; returns after sending `Ended`. When `stop` fires it is ended, and nothing of its process group is left. Nothing of
+    /// it outlives this process either. **No line is read before the one before it was taken out of `news`.**
+    async fn keep(&self, launch: Launch, news: mpsc::Sender<News>, stop: CancellationToken);
 }
 
 /// Keeps the truth: an append-only sequence of facts, and what is derived from it.

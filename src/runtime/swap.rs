@@ -4,7 +4,8 @@ use crate::core::action::run::{Attach, Run, RunNews};
 use crate::core::callback::Dialog;
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Directory, HeardReaction, Identity};
-use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost, Runner};
+use crate::core::sensor::{Launch, News};
+use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost, Runner, SensorKeeper};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -45,6 +46,13 @@ impl Runner for Swap<dyn Runner> {
 
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         self.now().attach(attach, news, cancel).await;
+    }
+}
+
+#[async_trait]
+impl SensorKeeper for Swap<dyn SensorKeeper> {
+    async fn keep(&self, launch: Launch, news: mpsc::Sender<News>, stop: CancellationToken) {
+        self.now().keep(launch, news, stop).await;
     }
 }
 

@@ -356,8 +356,8 @@ fn a_request_whose_time_was_over_while_the_bot_was_away_is_over() {
         inside: inside.to_owned(),
         text: Ok(text),
     };
-    let pack =
-        PackSource { directory: "guard".into(), shown: "guard".into(), files: files.into_iter().map(file).collect() };
+    let files = files.into_iter().map(file).collect();
+    let pack = PackSource { directory: "guard".into(), shown: "guard".into(), files, programs: Vec::new() };
     let loaded = load(&[pack]);
     assert_eq!(loaded.diagnostics, []);
     let mut machine = Machine::new();

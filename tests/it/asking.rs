@@ -72,7 +72,7 @@ fn many(count: usize) -> PackSource {
         );
         file(format!("aliases/a{number:03}.yaml"), text)
     }));
-    PackSource { directory: "many".into(), shown: "many".into(), files }
+    PackSource { directory: "many".into(), shown: "many".into(), files, programs: Vec::new() }
 }
 
 #[test]

@@ -429,6 +429,8 @@ impl World {
                 | Effect::LookUpUser { .. }
                 | Effect::ReadOutputs { .. }
                 | Effect::Reload { .. }
+                | Effect::StartSensor(_)
+                | Effect::StopSensor { .. }
                 | Effect::Audit { .. }
                 | Effect::Answer { .. } => {}
                 Effect::Identify { of, .. } => {

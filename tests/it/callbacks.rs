@@ -355,7 +355,8 @@ fn pack() -> PackSource {
         inside: (*inside).into(),
         text: Ok((*text).to_owned()),
     };
-    PackSource { directory: "ask".into(), shown: "ask".into(), files: PACK.iter().map(file).collect() }
+    let files = PACK.iter().map(file).collect();
+    PackSource { directory: "ask".into(), shown: "ask".into(), files, programs: Vec::new() }
 }
 
 /// A machine with that pack, and the question of a line with its post.

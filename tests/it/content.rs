@@ -124,7 +124,12 @@ fn source(directory: &str, files: &[(&str, Result<String, String>)]) -> PackSour
         inside: (*inside).to_owned(),
         text: text.clone(),
     };
-    PackSource { directory: directory.to_owned(), shown: directory.to_owned(), files: files.iter().map(file).collect() }
+    PackSource {
+        directory: directory.to_owned(),
+        shown: directory.to_owned(),
+        files: files.iter().map(file).collect(),
+        programs: Vec::new(),
+    }
 }
 
 #[test]

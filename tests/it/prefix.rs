@@ -151,6 +151,8 @@ impl World {
                 | Effect::OpenDialog { .. }
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
+                | Effect::StartSensor(_)
+                | Effect::StopSensor { .. }
                 | Effect::Audit { .. }
                 | Effect::ReadOutputs { .. }
                 | Effect::Reload { .. } => {}

@@ -99,7 +99,7 @@ fn pack(files: &[(&str, &str)]) -> Catalog {
         text: Ok((*text).to_owned()),
     };
     let files = [manifest].iter().chain(files).map(file).collect();
-    let source = PackSource { directory: "t".to_owned(), shown: "t".to_owned(), files };
+    let source = PackSource { directory: "t".to_owned(), shown: "t".to_owned(), files, programs: Vec::new() };
     let loaded = load(&[source]);
     let errors: Vec<String> =
         loaded.diagnostics.iter().map(ToString::to_string).filter(|told| !told.contains("warning")).collect();

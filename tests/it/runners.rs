@@ -31,7 +31,7 @@ fn pack(shown: &str, files: &[(&str, &str)]) -> PackSource {
         text: Ok((*text).to_owned()),
     };
     let files = std::iter::once(&manifest).chain(files).map(file).collect();
-    PackSource { directory: "t".to_owned(), shown: shown.to_owned(), files }
+    PackSource { directory: "t".to_owned(), shown: shown.to_owned(), files, programs: Vec::new() }
 }
 
 fn told(loaded: &Loaded) -> String {

@@ -13,12 +13,14 @@ use halcyon::core::effect::{Answer, Query};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::id::ActionRef;
 use halcyon::core::input::{Ask, Back, Input, Principal};
+use halcyon::core::sensor::{Launch, News};
 use halcyon::core::settings::Settings;
 use halcyon::core::vitals::{OutboxVitals, Reload, Vitals};
 use halcyon::runtime::dispatch::{Callers, Dispatch, Hands};
 use halcyon::runtime::event_loop::EventLoop;
 use halcyon::runtime::metrics::Metrics;
-use halcyon::runtime::ports::{Clock, Recalled, Room, Runner, Snapshot, Store, StoreError};
+use halcyon::runtime::ports::{Clock, Recalled, Room, Runner, SensorKeeper, Snapshot, Store, StoreError};
+use halcyon::runtime::sensing::Sensing;
 use halcyon::runtime::storage;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -86,6 +88,13 @@ impl Store for Moody {
 struct Counting(AtomicUsize);
 
 #[async_trait]
+impl SensorKeeper for Counting {
+    async fn keep(&self, _: Launch, _: mpsc::Sender<News>, _: CancellationToken) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
 impl Runner for Counting {
     async fn run(&self, _: Run, news: mpsc::Sender<RunNews>, _: CancellationToken) {
         self.0.fetch_add(1, Ordering::SeqCst);
@@ -137,7 +146,8 @@ impl Turning {
         let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (reloads, pressers) = (mpsc::unbounded_channel().0, Callers::default());
         let blobs = Arc::new(MemoryBlobs::default()) as _;
-        let hands = Hands { blobs, local, remote, http, mail, outbox: None, chat: None, pressers, reloads };
+        let sensing = Sensing::new(Arc::clone(&runner) as _, stop.clone());
+        let hands = Hands { blobs, local, remote, http, mail, sensing, outbox: None, chat: None, pressers, reloads };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());

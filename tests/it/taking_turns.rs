@@ -90,7 +90,7 @@ pub(crate) fn put_policies(machine: &mut Machine, policies: &[(&str, &str)]) {
     let pack = "{ref: bounds, name: n, description: d, version: 1.0.0, author: a}";
     let pack = SourceFile { shown: "pack.yaml".into(), inside: "pack.yaml".into(), text: Ok(pack.into()) };
     let files = std::iter::once(pack).chain(policies.iter().map(file)).collect();
-    packs.push(PackSource { directory: "bounds".into(), shown: "bounds".into(), files });
+    packs.push(PackSource { directory: "bounds".into(), shown: "bounds".into(), files, programs: Vec::new() });
     let loaded = load(&packs);
     assert!(loaded.diagnostics.iter().all(|found| !found.file.starts_with("policies/")), "{:?}", loaded.diagnostics);
     machine.take(Input::Content { catalog: Arc::new(loaded.catalog), problems: Arc::default() });
@@ -380,6 +380,7 @@ fn a_host_in_a_parameter_is_a_host() {
             ),
             file("aliases/cycle.yaml", "{name: cycle, action_ref: power.cycle, formats: [\"power cycle {{node}}\"]}"),
         ],
+        programs: Vec::new(),
     });
     machine.take(Input::Content { catalog: Arc::new(load(&packs).catalog), problems: Arc::default() });
     let first = started(&machine.hear("!hold 60 on wn001", None)).unwrap();

@@ -15,7 +15,7 @@ const OUTSIDE: [&str; 7] = ["target", ".git", "var", "fuzz/target", "fuzz/corpus
 const MUTE: [&str; 12] = [
     "src/core/bot/",
     "src/adapters/http.rs",
-    "src/adapters/local.rs",
+    "src/adapters/local/",
     "src/adapters/mail.rs",
     "src/adapters/ssh/fanout.rs",
     "src/adapters/ssh/master.rs",

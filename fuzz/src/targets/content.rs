@@ -46,5 +46,10 @@ fn pack(text: &str) -> PackSource {
     }
     let files = files.into_iter().take(20);
     let files = files.map(|(inside, text)| SourceFile { shown: format!("trial/{inside}"), inside, text: Ok(text) });
-    PackSource { directory: "trial".to_owned(), shown: "trial".to_owned(), files: files.collect() }
+    PackSource {
+        directory: "trial".to_owned(),
+        shown: "trial".to_owned(),
+        files: files.collect(),
+        programs: Vec::new(),
+    }
 }

@@ -6,15 +6,16 @@
 //! reported and not opened, so that a pack cannot show what the bot's account can read elsewhere, nor make it wait.
 //!
 //! With the files that say something come those in `actions`, at any depth, that actions may run: whoever runs a script runs what was read
-//! together with the file that names it.
+//! together with the file that names it. Of what lies in `sensors` it is only told how it looks from outside: a program runs from where it lies.
 
 mod stamp;
 pub(crate) mod watch;
 
 use crate::core::content::yaml::MAX_BYTES;
-use crate::core::content::{PackSource, SourceFile};
+use crate::core::content::{NOT_EXECUTABLE, PackSource, ProgramFile, SourceFile};
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The folders of a pack that hold content. What lies deeper inside of them is not content.
@@ -73,7 +74,7 @@ fn read_configs(path: &Path) -> PackSource {
         Ok(root) => read_folder(&root, path, "configs", &["yaml", "yml"], &mut files),
         Err(error) => files.push(failed(path, "configs/.yaml".to_owned(), error.to_string())),
     }
-    PackSource { directory: String::new(), shown: shown(path), files }
+    PackSource { directory: String::new(), shown: shown(path), files, programs: Vec::new() }
 }
 
 fn is_yaml(file: &Path) -> bool {
@@ -118,7 +119,9 @@ fn read_pack(path: &Path) -> PackSource {
         }
     }
     read_scripts(&root, &path.join("actions"), "actions", DEEPEST, &mut files);
-    PackSource { directory: directory_name(&root), shown: shown(path), files }
+    let mut programs = Vec::new();
+    look_for_programs(&root, &root.join("sensors"), "sensors", &mut programs);
+    PackSource { directory: directory_name(&root), shown: shown(path), files, programs }
 }
 
 fn read_folder(root: &Path, directory: &Path, folder: &str, extensions: &[&str], files: &mut Vec<SourceFile>) {
@@ -169,6 +172,38 @@ fn read_scripts(root: &Path, directory: &Path, inside: &str, deeper: usize, file
     }
 }
 
+/// What could be a program of a sensor or belong to one: what lies in `sensors`, and in a folder of it. Nothing of it is read.
+fn look_for_programs(root: &Path, directory: &Path, inside: &str, programs: &mut Vec<ProgramFile>) {
+    for path in entries(directory).unwrap_or_default() {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let below = format!("{inside}/{name}");
+        let content = is_yaml(&path) || path.extension().is_some_and(|extension| extension == "pyc");
+        if path.is_dir() {
+            if inside == "sensors" && name != "__pycache__" {
+                look_for_programs(root, &path, &below, programs);
+            }
+        } else if !content && programs.len() < MOST_FILES {
+            let stamp = stamp_of(root, &path);
+            programs.push(ProgramFile { inside: below, path: path.display().to_string(), stamp });
+        }
+    }
+}
+
+fn stamp_of(root: &Path, path: &Path) -> Result<String, String> {
+    let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
+    if !real.starts_with(root) {
+        return Err("it is a link that leads out of the pack".to_owned());
+    }
+    let found = fs::metadata(&real).map_err(|error| error.to_string())?;
+    if !found.is_file() {
+        return Err("it is not a plain file".to_owned());
+    }
+    if found.permissions().mode() & 0o111 == 0 && !real.starts_with(root.join("sensors/lib")) {
+        return Err(NOT_EXECUTABLE.to_owned());
+    }
+    Ok(format!("{}-{}-{}.{}", found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
 fn read_file(root: &Path, path: &Path, inside: String) -> SourceFile {
     SourceFile { shown: shown(path), inside, text: read_text(root, path) }
 }
@@ -197,7 +232,8 @@ fn read_text(root: &Path, path: &Path) -> Result<String, String> {
 
 fn unreadable(path: &Path, why: String) -> PackSource {
     let directory = directory_name(path);
-    PackSource { directory, shown: shown(path), files: vec![failed(path, "pack.yaml".to_owned(), why)] }
+    let files = vec![failed(path, "pack.yaml".to_owned(), why)];
+    PackSource { directory, shown: shown(path), files, programs: Vec::new() }
 }
 
 fn failed(path: &Path, inside: String, why: String) -> SourceFile {

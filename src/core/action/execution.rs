@@ -586,6 +586,7 @@ impl Execution {
                 | Fact::AuditSetAside { .. }
                 | Fact::TriggerTaken(_)
                 | Fact::RuleSwitched { .. }
+                | Fact::SensorSwitched { .. }
                 | Fact::TimerBegun { .. }
                 | Fact::TimerTicked { .. }
                 | Fact::TimerGone { .. }

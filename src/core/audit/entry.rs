@@ -147,6 +147,10 @@ pub enum Event {
     RuleDisabled,
     /// Somebody lets a rule act again that rested.
     RuleReset,
+    /// Somebody switched a sensor on.
+    SensorEnabled,
+    /// Somebody switched a sensor off.
+    SensorDisabled,
     /// A rule matched an event and came to nothing, or only told what it would run.
     RuleIdle,
     /// Somebody made a key by which a program can call webhooks.
@@ -209,6 +213,8 @@ impl Event {
             Event::RuleEnabled => "rule-enabled",
             Event::RuleDisabled => "rule-disabled",
             Event::RuleReset => "rule-reset",
+            Event::SensorEnabled => "sensor-enabled",
+            Event::SensorDisabled => "sensor-disabled",
             Event::RuleIdle => "rule-idle",
             Event::ApiKeyMade => "api-key-made",
             Event::ApiKeyGone => "api-key-gone",

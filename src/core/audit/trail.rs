@@ -248,6 +248,15 @@ impl Trail {
                 };
                 (event, Box::new(say))
             }
+            Fact::SensorSwitched { sensor, enabled, by, from } => {
+                let event = if *enabled { Event::SensorEnabled } else { Event::SensorDisabled };
+                let (sensor, who) = (sensor.to_string(), who(by, from.as_ref()));
+                let say = move |entry: &mut Entry| {
+                    who(entry);
+                    entry.names = vec![sensor];
+                };
+                (event, Box::new(say))
+            }
             // What a rule starts has an entry of its own.
             Fact::TriggerTaken(taken) => {
                 let idle = taken.enforcements.iter().filter(|enforcement| enforcement.outcome.execution().is_none());

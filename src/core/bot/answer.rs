@@ -152,6 +152,7 @@ impl Bot {
                 Ok(())
             }
             Ask::ApiKeys(ask) => self.asked_for_api_keys(step, moment, request, (&from, &rights), ask),
+            Ask::Sensors(ask) => self.asked_for_sensors(step, moment, request, (&from, &rights), ask),
             Ask::Rules(ask) => self.asked_for_rules(step, moment, request, (&from, &rights), ask),
             Ask::Health | Ask::Webhook(_) => Ok(()),
         }

@@ -126,6 +126,7 @@ impl Bot {
         let content = self.content_health(rights);
         let mut parts = vec![self.chat_health(now), self.outbox_health(), self.store_health(), content];
         parts.extend([inventory_health(inventory, &self.sentences), self.ssh_health(now, inventory)]);
+        parts.extend(self.sensor_health(now, rights));
         if let Some(frozen) = &self.memory.frozen {
             // Somebody wanted it so, or else the bot is in trouble.
             parts.push(("freeze", frozen.by.is_some(), frozen.why.clone()));
@@ -151,6 +152,7 @@ impl Bot {
     fn needs_a_look(&self, part: &str, now: Timestamp, seen: &Inventory) -> bool {
         match part {
             "content" => self.errors().next().is_some(),
+            "sensors" => self.sensors_need_a_look(),
             "ssh" => self.lost_lately(now).iter().any(|(host, _)| is_seen(seen, host)),
             _ => false,
         }

@@ -16,6 +16,7 @@
 //! - [`mod@turn`]: whose turn it is;
 //! - [`mod@retry`]: what failed is tried again;
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
+//! - [`mod@sensor`]: sensors are started, stopped and heard;
 //! - [`mod@timer`]: timers of rules tick;
 //! - [`mod@alert`]: a problem is told as long as it lives, [`mod@alert_held`] also while an execution has its machine out of service, [`mod@offer`]: what people may have done about it;
 //! - [`mod@watch`]: a run tells how it goes;
@@ -70,6 +71,7 @@ mod reload;
 mod retry;
 mod rule;
 mod schedule;
+mod sensor;
 mod settle;
 mod start;
 mod telling;
@@ -96,6 +98,7 @@ use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
 use crate::core::rule::trigger::TriggerInstance;
+use crate::core::sensor::News;
 use crate::core::settings::Settings;
 use crate::core::vitals::Vitals;
 use jiff::Timestamp;
@@ -154,6 +157,7 @@ pub struct Bot {
     checkpoint_again: Option<Timestamp>,
     conducting: workflow::Conducting,
     timers: timer::Timers,
+    sensors: sensor::Sensors,
     /// What has happened to the bot itself in this step, for the rules.
     happened: VecDeque<TriggerInstance>,
     /// When it was told last that a rule came to nothing, and why. Lost without harm.
@@ -241,6 +245,7 @@ impl Bot {
             checkpoint_again: None,
             conducting: workflow::Conducting::default(),
             timers: timer::Timers::new(),
+            sensors: sensor::Sensors::default(),
             happened: VecDeque::new(),
             told_of_rules: BTreeMap::new(),
             turned_remedies: Vec::new(),
@@ -265,6 +270,11 @@ impl Bot {
         self.me().is_some()
     }
 
+    /// How many sensors run, and how many should and do not.
+    pub fn sensors(&self) -> (usize, usize) {
+        (self.sensors.running(), self.sensors.down())
+    }
+
     /// What is remembered.
     pub fn memory(&self) -> &Memory {
         &self.memory
@@ -283,6 +293,7 @@ impl Bot {
                 | Input::Content { .. }
                 | Input::Inventory(_)
                 | Input::Storage(_)
+                | Input::Sensor { news: News::Ended { .. }, .. }
                 | Input::SetAside { .. }
                 | Input::Vitals(_)
                 | Input::Stop
@@ -302,6 +313,7 @@ impl Bot {
                 self.catalog = catalog;
                 self.problems = problems;
                 self.follow_timers(&mut step, &moment)?;
+                self.sensors.unsettle();
             }
             Input::Inventory(inventory) => self.inventory = inventory,
             Input::Connection(connection) => {
@@ -344,6 +356,9 @@ impl Bot {
                 }
             }
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
+            Input::Sensor { sensor, run, request, news } => {
+                self.sensor_news(&mut step, &mut moment, (&sensor, run), request, news)?;
+            }
             Input::Event(arrival) => self.arrived(&mut step, &mut moment, *arrival)?,
             Input::Request { request, from, ask } => self.asked(&mut step, &mut moment, request, from, ask)?,
             Input::Found { ticket, executions } => self.found(&mut step, &mut moment, ticket, executions)?,
@@ -367,7 +382,10 @@ impl Bot {
             Input::AuditSetAside { place, why, head } => {
                 self.audit_set_aside(&mut step, &moment, place, why, head)?;
             }
-            Input::Stop => self.stop(&mut step, &mut moment)?,
+            Input::Stop => {
+                self.sensors.unsettle();
+                self.stop(&mut step, &mut moment)?;
+            }
             Input::GraceOver => self.leave(&mut step, &mut moment)?,
         }
         if concerns_health {
@@ -380,6 +398,7 @@ impl Bot {
         self.go_on_with_workflows(&mut step, &mut moment)?;
         self.take_turns(&mut step, &mut moment)?;
         self.tick(&mut step, &mut moment)?;
+        self.look_after_sensors(&mut step, &mut moment)?;
         self.follow_events(&mut step, &mut moment)?;
         self.tell_of_remedies(&mut step, &mut moment)?;
         self.follow_service(&mut step, &mut moment)?;
@@ -407,6 +426,7 @@ impl Bot {
         let waiting = self.next_look_after_waiting().map(|at| (at, "what waits is looked after"));
         let workflows = self.next_of_workflows().map(|at| (at, "workflows"));
         let ticks = self.next_tick().map(|at| (at, "a timer ticks"));
+        let sensors = self.next_sensor().map(|at| (at, "a sensor"));
         let alerts = self.memory.alerts.next_past().into_iter().chain(self.memory.alerts.next_settled());
         let alerts = alerts.min().map(|at| (at, "alerts"));
         let offers = self.memory.alerts.offers().next_lapse().map(|at| (at, "offers lapse"));
@@ -419,6 +439,7 @@ impl Bot {
             .chain(offers)
             .chain(workflows)
             .chain(alerts)
+            .chain(sensors)
             .chain(ticks);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
     }

@@ -8,7 +8,7 @@ use crate::core::audit::Filter;
 use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
-use crate::core::input::RuleAsk;
+use crate::core::input::{RuleAsk, SensorAsk};
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub enum Command {
     Alerts(String),
     /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`, `rule reset orphans`
     Rules(RuleAsk),
+    /// `sensors`, `sensor show power`, `sensor enable power`, `sensor disable power`
+    Sensors(SensorAsk),
     /// `at 22:00 uptime on wn001`, `in 10m uptime on wn001`
     Later(When, String),
     /// `answer K3QZ yes`, `answer K3QZ host=wn001 reason="disk"`
@@ -102,7 +104,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 44] = [
+pub const COMMANDS: [(&str, &str); 48] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -135,6 +137,10 @@ pub const COMMANDS: [(&str, &str); 44] = [
     ("rule enable NAME", "have a rule in force, whatever its file says"),
     ("rule disable NAME", "have it no more"),
     ("rule reset NAME", "have one act again that rests since its remedies failed"),
+    ("sensors", "the programs that tell me what happens, and how they are"),
+    ("sensor show NAME", "one sensor, with what it wrote last"),
+    ("sensor enable NAME", "have a sensor run, whatever its file says"),
+    ("sensor disable NAME", "have it no more"),
     ("reload", "read my configuration and the packs again"),
     (
         "settle ID …",
@@ -181,6 +187,8 @@ impl Command {
             ("alerts" | "alert", words) => Some(Command::Alerts(words.join(" "))),
             ("rules", []) => Some(Command::Rules(RuleAsk::List)),
             ("rule", words) => rule(words).map(Command::Rules),
+            ("sensors", []) => Some(Command::Sensors(SensorAsk::List)),
+            ("sensor", words) => sensor(words).map(Command::Sensors),
             ("inquiries", []) => Some(Command::Inquiries),
             ("answer", [code, ..]) => {
                 let code = Code::read(code.trim_start_matches('#'))?;
@@ -284,6 +292,23 @@ fn rule(words: &[&str]) -> Option<RuleAsk> {
                 "enable" => Some(RuleAsk::Switch { rule, enabled: true }),
                 "disable" => Some(RuleAsk::Switch { rule, enabled: false }),
                 "reset" => Some(RuleAsk::Reset { rule }),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// What is wanted of sensors.
+fn sensor(words: &[&str]) -> Option<SensorAsk> {
+    match words {
+        [list] if list.eq_ignore_ascii_case("list") => Some(SensorAsk::List),
+        [verb, name] => {
+            let sensor = (*name).to_owned();
+            match verb.to_lowercase().as_str() {
+                "show" => Some(SensorAsk::Show { sensor }),
+                "enable" => Some(SensorAsk::Switch { sensor, enabled: true }),
+                "disable" => Some(SensorAsk::Switch { sensor, enabled: false }),
                 _ => None,
             }
         }

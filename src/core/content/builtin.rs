@@ -43,6 +43,8 @@ const CORE: &[File] = files!("core":
     "triggers/key_value_pair_update.yaml",
     "triggers/key_value_pair_value_change.yaml",
     "triggers/notifytrigger.yaml",
+    "triggers/sensor_process_exit.yaml",
+    "triggers/sensor_process_spawn.yaml",
     "triggers/webhook.yaml",
 );
 
@@ -105,7 +107,12 @@ fn pack(name: &str, files: &[File]) -> PackSource {
         inside: (*inside).to_owned(),
         text: Ok((*text).to_owned()),
     };
-    PackSource { directory: name.to_owned(), shown: format!("{SHOWN}{name}"), files: files.iter().map(file).collect() }
+    PackSource {
+        directory: name.to_owned(),
+        shown: format!("{SHOWN}{name}"),
+        files: files.iter().map(file).collect(),
+        programs: Vec::new(),
+    }
 }
 
 /// Whether a file or a pack of this name in messages is built in.

@@ -286,6 +286,27 @@ impl Lookup for ConfigContext {
 }
 
 impl ConfigContext {
+    /// All of it with what is dynamic taken from the datastore and what is sealed opened, and the texts in it that are secret.
+    ///
+    /// # Errors
+    /// What cannot be had, and why.
+    pub fn whole(&self) -> Result<(Map<String, Value>, Vec<String>), String> {
+        let (mut whole, mut secrets) = (Map::new(), Vec::new());
+        if let Found::Failed(why) = self.find(&[]) {
+            return Err(why);
+        }
+        for (name, value) in &self.config.values {
+            let schema = self.config.schema.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
+            let entry = self.resolved(value, &schema);
+            let entry = entry.map_err(|why| format!("`config_context.{name}` cannot be had: {why}"))?;
+            if entry.secret {
+                texts_of(&entry.value, &mut secrets);
+            }
+            whole.insert(name.clone(), entry.value);
+        }
+        Ok((whole, secrets))
+    }
+
     /// A value with what is dynamic in it taken from the datastore.
     fn resolved(&self, value: &Value, schema: &Map<String, Value>) -> Result<Entry, String> {
         let secret = schema.get("secret") == Some(&Value::Bool(true));
@@ -335,5 +356,17 @@ impl ConfigContext {
             None => Value::from(output),
         };
         Ok(Entry { value, secret, trusted })
+    }
+}
+
+/// Every text in a value that is long enough to be a secret and no word.
+fn texts_of(value: &Value, texts: &mut Vec<String>) {
+    /// What is shorter would hide half of what is said.
+    const SHORTEST: usize = 4;
+    match value {
+        Value::String(text) if text.len() >= SHORTEST => texts.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts_of(item, texts)),
+        Value::Object(map) => map.values().for_each(|item| texts_of(item, texts)),
+        _ => {}
     }
 }

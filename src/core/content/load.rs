@@ -54,8 +54,9 @@ pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let Loading { packs, actions, guards, approvals, limits, events, mut diagnostics, order, .. } = loading;
     let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
     let from_files = catalog(packs, actions, aliases, &mut diagnostics);
-    let (rules, triggers) = (Arc::new(Rules::new(rules)), events.triggers);
-    let catalog = Catalog { guards, approvals, policies, sentences, configs, rules, triggers, ..from_files };
+    let Events { triggers, sensors, .. } = events;
+    let rules = Arc::new(Rules::new(rules));
+    let catalog = Catalog { guards, approvals, policies, sentences, configs, rules, triggers, sensors, ..from_files };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -302,10 +303,7 @@ impl Loading {
             }
             "rules" => self.events.rule(pack, file, &mut report, parsed),
             "triggers" => self.events.triggers(pack, file, &mut report, parsed),
-            "sensors" => {
-                self.events.sensor(pack, file, &mut report, parsed);
-                report.not_supported(None, "", "sensors are not built yet; this one does not run");
-            }
+            "sensors" => self.events.sensor(pack, source, file, &mut report, parsed),
             _ => {}
         }
         self.keep(report);

@@ -3,7 +3,7 @@
 //! What the packs say: the texts of their files in, a [`Catalog`] and [`diagnostic::Diagnostic`]s out. Reading the files is the business
 //! of `adapters::content`; this folder never sees a disk.
 //!
-//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias`, `policy`, `rule`, `trigger` or `config` read the tree through `fields`, and
+//! The way of a file: [`yaml`] makes a tree with places of it, `pack`, `action`, `alias`, `policy`, `rule`, `sensor`, `trigger` or `config` read the tree through `fields`, and
 //! [`load`] joins what they found. [`example`] tries what packs say of their own aliases. The formats are StackStorm's; `docs/packs.md` is their
 //! description for those who write packs.
 //!
@@ -35,6 +35,7 @@ mod rule;
 mod rules;
 mod runner;
 pub(crate) mod scalar;
+mod sensor;
 pub(crate) mod suggest;
 mod tasks;
 mod template;
@@ -42,17 +43,19 @@ mod trigger;
 pub mod yaml;
 
 pub use rules::{event_of, rule_of};
+pub use sensor::NOT_EXECUTABLE;
 
 use crate::core::access::approvers::Approvers;
 use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::approval::Policy;
-use crate::core::id::{ActionRef, TriggerRef};
+use crate::core::id::{ActionRef, SensorRef, TriggerRef};
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;
 use crate::core::rule::index::Rules;
 use crate::core::rule::trigger::TriggerType;
+use crate::core::sensor::spec::Sensor;
 use crate::core::template::value::cast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -82,6 +85,8 @@ pub struct Catalog {
     pub rules: Arc<Rules>,
     /// Every type of triggers.
     pub triggers: BTreeMap<TriggerRef, Arc<TriggerType>>,
+    /// Every sensor, disabled ones and those included that nothing can run yet.
+    pub sensors: BTreeMap<SensorRef, Arc<Sensor>>,
 }
 
 impl Catalog {
@@ -163,6 +168,8 @@ pub struct PackSource {
     /// Its files, sorted by name: those that say something, and those in `actions` that actions may run. Of the folder of the packs'
     /// configurations they are all `configs/PACK.yaml`, and it is no pack.
     pub files: Vec<SourceFile>,
+    /// What lies in `sensors` and may be a program, or belong to one.
+    pub programs: Vec<ProgramFile>,
 }
 
 impl PackSource {
@@ -170,6 +177,17 @@ impl PackSource {
     pub(crate) fn is_built_in(&self) -> bool {
         builtin::is_built_in(&self.shown)
     }
+}
+
+/// A file that may be a program; what is in it is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramFile {
+    /// The path inside the pack, with slashes: `sensors/power`.
+    pub inside: String,
+    /// Its absolute path.
+    pub path: String,
+    /// What tells it from an earlier version, or why it cannot be run.
+    pub stamp: Result<String, String>,
 }
 
 /// One file as it was read.

@@ -5,6 +5,7 @@ use super::alias::AliasFile;
 use super::diagnostic::Diagnostic;
 use super::fields::Report;
 use super::rule::RuleFile;
+use super::sensor::SensorFile;
 use super::trigger::TriggerFile;
 use super::{SourceFile, load};
 use crate::core::action::spec::Workflow;
@@ -18,7 +19,8 @@ pub struct Parsed {
     pub(super) aliases: Kept<AliasFile>,
     pub(super) workflows: Kept<Arc<Workflow>>,
     pub(super) rules: Kept<RuleFile>,
-    pub(super) triggers: Kept<Vec<TriggerFile>>,
+    pub(super) triggers: Kept<TriggerFile>,
+    pub(super) sensors: Kept<SensorFile>,
 }
 
 impl Parsed {
@@ -29,6 +31,7 @@ impl Parsed {
         self.workflows.forget_unused();
         self.rules.forget_unused();
         self.triggers.forget_unused();
+        self.sensors.forget_unused();
     }
 }
 

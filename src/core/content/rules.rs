@@ -8,12 +8,13 @@ use super::rule::{self, RuleFile};
 use super::suggest::did_you_mean;
 use super::trigger::{self, TriggerFile};
 use super::yaml;
-use super::{Catalog, SourceFile};
+use super::{Catalog, PackSource, SourceFile, sensor};
 use crate::core::action::spec::Action;
-use crate::core::id::{ActionRef, RuleRef, TriggerRef};
+use crate::core::id::{ActionRef, RuleRef, SensorRef, TriggerRef};
 use crate::core::rule::spec::Rule;
 use crate::core::rule::trial::Event;
 use crate::core::rule::trigger::TriggerType;
+use crate::core::sensor::spec::Sensor;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub fn event_of(shown: &str, text: &str) -> (Option<Event>, Vec<Diagnostic>) {
 #[derive(Default)]
 pub(super) struct Events {
     pub(super) triggers: BTreeMap<TriggerRef, Arc<TriggerType>>,
+    pub(super) sensors: BTreeMap<SensorRef, Arc<Sensor>>,
     rules: Vec<(String, RuleFile)>,
 }
 
@@ -70,19 +72,38 @@ impl Events {
     }
 
     pub(super) fn triggers(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>, parsed: &mut Parsed) {
-        let read = |report: &mut Report<'_>| Some(vec![trigger::read(&document(file, report)?, pack, report)?]);
+        let read = |report: &mut Report<'_>| trigger::read(&document(file, report)?, pack, report);
         let found = parsed.triggers.read(pack, file, report, read);
         self.declare(found, report);
     }
 
-    pub(super) fn sensor(&mut self, pack: &str, file: &SourceFile, report: &mut Report<'_>, parsed: &mut Parsed) {
-        let read = |report: &mut Report<'_>| trigger::of_sensor(&document(file, report)?, pack, report);
-        let found = parsed.triggers.read(pack, file, report, read);
-        self.declare(found, report);
+    pub(super) fn sensor(
+        &mut self,
+        pack: &str,
+        source: &PackSource,
+        file: &SourceFile,
+        report: &mut Report<'_>,
+        parsed: &mut Parsed,
+    ) {
+        let read = |report: &mut Report<'_>| sensor::read(&document(file, report)?, pack, report);
+        let Some(found) = parsed.sensors.read(pack, file, report, read) else { return };
+        self.declare(found.triggers.iter().cloned(), report);
+        let (line, name) = (found.line(), file.inside.trim_start_matches("sensors/"));
+        let stem = name.trim_end_matches(".yaml").trim_end_matches(".yml");
+        let Some(sensor) = found.sensor(source, stem, pack, report) else { return };
+        if let Some(first) = self.sensors.get(&sensor.reference) {
+            report.error(
+                line,
+                "name",
+                format!("the sensor `{}` is defined in {} already", sensor.reference, first.file),
+            );
+        } else if !report.has_errors() {
+            self.sensors.insert(sensor.reference.clone(), Arc::new(sensor));
+        }
     }
 
-    fn declare(&mut self, found: Option<Vec<TriggerFile>>, report: &mut Report<'_>) {
-        for TriggerFile { kind, line } in found.into_iter().flatten() {
+    fn declare(&mut self, found: impl IntoIterator<Item = TriggerFile>, report: &mut Report<'_>) {
+        for TriggerFile { kind, line } in found {
             match self.triggers.get(&kind.reference) {
                 // A pack that brings its own version of what is built in says the same.
                 Some(first) if super::builtin::is_built_in(&first.file) || super::builtin::is_built_in(&kind.file) => {}

@@ -31,16 +31,15 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     declared(&table, pack, report)
 }
 
-/// Reads the types that a document of `sensors/` declares.
-pub(crate) fn of_sensor(document: &Node, pack: &str, report: &mut Report<'_>) -> Option<Vec<TriggerFile>> {
-    let table = Table::document(document, report)?;
-    let items = table.list("trigger_types", report).unwrap_or_default();
+/// Reads the types that a sensor declares.
+pub(super) fn of_sensor(sensor: &Table<'_>, pack: &str, report: &mut Report<'_>) -> Vec<TriggerFile> {
+    let items = sensor.list("trigger_types", report).unwrap_or_default();
     let mut found = Vec::new();
     for (place, item) in items.iter().enumerate() {
         let Some(of) = Table::nested(item, item.line, format!("trigger_types[{place}]"), report) else { continue };
         found.extend(declared(&of, pack, report));
     }
-    Some(found)
+    found
 }
 
 fn declared(table: &Table<'_>, pack: &str, report: &mut Report<'_>) -> Option<TriggerFile> {

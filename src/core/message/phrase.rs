@@ -2,7 +2,7 @@
 
 use crate::core::access::approvers::Approvers;
 use crate::core::action::run::Exit;
-use crate::core::message::card::TaskRow;
+use crate::core::message::card::{SensorDown, TaskRow};
 use crate::core::message::turn::PolicyLine;
 use serde::Serialize;
 
@@ -41,6 +41,28 @@ pub enum Phrase<'a> {
         name: &'a str,
         /// Why, what is needed, or what may be meant.
         why: &'a str,
+    },
+    /// Why nothing is done for somebody who asks about a sensor.
+    Sensor {
+        /// `no_sensor`, `not_yours`, `not_built`.
+        what: &'static str,
+        /// The sensor.
+        name: &'a str,
+        /// What may be meant, or what is needed.
+        why: &'a str,
+    },
+    /// How the sensors are.
+    HealthSensors {
+        /// How many run, or rest between two looks.
+        run: usize,
+        /// How many should.
+        all: usize,
+        /// How many nothing can run yet.
+        not_built: usize,
+        /// Those that do not, or have failed a moment ago.
+        down: Vec<SensorDown>,
+        /// How many more of them there are.
+        more: usize,
     },
     /// Why a call of a webhook, or the asking for a key, came to nothing.
     Webhook {
@@ -422,6 +444,7 @@ impl Phrase<'_> {
             Phrase::Verdict { .. } => "verdict",
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
+            Phrase::Sensor { .. } => "sensor",
             Phrase::Event { .. } => "event",
             Phrase::Webhook { .. } => "webhook",
             Phrase::Workflow { .. } => "workflow",
@@ -460,6 +483,7 @@ impl Phrase<'_> {
             Phrase::HealthChat { .. } => "health_chat",
             Phrase::HealthOther { .. } => "health_other",
             Phrase::HealthOutbox { .. } => "health_outbox",
+            Phrase::HealthSensors { .. } => "health_sensors",
             Phrase::HealthSsh { .. } => "health_ssh",
             Phrase::HealthStopping => "health_stopping",
             Phrase::Bound(_) => "bound",

@@ -64,6 +64,9 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("rule", include_str!("../../../templates/rule.hbs")),
     ("rule_told", include_str!("../../../templates/rule_told.hbs")),
     ("offer_told", include_str!("../../../templates/offer_told.hbs")),
+    ("sensors", include_str!("../../../templates/sensors.hbs")),
+    ("sensor", include_str!("../../../templates/sensor.hbs")),
+    ("sensor_told", include_str!("../../../templates/sensor_told.hbs")),
     ("workflow_asked", include_str!("../../../templates/workflow_asked.hbs")),
     ("rerun_refused", include_str!("../../../templates/rerun_refused.hbs")),
     ("not_its_hosts", include_str!("../../../templates/not_its_hosts.hbs")),
@@ -172,6 +175,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 /// Name and text of every phrase, as they are in `templates/phrases/`.
 pub const PHRASES: &[(&str, &str)] = &[
     ("event", include_str!("../../../templates/phrases/event.hbs")),
+    ("sensor", include_str!("../../../templates/phrases/sensor.hbs")),
     ("webhook", include_str!("../../../templates/phrases/webhook.hbs")),
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("deciders", include_str!("../../../templates/phrases/deciders.hbs")),
@@ -220,6 +224,7 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("health_chat", include_str!("../../../templates/phrases/health_chat.hbs")),
     ("health_other", include_str!("../../../templates/phrases/health_other.hbs")),
     ("health_outbox", include_str!("../../../templates/phrases/health_outbox.hbs")),
+    ("health_sensors", include_str!("../../../templates/phrases/health_sensors.hbs")),
     ("health_ssh", include_str!("../../../templates/phrases/health_ssh.hbs")),
     ("health_stopping", include_str!("../../../templates/phrases/health_stopping.hbs")),
     ("health_advice", include_str!("../../../templates/phrases/health_advice.hbs")),

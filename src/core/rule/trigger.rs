@@ -17,6 +17,10 @@ pub const KEY_UPDATED: &str = "core.st2.key_value_pair.update";
 pub const KEY_CHANGED: &str = "core.st2.key_value_pair.value_change";
 /// One was deleted.
 pub const KEY_DELETED: &str = "core.st2.key_value_pair.delete";
+/// The program of a sensor has begun.
+pub const SENSOR_SPAWN: &str = "core.st2.sensor.process_spawn";
+/// The program of a sensor has ended.
+pub const SENSOR_EXIT: &str = "core.st2.sensor.process_exit";
 /// A request came to a webhook.
 pub const WEBHOOK_TRIGGER: &str = "core.st2.webhook";
 

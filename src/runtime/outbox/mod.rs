@@ -25,7 +25,7 @@
 //!   is named in the text. An edit that the server refuses is said as a new post.
 //! - **One pace for all channels**, first come first served; when the server asks for a pause, all pause.
 
-mod bucket;
+pub(crate) mod bucket;
 mod file;
 mod lane;
 mod ledger;

@@ -2,7 +2,7 @@
 
 use halcyon::core::access::approvers::Approvers;
 use halcyon::core::action::run::Exit;
-use halcyon::core::message::card::TaskRow;
+use halcyon::core::message::card::{SensorDown, TaskRow};
 use halcyon::core::message::phrase::Phrase;
 use halcyon::core::message::turn::PolicyLine;
 use std::collections::BTreeMap;
@@ -347,6 +347,31 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     check(outbox(0, "", ""), "nothing is waiting");
     check(outbox(2, "", ""), "2 deliveries are waiting");
     check(outbox(1, "2 min", "status 503"), "1 delivery is waiting, the oldest for 2 min: status 503");
+    let down = |name: &str, since: &str, next: &str| SensorDown {
+        name: name.into(),
+        since: since.into(),
+        why: "it ended with exit code 1".into(),
+        next: next.into(),
+    };
+    let sensors = |run, all, not_built, down, more| Phrase::HealthSensors { run, all, not_built, down, more };
+    check(sensors(1, 1, 0, vec![], 0), "1 runs");
+    check(sensors(3, 3, 2, vec![], 0), "3 run; 2 are not built yet");
+    check(sensors(0, 0, 1, vec![], 0), "none is to run; 1 is not built yet");
+    check(
+        sensors(1, 3, 0, vec![down("site.power", "2 min", "40 s"), down("site.fans", "", "")], 4),
+        "1 of 3 run; site.power has not been well for 2 min: it ended with exit code 1, and is started again in 40 s; site.fans failed: it ended with exit code 1; and 4 more",
+    );
+    let sensor = |what, why| Phrase::Sensor { what, name: "site.power", why };
+    check(sensor("no_sensor", ""), "there is no sensor `site.power`");
+    check(sensor("no_sensor", "site.powers"), "there is no sensor `site.power`; did you mean `site.powers`?");
+    check(
+        sensor("not_yours", "admin:site.power"),
+        "to switch `site.power` takes `admin:site.power`, which no role of yours grants",
+    );
+    check(
+        sensor("not_built", ""),
+        "`site.power` is a class in Python, and the runner for Python is not built yet, so there is nothing to switch",
+    );
     check(Phrase::HealthSsh { lost: 0, host: "", why: "" }, "no node was out of reach lately");
     check(
         Phrase::HealthSsh { lost: 1, host: "wn001", why: "connection refused" },

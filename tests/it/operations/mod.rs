@@ -80,7 +80,7 @@ impl Service {
         panic!("the manager was not told {beginning:?}; the log:\n{}", self.log());
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).unwrap();
     }

@@ -45,7 +45,7 @@ impl Bot {
         self.catalog.rules.listening(trigger).iter().any(|rule| self.memory.events.is_enabled(rule))
     }
 
-    fn happens(
+    pub(in crate::core::bot) fn happens(
         &mut self,
         trigger: &str,
         id: String,

@@ -9,6 +9,7 @@ pub mod asking;
 pub mod execution;
 pub mod itself;
 pub mod rule;
+mod sensor;
 pub mod workflow;
 
 pub use alert::{AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
@@ -19,6 +20,7 @@ pub use asking::{
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 pub use rule::{RuleCard, RuleOutcome, RuleRow, RuleTold};
+pub use sensor::{SensorCard, SensorDown, SensorRow, SensorTold};
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
@@ -458,6 +460,17 @@ pub enum Card {
     Rule(Box<RuleCard>),
     /// A rule was switched, or matched an event and came to nothing.
     RuleTold(RuleTold),
+    /// The sensors.
+    Sensors {
+        /// A row each.
+        rows: Vec<SensorRow>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// One sensor with what is known of it.
+    Sensor(Box<SensorCard>),
+    /// A sensor was switched, fails, lives again, or has written what cannot be understood.
+    SensorTold(SensorTold),
     /// The packs that there are.
     Packs {
         /// A row each.
@@ -902,6 +915,9 @@ impl Card {
             Card::Rule(_) => "rule",
             Card::RuleTold(_) => "rule_told",
             Card::OfferTold(_) => "offer_told",
+            Card::Sensors { .. } => "sensors",
+            Card::Sensor(_) => "sensor",
+            Card::SensorTold(_) => "sensor_told",
             Card::NoneListed { .. } => "none_listed",
             Card::Plan(_) => "plan",
             Card::NothingToPlan { .. } => "nothing_to_plan",

@@ -13,6 +13,7 @@ mod lines;
 mod looks;
 mod rules;
 mod schedule;
+mod sensors;
 mod turns;
 mod values;
 mod workflows;
@@ -29,6 +30,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         looks::cards,
         alerts::cards,
         rules::cards,
+        sensors::cards,
         schedule::cards,
         itself::cards,
         turns::cards,

@@ -1,11 +1,14 @@
 //! # Local commands
 //!
 //! Commands on the bot's own machine, under the same wrapper as on a node: an id, a process group, a kill that reaches all of it, the
-//! script over standard input.
+//! script over standard input. The programs of sensors run here, too: `sensor`.
 //!
 //! - **A local command does not run as the account that can read the token and the store**, where the site has named another: root switches by
 //!   `setpriv`, others by a `sudo` that asks no password. Where neither is possible nothing runs, and the reason is said.
+//!
 //! - **Nothing of the bot's environment gets through** but what a list allows: `HALCYON_*`, systemd's credentials and the agent's socket stay here.
+
+mod sensor;
 
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Begun, Captured, Exit, HostOutcome, Parting, Run, RunNews, ShellCommand, Work};
