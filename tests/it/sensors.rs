@@ -112,6 +112,12 @@ async fn gone(pids: &[u32]) {
     }
 }
 
+/// The answer to a line; what rules have brought about is said meanwhile.
+async fn said(world: &World, user: &str, line: &str, holds: &str) -> String {
+    let post = world.write(user, line);
+    world.answer_that(&post, |answer| answer.message.contains(holds)).await.message
+}
+
 /// The process of the sensor and its child's, both of which run.
 async fn processes(world: &World) -> [u32; 2] {
     let now = sensor_that(world, |now| now.events > 0).await;
@@ -148,9 +154,9 @@ async fn what_it_tells_has_a_rule_run_an_action() {
         ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"];
     let others: Vec<&str> = names.filter(|name| !allowed.contains(name) && !name.starts_with("LC_")).collect();
     assert!(others.is_empty(), "{others:?}");
-    let list = world.say("operator", "!sensors").await.message;
+    let list = said(&world, "operator", "!sensors", "| sensor |").await;
     assert!(list.contains("| `own.watch` | running for") && list.contains("| 1 | 0 |"), "{list}");
-    let status = world.say("operator", "!status").await.message;
+    let status = said(&world, "operator", "!status", "**sensors**").await;
     assert!(status.contains(":white_check_mark: **sensors**: 1 runs"), "{status}");
 }
 
@@ -174,7 +180,7 @@ async fn one_that_cannot_be_run_is_told_of() {
     let world = world("#!/no/such/interpreter\n", "", &[]).await;
     let told = heard(&world, "The sensor `own.watch` failed 3 times in a row").await;
     assert!(told.contains("it ended with exit code 127"), "{told}");
-    let status = world.say("operator", "!status").await.message;
+    let status = said(&world, "operator", "!status", "**sensors**").await;
     assert!(status.contains(":x: **sensors**: 0 of 1 runs; own.watch has not been well for"), "{status}");
     assert!(matches!(world.ask(Ask::Health).await, Answer::Health { healthy: false, .. }));
 }
@@ -233,7 +239,7 @@ async fn what_changes_is_started_anew_and_what_is_not_wanted_is_not_there() {
     write(directory, &[("sensors/lib/names", "fresh\n")]);
     let third = sensor_that(&world, |now| now.pid.is_some_and(|pid| pid != second[0] && runs(pid))).await;
     gone(&second).await;
-    let told = world.say("lead", "!sensor disable watch").await.message;
+    let told = said(&world, "lead", "!sensor disable watch", "own.watch").await;
     assert!(told.contains("does not run any more"), "{told}");
     gone(&[third.pid.unwrap()]).await;
     sensor_that(&world, |now| now.state == "disabled").await;
@@ -309,6 +315,6 @@ async fn the_page_about_sensors() {
     let came = came(&world, "site.load", 1).await;
     assert!(matches!(came.last[0].outcome, Outcome::Started { .. }), "{came:?}");
     heard(&world, "the load is ").await;
-    let list = world.say("lead", "!sensors").await.message;
+    let list = said(&world, "lead", "!sensors", "| sensor |").await;
     assert!(list.contains("| `site.load` | well, and looks again in"), "{list}");
 }

@@ -96,6 +96,9 @@ impl Bot {
             self.sensors.unsettled = false;
             self.settle_sensors(step, moment.at);
         }
+        if self.sensors.unsettled {
+            return Ok(());
+        }
         let due = |one: &&Watched| one.supervised.next().is_some_and(|next| next <= moment.at);
         if !self.sensors.each.values().any(|one| due(&one)) {
             return Ok(());
@@ -109,6 +112,10 @@ impl Bot {
 
     /// When one is to be looked after.
     pub(super) fn next_sensor(&self) -> Option<Timestamp> {
+        // What is to run is found out when the chat is known, and not by waiting.
+        if self.sensors.unsettled {
+            return None;
+        }
         self.sensors.each.values().filter_map(|one| one.supervised.next()).min()
     }
 
