@@ -9,6 +9,7 @@
 #   alert-healed                     the alert that the tour ends with: a rule asked to heal it, and it is over
 #   alert, alert-taken, alert-over   another one: new, taken on in the monitoring, over
 #   rollout-asked, rollout-running   another one, before and in the middle
+#   rollout-watched                  its thread: what the monitoring tells of its nodes meanwhile
 #   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
 #   list, help, status, tail, show
 #
@@ -109,6 +110,7 @@ shot() {
 newest='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
 problem='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Process slurmd") && post.textContent.includes("UTC")).at(-1).scrollIntoView({ block: "center" }); done(); }, 1500))'
 own='new Promise((done) => setTimeout(() => { const own = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("reply")).at(-1); own.scrollIntoView({ block: "start" }); done(); }, 1500))'
+thread='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Over after")).at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
 
 start
 SCREENSHOT_SCRIPT='const ends = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("not all upgraded")).at(-1);
@@ -133,6 +135,7 @@ shot rollout-asked
 write lead "!approve $rollout" 'is approved' >/dev/null
 sleep 8
 shot rollout-running
+SCREENSHOT_SCRIPT=$thread shot rollout-watched
 write operator '@halcyon update packages on wn[010-014]' 'stops it' >/dev/null
 shot running
 waits=$(write operator '!reboot wn003' 'needs an approval')
