@@ -69,6 +69,8 @@ clients() {
 basics() {
     need cc build-essential
     need ssh openssh-client
+    need openssl openssl
+    need curl curl
 }
 
 everything() {

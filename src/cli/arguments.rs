@@ -191,6 +191,12 @@ pub enum ApiKeyCommand {
         /// A webhook that it is for, or a pattern with * [default: all]
         #[arg(long, value_name = "GLOB")]
         webhook: Vec<String>,
+        /// It signs what it sends (HMAC-SHA256), and is not sent itself
+        #[arg(long)]
+        hmac: bool,
+        /// Sign with the secret in this file [default: one that is made and printed]
+        #[arg(long, value_name = "FILE", requires = "hmac")]
+        secret_file: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,

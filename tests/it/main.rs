@@ -63,6 +63,7 @@ mod schedule;
 mod sensing;
 mod sensors;
 mod showing;
+mod signing;
 mod ssh;
 mod storage;
 mod store;

@@ -1,20 +1,21 @@
 //! `POST /api/v1/webhooks/{path}`: other programs bring events. The door reads what was sent and takes out what proves who sent it; whether that is good enough is
 //! the bot's to say.
 //!
-//! Answers, as StackStorm gives them: 202 with the body that was sent, once the event is durable; 400 for what cannot be read or is not as its trigger has it; 401 without a key, 403 with one
+//! Answers, as StackStorm gives them: 202 with the body that was sent, once the event is durable; 400 for what cannot be read or is not as its trigger has it; 401 without a key or with a wrong signature, 403 with one
 //! for something else; 404 where there is no such webhook; 413, 415 by size and type; 503 when the bot is stopping, or too late. Errors are `{"faultstring": …}`.
 
 use super::Sources;
 use crate::core::effect::Answer;
 use crate::core::input::{Ask, Principal};
 use crate::core::webhook::api_key::Digest;
+use crate::core::webhook::signature::Header;
 use crate::core::webhook::{Call, PROOFS, Refusal, path};
 use crate::runtime::ports::ControlCall;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -25,6 +26,9 @@ pub(super) const LONGEST_BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where a key may stand in the address, for senders that can say nothing else.
 const IN_QUERY: [&str; 2] = ["st2-api-key", "x-auth-token"];
+
+/// Where else it may stand, for senders that cannot choose.
+const IN_HEADER: [&str; 1] = ["x-gitlab-token"];
 
 type Told = (StatusCode, Json<Value>);
 
@@ -41,12 +45,20 @@ pub(super) async fn call(
         Err(refused) => return refused,
     };
     let key = key(&headers, query.as_deref()).map(|key| Digest::of(&key));
+    let signature = signature(&headers);
     let told = headers.iter().filter(|(name, _)| !PROOFS.contains(&name.as_str()));
     let headers = told.map(|(name, value)| {
         // Axum has them in small letters; senders and rules mean `X-Event-Key`.
         (as_written(name.as_str()), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    let call = Call { hook: path(&hook).to_owned(), key, headers: headers.collect(), body: sent.clone() };
+    let call = Call {
+        hook: path(&hook).to_owned(),
+        key,
+        signature,
+        raw: body.to_vec(),
+        headers: headers.collect(),
+        body: sent.clone(),
+    };
     let (reply, answer) = oneshot::channel();
     let from = Principal::LocalUser { uid: sources.uid, name: String::new() };
     let ask = Ask::Webhook(Box::new(call));
@@ -78,12 +90,23 @@ fn fault(status: StatusCode, text: &str) -> Told {
 
 /// The key: in a header, or in the address.
 fn key(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
-    let in_header = IN_QUERY.iter().find_map(|name| headers.get(*name)?.to_str().ok());
-    in_header.map(str::to_owned).or_else(|| {
+    let in_header = IN_QUERY.iter().chain(&IN_HEADER).find_map(|name| headers.get(*name)?.to_str().ok());
+    let bearer = || {
+        let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    };
+    in_header.or_else(bearer).map(str::to_owned).or_else(|| {
         let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let mut keys = pairs.filter(|(name, _)| IN_QUERY.contains(&name.as_ref()));
         keys.next().map(|(_, value)| value.into_owned())
     })
+}
+
+/// The signature over the body.
+fn signature(headers: &HeaderMap) -> Option<Header> {
+    let text =
+        |name| headers.get(name).map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    text("x-halcyon-signature").map(Header::Own).or_else(|| text("x-hub-signature-256").map(Header::Hub))
 }
 
 /// What was sent: JSON, or the fields of a form.

@@ -5,6 +5,7 @@
 use super::answer::{answer, name_of};
 use super::{Bot, Moment, Step};
 use crate::core::access::Rights;
+use crate::core::datastore::request::Confidential;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
 use crate::core::id::{RequestId, TriggerInstanceId, TriggerRef};
@@ -12,8 +13,10 @@ use crate::core::input::{Back, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::phrase::Phrase;
 use crate::core::rule::trigger::{Arrival, Source, TriggerInstance, WEBHOOK_TRIGGER};
-use crate::core::webhook::api_key::{self, ApiKey, ApiKeyAsk, ShownKey};
+use crate::core::webhook::api_key::{self, ApiKey, ApiKeyAsk, ShownKey, sealed_under};
+use crate::core::webhook::signature::{Header, LONGEST_SECRET, MOST_SIGNING, SHORTEST_SECRET, WINDOW};
 use crate::core::webhook::{self, Call, Refusal};
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 impl Bot {
@@ -39,13 +42,24 @@ impl Bot {
     fn event_of(&self, moment: &mut Moment, call: Call) -> Result<TriggerInstance, Answer> {
         let say = |what, name: &str, why: &str| self.sentences.phrase(&Phrase::Webhook { what, name, why });
         let refused = |why: Refusal, text: String| Answer::CallRefused { why, text };
-        let known = call.key.as_ref().and_then(|digest| api_key::find(&self.memory.api_keys, digest));
-        let Some(key) = known else { return Err(refused(Refusal::NoKey, say("no_key", "", ""))) };
-        if !key.is_for(&call.hook) {
-            return Err(refused(Refusal::NotThis, say("not_this", &key.name, "")));
-        }
+        let signed = match (&call.key, &call.signature) {
+            (None, Some(header)) => Some(self.signed(moment.at, &call, header)?),
+            _ => None,
+        };
+        let key = match &signed {
+            Some((key, _)) => key,
+            None => {
+                let known = call.key.as_ref().and_then(|digest| api_key::find(&self.memory.api_keys, digest));
+                let Some(key) = known else { return Err(refused(Refusal::NoKey, say("no_key", "", ""))) };
+                if !key.is_for(&call.hook) {
+                    return Err(refused(Refusal::NotThis, say("not_this", &key.name, "")));
+                }
+                key
+            }
+        };
         // An event keeps its name when it is brought by another key, since that may be the next key of the same program.
-        let id = match call.event_name() {
+        let named = signed.as_ref().and_then(|(_, named)| named.as_deref()).or_else(|| call.event_name());
+        let id = match named {
             Some(name) => format!("{}:{name}", call.hook),
             None => format!("{}:{:016x}", call.hook, moment.bits()),
         };
@@ -81,6 +95,36 @@ impl Bot {
         Ok(instance)
     }
 
+    /// Whose signature it is, and how that names the event. Who has no key for the webhook, and who signs wrongly, is told the same.
+    fn signed(&self, at: Timestamp, call: &Call, header: &Header) -> Result<(&ApiKey, Option<String>), Answer> {
+        let refused = |what, why: &str| {
+            let text = self.sentences.phrase(&Phrase::Webhook { what, name: "", why });
+            Err(Answer::CallRefused { why: Refusal::NoKey, text })
+        };
+        let Some(signature) = header.read() else { return refused("signature_form", "") };
+        let (mut signer, mut unopened) = (None, false);
+        for key in self.memory.api_keys.values().filter(|key| key.is_for(&call.hook)) {
+            let Some(sealed) = &key.secret else { continue };
+            let opened = self.master_key.as_ref().ok().map(|master| master.open(&sealed_under(&key.name), sealed));
+            match opened {
+                Some(Ok(secret)) if signature.is_by(&secret, &call.raw) => signer = Some(key),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => unopened = true,
+            }
+        }
+        let Some(key) = signer else {
+            if unopened {
+                let text = self.sentences.phrase(&Phrase::Webhook { what: "unchecked", name: "", why: "" });
+                return Err(Answer::Failed { text });
+            }
+            return refused("bad_signature", "");
+        };
+        if !signature.is_fresh(at) {
+            return refused("stale", &WINDOW.as_secs().to_string());
+        }
+        Ok((key, signature.event_name(&call.raw)))
+    }
+
     /// Whether a rule in force listens to this webhook.
     fn is_hook(&self, hook: &str) -> bool {
         let listening = self.catalog.rules.listening(&TriggerRef::new(WEBHOOK_TRIGGER)).iter();
@@ -110,22 +154,29 @@ impl Bot {
         };
         let told = match ask {
             ApiKeyAsk::List => Answer::ApiKeys { keys: self.memory.api_keys.values().map(shown).collect() },
-            ApiKeyAsk::Create { name, digest, webhooks } => {
-                let patterns = webhooks.len();
-                let long = webhooks.iter().any(|pattern| pattern.is_empty() || pattern.len() > api_key::LONGEST_NAME);
-                if !api_key::is_name(&name) {
-                    say(self, "no_name", "", &api_key::LONGEST_NAME.to_string())
-                } else if patterns == 0 || patterns > api_key::MOST_PATTERNS || long {
-                    say(self, "no_patterns", "", &api_key::MOST_PATTERNS.to_string())
-                } else if self.memory.api_keys.contains_key(&name) {
-                    say(self, "name_taken", &name, "")
-                } else if self.memory.api_keys.len() >= api_key::MOST {
-                    say(self, "too_many", "", &api_key::MOST.to_string())
-                } else {
-                    let key = ApiKey { name, digest, webhooks, made: moment.at, by: by.clone() };
-                    let keys = vec![shown(&key)];
-                    self.note(step, moment, Fact::ApiKeyMade { key: Box::new(key), from: Some(back) })?;
-                    Answer::ApiKeys { keys }
+            ApiKeyAsk::Create { name, digest, webhooks } => match self.refuses_key(&name, &webhooks) {
+                Some(text) => Answer::Refused { text },
+                None => {
+                    let (digest, secret) = (Some(digest), None);
+                    let key = ApiKey { name, digest, secret, webhooks, made: moment.at, by: by.clone() };
+                    self.make_key(step, moment, key, back)?
+                }
+            },
+            ApiKeyAsk::Sign { name, secret: Confidential(secret), webhooks } => {
+                let signing = self.memory.api_keys.values().filter(|key| key.secret.is_some()).count();
+                match (self.refuses_key(&name, &webhooks), self.master_key.clone()) {
+                    (Some(text), _) => Answer::Refused { text },
+                    _ if !(SHORTEST_SECRET..=LONGEST_SECRET).contains(&secret.len()) => {
+                        say(self, "weak_secret", &SHORTEST_SECRET.to_string(), &LONGEST_SECRET.to_string())
+                    }
+                    _ if signing >= MOST_SIGNING => say(self, "too_many", "", &MOST_SIGNING.to_string()),
+                    (None, Err(why)) => say(self, "no_master_key", "", &why),
+                    (None, Ok(master)) => {
+                        let sealed = master.seal(&sealed_under(&name), &secret, moment.at, moment.bits());
+                        let (digest, secret) = (None, Some(sealed));
+                        let key = ApiKey { name, digest, secret, webhooks, made: moment.at, by: by.clone() };
+                        self.make_key(step, moment, key, back)?
+                    }
                 }
             }
             ApiKeyAsk::Delete { name } => match self.memory.api_keys.get(&name).map(shown) {
@@ -139,8 +190,32 @@ impl Bot {
         answer(step, request, told);
         Ok(())
     }
+
+    /// Why a key cannot be made.
+    fn refuses_key(&self, name: &str, webhooks: &[String]) -> Option<String> {
+        let say = |what, name: &str, why: &str| Some(self.sentences.phrase(&Phrase::Webhook { what, name, why }));
+        let long = webhooks.iter().any(|pattern| pattern.is_empty() || pattern.len() > api_key::LONGEST_NAME);
+        if !api_key::is_name(name) {
+            say("no_name", "", &api_key::LONGEST_NAME.to_string())
+        } else if webhooks.is_empty() || webhooks.len() > api_key::MOST_PATTERNS || long {
+            say("no_patterns", "", &api_key::MOST_PATTERNS.to_string())
+        } else if self.memory.api_keys.contains_key(name) {
+            say("name_taken", name, "")
+        } else if self.memory.api_keys.len() >= api_key::MOST {
+            say("too_many", "", &api_key::MOST.to_string())
+        } else {
+            None
+        }
+    }
+
+    fn make_key(&mut self, step: &mut Step, moment: &Moment, key: ApiKey, back: Back) -> Result<Answer, Contradiction> {
+        let keys = vec![shown(&key)];
+        self.note(step, moment, Fact::ApiKeyMade { key: Box::new(key), from: Some(back) })?;
+        Ok(Answer::ApiKeys { keys })
+    }
 }
 
 fn shown(key: &ApiKey) -> ShownKey {
-    ShownKey { name: key.name.clone(), webhooks: key.webhooks.clone(), made: key.made, by: name_of(&key.by).to_owned() }
+    let (name, webhooks, by) = (key.name.clone(), key.webhooks.clone(), name_of(&key.by).to_owned());
+    ShownKey { name, webhooks, signs: key.secret.is_some(), made: key.made, by }
 }

@@ -66,11 +66,12 @@ pub enum Phrase<'a> {
     },
     /// Why a call of a webhook, or the asking for a key, came to nothing.
     Webhook {
-        /// `no_key`, `not_this`, `no_hook`, `no_trigger`: a call; `not_admin`, `no_name`, `no_patterns`, `name_taken`, `too_many`, `no_such_key`: the asking.
+        /// `no_key`, `bad_signature`, `signature_form`, `stale`, `unchecked`, `not_this`, `no_hook`, `no_trigger`: a call; `not_admin`, `no_name`, `no_patterns`, `name_taken`, `too_many`, `no_such_key`, `weak_secret`,
+        /// `no_master_key`: the asking.
         what: &'static str,
-        /// The key or the webhook.
+        /// The key or the webhook, or the lower limit.
         name: &'a str,
-        /// The limit.
+        /// The limit, or why.
         why: &'a str,
     },
     /// Why a workflow, or a task of it, cannot go on.

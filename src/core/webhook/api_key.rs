@@ -1,7 +1,9 @@
 //! Keys by which programs prove who they are. What is kept of one is its digest: a key has as much randomness as the digest is long, so that there is nothing
-//! to be guessed and no need to make guessing slow.
+//! to be guessed and no need to make guessing slow. Of one that signs it is the secret, sealed.
 
 use crate::core::content::glob::covers;
+use crate::core::datastore::key::{Key, Scope};
+use crate::core::datastore::request::Confidential;
 use crate::core::input::Principal;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,8 +34,12 @@ impl Digest {
 pub struct ApiKey {
     /// Whose it is, in a word.
     pub name: String,
-    /// What proves it.
-    pub digest: Digest,
+    /// What proves it, where it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The secret that it signs with, sealed; absent for one that is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
     /// The webhooks that it is for, as patterns of their paths.
     pub webhooks: Vec<String>,
     /// When it was made.
@@ -51,7 +57,13 @@ impl ApiKey {
 
 /// The key that a digest is of. Takes as long for one that is right as for one that is wrong.
 pub fn find<'a>(keys: &'a BTreeMap<String, ApiKey>, digest: &Digest) -> Option<&'a ApiKey> {
-    keys.values().fold(None, |found, key| if bool::from(key.digest.0.ct_eq(&digest.0)) { Some(key) } else { found })
+    let is_it = |key: &&ApiKey| key.digest.is_some_and(|known| bool::from(known.0.ct_eq(&digest.0)));
+    keys.values().fold(None, |found, key| if is_it(&key) { Some(key) } else { found })
+}
+
+/// The name under which the secret of a key is sealed. No value of the datastore has such a one.
+pub fn sealed_under(name: &str) -> Key {
+    Key { scope: Scope::System, name: format!("\0api-key\0{name}") }
 }
 
 /// Whether something can be the name of a key: letters, digits, `.`, `_` and `-`.
@@ -75,6 +87,15 @@ pub enum ApiKeyAsk {
         /// What it is for.
         webhooks: Vec<String>,
     },
+    /// A new one that signs.
+    Sign {
+        /// Its name.
+        name: String,
+        /// What it signs with.
+        secret: Confidential,
+        /// What it is for.
+        webhooks: Vec<String>,
+    },
     /// One counts no more.
     Delete {
         /// Its name.
@@ -89,6 +110,9 @@ pub struct ShownKey {
     pub name: String,
     /// What it is for.
     pub webhooks: Vec<String>,
+    /// It signs what it sends, and is not sent itself.
+    #[serde(default)]
+    pub signs: bool,
     /// When it was made.
     pub made: Timestamp,
     /// Who made it.

@@ -3,18 +3,21 @@
 //! How other programs bring events over HTTP: `POST /api/v1/webhooks/{path}` with a key. Paths, headers and answers are StackStorm's (3.9).
 //!
 //! - [`api_key`]: who they are, and which webhooks are theirs;
+//! - [`signature`]: how they prove it where they keep the key to themselves;
 //! - `st2` is the webhook that takes an event of any trigger, as `{"trigger", "payload"}`; every other one exists as long as a rule listens to
 //!   `core.st2.webhook` with its `url`.
 //!
-//! - **A key is never kept**: what is kept cannot be turned back into it.
+//! - **A key is never kept**: what is kept cannot be turned back into it. Of one that signs the secret is needed, so it is kept sealed by the master key.
 //! - **Nobody learns which webhooks there are** without a key for them.
 //! - **The answer that an event is taken comes when the fact is on disk.** One that is brought again under its own id is taken once; a source that gives none
 //!   brings a new event each time.
 //! - **What proves who brought it is no part of the event**: rules do not see keys and cookies.
 
 pub mod api_key;
+pub mod signature;
 
 use crate::core::webhook::api_key::Digest;
+use crate::core::webhook::signature::Header;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -22,7 +25,17 @@ use std::collections::BTreeMap;
 pub const GENERIC: &str = "st2";
 
 /// Headers that are not part of an event.
-pub const PROOFS: [&str; 5] = ["st2-api-key", "x-auth-token", "authorization", "proxy-authorization", "cookie"];
+pub const PROOFS: [&str; 9] = [
+    "st2-api-key",
+    "x-auth-token",
+    "x-gitlab-token",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-halcyon-signature",
+    "x-hub-signature-256",
+    "x-hub-signature",
+];
 
 /// Headers that name an event, the first one that is there counts.
 pub const EVENT_NAMES: [&str; 3] = ["idempotency-key", "x-github-delivery", "x-gitlab-event-uuid"];
@@ -34,6 +47,10 @@ pub struct Call {
     pub hook: String,
     /// Of the key; absent where none was sent.
     pub key: Option<Digest>,
+    /// The signature over the body; absent where none was sent.
+    pub signature: Option<Header>,
+    /// The body as it came, which is what was signed.
+    pub raw: Vec<u8>,
     /// The headers as they were written, those that prove something left out.
     pub headers: BTreeMap<String, String>,
     /// What was sent.
@@ -66,7 +83,7 @@ pub fn path(url: &str) -> &str {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// Without a key that is known.
+    /// Without a key that is known, or with a signature that is not one.
     NoKey,
     /// With one that is not for this webhook.
     NotThis,

@@ -220,6 +220,21 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     let webhook = |what, name, why| Phrase::Webhook { what, name, why };
     for (phrase, said) in [
         (webhook("no_key", "", ""), "a key that I know is needed, in the header St2-Api-Key"),
+        (webhook("bad_signature", "", ""), "the signature is not one that a key for this webhook makes over this body"),
+        (
+            webhook("signature_form", "", ""),
+            "the signature cannot be read: X-Halcyon-Signature is t=SECONDS,id=NAME,v1=HEX, and X-Hub-Signature-256 is sha256=HEX",
+        ),
+        (
+            webhook("stale", "", "300"),
+            "the signature is right, and more than 300 s away from my clock: sign it again, and set both clocks",
+        ),
+        (webhook("unchecked", "", ""), "I cannot check signatures at the moment; send it again"),
+        (webhook("weak_secret", "16", "1000"), "a secret to sign with has 16 to 1000 characters"),
+        (
+            webhook("no_master_key", "", "there is none"),
+            "the secret would be kept sealed, and I have no master key for that: there is none",
+        ),
         (webhook("not_this", "monitoring", ""), "the key `monitoring` is not for this webhook"),
         (webhook("no_hook", "github", ""), "no rule listens to the webhook `github`"),
         (
