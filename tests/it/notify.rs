@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -308,20 +309,27 @@ impl Site {
     }
 }
 
-fn hosts(count: usize) -> Vec<String> {
+fn hosts(count: u32) -> Vec<String> {
     (1..=count).map(|number| format!("wn{number:03}")).collect()
 }
 
-/// So many that all of it takes a few seconds; by hand, `HALCYON_NOTIFICATIONS=500`.
-fn many() -> usize {
+/// So many that all of it takes a few seconds; by hand, `HALCYON_NOTIFICATIONS=500 HALCYON_AWAY=600`.
+fn many() -> u32 {
     std::env::var("HALCYON_NOTIFICATIONS").map_or(40, |count| count.parse().unwrap())
+}
+
+/// How long the bot is away at least: no longer than the telling takes; by hand, as many seconds.
+fn away() -> Duration {
+    std::env::var("HALCYON_AWAY").map_or(Duration::ZERO, |seconds| Duration::from_secs(seconds.parse().unwrap()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_while_the_bot_is_away_arrives_in_order_once_it_is_back() {
     let site = Site::new().await;
     let names = hosts(many());
-    for host in &names {
+    let began = Instant::now();
+    for (host, number) in names.iter().zip(1_u32..) {
+        std::thread::sleep((away() * number / many()).saturating_sub(began.elapsed()));
         let output = site.notify(host);
         assert!(output.status.success(), "{output:?}");
         assert_eq!(String::from_utf8_lossy(&output.stdout), "1 kept for Halcyon\n");
