@@ -2,7 +2,7 @@
 
 use halcyon::app;
 use halcyon::cli::{self, Surroundings};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         out: &mut io::stdout(),
         err: &mut io::stderr(),
         environment: environment.collect(),
+        terminal: io::stdout().is_terminal(),
         now: app::now,
     };
     ExitCode::from(cli::main(std::env::args_os(), surroundings))

@@ -39,9 +39,9 @@ use crate::core::content::load::load;
 use crate::core::effect::{Answer, Effect, Query};
 use crate::core::fact::{Dated, Fact};
 use crate::core::host::{HostError, Inventory, expand};
-use crate::core::id::RequestId;
+use crate::core::id::{BlobId, RequestId};
 use crate::core::input::{Ask, Event, Input, Principal};
-use crate::runtime::ports::{Clock, Recalled, Store};
+use crate::runtime::ports::{Blobs, Clock, Recalled, Store};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -132,6 +132,17 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
     in_runtime(async move {
         let (store, _) = DiskStore::open(&config.store.path).await?;
         Ok(store.find(&query).await?)
+    })
+}
+
+/// An output in the store of a bot that does not run.
+///
+/// # Errors
+/// When the store cannot be opened or read.
+pub fn offline_output(config: &Config, blob: &BlobId) -> anyhow::Result<Vec<u8>> {
+    in_runtime(async move {
+        let (store, _) = DiskStore::open(&config.store.path).await?;
+        Ok(store.blobs().read(blob, 0, usize::MAX).await?)
     })
 }
 

@@ -455,6 +455,19 @@ pub enum ExecutionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// All that was written on a host, byte by byte
+    Output {
+        /// Its id, the last digits of it, or `last`
+        id: String,
+        /// The host; may be left out where there is one only
+        host: Option<String>,
+        /// The error output instead
+        #[arg(long)]
+        stderr: bool,
+        /// Into this file [default: the standard output]
+        #[arg(short = 'o', long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Follow the output of an execution to its end
     Tail {
         /// Its id, the last digits of it, or `last`

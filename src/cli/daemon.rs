@@ -9,9 +9,11 @@ use crate::core::action::execution::Execution;
 use crate::core::audit::question::Question;
 use crate::core::datastore::request::ValueAsk;
 use crate::core::effect::{Answer, Query};
-use crate::core::id::ExecutionId;
+use crate::core::id::{BlobId, ExecutionId};
 use crate::core::input::Ask;
 use crate::core::webhook::api_key::ApiKeyAsk;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -100,6 +102,18 @@ impl<'c> Daemon<'c> {
         }
     }
 
+    /// A piece of an output, from the bot or without one from the store; what comes from there is whole.
+    pub(crate) fn piece(&self, ask: &Ask, blob: &BlobId) -> Result<Vec<u8>, Failure> {
+        let answer = match self.runtime.block_on(control::call(&self.socket, ask)) {
+            Err(ControlError::NotRunning { .. }) => return Ok(app::offline_output(self.config, blob)?),
+            answer => told(answer?)?,
+        };
+        match answer {
+            Answer::Output { ref base64 } => STANDARD.decode(base64).map_err(|_| odd(&answer)),
+            other => Err(odd(&other)),
+        }
+    }
+
     /// The newest executions.
     pub(crate) fn newest(&self, limit: usize) -> Result<Vec<Execution>, Failure> {
         match self.look(&Ask::Executions { limit }, Query::Newest(limit))? {
@@ -181,6 +195,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::May { .. }
         | Answer::Approvals { .. }
         | Answer::Picture { .. }
+        | Answer::Output { .. }
         | Answer::Rules { .. }
         | Answer::Triggers { .. }
         | Answer::Sensors { .. }
@@ -207,6 +222,7 @@ pub(crate) fn odd(answer: &Answer) -> Failure {
         Answer::May { .. } => "may",
         Answer::Audit { .. } => "audit",
         Answer::Picture { .. } => "picture",
+        Answer::Output { .. } => "output",
         Answer::Rules { .. } => "rules",
         Answer::Sensors { .. } => "sensors",
         Answer::Triggers { .. } => "triggers",

@@ -28,6 +28,7 @@ mod key;
 mod look;
 mod may;
 mod notify;
+mod output;
 mod pack;
 mod rule;
 mod sensor;
@@ -58,6 +59,8 @@ pub struct Surroundings<'a> {
     pub out: &'a mut dyn Write,
     /// For sentences.
     pub err: &'a mut dyn Write,
+    /// Whether `out` is a terminal, which text could steer.
+    pub terminal: bool,
     /// The variables of the process.
     pub environment: Environment,
     /// The clock.
@@ -131,6 +134,9 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
             match command {
                 ExecutionCommand::List { last, json } => execution::list(&config, last, json, surroundings),
                 ExecutionCommand::Get { id, json } => execution::get(&config, &id, json, surroundings),
+                ExecutionCommand::Output { id, host, stderr, output: file } => {
+                    output::output(&config, &id, (host, stderr), file.as_deref(), surroundings)
+                }
                 ExecutionCommand::Tail { id, json } => tail::tail(&config, &id, json, surroundings),
                 ExecutionCommand::Cancel { ids, json } => execution::cancel(&config, &ids, json, surroundings),
                 ExecutionCommand::Settle { id, judgement, json } => {

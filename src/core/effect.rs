@@ -104,6 +104,15 @@ pub enum Effect {
         /// How many bytes of one may be read; what is longer is left out.
         most: u64,
     },
+    /// Read a piece of an output for a caller of the control socket.
+    HandOut {
+        /// Which call.
+        request: RequestId,
+        /// The output.
+        blob: BlobId,
+        /// The first byte.
+        offset: u64,
+    },
     /// Read the configuration and the packs again.
     Reload {
         /// Who wants it.
@@ -296,6 +305,11 @@ pub enum Answer {
         execution: Box<Execution>,
         /// The newest output while it runs.
         tail: Vec<String>,
+    },
+    /// A piece of an output.
+    Output {
+        /// Its bytes in base64; nothing behind the end.
+        base64: String,
     },
     /// Several, newest first.
     Executions {

@@ -510,6 +510,14 @@ pub enum Ask {
         /// The id or its last digits.
         id: String,
     },
+    /// A piece of what was written on a host, where that is too long to stand in the execution itself.
+    Output {
+        /// The id of the execution or its last digits.
+        id: String,
+        /// What of it.
+        #[serde(flatten)]
+        part: OutputPart,
+    },
     /// Stop an execution.
     Cancel {
         /// The id or its last digits.
@@ -759,6 +767,19 @@ fn thread<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Thread>, D::Error
     }))
 }
 
+/// A piece of an output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputPart {
+    /// Where it was written.
+    pub host: String,
+    /// The error output instead of the usual one.
+    #[serde(default)]
+    pub stderr: bool,
+    /// The first byte of the piece.
+    #[serde(default)]
+    pub offset: u64,
+}
+
 /// What is done with executions that were looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
@@ -766,6 +787,8 @@ pub enum Purpose {
     Show,
     /// Show one on these hosts, or on those where it failed.
     ShowPart(String),
+    /// Hand out a piece of what was written.
+    HandOut(OutputPart),
     /// Show the newest output of one, and keep it up to date.
     Tail,
     /// List many.

@@ -13,6 +13,8 @@ use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{Blobs, Chat, ChatError, ReloadCall, Runner, Store};
 use crate::runtime::sensing::Sensing;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -35,6 +37,9 @@ const OPENING: Duration = Duration::from_millis(2_500);
 /// How often it is tried to read the emojis on a post, and how long the first wait between is; it doubles.
 const READINGS: u32 = 10;
 const READING_PAUSE: Duration = Duration::from_millis(500);
+
+/// How many bytes of an output a caller gets at a time.
+const HANDED_OUT: usize = 1024 * 1024;
 
 /// The hands of the loop.
 pub struct Dispatch {
@@ -201,6 +206,7 @@ impl Dispatch {
             Effect::ReadOutputs { execution, blobs, most } => self.read_outputs(execution, blobs, most),
             Effect::Identify { of, users, channels } => self.identify(of, users, channels),
             Effect::LookUpUser { name, channels, ticket } => self.look_up_user(name, channels, *ticket),
+            Effect::HandOut { request, blob, offset } => self.hand_out(request, blob, offset),
             Effect::Answer { request, answer } => self.callers.answer(request, *answer),
             Effect::Reply { request, reply } => self.pressers.answer(request, reply),
             Effect::OpenDialog { request, trigger, dialog, otherwise } => {
@@ -381,6 +387,18 @@ impl Dispatch {
             }
             // Without a loop there is nobody left to answer.
             let _ = inputs.send(Input::OutputsRead { execution, texts }).await;
+        });
+    }
+
+    /// Reads a piece of an output and tells it to a caller.
+    fn hand_out(&self, request: RequestId, blob: BlobId, offset: u64) {
+        let (blobs, callers) = (Arc::clone(&self.blobs), self.callers.clone());
+        tokio::spawn(async move {
+            let answer = match blobs.read(&blob, offset, HANDED_OUT).await {
+                Ok(bytes) => Answer::Output { base64: STANDARD.encode(bytes) },
+                Err(problem) => Answer::Failed { text: problem.to_string() },
+            };
+            callers.answer(request, answer);
         });
     }
 

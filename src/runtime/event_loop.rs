@@ -359,6 +359,7 @@ impl EventLoop {
             | Effect::Reload { .. }
             | Effect::Identify { .. }
             | Effect::ReadOutputs { .. }
+            | Effect::HandOut { .. }
             | Effect::ReadReactions { .. }
             | Effect::OpenDialog { .. }
             // Whoever pressed is told what was decided once it is stored.

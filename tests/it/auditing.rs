@@ -35,7 +35,8 @@ fn halcyon(world: &World, words: &[&str]) -> (String, String, u8) {
     let command = std::thread::spawn(move || {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let environment = [("HALCYON_MATTERMOST_TOKEN".to_owned(), token)].into();
-        let surroundings = Surroundings { out: &mut out, err: &mut err, environment, now: halcyon::app::now };
+        let surroundings =
+            Surroundings { out: &mut out, err: &mut err, terminal: false, environment, now: halcyon::app::now };
         let code = cli::main(words, surroundings);
         (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), code)
     });

@@ -428,6 +428,7 @@ impl World {
                 | Effect::Reply { .. }
                 | Effect::LookUpUser { .. }
                 | Effect::ReadOutputs { .. }
+                | Effect::HandOut { .. }
                 | Effect::Reload { .. }
                 | Effect::StartSensor(_)
                 | Effect::StopSensor { .. }

@@ -1,12 +1,14 @@
 //! Command lines: what is printed, and with which exit code it ends.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use halcyon::adapters::control;
 use halcyon::cli::{self, Surroundings};
 use halcyon::core::action::execution::{EffectClass, Execution, Requested, Status};
 use halcyon::core::action::run::{Captured, Exit, HostOutcome};
 use halcyon::core::effect::Answer;
-use halcyon::core::id::{ActionRef, ExecutionId, Host, RequestId};
-use halcyon::core::input::{Ask, Back, Principal};
+use halcyon::core::id::{ActionRef, BlobId, ExecutionId, Host, RequestId};
+use halcyon::core::input::{Ask, Back, OutputPart, Principal};
 use halcyon::core::picture::{Edge, Node, Picture, State};
 use halcyon::runtime::ports::ControlCall;
 use jiff::Timestamp;
@@ -34,7 +36,8 @@ struct Ended {
 fn halcyon(words: &[&str]) -> Ended {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let words = std::iter::once("halcyon").chain(words.iter().copied()).map(Into::into);
-    let surroundings = Surroundings { out: &mut out, err: &mut err, environment: Default::default(), now };
+    let surroundings =
+        Surroundings { out: &mut out, err: &mut err, terminal: false, environment: Default::default(), now };
     let code = cli::main(words, surroundings);
     Ended { out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap(), code }
 }
@@ -297,6 +300,41 @@ async fn a_graph_is_written_by_the_ending_of_its_file() {
 }
 
 #[tokio::test]
+async fn an_output_is_handed_out_piece_by_piece() {
+    let piece = |bytes: &[u8]| Answer::Output { base64: STANDARD.encode(bytes) };
+    let long = |bytes: u64, dropped: u64| {
+        let Answer::Execution { mut execution, tail } = one(Status::Failed, &[]) else { panic!() };
+        let outcome = execution.outcomes.get_mut(&Host::new("wn002")).unwrap();
+        let (head, tail_of) = ("a".to_owned(), "z".to_owned());
+        outcome.stderr = Captured::Blob { blob: BlobId::new("b"), bytes, lines: 1, head, tail: tail_of, dropped };
+        Answer::Execution { execution, tail }
+    };
+    let on = ["execution", "output", "6855", "wn002", "--stderr"];
+    let (ended, asked) = with_bot(vec![long(5, 7), piece(b"abc"), piece(b"\x1b\n")], &on).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "abc\x1b\n"));
+    assert_eq!(ended.err, "7 bytes that followed were not kept: the host wrote more than is kept of one\n");
+    let part = |offset| OutputPart { host: "wn002".to_owned(), stderr: true, offset };
+    assert_eq!(asked[1], Ask::Output { id: id().to_string(), part: part(0) });
+    assert_eq!(asked[2], Ask::Output { id: id().to_string(), part: part(3) });
+    let (ended, _) = with_bot(vec![long(5, 0), piece(b"abc"), piece(b"")], &on).await;
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (1, "halcyon: 3 of 5 bytes are there, the rest of the output is gone\n")
+    );
+
+    // What stands in the execution itself needs no second question.
+    let (ended, _) = with_bot(vec![one(Status::Failed, &[])], &["execution", "output", "6855", "wn002"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "broken\u{1b}[2J"));
+    for (words, told) in [
+        (["execution", "output", "6855"].as_slice(), "ran on several hosts, name one of wn[001-002]"),
+        (&["execution", "output", "6855", "wn003"], "has not ended on wn003, but on wn[001-002]"),
+    ] {
+        let (ended, _) = with_bot(vec![one(Status::Failed, &[])], words).await;
+        assert!(ended.code == 2 && ended.err.contains(told), "{}", ended.err);
+    }
+}
+
+#[tokio::test]
 async fn tail_shows_each_line_once() {
     let answers = vec![
         one(Status::Running, &["wn001: ok"]),
@@ -346,6 +384,18 @@ fn without_a_bot_a_command_is_the_bot() {
     assert!(ended.out.contains("stdout: one two"), "{}", ended.out);
     let ended = halcyon(&["--config", config, "execution", "list"]);
     assert!(ended.out.contains("core.echo"), "{}", ended.out);
+    // More than a fact holds, of which all is there.
+    let whole: String = (1..=200_000).map(|number| format!("{number}\n")).collect();
+    let ended = halcyon(&["--config", config, "run", "core.local", "cmd=seq 1 200000"]);
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
+    let ended = halcyon(&["--config", config, "execution", "output", "last"]);
+    assert!(ended.code == 0 && ended.out == whole, "{} of {} bytes: {}", ended.out.len(), whole.len(), ended.err);
+    let file = directory.path().join("numbers");
+    let ended = halcyon(&["--config", config, "execution", "output", "last", "-o", file.to_str().unwrap()]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, ""), "{}", ended.err);
+    assert!(std::fs::read_to_string(file).unwrap() == whole);
+    let ended = halcyon(&["--config", config, "execution", "output", "last", "--stderr"]);
+    assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "", ""));
     let ended = halcyon(&["--config", config, "execution", "rerun", "last"]);
     assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{}", ended.out);
     let ended = halcyon(&["--config", config, "run", "core.local", "cmd=exit 3"]);

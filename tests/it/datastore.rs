@@ -224,7 +224,8 @@ fn command(config: &str, words: &[&str]) -> (u8, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let words = ["halcyon", "--config", config].into_iter().chain(words.iter().copied()).map(Into::into);
     let now = || "2014-12-02T20:00:00Z".parse().unwrap();
-    let surroundings = Surroundings { out: &mut out, err: &mut err, environment: Default::default(), now };
+    let surroundings =
+        Surroundings { out: &mut out, err: &mut err, terminal: false, environment: Default::default(), now };
     let code = cli::main(words, surroundings);
     (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
 }

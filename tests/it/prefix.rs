@@ -155,6 +155,7 @@ impl World {
                 | Effect::StopSensor { .. }
                 | Effect::Audit { .. }
                 | Effect::ReadOutputs { .. }
+                | Effect::HandOut { .. }
                 | Effect::Reload { .. } => {}
                 Effect::Identify { of: Identifying::Beginning(id), .. } => {
                     let step = self.machine.identify(&id);

@@ -9,7 +9,8 @@ pub(crate) fn test(words: &[&str]) -> (String, String, u8) {
     // No configuration stands beside the packs that are tried here.
     let words = ["halcyon", "--config", "/absent/config.toml", "test"].iter().chain(words).map(Into::into);
     let now = || jiff::Timestamp::UNIX_EPOCH;
-    let surroundings = Surroundings { out: &mut out, err: &mut err, environment: Default::default(), now };
+    let surroundings =
+        Surroundings { out: &mut out, err: &mut err, terminal: false, environment: Default::default(), now };
     let code = cli::main(words, surroundings);
     (String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap(), code)
 }

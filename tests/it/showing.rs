@@ -1,7 +1,11 @@
 //! What a person sees of an execution: parts of it, its output as it comes, in the site's own words and by their own clock.
 
 use crate::world::{PATIENCE, World, id_of, under_way};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use halcyon::config::{Config, Environment};
+use halcyon::core::effect::Answer;
+use halcyon::core::input::{Ask, OutputPart};
 use halcyon::sandbox::mattermost::Post;
 use halcyon::sandbox::nodes::Fault;
 use std::fs;
@@ -57,6 +61,14 @@ async fn parts_of_an_execution_are_shown() {
         check(&world, &format!("!show {long} wn001"), &["only `wn001`", "The whole output is attached."], &[]).await;
     let file = world.chat.files(&shown.id).pop().unwrap();
     assert!(String::from_utf8_lossy(&file.content).starts_with("===== wn001 =====\n"));
+    let part = |stderr, offset| OutputPart { host: "wn001".to_owned(), stderr, offset };
+    for (asked, expected) in [(part(false, 0), "1\n2\n"), (part(false, 4), "3\n4\n"), (part(true, 0), "")] {
+        let Answer::Output { base64 } = world.ask(Ask::Output { id: long.clone(), part: asked }).await else {
+            panic!()
+        };
+        let piece = STANDARD.decode(base64).unwrap();
+        assert!(String::from_utf8_lossy(&piece).starts_with(expected), "{expected:?}");
+    }
     check(&world, &format!("!tail {long}"), &["19981\n", "20000\n", "These are the last lines"], &["19980\n"]).await;
 }
 

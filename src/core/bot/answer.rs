@@ -1,5 +1,6 @@
 //! Somebody asked about executions, or asked over the control socket to run something.
 
+use super::hand_out::hand_out;
 use super::may::Question;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
@@ -106,6 +107,7 @@ impl Bot {
             }
             Ask::Executions { limit } => look_up(query, limit.min(MOST_LISTED).to_string(), Purpose::List),
             Ask::Execution { id } => look_up(Query::ById(id.clone()), id, Purpose::Show),
+            Ask::Output { id, part } => look_up(Query::ById(id.clone()), id, Purpose::HandOut(part)),
             Ask::Cancel { id } => look_up(Query::ById(id.clone()), id, Purpose::Cancel),
             Ask::Rerun { id } => look_up(Query::ById(id.clone()), id, Purpose::Rerun),
             Ask::RerunFrom { id, tasks } => look_up(Query::ById(id.clone()), id, Purpose::RerunFrom(tasks)),
@@ -248,7 +250,12 @@ impl Bot {
             executions.retain(|found| !overtaken(found));
         }
         let wanted = match ticket.purpose {
-            Purpose::Show | Purpose::ShowPart(_) | Purpose::Draw | Purpose::Tail | Purpose::List => Verb::View,
+            Purpose::Show
+            | Purpose::ShowPart(_)
+            | Purpose::HandOut(_)
+            | Purpose::Draw
+            | Purpose::Tail
+            | Purpose::List => Verb::View,
             Purpose::Cancel
             | Purpose::Rerun
             | Purpose::RerunFrom(_)
@@ -288,6 +295,12 @@ impl Bot {
         match ticket.purpose {
             Purpose::Show | Purpose::List => self.show(step, moment, &ticket, execution, Part::default()),
             Purpose::ShowPart(ref part) => self.show_part(step, moment, &ticket, execution, part),
+            Purpose::HandOut(ref part) => {
+                if let Back::Request { request } = ticket.back {
+                    hand_out(step, request, &execution, part);
+                }
+                Ok(())
+            }
             Purpose::Draw => self.draw(step, moment, &ticket, &execution),
             Purpose::Tail => self.tail(step, moment, &ticket.back, &execution),
             Purpose::Cancel => self.cancel(step, moment, ticket, &execution),
@@ -523,6 +536,7 @@ impl Bot {
             },
             Purpose::Show
             | Purpose::ShowPart(_)
+            | Purpose::HandOut(_)
             | Purpose::Tail
             | Purpose::Cancel
             | Purpose::Rerun
@@ -580,6 +594,7 @@ fn ago(then: Timestamp, now: Timestamp) -> String {
 fn asked_of(ticket: &Ticket) -> String {
     let command = match ticket.purpose {
         Purpose::Show | Purpose::ShowPart(_) => "show",
+        Purpose::HandOut(_) => "output",
         Purpose::Tail => "tail",
         Purpose::List => "list",
         Purpose::Cancel => "cancel",

@@ -55,6 +55,7 @@ mod authority;
 mod clarify;
 mod farewell;
 mod freeze;
+mod hand_out;
 mod health;
 mod hear;
 mod help;
