@@ -561,7 +561,13 @@ async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAsi
 
 pub(super) fn store_options(config: &Config) -> store::Options {
     let section = &config.store;
-    store::Options { keep: section.keep, reserve: section.reserve, now: super::now, ..store::Options::default() }
+    store::Options {
+        keep: section.keep,
+        keep_outputs: section.keep_outputs,
+        reserve: section.reserve,
+        now: super::now,
+        ..store::Options::default()
+    }
 }
 
 pub(super) fn ssh_options(config: &Config) -> SshOptions {

@@ -317,6 +317,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     restart(old.http != new.http, "http");
     restart(old.store.path != new.store.path, "store.path");
     restart(old.store.keep != new.store.keep, "store.keep");
+    restart(old.store.keep_outputs != new.store.keep_outputs, "store.keep_outputs");
     restart(old.store.reserve != new.store.reserve, "store.reserve");
     restart(old.control != new.control, "control.socket");
     restart(old.log != new.log, "log");

@@ -21,6 +21,7 @@ pub(super) struct File {
     pub(super) http: Option<Http>,
     pub(super) store_path: Text,
     pub(super) store_keep: Seconds,
+    pub(super) store_keep_outputs: Seconds,
     pub(super) store_reserve: Number,
     pub(super) control_socket: Text,
     pub(super) grace: Seconds,
@@ -128,6 +129,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     if let Some(store) = root.section("store") {
         file.store_path = store.string("path");
         file.store_keep = store.seconds("keep", 0..100 * YEAR);
+        file.store_keep_outputs = store.seconds("keep_outputs", 0..100 * YEAR);
         file.store_reserve = store.number("reserve", 0..1 << 50);
         store.close();
     }

@@ -35,6 +35,9 @@ impl Judge<'_, '_, '_> {
         if let Some(keep) = file.store_keep {
             config.store.keep = (!keep.value.is_zero()).then_some(keep.value);
         }
+        if let Some(keep) = file.store_keep_outputs {
+            config.store.keep_outputs = (!keep.value.is_zero()).then_some(keep.value);
+        }
         if let Some(reserve) = file.store_reserve {
             config.store.reserve = reserve.value;
         }

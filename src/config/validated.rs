@@ -110,6 +110,8 @@ pub struct Store {
     pub path: PathBuf,
     /// How long what has ended is kept; for ever when absent.
     pub keep: Option<Duration>,
+    /// How long outputs that are too long for a fact are kept; as long as their executions when absent.
+    pub keep_outputs: Option<Duration>,
     /// Below so many bytes of room on its disk nothing new is begun.
     pub reserve: u64,
 }
@@ -285,7 +287,7 @@ impl Config {
             file: PathBuf::new(),
             mattermost: None,
             http: None,
-            store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), reserve: RESERVE },
+            store: Store { path: pack.join("var/halcyon"), keep: Some(KEEP), keep_outputs: None, reserve: RESERVE },
             control: Control { socket: pack.join("var/halcyon/control.sock") },
             serve: Serve { grace: GRACE },
             content,

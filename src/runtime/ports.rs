@@ -278,6 +278,9 @@ pub enum StoreError {
         /// Which version.
         what: String,
     },
+    /// An output that is not there any more.
+    #[error("this output is not kept any more ([store] keep and keep_outputs say how long)")]
+    NotKept,
     /// The derived part failed.
     #[error("the index of the store failed: {0}")]
     Index(String),

@@ -17,7 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How much of a piece is gathered before it goes to the disk.
 const GATHER: usize = 32 << 10;
@@ -109,6 +109,7 @@ impl Blobs for DiskBlobs {
             Ok(bytes)
         })
         .await
+        .map_err(not_kept)
     }
 }
 
@@ -132,6 +133,14 @@ async fn away<T: Send + 'static>(
 ) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(act).await.unwrap_or_else(|error| Err(io::Error::other(error)));
     done.map_err(|source| StoreError::Io { doing, path, source })
+}
+
+/// What cannot be read because it is not there, went when its time was over.
+fn not_kept(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound => StoreError::NotKept,
+        other => other,
+    }
 }
 
 /// A piece in the making.
@@ -176,6 +185,9 @@ impl Piece {
                 fs::rename(path, &target)?;
             }
             self.path = None;
+        } else {
+            // It counts as written now. Where the system refuses that, it goes with the older one.
+            let _ = OpenOptions::new().append(true).open(&target).and_then(|file| file.set_modified(SystemTime::now()));
         }
         // Also when the piece was there before: whoever put it there may not have come to this line yet.
         sync_directory(shelf).map_err(io::Error::other)?;

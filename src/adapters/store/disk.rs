@@ -11,7 +11,7 @@ use crate::adapters::store::log::{self, Cut, Log, Rooms, Written, sync_directory
 use crate::adapters::store::opening::{self, Found};
 use crate::adapters::store::reading::Reading;
 use crate::adapters::store::record;
-use crate::adapters::store::retention::{Freed, retain};
+use crate::adapters::store::retention::{Freed, retain, shed};
 use crate::adapters::store::segment::AUDIT;
 use crate::adapters::store::set_aside::AuditAside;
 use crate::adapters::store::shared::{Shared, same};
@@ -50,6 +50,8 @@ pub struct Options {
     pub first_file_bytes: u64,
     /// How long what has ended is kept; for ever when absent.
     pub keep: Option<Duration>,
+    /// How long outputs are kept; as long as what refers to them when absent.
+    pub keep_outputs: Option<Duration>,
     /// Below so many bytes of free room nothing new should be begun.
     pub reserve: u64,
     /// After how many facts a snapshot is wanted; absent means a sensible number.
@@ -64,6 +66,7 @@ impl Default for Options {
             file_bytes: 16 << 20,
             first_file_bytes: 256 << 10,
             keep: None,
+            keep_outputs: None,
             reserve: 64 << 20,
             snapshot_facts: None,
             now: || Timestamp::UNIX_EPOCH,
@@ -193,6 +196,18 @@ impl DiskStore {
         let path = shared.path.clone();
         let retained = tokio::task::spawn_blocking(move || retain(&shared, cutoff)).await;
         retained.unwrap_or_else(|error| Err(StoreError::Io { doing: "clear", path, source: io::Error::other(error) }))
+    }
+
+    /// Removes outputs that were written before `cutoff`, but for those of executions that go on, as is done every hour by itself when the store was
+    /// opened with a time to keep them.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub async fn shed(&self, cutoff: Timestamp) -> Result<Freed, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let path = shared.path.clone();
+        let shed = tokio::task::spawn_blocking(move || shed(&shared, cutoff)).await;
+        shed.unwrap_or_else(|error| Err(StoreError::Io { doing: "clear", path, source: io::Error::other(error) }))
     }
 
     /// How many facts the audit has not taken in yet.

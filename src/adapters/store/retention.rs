@@ -13,6 +13,9 @@
 //! **An output is kept as long as anything that is kept looks like its name.** The bytes of the log and the snapshots are searched for
 //! anything of the form of a name, so no kind of fact can refer to an output in a way that was forgotten here. An output that this process
 //! has finished lately stays in any case: the fact that will name it may not be stored yet.
+//!
+//! **Outputs may have a shorter time of their own.** They go by the age of their files, also while facts refer to them; an execution that goes on
+//! keeps its own, since the snapshots of the memory, or the facts after them, name them. What is written again counts from then on.
 
 use crate::adapters::store::index::size;
 use crate::adapters::store::reading::Reading;
@@ -27,7 +30,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How many facts are folded, and how many outputs looked at, without a pause.
 const SLICE: usize = 1024;
@@ -161,8 +164,38 @@ fn sweep(shared: &Shared, slices: &mut Slices<'_>, freed: &mut Freed) -> Result<
         return Ok(());
     }
     shared.blobs.forget_old();
+    let Some(named) = named_in(shared, &["log", "snapshots"], slices)? else { return Ok(()) };
+    clear(shared, slices, freed, |name, _| !named.contains(name.as_bytes()))
+}
+
+/// Removes outputs that were written before `cutoff`, whatever refers to them, but for what the snapshots and the facts after them name: what
+/// goes on may need it yet.
+pub(crate) fn shed(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreError> {
+    let _alone = shared.retaining.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut freed = Freed::default();
+    let mut slices = Slices { shared, begun: Instant::now() };
+    let cutoff = SystemTime::from(cutoff);
+    shared.blobs.forget_old();
+    // Before the snapshots are looked at, so that what a newer one leaves out is looked at here.
+    let anchor = shared.anchor();
+    let Some(mut named) = named_in(shared, &["snapshots"], &mut slices)? else { return Ok(freed) };
+    for stored in Reading::new(&shared.directory("log"), anchor.number + 1, shared.newest()).near(anchor) {
+        // What cannot be written as it was read names nothing, and there is no such fact.
+        names(&serde_json::to_vec(&stored?.dated).unwrap_or_default(), &mut named);
+    }
+    let old = |file: &fs::Metadata| file.modified().is_ok_and(|written| written < cutoff);
+    clear(shared, &mut slices, &mut freed, |name, file| old(file) && !named.contains(name.as_bytes()))?;
+    Ok(freed)
+}
+
+/// All names of outputs in the files of these directories. Nothing when the store is being closed.
+fn named_in(
+    shared: &Shared,
+    directories: &[&str],
+    slices: &mut Slices<'_>,
+) -> Result<Option<BTreeSet<Vec<u8>>>, StoreError> {
     let mut named = BTreeSet::new();
-    for directory in ["log", "snapshots"] {
+    for directory in directories {
         for path in files(&shared.directory(directory))? {
             match fs::read(&path) {
                 Ok(bytes) => names(&bytes, &mut named),
@@ -171,20 +204,28 @@ fn sweep(shared: &Shared, slices: &mut Slices<'_>, freed: &mut Freed) -> Result<
                 Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
             }
             if !slices.pause() {
-                return Ok(());
+                return Ok(None);
             }
         }
     }
+    Ok(Some(named))
+}
+
+/// Removes the outputs that are to go by their name and file.
+fn clear(
+    shared: &Shared,
+    slices: &mut Slices<'_>,
+    freed: &mut Freed,
+    goes: impl Fn(&str, &fs::Metadata) -> bool,
+) -> Result<(), StoreError> {
     let shelves = files(&shared.directory("blobs"))?;
     for shelf in shelves.into_iter().filter(|shelf| shelf.file_name().is_some_and(|name| name.len() == 2)) {
         for path in files(&shelf)? {
             let name = format!("{}{}", last_part(&shelf), last_part(&path));
-            if name.len() == NAME && !named.contains(name.as_bytes()) {
-                let bytes = fs::metadata(&path).map_or(0, |file| file.len());
-                if shared.blobs.remove(&name, &path)? {
-                    freed.outputs += 1;
-                    freed.bytes += bytes;
-                }
+            let Ok(file) = fs::metadata(&path) else { continue };
+            if name.len() == NAME && goes(&name, &file) && shared.blobs.remove(&name, &path)? {
+                freed.outputs += 1;
+                freed.bytes += file.len();
             }
         }
         if !slices.pause() {

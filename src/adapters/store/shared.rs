@@ -227,5 +227,6 @@ pub(crate) fn same(error: &StoreError) -> StoreError {
         StoreError::InUse { path, holder } => StoreError::InUse { path: path.clone(), holder: holder.clone() },
         StoreError::Version { path, what } => StoreError::Version { path: path.clone(), what: what.clone() },
         StoreError::Index(what) => StoreError::Index(what.clone()),
+        StoreError::NotKept => StoreError::NotKept,
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::adapters::store::log::begin_reserve;
 use crate::adapters::store::reading::Reading;
-use crate::adapters::store::retention::{Freed, retain};
+use crate::adapters::store::retention::{Freed, retain, shed};
 use crate::adapters::store::shared::{AUDITED_AT_ONCE, Shared};
 use crate::adapters::store::snapshot::{self, Kept, Kind};
 use crate::runtime::ports::{Snapshot, StoreError};
@@ -26,10 +26,8 @@ const STRIDE: u64 = 4096;
 
 /// Until nobody can ask for a snapshot any more.
 pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
-    let every = shared
-        .options
-        .keep
-        .map_or(RETAIN_EVERY, |keep| (keep / RETAIN_PART).clamp(Duration::from_secs(1), RETAIN_EVERY));
+    let shortest = [shared.options.keep, shared.options.keep_outputs].into_iter().flatten().min();
+    let every = shortest.map_or(RETAIN_EVERY, |keep| (keep / RETAIN_PART).clamp(Duration::from_secs(1), RETAIN_EVERY));
     let mut due = Instant::now() + RETAIN_FIRST;
     let (mut behind, mut unaudited) = (true, true);
     let mut trouble = None;
@@ -117,14 +115,19 @@ fn audit_some(shared: &Shared, trouble: &mut Option<String>) -> bool {
 }
 
 fn remove_old(shared: &Shared) {
-    let Some(keep) = shared.options.keep else { return };
     let now = (shared.options.now)();
-    let Ok(cutoff) = now.checked_sub(keep) else { return };
-    match retain(shared, cutoff) {
-        Ok(freed) if freed == Freed::default() => {}
-        Ok(Freed { facts, executions, outputs, bytes }) => {
-            tracing::info!(facts, executions, outputs, bytes, "freed what was older than it is to be kept");
+    let before = |keep: Option<Duration>| keep.and_then(|keep| now.checked_sub(keep).ok());
+    let retained = before(shared.options.keep).map(|cutoff| retain(shared, cutoff));
+    let shed = before(shared.options.keep_outputs).map(|cutoff| shed(shared, cutoff));
+    for done in [retained, shed].into_iter().flatten() {
+        match done {
+            Ok(freed) if freed == Freed::default() => {}
+            Ok(Freed { facts, executions, outputs, bytes }) => {
+                tracing::info!(facts, executions, outputs, bytes, "freed what was older than it is to be kept");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what is old could not be removed; it is tried again, within the hour")
+            }
         }
-        Err(error) => tracing::warn!(%error, "what is old could not be removed; it is tried again, within the hour"),
     }
 }

@@ -151,6 +151,8 @@ pub enum Phrase<'a> {
         /// How many bytes.
         bytes: u64,
     },
+    /// In the place of an output in a file, when it is not kept any more.
+    FileNotKept,
     /// What a file says where its middle is left out.
     FileGap {
         /// How much, written for people.
@@ -461,6 +463,7 @@ impl Phrase<'_> {
             Phrase::FileHeading { .. } => "file_heading",
             Phrase::NotKept { .. } => "not_kept",
             Phrase::FileGap { .. } => "file_gap",
+            Phrase::FileNotKept => "file_not_kept",
             Phrase::Cut { .. } => "cut",
             Phrase::WholeText => "whole_text",
             Phrase::FileMissing { .. } => "file_missing",

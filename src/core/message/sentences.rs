@@ -209,6 +209,7 @@ pub const PHRASES: &[(&str, &str)] = &[
     ("file_gap", include_str!("../../../templates/phrases/file_gap.hbs")),
     ("cut", include_str!("../../../templates/phrases/cut.hbs")),
     ("whole_text", include_str!("../../../templates/phrases/whole_text.hbs")),
+    ("file_not_kept", include_str!("../../../templates/phrases/file_not_kept.hbs")),
     ("file_missing", include_str!("../../../templates/phrases/file_missing.hbs")),
     ("form", include_str!("../../../templates/phrases/form.hbs")),
     ("answerers", include_str!("../../../templates/phrases/answerers.hbs")),

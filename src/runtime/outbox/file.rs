@@ -41,7 +41,13 @@ pub(crate) async fn assemble(
             UploadPart::Blob { blob } => {
                 let mut offset = 0;
                 loop {
-                    let piece = blobs.read(blob, offset, PIECE).await?;
+                    let piece = match blobs.read(blob, offset, PIECE).await {
+                        Err(StoreError::NotKept) => {
+                            file.push(sentences.phrase(&Phrase::FileNotKept).as_bytes());
+                            break;
+                        }
+                        piece => piece?,
+                    };
                     if piece.is_empty() {
                         break;
                     }

@@ -77,6 +77,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         Phrase::NotKept { bytes: 512 },
         "512 bytes more were written here and not kept: the output is longer than I keep for one host",
     );
+    check(Phrase::FileNotKept, "[what was written here is not kept any more]");
     check(
         Phrase::FileGap { size: "3 MiB".into(), limit: "20 MiB".into() },
         "3 MiB left out here: a file that I attach has at most 20 MiB. Ask for fewer hosts at once, or write the output to a file there.",

@@ -11,8 +11,10 @@ use halcyon::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId
 use halcyon::core::input::Back;
 use halcyon::core::memory::Memory;
 use halcyon::runtime::ports::{Blobs, Recalled, Snapshot, Store, StoreError};
+use jiff::Timestamp;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Facts after which every part of the memory has something in it.
 pub(super) fn all_in_memory() -> Vec<Vec<Dated>> {
@@ -397,6 +399,47 @@ async fn what_is_old_goes_and_what_goes_on_stays() {
     assert!(freed.facts > 0);
     let all_removed = removed + freed.facts;
     check_kept(&store, &more, all_removed).await;
+}
+
+#[tokio::test]
+async fn outputs_may_go_before_their_executions() {
+    let directory = directory();
+    let (store, _) = open(directory.path()).await;
+    let texts = ["old", "young", "old, written again", "of one that goes on"];
+    let mut all = Vec::new();
+    let mut outputs = Vec::new();
+    for (text, number) in texts.iter().zip(0..) {
+        let output = piece(&store, text).await;
+        outputs.push(output.clone());
+        for batch in with_output(number, i64::try_from(number).unwrap() * 100, output, number != 3) {
+            all.extend(batch.clone());
+            store.append(batch).await.unwrap();
+        }
+    }
+    snapshot(&store, &all).await;
+    drop(store);
+    let month = Duration::from_hours(30 * 24);
+    for output in [&outputs[0], &outputs[2], &outputs[3]] {
+        let name = blob(output);
+        let (shelf, rest) = name.as_str().split_at(2);
+        let path = directory.path().join("blobs").join(shelf).join(rest);
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * month).unwrap();
+    }
+    let (store, _) = open(directory.path()).await;
+    assert_eq!(blob(&piece(&store, texts[2]).await), blob(&outputs[2]));
+    drop(store);
+    let (store, _) = open(directory.path()).await;
+    let cutoff = Timestamp::now().checked_sub(month).unwrap();
+    let freed = store.shed(cutoff).await.unwrap();
+    assert_eq!((freed.outputs, freed.facts, freed.executions), (1, 0, 0), "{freed:?}");
+    for (output, kept) in outputs.iter().zip([false, true, true, true]) {
+        assert_eq!(is_there(&store, output).await, kept, "{output:?}");
+    }
+    let gone = store.blobs().read(&blob(&outputs[0]), 0, 1).await.unwrap_err();
+    assert!(matches!(gone, StoreError::NotKept), "{gone}");
+    check_kept(&store, &all, 0).await;
+    assert_eq!(store.shed(cutoff).await.unwrap(), Freed::default());
 }
 
 #[tokio::test]
