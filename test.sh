@@ -124,6 +124,11 @@ peers() {
     fetch
     clients
 
+    section "one file for monitoring servers"
+    HALCYON_STATIC="$(realpath "$(scripts/static.sh --dev)")"
+    export HALCYON_STATIC
+    echo "$HALCYON_STATIC"
+
     section "tests with real peers"
     local log
     log="$(mktemp)"

@@ -111,12 +111,16 @@ fn code(question: &Post) -> String {
 
 /// What a press says to the one who pressed.
 pub(crate) async fn whispered(world: &World, user: &str, post: &str, action: &str) -> String {
-    let mut happenings = world.chat.subscribe();
-    world.chat.click(user, post, action).await.unwrap();
-    let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
-    match Server::wait_for_happening(&mut happenings, told, PATIENCE).await {
-        Some(Happening::Whispered { post, .. }) => post.message,
-        other => panic!("{other:?}"),
+    loop {
+        let mut happenings = world.chat.subscribe();
+        world.chat.click(user, post, action).await.unwrap();
+        let told = |happening: &Happening| matches!(happening, Happening::Whispered { .. });
+        match Server::wait_for_happening(&mut happenings, told, PATIENCE).await {
+            // The post stands, and the bot has not noted it yet.
+            Some(Happening::Whispered { post, .. }) if post.message.contains("press again in a moment") => {}
+            Some(Happening::Whispered { post, .. }) => return post.message,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

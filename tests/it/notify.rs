@@ -18,9 +18,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -157,6 +159,7 @@ struct Receiver {
 struct Listening {
     heard: mpsc::UnboundedReceiver<(StatusCode, HeaderMap, Value)>,
     stop: CancellationToken,
+    port: u16,
 }
 
 impl Drop for Listening {
@@ -171,12 +174,13 @@ impl Listening {
         let stop = CancellationToken::new();
         let answers = Arc::new(Mutex::new(answers.iter().copied().collect()));
         let listener = TcpListener::bind(address).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
         let router =
             Router::new().route("/api/v1/webhooks/st2", post(hear)).with_state(Receiver { answers, heard: send });
         tokio::spawn(
             axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned()).into_future(),
         );
-        Self { heard, stop }
+        Self { heard, stop, port }
     }
 
     /// The hosts of so many that were taken, in order; each with the key.
@@ -207,21 +211,24 @@ async fn hear(State(receiver): State<Receiver>, headers: HeaderMap, Json(body): 
 pub(crate) struct Site {
     pub(crate) root: TempDir,
     address: SocketAddr,
+    /// The program that is called.
+    program: PathBuf,
 }
 
 impl Site {
-    /// The address is free, and nobody listens there.
+    /// The address is free, nobody listens there, and no other test is given it.
     async fn new() -> Self {
-        Self::of(TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap(), KEY)
+        static GIVEN: AtomicU8 = AtomicU8::new(1);
+        let host = IpAddr::from([127, 0, 88, GIVEN.fetch_add(1, Ordering::Relaxed)]);
+        Self::of(TcpListener::bind((host, 0)).await.unwrap().local_addr().unwrap(), KEY)
     }
 
     /// A site whose notifications go to this address.
     pub(crate) fn of(address: SocketAddr, key: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join("etc")).unwrap();
-        let site = Self { root, address };
-        let settings = format!("url = \"http://{address}/\"\napi_key_file = {:?}\nlongest_wait = 1\n", site.key_file());
-        std::fs::write(site.root.path().join("etc/halcyon-notify.toml"), settings).unwrap();
+        let site = Self { root, address, program: env!("CARGO_BIN_EXE_halcyon").into() };
+        site.sends_to(&address.to_string());
         std::fs::write(site.key_file(), key).unwrap();
         site
     }
@@ -244,6 +251,11 @@ impl Site {
         site
     }
 
+    fn sends_to(&self, address: &str) {
+        let settings = format!("url = \"http://{address}/\"\napi_key_file = {:?}\nlongest_wait = 1\n", self.key_file());
+        std::fs::write(self.root.path().join("etc/halcyon-notify.toml"), settings).unwrap();
+    }
+
     fn key_file(&self) -> PathBuf {
         self.root.path().join("etc/key")
     }
@@ -253,7 +265,7 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_halcyon"));
+        let mut command = Command::new(&self.program);
         command
             .args(["notify", "checkmk"])
             .args(arguments)
@@ -344,6 +356,22 @@ async fn what_is_told_while_the_bot_is_away_arrives_in_order_once_it_is_back() {
     assert!(receiver.heard.try_recv().is_err());
     assert!(!site.log().contains(KEY), "{}", site.log());
     assert!(site.log().contains("tried again until it is: cannot reach the bot"), "{}", site.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_the_plugin_is_one_file() {
+    let Some(program) = std::env::var_os("HALCYON_STATIC") else {
+        let _ = writeln!(std::io::stderr(), "notify: not run; HALCYON_STATIC names what scripts/static.sh has built");
+        return;
+    };
+    let libraries = Command::new("ldd").arg(&program).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&libraries.stdout).trim(), "statically linked");
+    let site = Site { program: program.into(), ..Site::new().await };
+    // By a name, which it finds by itself.
+    let mut receiver = Listening::begin("127.0.0.1:0".parse().unwrap(), &[]).await;
+    site.sends_to(&format!("localhost:{}", receiver.port));
+    assert_eq!(String::from_utf8_lossy(&site.notify("wn042").stdout), "1 kept for Halcyon\n");
+    assert_eq!(receiver.taken(1).await, ["wn042"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

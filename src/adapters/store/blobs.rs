@@ -17,7 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How much of a piece is gathered before it goes to the disk.
 const GATHER: usize = 32 << 10;
@@ -186,8 +186,10 @@ impl Piece {
             }
             self.path = None;
         } else {
-            // It counts as written now. Where the system refuses that, it goes with the older one.
-            let _ = OpenOptions::new().append(true).open(&target).and_then(|file| file.set_modified(SystemTime::now()));
+            // It counts as written again. Where the system refuses that, it goes with the older one.
+            let written = self.file.metadata().and_then(|file| file.modified());
+            let older = OpenOptions::new().append(true).open(&target);
+            let _ = older.and_then(|older| older.set_modified(written?));
         }
         // Also when the piece was there before: whoever put it there may not have come to this line yet.
         sync_directory(shelf).map_err(io::Error::other)?;

@@ -10,8 +10,6 @@ use crate::runtime::ports::{BlobWriter, Blobs, Store, StoreError};
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Facts in memory. Clones share them, so that one can be looked into from outside, or opened again as after a restart.
@@ -94,11 +92,7 @@ impl Blobs for MemoryBlobs {
 
     async fn read(&self, blob: &BlobId, offset: u64, limit: usize) -> Result<Vec<u8>, StoreError> {
         let pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = pieces.get(blob).ok_or_else(|| StoreError::Io {
-            doing: "read",
-            path: PathBuf::from(blob.as_str()),
-            source: io::Error::from(io::ErrorKind::NotFound),
-        })?;
+        let bytes = pieces.get(blob).ok_or(StoreError::NotKept)?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
         Ok(bytes.iter().skip(start).take(limit).copied().collect())
     }
