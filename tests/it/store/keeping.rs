@@ -11,7 +11,6 @@ use halcyon::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, Host, PostId
 use halcyon::core::input::Back;
 use halcyon::core::memory::Memory;
 use halcyon::runtime::ports::{Blobs, Recalled, Snapshot, Store, StoreError};
-use jiff::Timestamp;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -424,13 +423,13 @@ async fn outputs_may_go_before_their_executions() {
         let (shelf, rest) = name.as_str().split_at(2);
         let path = directory.path().join("blobs").join(shelf).join(rest);
         let file = fs::File::options().append(true).open(path).unwrap();
-        file.set_modified(SystemTime::now() - 2 * month).unwrap();
+        file.set_modified(SystemTime::from(halcyon::app::now()) - 2 * month).unwrap();
     }
     let (store, _) = open(directory.path()).await;
     assert_eq!(blob(&piece(&store, texts[2]).await), blob(&outputs[2]));
     drop(store);
     let (store, _) = open(directory.path()).await;
-    let cutoff = Timestamp::now().checked_sub(month).unwrap();
+    let cutoff = halcyon::app::now().checked_sub(month).unwrap();
     let freed = store.shed(cutoff).await.unwrap();
     assert_eq!((freed.outputs, freed.facts, freed.executions), (1, 0, 0), "{freed:?}");
     for (output, kept) in outputs.iter().zip([false, true, true, true]) {
