@@ -7,7 +7,7 @@
 #   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
 #   rollout-ends, mailbox            the roll-out of kernels of the tour, and its mails
 #   alert-healed                     the alert that the tour ends with: a rule asked to heal it, and it is over
-#   alert, alert-taken, alert-over   another one: new, taken on in the monitoring, over
+#   alert, alert-taken, alert-over   another one: new, with what can be done about it; taken on in the monitoring; over, since somebody pressed a button
 #   rollout-asked, rollout-running   another one, before and in the middle
 #   rollout-watched                  its thread: what the monitoring tells of its nodes meanwhile
 #   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
@@ -73,6 +73,30 @@ while expected:
 PYTHON
 }
 
+# Presses the newest button on which this stands.
+press() {
+    python3 - "$server" "$@" <<'PYTHON'
+import json, sys, urllib.request
+server, user, label = sys.argv[1:]
+def call(path, body=None, token=None):
+    headers = {"Authorization": "Bearer " + token} if token else {}
+    data = json.dumps(body).encode() if body is not None else None
+    answer = urllib.request.urlopen(urllib.request.Request(server + "/api/v4" + path, data, headers))
+    return answer.headers, json.load(answer)
+headers, _ = call("/users/login", {"login_id": user, "password": "password"})
+token = headers["Token"]
+channel = next(c["id"] for c in call("/users/me/channels", token=token)[1] if c["name"] == "cluster")
+posts = call(f"/channels/{channel}/posts?per_page=200", token=token)[1]["posts"].values()
+for post in sorted(posts, key=lambda post: -post["create_at"]):
+    for attachment in (post.get("props") or {}).get("attachments") or []:
+        for action in attachment.get("actions") or []:
+            if action["name"] == label:
+                call(f"/posts/{post['id']}/actions/{action['id']}", {}, token)
+                raise SystemExit
+raise SystemExit(f"nobody offers {label!r}")
+PYTHON
+}
+
 # Waits until the post of a line has ended, and prints its id.
 ended() {
     python3 - "$server" "$1" <<'PYTHON'
@@ -122,8 +146,8 @@ SCREENSHOT_SCRIPT=$problem shot alert
 write lead "!run printf 'COMMAND [0] ACKNOWLEDGE_SVC_PROBLEM;wn003;Process slurmd;1;1;0;operator;I look at it\\n\\n' | unixcat /omd/sites/cluster/tmp/run/live on mon01" 'done on' >/dev/null
 sleep 2
 SCREENSHOT_SCRIPT=$problem shot alert-taken
-write lead '!run systemctl start slurmd on wn003' 'done on' >/dev/null
-sleep 4
+press operator 'Restart slurmd'
+sleep 6
 SCREENSHOT_SCRIPT=$problem shot alert-over
 shot mailbox "$(grep -o 'http://[^ ]*/beside/mailbox[^ ]*' "$said")"
 # The whole output of the long command hangs in a thread under its post.

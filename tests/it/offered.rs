@@ -10,7 +10,7 @@ use halcyon::core::bot::Step;
 use halcyon::core::callback::{Meaning, Reply};
 use halcyon::core::effect::Effect;
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
+use halcyon::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Identity, Input, Press, Principal};
 use halcyon::core::memory::Memory;
 use halcyon::core::settings::{Grant, Settings, Verb};
@@ -140,8 +140,8 @@ impl Site {
                 let id = self.last.clone().unwrap();
                 ends(&mut self.machine, &id, exit)
             }
-            [press @ ("press" | "stale"), label, "by", user] => {
-                let meaning = drawn(self, label, *press == "press");
+            [press @ ("press" | "stale"), label @ .., "by", user] => {
+                let meaning = drawn(self, &label.join(" "), *press == "press");
                 let (step, reply) = self.press(user, meaning);
                 came.push(reply.text);
                 step
@@ -492,6 +492,78 @@ fn what_cannot_be_done_is_not_offered() {
     let (site, _) = told(&[("rules/a.yaml", &rule("a", "Restart", "dry_run: true"))], true, output);
     let said: Vec<&str> = site.said.iter().map(String::as_str).collect();
     assert!(said.iter().any(|text| text.contains("would have offered `core.remote`")), "{said:?}");
+}
+
+/// An alias that offers itself; `more` is put into its `extra.halcyon`, `hosts` says which machine.
+fn alias(more: &str, hosts: &str) -> String {
+    format!(
+        "name: kick\naction_ref: site.service_restart\nformats: ['kick( hard)? {{{{service}}}} on {{{{hosts}}}}', 'kick {{{{service}}}} on {{{{hosts}}}}']\n\
+         extra:\n  halcyon:\n    {more}\n    offer:\n      label: Kick it\n\
+         \x20     criteria: {{trigger.service.desc: {{type: eq, pattern: Orphans}}}}\n\
+         \x20     parameters: {{service: slurmd, hosts: '{hosts}'}}\n"
+    )
+}
+
+const HOST: &str = "{{ trigger.host.name }}";
+
+/// What is begun of an alias is what its line would begin, in the name of whoever asks.
+#[test]
+fn an_alias_offers_itself_as_a_line_of_chat() {
+    let files = [("aliases/kick.yaml", &*alias("", HOST)), ("rules/a.yaml", &rule("a", "Restart", ""))];
+    for buttons in [true, false] {
+        let (mut site, _) = told(&files, buttons, "x; touch /tmp/owned");
+        if buttons {
+            assert_eq!(site.shown, ["Restart", "Kick it"], "rules come first");
+            assert!(site.play("press Kick it by u2").contains("You may not"));
+        }
+        let came = site.play(if buttons { "press Kick it by u1" } else { "heal Kick it" });
+        assert!(came.contains("begins on [Host(\"wn001\")]"), "{came}");
+        let request = &site.machine.bot.memory().executions[site.last.as_ref().unwrap()].request;
+        assert_eq!(request.line, "kick slurmd on wn001");
+        assert_eq!(request.alias.as_ref().map(AliasRef::as_str), Some("site.kick"));
+        assert_eq!(request.parameters["service"], "slurmd");
+        assert!(site.post.contains("Kick it, begun by operator"), "{}", site.post);
+    }
+}
+
+#[test]
+fn an_alias_offers_itself_where_it_is_there_and_can_be_had() {
+    for (more, hosts, output, shown, why) in [
+        ("channels: [cluster]", HOST, "x", "Kick it", ""),
+        ("channels: [elsewhere]", HOST, "x", "", ""),
+        ("", "{{ trigger.service.output }}", "wn001 service=sshd", "", "which is not the name of a machine"),
+        ("", "{{ trigger.service.output }}", "@all", "", "which is not the name of a machine"),
+        ("", "{{ trigger.service.absent }}", "x", "", "`hosts` cannot be had"),
+        ("", "wn999", "x", "", "there is no host `wn999`"),
+    ] {
+        let (mut site, _) = told(&[("aliases/kick.yaml", &alias(more, hosts))], true, output);
+        let said = site.said.join("\n");
+        assert_eq!(site.shown.join(", "), shown, "{more} {hosts}: {said}");
+        let told = said.contains("The alias `site.kick` would offer itself here, and does not");
+        let why = why.replace('`', "\\`");
+        assert!(told != why.is_empty() && said.contains(&why), "{more} {hosts}: {said}");
+        let before = site.said.len();
+        site.play("PROBLEM wn001 CRITICAL");
+        assert!(!site.said[before..].join("").contains("would offer itself"), "it is said once");
+    }
+}
+
+/// What a person may do in the channel of alerts they may do yet when it begins.
+#[test]
+fn a_right_that_is_bound_to_the_channel_holds_there() {
+    let (mut site, _) = told(&[("rules/a.yaml", &rule("a", "Restart", "")), ("policies/ask.yaml", ASK)], true, "x");
+    for (channel, expected) in [("elsewhere", "You may not have this done"), ("cluster", ":hourglass: ")] {
+        let mut settings = Settings::clone(site.machine.bot.settings());
+        settings.roles[0].grants = vec![
+            Grant { channels: vec![channel.to_owned()], ..Grant::new(Verb::Run, "*") },
+            Grant::new(Verb::Approve, "*"),
+        ];
+        site.machine.take(Input::Settings(Arc::new(settings)));
+        let came = site.play("press Restart by u1");
+        assert!(came.starts_with(expected), "{came}");
+    }
+    let came = site.play("approve");
+    assert!(came.starts_with("begins on"), "{came}");
 }
 
 /// A rule that acts and one that offers do so side by side.

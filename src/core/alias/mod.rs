@@ -25,6 +25,7 @@ pub mod matcher;
 mod outline;
 pub(crate) mod pairs;
 mod reader;
+mod saying;
 mod shadow;
 pub mod spec;
 pub mod suggest;

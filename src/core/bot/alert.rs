@@ -58,12 +58,16 @@ impl Bot {
         moment: &mut Moment,
         instance: &TriggerInstanceId,
         notification: &Notification,
-        offered: Gathered,
+        mut offered: Gathered,
     ) -> Result<Concern, Contradiction> {
         let problem = match self.memory.alerts.meaning(notification, moment.at) {
             Some(change) => {
                 let problem = change.alert.problem.clone();
+                let lacking = std::mem::take(&mut offered.lacking);
                 self.tell_of_alert(step, moment, instance, change, offered)?;
+                for (alias, why) in &lacking {
+                    self.tell_of_lacking(step, moment, &problem, instance, (alias, why))?;
+                }
                 problem
             }
             None => notification.problem.clone(),

@@ -618,10 +618,7 @@ impl Bot {
             return Ok(());
         }
         let action = &execution.request.action;
-        let place = match &execution.request.back {
-            Back::Chat { channel, .. } => self.place(channel, !self.hears(channel), moment.at),
-            Back::Request { .. } | Back::Told { .. } => Place::outside(moment.at),
-        };
+        let place = self.place_of_asking(&execution.request, moment.at);
         let rights = match &execution.request.by {
             Principal::ChatUser { id, .. } => {
                 let identity = people.iter().find(|identity| identity.id == *id);

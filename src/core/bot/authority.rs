@@ -10,6 +10,7 @@ use super::{Bot, Moment, Step};
 use crate::core::access::approvers::Known;
 use crate::core::access::arguments::{Arguments, HOSTS, goes_to_machines};
 use crate::core::access::{Asker, Place, Rights, Sight, includes, names};
+use crate::core::action::execution::Requested;
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
 use crate::core::action::spec::Action;
@@ -19,7 +20,7 @@ use crate::core::content::Catalog;
 use crate::core::fact::Fact;
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::{AliasRef, ChannelId, Host};
-use crate::core::input::{Directory, Principal};
+use crate::core::input::{Back, Directory, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, MovedName};
 use crate::core::schedule::Scheduled;
@@ -39,6 +40,16 @@ impl Bot {
     pub(super) fn place(&self, channel: &ChannelId, direct: bool, at: Timestamp) -> Place {
         let direct = direct.then(|| DIRECT.to_owned());
         Place { here: self.tied.names_of(channel).map(str::to_owned).chain(direct).collect(), at, then: at }
+    }
+
+    /// Where something was asked for, as grants name it.
+    pub(super) fn place_of_asking(&self, request: &Requested, at: Timestamp) -> Place {
+        match (&request.by, &request.back) {
+            (_, Back::Chat { channel, .. }) => self.place(channel, !self.hears(channel), at),
+            // Who takes an offer is where the problem is told.
+            (Principal::ChatUser { .. }, Back::Told { channel: Some(channel), .. }) => self.place(channel, false, at),
+            (_, Back::Request { .. } | Back::Told { .. }) => Place::outside(at),
+        }
     }
 
     /// What questions about approvers are answered from; see [`crate::core::access::approvers`].

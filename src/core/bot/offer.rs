@@ -10,7 +10,7 @@
 //! - **Once**: while what was begun has not ended the same is not begun again for the problem, whoever asks. That a rule has rested, or has to, is
 //!   no matter of a person's.
 
-use super::hear::Speaker;
+use super::hear::{Speaker, is_there};
 use super::press::Presser;
 use super::start::Wish;
 use super::{Bot, Moment, Step};
@@ -20,15 +20,18 @@ use crate::core::action::spec::Action;
 use crate::core::alert::life::{Alert, Posted};
 use crate::core::alert::notification::Problem;
 use crate::core::alert::offer::{MOST_PROBLEMS, Offer, Offerer, Offers, Origin, SHOWN, STANDS};
+use crate::core::alias::spec::Alias;
 use crate::core::callback::{Button, ButtonStyle, Meaning, Reply, Subject};
 use crate::core::chat::code::Code;
-use crate::core::effect::Effect;
+use crate::core::effect::{Body, Delivery, Effect};
 use crate::core::fact::{Choice, Fact};
-use crate::core::id::{ActionRef, DeliveryId, ExecutionId, TriggerInstanceId, TriggerRef};
+use crate::core::id::{
+    ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, RuleRef, TriggerInstanceId, TriggerRef,
+};
 use crate::core::input::{Back, Identity, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::attachment::Attachment;
-use crate::core::message::card::{AlertOffer, Card, OfferTold};
+use crate::core::message::card::{AlertOffer, Card, OfferTold, RuleTold};
 use crate::core::message::markdown;
 use crate::core::rule::criterion::Scene;
 use crate::core::rule::guard::Open;
@@ -50,6 +53,8 @@ pub(super) struct Gathered {
     pub(super) instance: Option<(TriggerInstanceId, Value)>,
     /// What is offered, codes left open.
     pub(super) list: Vec<Proposal>,
+    /// Aliases that would offer themselves and cannot, and why.
+    pub(super) lacking: Vec<(AliasRef, String)>,
 }
 
 /// An offer that has no code yet.
@@ -72,16 +77,34 @@ impl Proposal {
         })
     }
 
+    /// What an alias offers, which is asked like this rule.
+    pub(super) fn of_alias(alias: &AliasRef, rule: &Rule) -> Option<Self> {
+        Some(Self { offerer: Offerer::Alias { alias: alias.clone() }, ..Self::of_rule(rule)? })
+    }
+
     fn coded(&self, code: Code) -> Offer {
         let Self { offerer, label, action, parameters } = self.clone();
         Offer { code, offerer, label, action, parameters }
     }
 }
 
+/// What stands behind an offer.
+#[derive(Debug, Clone)]
+pub(super) struct Backing {
+    /// What is asked of the event, and what comes of it.
+    pub(super) rule: Arc<Rule>,
+    /// The alias whose line it stands for; absent for a rule's own.
+    pub(super) alias: Option<Arc<Alias>>,
+    /// What is run.
+    pub(super) action: Arc<Action>,
+}
+
 /// Somebody who takes an offer.
 struct Taker<'a> {
     identity: &'a Identity,
     rights: Rights,
+    /// What the place is called where they are.
+    here: Vec<String>,
     /// The choice that they have seen; absent where they name what they want by its code.
     revision: Option<u32>,
 }
@@ -139,6 +162,28 @@ impl Bot {
         let offers = Box::new(Offers { revision, until, instance, payload, list });
         self.note(step, moment, Fact::AlertOffered { problem: problem.clone(), offers })?;
         Ok(redrawn)
+    }
+
+    /// Says why an alias does not offer itself, once, where it is told what rules do.
+    pub(super) fn tell_of_lacking(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        problem: &Problem,
+        instance: &TriggerInstanceId,
+        (alias, why): (&AliasRef, &str),
+    ) -> Result<(), Contradiction> {
+        // No rule has such a name.
+        let teller = RuleRef::new(format!("alias {alias}"));
+        let Some((channel, thread)) = self.told_in(problem) else { return Ok(()) };
+        if !self.is_news(step, moment, problem, &teller, why)? {
+            return Ok(());
+        }
+        let (rule, why) = (alias.to_string(), why.to_owned());
+        let card = Card::RuleTold(RuleTold { rule, what: "not_offered", why, ..RuleTold::default() });
+        let (root, text) = (Some(thread), self.sentences.say(&card));
+        let id = DeliveryId::new(format!("{instance}-alias-{alias}"));
+        self.deliver(step, moment, Delivery { id, channel, body: Body::Post { root, text, files: Vec::new() } })
     }
 
     /// Whether there is room for one more problem for which something is offered.
@@ -216,7 +261,8 @@ impl Bot {
             label: offer.label.clone(),
             style: match self.catalog.actions.get(&offer.action).map(|action| action.effect) {
                 Some(EffectClass::Destructive) => ButtonStyle::Danger,
-                _ => ButtonStyle::Primary,
+                Some(EffectClass::Idempotent) => ButtonStyle::Primary,
+                Some(EffectClass::ReadOnly) | None => ButtonStyle::Plain,
             },
             meaning: Meaning {
                 subject: Subject::Offer { code: offer.code.clone() },
@@ -249,7 +295,8 @@ impl Bot {
             None => Taken::Not("over", String::new()),
             Some((problem, channel)) => {
                 let rights = self.rights(Asker::Chat(&presser.identity), &self.place(&channel, false, moment.at));
-                let taker = Taker { identity: &presser.identity, rights, revision: Some(presser.meaning.revision) };
+                let (here, revision) = (self.names_in(&channel, false), Some(presser.meaning.revision));
+                let taker = Taker { identity: &presser.identity, rights, here, revision };
                 self.take_offer(step, moment, &taker, &problem, code)?
             }
         };
@@ -282,7 +329,8 @@ impl Bot {
                 return self.ask_again(step, moment, speaker, choice, ago);
             }
             Some((problem, _)) => {
-                let taker = Taker { identity: speaker.identity, rights: speaker.rights.clone(), revision: None };
+                let (rights, here) = (speaker.rights.clone(), speaker.here.clone());
+                let taker = Taker { identity: speaker.identity, rights, here, revision: None };
                 match self.take_offer(step, moment, &taker, &problem, code)? {
                     // What is not for somebody is not there.
                     Taken::Not("no_right", _) => Taken::Not("unknown", String::new()),
@@ -345,20 +393,19 @@ impl Bot {
         if taker.revision.is_some_and(|seen| seen != offers.revision) {
             return not("old");
         }
-        let Some((rule, action)) =
-            self.offering(&offer).filter(|(rule, _)| self.still_matches(rule, &offers, moment.at))
-        else {
+        let backing = self.backing(&offer, &taker.here);
+        let Some(backing) = backing.filter(|backing| self.still_matches(&backing.rule, &offers, moment.at)) else {
             // The packs are others by now.
             let gone = |other: &Offer| other.code != *code;
             self.withdraw_offers(step, moment, &alert.problem, &gone)?;
             return not("gone");
         };
-        let instance = event_of(&rule, &offers);
-        let wish = match self.wish_of_offer(moment.at, &rule, &action, &instance, (by.clone(), back.clone())) {
+        let instance = event_of(&backing.rule, &offers);
+        let wish = match self.wish_of_offer(moment.at, &backing, &instance, (by.clone(), back.clone())) {
             Ok(wish) => Wish { rights: taker.rights.clone(), zone: taker.identity.zone.clone(), ..wish },
             Err(why) => return Ok(Taken::Not("refused", why)),
         };
-        if !self.may_with_given(&taker.rights, moment.at, &action, &wish.given, &by) {
+        if !self.may_with_given(&taker.rights, moment.at, &wish.action, &wish.given, &by) {
             self.deny_offer(step, moment, (&by, &back), &offer)?;
             return not("no_right");
         }
@@ -366,6 +413,10 @@ impl Bot {
             Ok(execution) => execution,
             Err(declined) => return Ok(Taken::Declined(Box::new(declined.card))),
         };
+        // The same was asked for already, and waits.
+        if self.memory.remedies.open(&execution).is_some() {
+            return Ok(Taken::Not("runs", execution.short().to_owned()));
+        }
         let origin = Origin::Offer {
             offerer: offer.offerer.clone(),
             label: offer.label.clone(),
@@ -390,18 +441,37 @@ impl Bot {
     }
 
     /// What offers something, where it still offers the same.
-    fn offering(&self, offer: &Offer) -> Option<(Arc<Rule>, Arc<Action>)> {
-        let rule = match &offer.offerer {
+    fn backing(&self, offer: &Offer, here: &[String]) -> Option<Backing> {
+        let (rule, alias, now) = match &offer.offerer {
             Offerer::Rule { rule } => {
                 let rule = self.catalog.rules.get(rule).filter(|rule| self.memory.events.is_enabled(rule))?;
-                Arc::clone(rule)
+                (rule, None, Proposal::of_rule(rule).filter(|_| !rule.dry_run)?)
             }
-            Offerer::Alias { .. } => return None,
+            Offerer::Alias { alias } => {
+                let rule = self.catalog.offers.get(alias)?;
+                (rule, Some(self.alias_here(alias, here)?), Proposal::of_alias(alias, rule)?)
+            }
         };
-        let now = Proposal::of_rule(&rule).filter(|_| !rule.dry_run)?;
         let same = now.coded(offer.code.clone()).is_same(offer);
         let action = self.catalog.actions.get(&rule.action).filter(|_| same).cloned()?;
-        Some((rule, action))
+        Some(Backing { rule: Arc::clone(rule), alias, action })
+    }
+
+    /// An alias, where it is in force and there at all.
+    fn alias_here(&self, alias: &AliasRef, here: &[String]) -> Option<Arc<Alias>> {
+        let found = self.catalog.aliases.iter().find(|known| known.reference == *alias && known.enabled);
+        found.filter(|alias| is_there(alias, here)).cloned()
+    }
+
+    /// The aliases that offer themselves for problems and are there where these are told.
+    pub(super) fn offering_aliases(&self) -> Vec<(AliasRef, Backing)> {
+        let here = self.alert_channel().map(|channel| self.names_in(&channel, false)).unwrap_or_default();
+        let backing = |(alias, rule): (&AliasRef, &Arc<Rule>)| {
+            let (found, action) = (self.alias_here(alias, &here)?, self.catalog.actions.get(&rule.action)?);
+            let (rule, action) = (Arc::clone(rule), Arc::clone(action));
+            Some((alias.clone(), Backing { rule, alias: Some(found), action }))
+        };
+        self.catalog.offers.iter().filter_map(backing).collect()
     }
 
     fn still_matches(&self, rule: &Rule, offers: &Offers, at: Timestamp) -> bool {
@@ -413,23 +483,36 @@ impl Bot {
     pub(super) fn wish_of_offer(
         &self,
         at: Timestamp,
-        rule: &Rule,
-        action: &Arc<Action>,
+        Backing { rule, alias, action }: &Backing,
         instance: &TriggerInstance,
         (by, back): (Principal, Back),
     ) -> Result<Wish, String> {
         let around = self.around_parameters(at, rule, action, instance, &by);
         let rendered = parameters::render(rule, action, &around);
-        let Rendered { given, trusted, hidden } =
+        let Rendered { mut given, mut trusted, mut hidden } =
             rendered.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+        let mut line = String::new();
+        if let Some(alias) = alias {
+            let secret = |name: &String| {
+                hidden.contains(name) || action.parameters.get(name).is_some_and(|parameter| parameter.secret)
+            };
+            if !given.keys().any(secret) {
+                line = self.catalog.matcher.line_for(alias, &given).unwrap_or_default();
+            }
+            let channel = back.place().map(|(channel, _)| channel.clone()).or_else(|| self.alert_channel());
+            let fixed = self.fixed(at, alias, &by, &channel.unwrap_or_else(|| ChannelId::new("")))?;
+            trusted.extend(fixed.values.keys().filter(|name| !fixed.doubtful.contains(*name)).cloned());
+            hidden.extend(fixed.secret);
+            given.extend(fixed.values);
+        }
         Ok(Wish {
             action: Arc::clone(action),
             given,
             by,
             back,
-            line: String::new(),
+            line,
             correctable: false,
-            alias: None,
+            alias: alias.clone(),
             trusted,
             rights: self.rights_of_rule(rule, at),
             rerun_of: None,

@@ -1,6 +1,7 @@
 //! An alias file. Its formats stay text; what they match is a matter of [`crate::core::alias`].
 
 use super::fields::{Report, Table, check_name, check_pack, wrong_kind};
+use super::rule::{self, RuleFile};
 use super::yaml::{Node, Value};
 use crate::core::alias::spec::{Alias, FormatSpec, Representation, Saying};
 use crate::core::id::{ActionRef, AliasRef};
@@ -32,6 +33,8 @@ pub(crate) struct AliasFile {
     pub(crate) action_line: Option<usize>,
     /// `immutable_parameters`: each name with its line.
     pub(crate) immutable_lines: Vec<(String, usize)>,
+    /// What it offers for problems.
+    pub(crate) offer: Option<RuleFile>,
 }
 
 /// Reads a document of `aliases/`.
@@ -59,20 +62,28 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         .map(|map| map.entries.iter().map(|entry| (entry.key.clone(), entry.line)).collect())
         .unwrap_or_default();
     let extra = table.free_map("extra", report);
-    own_extra(&table, report);
+    let own = own_extra(&table, report);
     immutable_templates(&immutable_parameters, &immutable_lines, report);
     for key in ["metadata_file", "id", "ref", "uid"] {
         table.text(key, report);
     }
-    if report.has_errors() {
+    let (reference, action) = (AliasRef::new(format!("{pack}.{}", name.unwrap_or_default())), ActionRef::new(action?));
+    let offer = own.and_then(|own| rule::of_alias(&own, &reference, &action, report));
+    for (name, line) in offer.iter().flat_map(RuleFile::parameter_lines) {
+        if immutable_parameters.contains_key(name) {
+            let path = format!("extra.halcyon.offer.parameters.{name}");
+            report.error(Some(*line), &path, "is set in `immutable_parameters`, and nobody overrides that");
+        }
+    }
+    if report.has_errors() || name.is_none() {
         return None;
     }
     Some(AliasFile {
         alias: Alias {
-            reference: AliasRef::new(format!("{pack}.{}", name?)),
+            reference,
             description,
             enabled,
-            action: ActionRef::new(action?),
+            action,
             formats,
             ack,
             result,
@@ -83,6 +94,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         name_line: table.entry("name").map(|entry| entry.line),
         action_line,
         immutable_lines,
+        offer,
     })
 }
 
@@ -90,11 +102,12 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
 pub(crate) const IMMUTABLE_NAMES: [&str; 6] =
     ["user", "api_user", "source_channel", "action_alias_ref", "st2kv", "system"];
 
-/// What of `extra` means something here: `halcyon`, which is ours, and what a pack would rely on in vain.
-fn own_extra(table: &Table<'_>, report: &mut Report<'_>) {
-    let Some(extra) = table.table("extra", &mut Report::new("")) else { return };
-    if let Some(own) = extra.entry("halcyon").and_then(|_| extra.table("halcyon", report)) {
-        own.only(&["channels"], report);
+/// What of `extra` means something here: `halcyon`, which is ours and is given back, and what a pack would rely on in vain.
+fn own_extra<'n>(table: &Table<'n>, report: &mut Report<'_>) -> Option<Table<'n>> {
+    let extra = table.table("extra", &mut Report::new(""))?;
+    let own = extra.entry("halcyon").and_then(|_| extra.table("halcyon", report));
+    if let Some(own) = &own {
+        own.only(&["channels", "offer"], report);
         if own.entry("channels").is_some() {
             let line = own.entry("channels").map(|entry| entry.line);
             let channels = own.texts("channels", report);
@@ -117,6 +130,7 @@ fn own_extra(table: &Table<'_>, report: &mut Report<'_>) {
         let told = report.warning(Some(entry.line), "extra.security.twofactor", message);
         told.suggestion = Some("guard the action with an `action.approval` policy".to_owned());
     }
+    own
 }
 
 /// Immutable parameters may be templates; what is wrong with them is told before somebody needs the alias.

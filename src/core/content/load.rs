@@ -50,13 +50,14 @@ pub fn load(sources: &[PackSource]) -> Loaded {
 
 /// The same, where files that have been read before are not parsed again.
 pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
-    let Joined { loading, aliases, configs, sentences, rules } = join(sources, parsed);
+    let Joined { loading, aliases, offers, configs, sentences, rules } = join(sources, parsed);
     let Loading { packs, actions, guards, approvals, limits, events, mut diagnostics, order, .. } = loading;
     let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
     let from_files = catalog(packs, actions, aliases, &mut diagnostics);
     let Events { triggers, sensors, .. } = events;
     let rules = Arc::new(Rules::new(rules));
-    let catalog = Catalog { guards, approvals, policies, sentences, configs, rules, triggers, sensors, ..from_files };
+    let with_events = Catalog { rules, triggers, sensors, offers, ..from_files };
+    let catalog = Catalog { guards, approvals, policies, sentences, configs, ..with_events };
     sort(&mut diagnostics, &order);
     Loaded { catalog, diagnostics }
 }
@@ -72,6 +73,7 @@ pub fn examine(sources: &[PackSource], parsed: &mut Parsed) -> Vec<Diagnostic> {
 struct Joined {
     loading: Loading,
     aliases: Vec<Arc<Alias>>,
+    offers: BTreeMap<AliasRef, Arc<Rule>>,
     configs: BTreeMap<String, Arc<PackConfig>>,
     sentences: Sentences,
     rules: Vec<Rule>,
@@ -100,12 +102,12 @@ fn join(sources: &[PackSource], parsed: &mut Parsed) -> Joined {
     }
     let configs = loading.configs(&opened, &configs);
     loading.apply_policies();
-    let aliases = loading.join_aliases();
+    let (aliases, offers) = loading.join_aliases();
     let rules = loading.join_rules();
     let unknown = tasks::warnings(&loading.actions, |action| loading.known(action).map(drop));
     loading.diagnostics.extend(unknown);
     let sentences = template::sentences(opened.iter().map(|(_, source)| *source), &mut loading.diagnostics);
-    Joined { loading, aliases, configs, sentences, rules }
+    Joined { loading, aliases, offers, configs, sentences, rules }
 }
 
 /// In the order of the files and of the lines in each.
@@ -525,11 +527,12 @@ impl Loading {
         self.keep(report);
     }
 
-    /// Keeps the aliases whose name is free and whose action is there.
-    fn join_aliases(&mut self) -> Vec<Arc<Alias>> {
+    /// Keeps the aliases whose name is free and whose action is there, with what they offer for problems.
+    fn join_aliases(&mut self) -> (Vec<Arc<Alias>>, BTreeMap<AliasRef, Arc<Rule>>) {
         let mut names: BTreeMap<AliasRef, String> = BTreeMap::new();
-        let mut kept = Vec::new();
-        for AliasFile { alias, name_line, action_line, immutable_lines } in std::mem::take(&mut self.aliases) {
+        let (mut kept, mut offers) = (Vec::new(), BTreeMap::new());
+        for AliasFile { alias, name_line, action_line, immutable_lines, mut offer } in std::mem::take(&mut self.aliases)
+        {
             let mut report = Report::new(&alias.file);
             if let Some(first) = names.get(&alias.reference) {
                 let message = format!("the alias `{}` is defined in {first} already", alias.reference);
@@ -546,15 +549,20 @@ impl Loading {
                                 did_you_mean(&name, action.parameters.keys().map(String::as_str));
                         }
                     }
+                    if let Some(offer) = &mut offer {
+                        let trigger = self.events.triggers.get(&offer.rule.trigger).cloned();
+                        offer.check(trigger.as_deref(), |_| None, Ok(action), &mut report);
+                    }
                 }
             }
             let in_force = report.diagnostics.iter().all(|diagnostic| diagnostic.severity == Severity::Warning);
             self.keep(report);
             if in_force {
+                offers.extend(offer.map(|offer| (alias.reference.clone(), Arc::new(offer.rule))));
                 kept.push(Arc::new(alias));
             }
         }
-        kept
+        (kept, offers)
     }
 
     /// Keeps the rules whose name is free.

@@ -50,10 +50,11 @@ use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Matcher, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::approval::Policy;
-use crate::core::id::{ActionRef, SensorRef, TriggerRef};
+use crate::core::id::{ActionRef, AliasRef, SensorRef, TriggerRef};
 use crate::core::message::sentences::Sentences;
 use crate::core::policy::Policies;
 use crate::core::rule::index::Rules;
+use crate::core::rule::spec::Rule;
 use crate::core::rule::trigger::TriggerType;
 use crate::core::sensor::spec::Sensor;
 use crate::core::template::value::cast;
@@ -83,6 +84,8 @@ pub struct Catalog {
     pub approvals: BTreeMap<ActionRef, Vec<Arc<Policy>>>,
     /// Every rule, disabled ones included.
     pub rules: Arc<Rules>,
+    /// What aliases offer for problems, each as the rule that it is then.
+    pub offers: BTreeMap<AliasRef, Arc<Rule>>,
     /// Every type of triggers.
     pub triggers: BTreeMap<TriggerRef, Arc<TriggerType>>,
     /// Every sensor, disabled ones and those included that nothing can run yet.

@@ -6,7 +6,7 @@ use super::yaml::{Entry, Node, Value};
 use crate::core::action::plan::takes_shell_command;
 use crate::core::action::spec::Action;
 use crate::core::alert::checkmk;
-use crate::core::id::{ActionRef, RuleRef, TriggerRef};
+use crate::core::id::{ActionRef, AliasRef, RuleRef, TriggerRef};
 use crate::core::rule::criterion::{CONDITIONS, Criterion, Flaw};
 use crate::core::rule::guard::{Also, LONGEST_COOLDOWN, MOST_AN_HOUR, OwnGuard};
 use crate::core::rule::operator::{NAMES, Operator};
@@ -41,6 +41,11 @@ const KEYS: &[&str] = &[
 
 /// What stands on a button has to be read at one glance, on a phone, too.
 const LONGEST_LABEL: usize = 40;
+
+/// Where the parameters of a rule's action stand.
+const PARAMETERS: &str = "action.parameters";
+/// The same of an alias that offers itself.
+const OFFERED_PARAMETERS: &str = "extra.halcyon.offer.parameters";
 
 /// The key of criteria of which one group is enough.
 const ANY: &str = "any";
@@ -79,6 +84,9 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
     let kind = kind(&table, report);
     let guard = guard(&table, report);
     let offer = offer(&table, report);
+    if let Some(of) = table.table("offer", &mut Report::new("")) {
+        of.only(&["label"], report);
+    }
     let trigger = trigger(&table, report);
     let criteria = match table.table("criteria", report) {
         Some(criteria) => conditions(&criteria, report),
@@ -106,6 +114,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
             offer,
             guard,
             file: report.file().to_owned(),
+            parameters_at: PARAMETERS,
         },
         name_line: table.entry("name").map(|entry| entry.line),
         guard_line: table.entry("guard").map(|entry| entry.line),
@@ -115,6 +124,65 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         action_line: action.line,
         parameter_lines: action.lines,
     })
+}
+
+/// An alias that offers itself for problems (`extra.halcyon.offer`), as the rule that it is then: it is asked like one, and begins nothing by itself.
+pub(super) fn of_alias(
+    table: &Table<'_>,
+    alias: &AliasRef,
+    action: &ActionRef,
+    report: &mut Report<'_>,
+) -> Option<RuleFile> {
+    let offer = offer(table, report)?;
+    let of = table.table("offer", report)?;
+    of.only(&["label", "criteria", "parameters"], report);
+    let criteria = of.table("criteria", report).map(|criteria| conditions(&criteria, report)).unwrap_or_default();
+    let parameters = of.free_map("parameters", report);
+    let inner = of.table("parameters", &mut Report::new(""));
+    let lines = inner.map(|map| map.entries.iter().map(|entry| (entry.key.clone(), entry.line)).collect());
+    let parameter_lines: Vec<(String, usize)> = lines.unwrap_or_default();
+    templates(&parameters, &parameter_lines, OFFERED_PARAMETERS, report);
+    Some(RuleFile {
+        rule: Rule {
+            reference: RuleRef::new(alias.as_str()),
+            description: String::new(),
+            enabled: true,
+            kind: Kind::Standard,
+            trigger: TriggerRef::new(checkmk::TRIGGER),
+            trigger_parameters: serde_json::Map::new(),
+            criteria,
+            action: action.clone(),
+            parameters,
+            dry_run: false,
+            offer: Some(offer),
+            guard: OwnGuard::default(),
+            only_problems: true,
+            file: report.file().to_owned(),
+            parameters_at: OFFERED_PARAMETERS,
+        },
+        name_line: None,
+        guard_line: None,
+        offer_line: table.entry("offer").map(|entry| entry.line),
+        trigger_line: None,
+        trigger_parameter_lines: Vec::new(),
+        action_line: None,
+        parameter_lines,
+    })
+}
+
+/// What is wrong with templates shows before an event comes.
+fn templates(
+    parameters: &serde_json::Map<String, serde_json::Value>,
+    lines: &[(String, usize)],
+    at: &str,
+    report: &mut Report<'_>,
+) {
+    for (name, value) in parameters.iter().filter(|(_, value)| holds_template(value)) {
+        if let Err(error) = names_inside(value) {
+            let line = lines.iter().find(|(key, _)| key == name).map(|(_, line)| *line);
+            report.error(line, &format!("{at}.{name}"), format!("is no template: {error}"));
+        }
+    }
 }
 
 /// How often it may act on problems.
@@ -146,9 +214,8 @@ fn guard(table: &Table<'_>, report: &mut Report<'_>) -> OwnGuard {
 }
 
 /// What people are offered in place of what it would do.
-pub(super) fn offer(table: &Table<'_>, report: &mut Report<'_>) -> Option<Offering> {
+fn offer(table: &Table<'_>, report: &mut Report<'_>) -> Option<Offering> {
     let of = table.table("offer", report)?;
-    of.only(&["label"], report);
     let label = of.required_text("label", report)?.trim();
     let (line, path) = (of.entry("label").map(|entry| entry.line), of.path_of("label"));
     if label.is_empty() || label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
@@ -238,12 +305,7 @@ fn action<'n>(table: &Table<'n>, pack: &str, report: &mut Report<'_>) -> Option<
         let told = report.error(named.line, &of.path_of("ref"), "has to be an action's ref, `pack.name`");
         told.suggestion = named.name.map(|name| format!("did you mean \"{pack}.{name}\"?"));
     }
-    for (name, value) in named.parameters.iter().filter(|(_, value)| holds_template(value)) {
-        if let Err(error) = names_inside(value) {
-            let line = named.lines.iter().find(|(key, _)| key == name).map(|(_, line)| *line);
-            report.error(line, &format!("action.parameters.{name}"), format!("is no template: {error}"));
-        }
-    }
+    templates(&named.parameters, &named.lines, PARAMETERS, report);
     Some(named)
 }
 
@@ -334,6 +396,11 @@ fn criterion(entry: &Entry, path: &str, prefix: &str, report: &mut Report<'_>) -
 }
 
 impl RuleFile {
+    /// Each parameter that it gives its action, with its line.
+    pub(super) fn parameter_lines(&self) -> &[(String, usize)] {
+        &self.parameter_lines
+    }
+
     /// The line of its name.
     pub(super) fn name_line(&self) -> Option<usize> {
         self.name_line
@@ -396,7 +463,7 @@ impl RuleFile {
             }
         };
         for (name, line) in &self.parameter_lines {
-            let path = format!("action.parameters.{name}");
+            let path = format!("{}.{name}", rule.parameters_at);
             match action.parameters.get(name) {
                 None => {
                     let message = format!("the action `{}` has no such parameter", action.reference);
@@ -421,7 +488,7 @@ impl RuleFile {
             for name in reaches_shell(rule, action) {
                 let line = self.parameter_lines.iter().find(|(known, _)| *known == name).map(|(_, line)| *line);
                 let message = "puts text of the event into a shell command; an event in which a shell finds something to act on is refused";
-                let told = report.warning(line, &format!("action.parameters.{name}"), message);
+                let told = report.warning(line, &format!("{}.{name}", rule.parameters_at), message);
                 told.suggestion = Some("hand it over in `env`, and write \"$NAME\" in the command".to_owned());
             }
         }

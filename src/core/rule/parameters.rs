@@ -35,7 +35,7 @@ pub struct Rendered {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Problem {
     /// A template of the rule fails.
-    #[error("`{name}` cannot be had: {why} ({file}: action.parameters.{name})")]
+    #[error("`{name}` cannot be had: {why} ({file}: {at}.{name})")]
     Template {
         /// Of this parameter.
         name: String,
@@ -43,6 +43,8 @@ pub enum Problem {
         why: String,
         /// Where it stands.
         file: String,
+        /// And where there.
+        at: &'static str,
     },
     /// A value of the event names something else than one machine.
     #[error("`{taken}` is `{value}`, which is not the name of a machine, and `{name}` takes machines")]
@@ -55,10 +57,12 @@ pub enum Problem {
         value: String,
     },
     /// The event would name a variable of the environment.
-    #[error("names of variables in `env` cannot be templates ({file}: action.parameters.env)")]
+    #[error("names of variables in `env` cannot be templates ({file}: {at}.env)")]
     Environment {
         /// Where it stands.
         file: String,
+        /// And where there.
+        at: &'static str,
     },
     /// The action does not take them.
     #[error("{0}")]
@@ -74,7 +78,7 @@ pub enum Problem {
 /// Every problem with a parameter, or the first value of the event that may not go where the rule wants it.
 pub fn render(rule: &Rule, action: &Action, surroundings: &Surroundings) -> Result<Rendered, Vec<Problem>> {
     if rule.parameters.get("env").is_some_and(names_variables_by_templates) {
-        return Err(vec![Problem::Environment { file: rule.file.clone() }]);
+        return Err(vec![Problem::Environment { file: rule.file.clone(), at: rule.parameters_at }]);
     }
     if !rule.parameters.values().any(holds_template) {
         let given = rule.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
@@ -84,7 +88,12 @@ pub fn render(rule: &Rule, action: &Action, surroundings: &Surroundings) -> Resu
     let mut rendered = Rendered::default();
     for (name, written) in rule.parameters.iter().filter(|(name, _)| hides(name, action)) {
         let value = render_value_in(written, &Map::new(), surroundings).map_err(|why| {
-            vec![Problem::Template { name: name.clone(), why: why.to_string(), file: rule.file.clone() }]
+            vec![Problem::Template {
+                name: name.clone(),
+                why: why.to_string(),
+                file: rule.file.clone(),
+                at: rule.parameters_at,
+            }]
         })?;
         rendered.take(name, value.output, &value.taken.iter().collect::<Vec<_>>());
     }
@@ -153,7 +162,7 @@ fn as_defaults(rule: &Rule, action: &Action) -> Action {
 fn told(rule: &Rule, problem: ParameterProblem) -> Problem {
     match problem {
         ParameterProblem::Default { name, why, .. } if rule.parameters.contains_key(&name) => {
-            Problem::Template { name, why, file: rule.file.clone() }
+            Problem::Template { name, why, file: rule.file.clone(), at: rule.parameters_at }
         }
         other => other.into(),
     }

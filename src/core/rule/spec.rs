@@ -71,6 +71,8 @@ pub struct Rule {
     pub only_problems: bool,
     /// Where it stands, for messages.
     pub file: String,
+    /// Where its parameters stand there.
+    pub parameters_at: &'static str,
 }
 
 /// How something is offered for a problem.

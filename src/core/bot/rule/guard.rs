@@ -148,7 +148,7 @@ impl Bot {
     }
 
     /// Whether what came of a rule has still to be told in the thread of a problem; it is noted that it is.
-    pub(super) fn is_news(
+    pub(in crate::core::bot) fn is_news(
         &mut self,
         step: &mut Step,
         moment: &Moment,

@@ -4,7 +4,7 @@
 //! the fact is on disk**, and may bring it again until then. **Before the chat is known nothing is taken up**: what comes of it could not be told.
 
 use super::super::alert::Concern;
-use super::super::offer::{Gathered, Proposal};
+use super::super::offer::{Backing, Gathered, Proposal};
 use super::super::start::Wish;
 use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::{Asker, Place, Rights};
@@ -12,6 +12,7 @@ use crate::core::action::params::MASK;
 use crate::core::action::spec::Action;
 use crate::core::alert::notification::{Kind as Sent, Notification};
 use crate::core::alert::offer::MOST;
+use crate::core::alias::spec::Alias;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
 use crate::core::host::is_name;
@@ -201,32 +202,50 @@ impl Bot {
         }
         let kept = self.kept(instance.clone());
         for rule in offering {
-            let outcome = match self.offer_of(at, rule, &kept, notification) {
-                Ok(Some(_)) if gathered.list.len() >= MOST => {
-                    let (what, name) = ("no_room", rule.reference.as_str());
-                    Outcome::Refused { why: self.sentences.phrase(&Phrase::Event { what, name, why: "" }) }
-                }
-                Ok(Some(proposal)) => {
-                    gathered.list.push(proposal);
+            let room = gathered.list.len() < MOST;
+            let outcome = match self.offer_of(at, (rule, None), &kept, notification, room) {
+                Err(outcome) => outcome,
+                Ok(()) => {
+                    gathered.list.extend(Proposal::of_rule(rule));
                     Outcome::Offered
                 }
-                Ok(None) => continue,
-                Err(outcome) => outcome,
             };
             enforcements.push(enforcement(rule, outcome));
+        }
+        let around = self.around_criteria(at);
+        let scene = Scene::new(&kept.payload, &around, at);
+        for (alias, Backing { rule, alias: found, .. }) in self.offering_aliases() {
+            let why = match rule.judge(&scene, &kept.payload) {
+                Verdict::Differs => continue,
+                Verdict::Troubled { key, why } => {
+                    self.sentences.phrase(&Phrase::Event { what: "criterion", name: &key, why: &why })
+                }
+                Verdict::Matches => {
+                    let room = gathered.list.len() < MOST;
+                    match self.offer_of(at, (&rule, found.as_ref()), &kept, notification, room) {
+                        Err(outcome) => outcome.why().to_owned(),
+                        Ok(()) => {
+                            gathered.list.extend(Proposal::of_alias(&alias, &rule));
+                            continue;
+                        }
+                    }
+                }
+            };
+            gathered.lacking.push((alias, why));
         }
         gathered.instance = Some((kept.id, kept.payload));
         gathered
     }
 
-    /// What a rule offers for a problem, where that could be done.
+    /// Whether what a rule, or an alias, offers for a problem could be done; otherwise what came of it.
     fn offer_of(
         &self,
         at: Timestamp,
-        rule: &Rule,
+        (rule, alias): (&Arc<Rule>, Option<&Arc<Alias>>),
         instance: &TriggerInstance,
         notification: &Notification,
-    ) -> Result<Option<Proposal>, Outcome> {
+        room: bool,
+    ) -> Result<(), Outcome> {
         let say = |what, why: &str| self.sentences.phrase(&Phrase::Event { what, name: rule.reference.as_str(), why });
         let Some(action) = self.catalog.actions.get(&rule.action) else {
             return Err(Outcome::Failed { why: say("no_action", rule.action.as_str()) });
@@ -234,7 +253,7 @@ impl Bot {
         if !is_name(&notification.problem.host) {
             return Err(Outcome::Refused { why: say("no_machine", "") });
         }
-        if instance.payload.is_null() || !self.has_room_for_offers(&notification.problem) {
+        if !room || instance.payload.is_null() || !self.has_room_for_offers(&notification.problem) {
             return Err(Outcome::Refused { why: say("no_room", "") });
         }
         let by = Principal::Rule { rule: rule.reference.clone(), instance: instance.id.clone(), chain: Vec::new() };
@@ -244,11 +263,9 @@ impl Bot {
             return Err(Outcome::WouldRun { parameters: shown(action, &rendered) });
         }
         let back = Back::Told { channel: None, root: None };
-        let wish = self.wish_of_offer(at, rule, action, instance, (by, back));
-        match wish.ok().and_then(|wish| self.impossible(at, &wish)) {
-            Some(why) => Err(Outcome::Refused { why }),
-            None => Ok(Proposal::of_rule(rule)),
-        }
+        let backing = Backing { rule: Arc::clone(rule), alias: alias.cloned(), action: Arc::clone(action) };
+        let wish = self.wish_of_offer(at, &backing, instance, (by, back)).map_err(|why| Outcome::Failed { why })?;
+        self.impossible(at, &wish).map_or(Ok(()), |why| Err(Outcome::Refused { why }))
     }
 
     /// Has a rule's action begun on an event that it matches.

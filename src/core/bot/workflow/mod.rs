@@ -35,7 +35,7 @@ mod wish;
 mod world;
 
 use super::{Bot, Moment, Step};
-use crate::core::access::{Asker, Place, Rights};
+use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, Status};
 use crate::core::action::params::Resolved;
 use crate::core::effect::Effect;
@@ -390,10 +390,7 @@ impl Bot {
     /// What the one may do who asked for a workflow; nothing while that is not known, and then it is being asked.
     fn authority(&mut self, step: &mut Step, now: Timestamp, root: &ExecutionId) -> Option<Rights> {
         let execution = self.memory.executions.get(root)?;
-        let place = match &execution.request.back {
-            Back::Chat { channel, .. } => self.place(channel, !self.hears(channel), now),
-            Back::Request { .. } | Back::Told { .. } => Place::outside(now),
-        };
+        let place = self.place_of_asking(&execution.request, now);
         let user = match &execution.request.by {
             Principal::LocalUser { uid, name } => return Some(self.rights(Asker::Local { uid: *uid, name }, &place)),
             Principal::Rule { rule, .. } => return Some(self.rights(Asker::Rule { name: rule }, &place)),

@@ -82,9 +82,9 @@ pub struct RuleOutcome {
 /// See [`super::Card::RuleTold`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RuleTold {
-    /// The rule; empty where none was meant.
+    /// The rule, or the alias; empty where none was meant.
     pub rule: String,
-    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`, `reset`, `reset_already`; `rests`: after as many failures as `why` says; of an event `would_run`, `would_offer`, `failed`, `refused`; empty for an answer that is `why`.
+    /// `enabled`, `disabled`, `enabled_already`, `disabled_already`, `reset`, `reset_already`; `rests`: after as many failures as `why` says; of an event `would_run`, `would_offer`, `failed`, `refused`, of an alias `not_offered`; empty for an answer that is `why`.
     pub what: &'static str,
     /// What it starts.
     pub action: String,
