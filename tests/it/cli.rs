@@ -747,4 +747,8 @@ fn check_tells_of_rules_that_no_role_lets_act() {
         said.out
     );
     assert!(said.out.contains("4 rules: 1 warning"), "{}", said.out);
+    let event = write("event.yaml", "{trigger: check_mk.event_handler, payload: {notification_type: PROBLEM}}");
+    let asked = place.path().join("p/rules/asked.yaml").to_str().unwrap().to_owned();
+    let said = halcyon(&["--config", &file, "rule", "test", "--rule", &asked, "--trigger-instance", &event]);
+    assert!(said.out.contains("offers: Do it (it begins nothing by itself)"), "{}", said.out);
 }

@@ -53,6 +53,7 @@ async fn lines_are_answered() {
         .await;
     check(&world, "operator", "!uptime on @worker", &["there is no group", "uptime on @workers"]).await;
     check(&world, "operator", "!hlep", &["1. `help`"]).await;
+    check(&world, "operator", "!hepl", &["1. `help`"]).await;
     check(&world, "operator", "!make coffee", &["I do not know what `make coffee` means"]).await;
     check(&world, "operator", "!7", &["nothing to choose from"]).await;
     check(&world, "operator", "!count to many on wn001", &["I cannot run", "`to`"]).await;

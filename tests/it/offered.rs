@@ -11,7 +11,7 @@ use halcyon::core::callback::{Meaning, Reply};
 use halcyon::core::effect::Effect;
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
-use halcyon::core::input::{DeliveryOutcome, Identity, Input, Press, Principal};
+use halcyon::core::input::{ChannelKind, DeliveryOutcome, Identity, Input, Press, Principal};
 use halcyon::core::memory::Memory;
 use halcyon::core::settings::{Grant, Settings, Verb};
 use jiff::Timestamp;
@@ -526,6 +526,18 @@ fn an_alias_offers_itself_as_a_line_of_chat() {
     }
 }
 
+/// Its code is nothing where it is not there, and goes on meaning it where it is.
+#[test]
+fn an_alias_is_not_there_for_a_word_said_elsewhere() {
+    let (mut site, _) = told(&[("aliases/kick.yaml", &alias("channels: [cluster]", HOST))], true, "x");
+    let line = format!("heal {}", site.code("Kick it"));
+    let mut post = site.machine.post(&line, None);
+    (post.channel, post.channel_kind) = (ChannelId::new("d1"), ChannelKind::Direct);
+    let step = site.machine.take(Input::Post(post));
+    assert!(said(&step).contains("Nothing that you may have done is offered"), "{}", said(&step));
+    assert!(site.play("press Kick it by u1").starts_with(BEGUN));
+}
+
 #[test]
 fn an_alias_offers_itself_where_it_is_there_and_can_be_had() {
     for (more, hosts, output, shown, why) in [
@@ -546,6 +558,27 @@ fn an_alias_offers_itself_where_it_is_there_and_can_be_had() {
         site.play("PROBLEM wn001 CRITICAL");
         assert!(!site.said[before..].join("").contains("would offer itself"), "it is said once");
     }
+}
+
+#[test]
+fn rules_are_shown_with_what_they_offer() {
+    let (mut site, _) = told(&[("rules/a.yaml", &rule("a", "Restart", ""))], true, "x");
+    for (line, told) in
+        [("rules", "| offers | offered "), ("rule show a", "offers **Restart**, which starts `core.remote`")]
+    {
+        let said = site.play(&format!("say {line}"));
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+/// Each refusal is noted, so a person who presses on and on is not heard any more.
+#[test]
+fn presses_are_bounded_like_lines() {
+    let (mut site, _) = told(&[("rules/a.yaml", &rule("a", "Restart", ""))], true, "x");
+    let most = site.machine.bot.settings().limits.lines_per_user;
+    let came: Vec<String> = (0..most + 5).map(|_| site.play("press Restart by u2")).collect();
+    assert_eq!(came.iter().filter(|came| came.contains("denied")).count(), most, "{came:?}");
+    assert!(site.play("press Restart by u1").starts_with(BEGUN), "it is that person's matter");
 }
 
 /// What a person may do in the channel of alerts they may do yet when it begins.

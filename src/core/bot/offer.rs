@@ -23,6 +23,7 @@ use crate::core::alert::offer::{MOST_PROBLEMS, Offer, Offerer, Offers, Origin, S
 use crate::core::alias::spec::Alias;
 use crate::core::callback::{Button, ButtonStyle, Meaning, Reply, Subject};
 use crate::core::chat::code::Code;
+use crate::core::chat::pace::Passage;
 use crate::core::effect::{Body, Delivery, Effect};
 use crate::core::fact::{Choice, Fact};
 use crate::core::id::{
@@ -293,6 +294,11 @@ impl Bot {
         let taken = match found {
             // Its post tells of another time.
             None => Taken::Not("over", String::new()),
+            // A press is bounded like a line, since a refusal of either is noted.
+            Some((_, channel)) if self.is_too_fast(&presser.identity, &channel, moment.at) => {
+                let most = self.settings.limits.lines_per_user;
+                Taken::Declined(Box::new(Card::TooFast { most, channel: false }))
+            }
             Some((problem, channel)) => {
                 let rights = self.rights(Asker::Chat(&presser.identity), &self.place(&channel, false, moment.at));
                 let (here, revision) = (self.names_in(&channel, false), Some(presser.meaning.revision));
@@ -306,6 +312,11 @@ impl Bot {
         let reply = Reply::text(self.sentences.say(&self.told_of_offer(&taken, code)));
         step.effects.push(Effect::Reply { request: presser.request, reply });
         Ok(())
+    }
+
+    fn is_too_fast(&mut self, identity: &Identity, channel: &ChannelId, now: Timestamp) -> bool {
+        let passage = self.pace.take(&identity.id, channel, now, &self.settings.limits);
+        !matches!(passage, Passage::Open)
     }
 
     /// `heal K3QZ`
@@ -393,13 +404,17 @@ impl Bot {
         if taker.revision.is_some_and(|seen| seen != offers.revision) {
             return not("old");
         }
-        let backing = self.backing(&offer, &taker.here);
+        let backing = self.backing(&offer);
         let Some(backing) = backing.filter(|backing| self.still_matches(&backing.rule, &offers, moment.at)) else {
             // The packs are others by now.
             let gone = |other: &Offer| other.code != *code;
             self.withdraw_offers(step, moment, &alert.problem, &gone)?;
             return not("gone");
         };
+        // What is not there for somebody is not for them.
+        if backing.alias.as_ref().is_some_and(|alias| !is_there(alias, &taker.here)) {
+            return not("no_right");
+        }
         let instance = event_of(&backing.rule, &offers);
         let wish = match self.wish_of_offer(moment.at, &backing, &instance, (by.clone(), back.clone())) {
             Ok(wish) => Wish { rights: taker.rights.clone(), zone: taker.identity.zone.clone(), ..wish },
@@ -441,7 +456,7 @@ impl Bot {
     }
 
     /// What offers something, where it still offers the same.
-    fn backing(&self, offer: &Offer, here: &[String]) -> Option<Backing> {
+    fn backing(&self, offer: &Offer) -> Option<Backing> {
         let (rule, alias, now) = match &offer.offerer {
             Offerer::Rule { rule } => {
                 let rule = self.catalog.rules.get(rule).filter(|rule| self.memory.events.is_enabled(rule))?;
@@ -449,7 +464,7 @@ impl Bot {
             }
             Offerer::Alias { alias } => {
                 let rule = self.catalog.offers.get(alias)?;
-                (rule, Some(self.alias_here(alias, here)?), Proposal::of_alias(alias, rule)?)
+                (rule, Some(self.alias_in_force(alias)?), Proposal::of_alias(alias, rule)?)
             }
         };
         let same = now.coded(offer.code.clone()).is_same(offer);
@@ -457,17 +472,16 @@ impl Bot {
         Some(Backing { rule: Arc::clone(rule), alias, action })
     }
 
-    /// An alias, where it is in force and there at all.
-    fn alias_here(&self, alias: &AliasRef, here: &[String]) -> Option<Arc<Alias>> {
-        let found = self.catalog.aliases.iter().find(|known| known.reference == *alias && known.enabled);
-        found.filter(|alias| is_there(alias, here)).cloned()
+    fn alias_in_force(&self, alias: &AliasRef) -> Option<Arc<Alias>> {
+        self.catalog.aliases.iter().find(|known| known.reference == *alias && known.enabled).cloned()
     }
 
     /// The aliases that offer themselves for problems and are there where these are told.
     pub(super) fn offering_aliases(&self) -> Vec<(AliasRef, Backing)> {
         let here = self.alert_channel().map(|channel| self.names_in(&channel, false)).unwrap_or_default();
         let backing = |(alias, rule): (&AliasRef, &Arc<Rule>)| {
-            let (found, action) = (self.alias_here(alias, &here)?, self.catalog.actions.get(&rule.action)?);
+            let found = self.alias_in_force(alias).filter(|alias| is_there(alias, &here))?;
+            let action = self.catalog.actions.get(&rule.action)?;
             let (rule, action) = (Arc::clone(rule), Arc::clone(action));
             Some((alias.clone(), Backing { rule, alias: Some(found), action }))
         };

@@ -9,6 +9,7 @@ use crate::core::chat::filter::ListWords;
 use crate::core::chat::when::{self, When};
 use crate::core::datastore::request::ValueAsk;
 use crate::core::input::{RuleAsk, SensorAsk};
+use std::collections::BTreeSet;
 
 /// What the bot understands without any pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -273,12 +274,12 @@ pub fn correct(line: &str) -> Option<String> {
     let (first, rest) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
     let word = first.to_lowercase();
     let names = COMMANDS.iter().filter_map(|(name, _)| name.split_whitespace().next());
-    let near = names.filter(|name| word.len() > 2 && strsim::osa_distance(name, &word) == 1).collect::<Vec<_>>();
-    let [name] = near.as_slice() else { return None };
-    let corrected = format!("{name} {}", rest.trim()).trim().to_owned();
+    let near = names.filter(|name| word.len() > 2 && strsim::osa_distance(name, &word) == 1);
+    let corrected = near.map(|name| format!("{name} {}", rest.trim()).trim().to_owned());
+    let meant: BTreeSet<String> = corrected.filter(|line| Command::read(line).is_some()).collect();
+    let mut meant = meant.into_iter();
     // What is offered is remembered, and a value may be a secret.
-    let harmless = key::hide_value(&corrected).is_none() && Command::read(&corrected).is_some();
-    harmless.then_some(corrected)
+    meant.next().filter(|line| meant.next().is_none() && key::hide_value(line).is_none())
 }
 
 /// What is wanted of rules.

@@ -197,7 +197,8 @@ impl Bot {
         enforcements: &mut Vec<Enforcement>,
     ) -> Gathered {
         let mut gathered = Gathered::default();
-        if notification.kind != Sent::Problem {
+        let silent = offering.is_empty() && self.catalog.offers.is_empty() && self.memory.alerts.offers().is_empty();
+        if silent || notification.kind != Sent::Problem {
             return gathered;
         }
         let kept = self.kept(instance.clone());
