@@ -7,8 +7,8 @@
 //! 1. A file of `sensors/` is a [`spec::Sensor`]. One that names a `class_name` is StackStorm's, a class in a Python module; one that does not is a
 //!    program of its own.
 //! 2. [`supervision::Supervised`] says of each when it is started, stopped and started again.
-//! 3. The program is told its [`spec::Launch::settings`] on standard input, and runs until it ends or is to be stopped.
-//! 4. Each [`line`] that it writes is an event like any other, and is taken up before the next one is read.
+//! 3. The program is told its [`Launch::settings`] on standard input, and runs until it ends or is to be stopped.
+//! 4. Each [`mod@line`] that it writes is an event like any other, and is taken up before the next one is read.
 //!
 //! - **A sensor that should run and does not is always either to be started at a known moment or told of**; none is ever given up.
 //! - **Never does a sensor run twice**: what replaces one begins when that one has ended.
