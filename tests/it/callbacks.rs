@@ -22,6 +22,7 @@ use halcyon::runtime::ports::Store;
 use halcyon::sandbox::mattermost::{Happening, Post, Server};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// A pack whose actions ask.
@@ -45,7 +46,16 @@ const PACK: &[(&str, &str)] = &[
 ];
 
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    free_on([127, 0, 0, 1].into()).port()
+}
+
+/// An address there at which nobody listens. What finds it never listens itself: a process that another test is just starting would have it,
+/// and go on listening for a moment.
+pub(crate) fn free_on(host: IpAddr) -> SocketAddr {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind((host, 0).into()).unwrap();
+    socket.local_addr().unwrap()
 }
 
 /// A world with that pack; the chat server calls the bot back when `buttons`.

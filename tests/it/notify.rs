@@ -1,6 +1,6 @@
 //! What CheckMK tells: from its variables to an alert, and how the plugin delivers it through a receiver that misbehaves.
 
-use crate::callbacks::free_port;
+use crate::callbacks::{free_on, free_port};
 use crate::data;
 use crate::world::World;
 use axum::extract::State;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -217,10 +217,10 @@ pub(crate) struct Site {
 
 impl Site {
     /// The address is free, nobody listens there, and no other test is given it.
-    async fn new() -> Self {
+    fn new() -> Self {
         static GIVEN: AtomicU8 = AtomicU8::new(1);
-        let host = IpAddr::from([127, 0, 88, GIVEN.fetch_add(1, Ordering::Relaxed)]);
-        Self::of(TcpListener::bind((host, 0)).await.unwrap().local_addr().unwrap(), KEY)
+        let host = [127, 0, 88, GIVEN.fetch_add(1, Ordering::Relaxed)];
+        Self::of(free_on(host.into()), KEY)
     }
 
     /// A site whose notifications go to this address.
@@ -337,7 +337,7 @@ fn away() -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_while_the_bot_is_away_arrives_in_order_once_it_is_back() {
-    let site = Site::new().await;
+    let site = Site::new();
     let names = hosts(many());
     let began = Instant::now();
     for (host, number) in names.iter().zip(1_u32..) {
@@ -366,7 +366,7 @@ async fn peers_the_plugin_is_one_file() {
     };
     let libraries = Command::new("ldd").arg(&program).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&libraries.stdout).trim(), "statically linked");
-    let site = Site { program: program.into(), ..Site::new().await };
+    let site = Site { program: program.into(), ..Site::new() };
     // By a name, which it finds by itself.
     let mut receiver = Listening::begin("127.0.0.1:0".parse().unwrap(), &[]).await;
     site.sends_to(&format!("localhost:{}", receiver.port));
@@ -376,7 +376,7 @@ async fn peers_the_plugin_is_one_file() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drainer_that_is_killed_leaves_the_rest_to_the_next() {
-    let site = Site::new().await;
+    let site = Site::new();
     let names = hosts(12);
     for host in &names {
         site.notify(host);
@@ -411,7 +411,7 @@ fn drainer_of(spool: &Path) -> rustix::process::Pid {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_misbehaves() {
-    let site = Site::new().await;
+    let site = Site::new();
     let answers = [
         StatusCode::INTERNAL_SERVER_ERROR,
         StatusCode::TOO_MANY_REQUESTS,
@@ -438,7 +438,7 @@ async fn a_receiver_that_misbehaves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mistake_in_the_settings_loses_nothing() {
-    let site = Site::new().await;
+    let site = Site::new();
     let mut receiver = Listening::begin(site.address, &[]).await;
     // A wrong key is mended while the drainer tries.
     std::fs::write(site.key_file(), "another-key").unwrap();
