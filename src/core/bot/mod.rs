@@ -63,6 +63,7 @@ mod inquire;
 mod listen;
 mod masking;
 mod may;
+mod named;
 mod offer;
 mod packs;
 mod plan;

@@ -5,6 +5,7 @@
 
 use super::super::alert::Concern;
 use super::super::hear::Speaker;
+use super::super::named::named;
 use super::super::{Bot, Moment, Step, answer};
 use crate::core::access::Rights;
 use crate::core::alias::suggest::nearest;
@@ -45,15 +46,9 @@ impl Bot {
     /// One of them, or what may be meant.
     fn rule_for(&self, rights: &Rights, name: &str) -> Result<Arc<Rule>, String> {
         let rules = self.rules_for(rights);
-        let plain = |rule: &&Arc<Rule>| {
-            let reference = rule.reference.as_str();
-            reference == name || reference.split_once('.').is_some_and(|(_, own)| own == name)
-        };
-        let found: Vec<&Arc<Rule>> = rules.iter().filter(plain).collect();
-        let exact = found.iter().find(|rule| rule.reference.as_str() == name);
-        match (exact, found.as_slice()) {
-            (Some(rule), _) | (None, [rule]) => Ok(Arc::clone(rule)),
-            _ => {
+        match named(&rules, |rule| rule.reference.as_str(), name) {
+            Some(rule) => Ok(Arc::clone(rule)),
+            None => {
                 let similar = nearest(name, rules.iter().map(|rule| rule.reference.as_str()));
                 let similar = similar.unwrap_or_default().to_owned();
                 Err(self.sentences.phrase(&Phrase::Event { what: "no_rule", name, why: &similar }))

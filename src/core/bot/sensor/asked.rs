@@ -4,6 +4,7 @@
 //! run without anybody asking.
 
 use super::super::hear::Speaker;
+use super::super::named::named;
 use super::super::{Bot, Moment, Step, answer};
 use super::{Watched, ago, until};
 use crate::core::access::Rights;
@@ -37,15 +38,9 @@ impl Bot {
     /// One of them, or what may be meant.
     fn sensor_for(&self, rights: &Rights, name: &str) -> Result<Arc<Sensor>, String> {
         let sensors = self.sensors_for(rights);
-        let plain = |sensor: &&Arc<Sensor>| {
-            let reference = sensor.reference.as_str();
-            reference == name || reference.split_once('.').is_some_and(|(_, own)| own == name)
-        };
-        let found: Vec<&Arc<Sensor>> = sensors.iter().filter(plain).collect();
-        let exact = found.iter().find(|sensor| sensor.reference.as_str() == name);
-        match (exact, found.as_slice()) {
-            (Some(sensor), _) | (None, [sensor]) => Ok(Arc::clone(sensor)),
-            _ => {
+        match named(&sensors, |sensor| sensor.reference.as_str(), name) {
+            Some(sensor) => Ok(Arc::clone(sensor)),
+            None => {
                 let names = sensors.iter().flat_map(|sensor| {
                     let reference = sensor.reference.as_str();
                     [Some(reference), reference.split_once('.').map(|(_, own)| own)]
