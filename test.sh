@@ -2,7 +2,7 @@
 # Everything that must pass before a change is taken.
 #
 #   ./test.sh          format, lints, all tests but those with real peers, documentation
-#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Exim, Slurm, Mattermost's client from npm, mmpy_bot from PyPI
+#   ./test.sh peers    the tests with real peers: OpenSSH's server, sudo, Exim, Slurm, Nagios, Icinga, Alertmanager, Mattermost's client from npm, mmpy_bot from PyPI
 #
 # What is missing on a Debian machine with nothing but the Rust toolchain is installed first. Only that step uses the network; the tests
 # talk to loopback.
@@ -120,6 +120,10 @@ peers() {
     need slurmctld slurmctld
     need slurmd slurmd
     need sinfo slurm-client
+    need nagios4 nagios4-core
+    [ -x /usr/lib/nagios/plugins/check_tcp ] || missing+=(monitoring-plugins-basic)
+    need icinga2 icinga2-bin
+    need prometheus-alertmanager prometheus-alertmanager
     install_missing
     fetch
     clients

@@ -8,7 +8,6 @@
 
 pub mod api;
 pub mod callback_key;
-pub mod checkmk;
 pub mod clock;
 pub mod content;
 pub mod control;
@@ -17,6 +16,7 @@ pub mod inventory;
 pub mod local;
 pub mod mail;
 pub mod mattermost;
+pub mod notify;
 pub mod ssh;
 pub mod store;
 pub mod systemd;

@@ -19,10 +19,10 @@ pub use rehearse::{Played, Rehearsed, Tried, TriedExample, rehearse, try_example
 pub use rule::{TriedRule, try_rule};
 pub use serve::serve;
 
-use crate::adapters::checkmk::drain::DrainError;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::content::read_packs;
 use crate::adapters::control;
+use crate::adapters::notify::drain::DrainError;
 use crate::adapters::store::{self, DiskStore, ImportError};
 use crate::config::Config;
 use crate::core::action::execution::Execution;

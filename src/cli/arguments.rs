@@ -222,22 +222,43 @@ pub enum ApiKeyCommand {
 pub enum NotifyCommand {
     /// The notification plugin of CheckMK: keeps what CheckMK says, ends at once, and delivers it however long the bot is away
     Checkmk(CheckmkNotify),
+    /// The notification command of Nagios: the same with what Nagios says in its environment
+    Nagios(NagiosNotify),
 }
 
 /// `notify checkmk`
 #[derive(Debug, Args)]
 pub struct CheckmkNotify {
     /// Many notifications, on standard input
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["drain", "status"])]
     pub bulk: bool,
     /// How the bot is reached [default: etc/halcyon-notify.toml in the site]
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
+    /// What else may be wanted
+    #[command(flatten)]
+    pub instead: InsteadOfNotifying,
+}
+
+/// `notify nagios`
+#[derive(Debug, Args)]
+pub struct NagiosNotify {
+    /// How the bot is reached
+    #[arg(long, value_name = "FILE", default_value = "/etc/halcyon-notify.toml")]
+    pub settings: PathBuf,
+    /// What else may be wanted
+    #[command(flatten)]
+    pub instead: InsteadOfNotifying,
+}
+
+/// What `notify …` may do instead of taking a notification.
+#[derive(Debug, Args)]
+pub struct InsteadOfNotifying {
     /// Deliver what waits, and end when nothing is left
-    #[arg(long, conflicts_with = "bulk")]
+    #[arg(long)]
     pub drain: bool,
     /// Tell how many wait, and whether somebody delivers them
-    #[arg(long, conflicts_with_all = ["bulk", "drain"])]
+    #[arg(long, conflicts_with = "drain")]
     pub status: bool,
     /// Print JSON
     #[arg(long, requires = "status")]

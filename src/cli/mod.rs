@@ -166,6 +166,7 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
         Command::ApiKey { command } => api_key::api_key(&load(file, surroundings)?, command, surroundings),
         Command::Notify { command: NotifyCommand::Checkmk(asked) } => notify::checkmk(asked, surroundings),
+        Command::Notify { command: NotifyCommand::Nagios(asked) } => notify::nagios(asked, surroundings),
         Command::Approval { command } => approval(command, &load(file, surroundings)?, surroundings),
         Command::Unfreeze { json } => freeze::change(&load(file, surroundings)?, None, json, surroundings),
     }

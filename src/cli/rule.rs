@@ -5,7 +5,7 @@ use super::daemon::{Daemon, odd};
 use super::look::{harmless, table};
 use super::{Failure, Surroundings, load, yaml};
 use crate::app::{self, TriedRule};
-use crate::core::alert::checkmk;
+use crate::core::alert::source::KIND;
 use crate::core::effect::{Answer, ShownOutcome, ShownRule};
 use crate::core::input::{Ask, RuleAsk};
 use crate::core::rule::criterion::shown;
@@ -106,7 +106,7 @@ fn test(tried: &TriedRule, as_json: bool, surroundings: &mut Surroundings<'_>) -
     let heard = if trial.heard { "yes" } else { "no" };
     writeln!(out, "hears {}: {heard}, it listens to {}", harmless(event.trigger.as_str()), rule.trigger)?;
     if trial.no_problem {
-        let kind = event.payload.get(checkmk::KIND).map_or_else(|| "absent".to_owned(), shown);
+        let kind = event.payload.get(KIND).map_or_else(|| "absent".to_owned(), shown);
         let line = format!(
             "not asked: `notification_type` is {kind}, and {} is asked for \"PROBLEM\" only",
             if rule.offer.is_some() {

@@ -32,6 +32,7 @@ fn notification(kind: Kind, state: State, seconds: i64) -> Notification {
         comment: None,
         host_groups: Vec::new(),
         url: None,
+        parts: std::collections::BTreeMap::new(),
     }
 }
 

@@ -79,7 +79,7 @@ pub async fn serve(listener: TcpListener, http: Http, sources: Sources, stop: Ca
     let router = Router::new()
         .route("/healthz", get(health::health))
         .route("/metrics", get(metrics))
-        .route("/api/v1/webhooks/{*hook}", post(webhook::call).layer(DefaultBodyLimit::max(webhook::LONGEST_BODY)))
+        .route("/api/v1/webhooks/{*hook}", post(webhook::call).layer(DefaultBodyLimit::max(webhook::LONGEST_GROUP)))
         .route("/mattermost/action", post(callback::action))
         .route("/mattermost/dialog", post(callback::dialog))
         .with_state(sources);

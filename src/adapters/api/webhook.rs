@@ -9,7 +9,7 @@ use crate::core::effect::Answer;
 use crate::core::input::{Ask, Principal};
 use crate::core::webhook::api_key::Digest;
 use crate::core::webhook::signature::Header;
-use crate::core::webhook::{Call, PROOFS, Refusal, path};
+use crate::core::webhook::{Call, PROOFS, Refusal, alertmanager, path};
 use crate::runtime::ports::ControlCall;
 use axum::Json;
 use axum::body::Bytes;
@@ -22,6 +22,8 @@ use tokio::sync::oneshot;
 
 /// The longest body that is read: every line that a check prints fits.
 pub(super) const LONGEST_BODY: usize = 1 << 20;
+/// The same of what Alertmanager sends: a group with all of its alerts. What it is refused for good is lost.
+pub(super) const LONGEST_GROUP: usize = 8 << 20;
 /// How long the bot may take. Who is not answered by then brings it again.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Where a key may stand in the address, for senders that can say nothing else.
@@ -40,6 +42,10 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Bytes,
 ) -> Told {
+    let of_alertmanager = alertmanager(path(&hook)).is_some();
+    if body.len() > LONGEST_BODY && !of_alertmanager {
+        return fault(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB");
+    }
     let sent = match read(&headers, &body) {
         Ok(sent) => sent,
         Err(refused) => return refused,
@@ -67,6 +73,7 @@ pub(super) async fn call(
         answer.await.ok()
     };
     match tokio::time::timeout(PATIENCE, asking).await {
+        Ok(Some(Answer::Event { new, .. })) if of_alertmanager => (StatusCode::ACCEPTED, Json(json!({"new": new}))),
         Ok(Some(Answer::Event { .. })) => (StatusCode::ACCEPTED, Json(sent)),
         Ok(Some(Answer::CallRefused { why, text })) => {
             let status = match why {

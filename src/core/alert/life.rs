@@ -2,9 +2,11 @@
 //!
 //! [`Board::meaning`] says what a notification means for what is known, [`Board::apply`] takes it over. The monitoring sends no notification of a problem that is
 //! acknowledged, in a downtime or flapping; so **a problem that is told again is none of these any more**, also when nobody has said so.
+//! Where the monitoring knows no acknowledgements, they are ours alone, and last as long as the problem.
 
 use super::notification::{Kind, Notification, Problem, State};
 use super::offer::{Offered, Offers, Origin};
+use super::source::Source;
 use crate::core::action::execution::Status;
 use crate::core::effect::Thread;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, RuleRef};
@@ -79,6 +81,9 @@ pub struct Alert {
     /// What was told last in its thread of rules that did not begin anything: a person reads the same once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_of: BTreeMap<RuleRef, String>,
+    /// The alerts that are this problem together, by the monitoring's own names of them; empty where a problem is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, State>,
 }
 
 /// Where an alert is told.
@@ -171,6 +176,12 @@ impl Alert {
             Some(told) => *told == as_told(what),
             None => self.told_of.len() >= MOST_TOLD,
         }
+    }
+
+    /// Whether its monitoring is silent about what somebody has taken on.
+    fn knows_acknowledgements(&self) -> bool {
+        let source = Source::ALL.into_iter().find(|source| source.name() == self.problem.source);
+        source.is_none_or(Source::knows_acknowledgements)
     }
 
     /// When it is forgotten; never while it lasts.
@@ -267,6 +278,7 @@ impl Board {
             held_by: None,
             settles: None,
             told_of: BTreeMap::new(),
+            parts: BTreeMap::new(),
         });
         if alert.problem.site.is_empty() {
             alert.problem.site.clone_from(&notification.problem.site);
@@ -293,9 +305,13 @@ impl Board {
             alert.host_groups.clone_from(&notification.host_groups);
         }
         alert.url = notification.url.clone().or(alert.url);
+        alert.parts.clone_from(&notification.parts);
         match turn {
             Turn::Opened | Turn::Back | Turn::Changed | Turn::Again => {
-                (alert.acknowledged, alert.downtime, alert.flapping) = (None, None, false);
+                (alert.downtime, alert.flapping) = (None, false);
+                if alert.knows_acknowledgements() {
+                    alert.acknowledged = None;
+                }
             }
             Turn::Recovered => {
                 alert.recovered = Some(told);

@@ -3,8 +3,12 @@
 //! What monitoring systems tell, in one shape. A notification comes in as the payload of a trigger, whoever sent it; what it says about which problem is read from
 //! it here, and everything behind works on that.
 //!
-//! - [`checkmk`]: from the variables that CheckMK gives its notification plugins to a payload;
-//! - [`notification`]: from a payload to what it says;
+//! - [`source`]: the monitorings, and the trigger of each;
+//! - [`checkmk`], [`nagios`]: from the variables that these give their notification commands ([`variables`]) to a payload;
+//! - [`icinga2`]: from an event of its stream, and from an object of its API;
+//! - [`alertmanager`]: from the body of its webhook;
+//! - [`notification`]: from a payload, which has one shape for all of them, to what it says;
+//! - [`stackstorm`]: what StackStorm's packs for a monitoring would tell instead;
 //! - [`life`]: what it means for what is known;
 //! - [`offer`]: what people may have done about it.
 //!
@@ -12,7 +16,13 @@
 //! - **Every kind of notification has a meaning**, also those that are not known yet; none is an error.
 //! - **Only [`notification::Kind::Problem`] is a problem.** An acknowledgement of a critical service carries its state too.
 
+pub mod alertmanager;
 pub mod checkmk;
+pub mod icinga2;
 pub mod life;
+pub mod nagios;
 pub mod notification;
 pub mod offer;
+pub mod source;
+pub mod stackstorm;
+pub mod variables;

@@ -1,14 +1,35 @@
 //! What a notification says, and of which problem.
+//!
+//! ## The shape of payloads
+//! **One shape for every monitoring**, that of StackStorm's `check_mk.event_handler`, so that a rule is moved from one monitoring to another by the name of its trigger:
+//!
+//! | key | says |
+//! | --- | --- |
+//! | `notification_type` | why it is sent, in the words of Nagios ([`Kind::read`]); `ACKNOWLEDGEMENTREMOVED` where that is told |
+//! | `timestamp` | when, in seconds since 1970 |
+//! | `host.name`, `.alias`, `.address`, `.state`, `.last_state`, `.output`, `.long_output`, `.perf_data`, `.check_command`, `.notification_number` | the host |
+//! | `service.desc` and the same keys from `.state` on | the service; all of them null where it is about the host |
+//! | `event.id` | the name of the event |
+//! | `event.site` | which of several monitorings of its kind tells it |
+//! | `event.what` | `HOST` or `SERVICE` |
+//! | `event.microtime` | when it was sent, in microseconds, where that is an order |
+//! | `event.since` | since when the state is as it is, in seconds |
+//! | `event.author`, `.comment` | who acknowledged, set the downtime, or wrote |
+//! | `event.host_groups`, `.service_groups`, `.labels`, `.url`, `.attempt`, `.state_type` | the same of all that have it |
+//! | `event.parts` | Alertmanager's: the alerts that are one problem, by fingerprint, and how bad each is |
+//!
+//! What a monitoring does not know is null or absent. A payload may have more than this, never the same under another key.
 
-use crate::core::alert::checkmk;
+use crate::core::alert::source::Source;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Which problem: by where it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
-    /// Which kind of monitoring says so, `check_mk`.
+    /// Which kind of monitoring says so, `check_mk` ([`Source::name`]).
     pub source: String,
     /// Which of several; empty where the sender does not say.
     pub site: String,
@@ -59,7 +80,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// CheckMK's word, of which the first part counts: `DOWNTIMESTART (…)`.
+    /// The word of Nagios and of CheckMK, of which the first part counts: `DOWNTIMESTART (…)`.
     pub fn read(word: &str) -> Self {
         let first = word.split_whitespace().next().unwrap_or_default();
         match first.to_ascii_uppercase().as_str() {
@@ -100,7 +121,7 @@ pub enum State {
 }
 
 impl State {
-    /// CheckMK's words, those of its programs and those of its manual.
+    /// The words of Nagios and CheckMK, those of its programs and those of its manual.
     pub fn read(word: &str) -> Option<Self> {
         Some(match word.trim().to_ascii_uppercase().as_str() {
             "UP" => Self::Up,
@@ -131,6 +152,16 @@ impl State {
     pub fn is_good(self) -> bool {
         matches!(self, Self::Up | Self::Ok)
     }
+
+    /// How bad it is; more is worse.
+    pub fn weight(self) -> u8 {
+        match self {
+            Self::Up | Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Unknown | Self::Unreachable => 2,
+            Self::Critical | Self::Down => 3,
+        }
+    }
 }
 
 /// What one notification says.
@@ -158,14 +189,14 @@ pub struct Notification {
     pub host_groups: Vec<String>,
     /// Its page in the monitoring, as a path.
     pub url: Option<String>,
+    /// The alerts that are this problem together, by the monitoring's own names of them; empty where a problem is one.
+    pub parts: BTreeMap<String, State>,
 }
 
 impl Notification {
     /// What a trigger's payload says; nothing for a trigger of another kind, and for a payload without a host.
     pub fn read(trigger: &str, payload: &Value) -> Option<Self> {
-        if trigger != checkmk::TRIGGER {
-            return None;
-        }
+        let source = Source::of(trigger)?;
         let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let moment = |pointer: &str| {
             payload.pointer(pointer).and_then(Value::as_i64).and_then(|seconds| Timestamp::from_second(seconds).ok())
@@ -175,7 +206,7 @@ impl Notification {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Some(Self {
             problem: Problem {
-                source: "check_mk".to_owned(),
+                source: source.name().to_owned(),
                 site: text("/event/site").unwrap_or_default().to_owned(),
                 host: text("/host/name")?.to_owned(),
                 service: owned(service),
@@ -197,6 +228,14 @@ impl Notification {
                 .map(|groups| groups.iter().filter_map(Value::as_str).map(str::to_owned).collect())
                 .unwrap_or_default(),
             url: owned(text("/event/url")),
+            parts: payload
+                .pointer("/event/parts")
+                .and_then(Value::as_object)
+                .map(|parts| {
+                    let part = |(name, word): (&String, &Value)| Some((name.clone(), State::read(word.as_str()?)?));
+                    parts.iter().filter_map(part).collect()
+                })
+                .unwrap_or_default(),
         })
     }
 }

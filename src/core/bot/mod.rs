@@ -45,6 +45,7 @@
 mod again;
 mod alert;
 mod alert_held;
+mod alertmanager;
 mod announce;
 mod answer;
 mod approval_card;

@@ -28,6 +28,10 @@ impl Bot {
         request: RequestId,
         call: Call,
     ) -> Result<(), Contradiction> {
+        // A site that has had rules on a webhook of that name keeps it.
+        if let Some(site) = webhook::alertmanager(&call.hook).filter(|_| !self.is_hook(&call.hook)) {
+            return self.called_by_alertmanager(step, moment, request, (site, &call));
+        }
         let instance = match self.event_of(moment, call) {
             Ok(instance) => instance,
             Err(refused) => {
@@ -38,27 +42,30 @@ impl Bot {
         self.arrived(step, moment, Arrival { instance, request: Some(request) })
     }
 
+    /// Whose key a call came with, and what its signature names the event.
+    pub(super) fn caller(&self, at: Timestamp, call: &Call) -> Result<(&ApiKey, Option<String>), Answer> {
+        let refused = |what, name: &str, why| {
+            let text = self.sentences.phrase(&Phrase::Webhook { what, name, why: "" });
+            Answer::CallRefused { why, text }
+        };
+        if let (None, Some(header)) = (&call.key, &call.signature) {
+            return self.signed(at, call, header);
+        }
+        let known = call.key.as_ref().and_then(|digest| api_key::find(&self.memory.api_keys, digest));
+        let key = known.ok_or_else(|| refused("no_key", "", Refusal::NoKey))?;
+        if !key.is_for(&call.hook) {
+            return Err(refused("not_this", &key.name, Refusal::NotThis));
+        }
+        Ok((key, None))
+    }
+
     /// The event that a call brings.
     fn event_of(&self, moment: &mut Moment, call: Call) -> Result<TriggerInstance, Answer> {
         let say = |what, name: &str, why: &str| self.sentences.phrase(&Phrase::Webhook { what, name, why });
         let refused = |why: Refusal, text: String| Answer::CallRefused { why, text };
-        let signed = match (&call.key, &call.signature) {
-            (None, Some(header)) => Some(self.signed(moment.at, &call, header)?),
-            _ => None,
-        };
-        let key = match &signed {
-            Some((key, _)) => key,
-            None => {
-                let known = call.key.as_ref().and_then(|digest| api_key::find(&self.memory.api_keys, digest));
-                let Some(key) = known else { return Err(refused(Refusal::NoKey, say("no_key", "", ""))) };
-                if !key.is_for(&call.hook) {
-                    return Err(refused(Refusal::NotThis, say("not_this", &key.name, "")));
-                }
-                key
-            }
-        };
+        let (key, signed) = self.caller(moment.at, &call)?;
         // An event keeps its name when it is brought by another key, since that may be the next key of the same program.
-        let named = signed.as_ref().and_then(|(_, named)| named.as_deref()).or_else(|| call.event_name());
+        let named = signed.as_deref().or_else(|| call.event_name());
         let id = match named {
             Some(name) => format!("{}:{name}", call.hook),
             None => format!("{}:{:016x}", call.hook, moment.bits()),

@@ -82,6 +82,23 @@ const CHECK_MK: &[File] = files!("check_mk":
     "triggers/event_handler.yaml",
 );
 
+const NAGIOS: &[File] = files!("nagios":
+    "pack.yaml",
+    "triggers/notification.yaml",
+    "triggers/service_state_change.yaml",
+);
+
+const ICINGA2: &[File] = files!("icinga2":
+    "pack.yaml",
+    "triggers/notification.yaml",
+    "triggers/event_state_change.yaml",
+);
+
+const ALERTMANAGER: &[File] = files!("alertmanager":
+    "pack.yaml",
+    "triggers/notification.yaml",
+);
+
 /// What StackStorm's packs of these names hold beyond ours.
 pub(crate) const NOT_BUILT: &[&str] = &[
     "chatops.format_execution_result",
@@ -98,7 +115,16 @@ pub(crate) const NOT_BUILT: &[&str] = &[
 
 /// The packs as if they had been read from disk, `core` first.
 pub(crate) fn packs() -> Vec<PackSource> {
-    vec![pack("core", CORE), pack("linux", LINUX), pack("chatops", CHATOPS), pack("check_mk", CHECK_MK)]
+    let named = [
+        ("core", CORE),
+        ("linux", LINUX),
+        ("chatops", CHATOPS),
+        ("check_mk", CHECK_MK),
+        ("nagios", NAGIOS),
+        ("icinga2", ICINGA2),
+        ("alertmanager", ALERTMANAGER),
+    ];
+    named.into_iter().map(|(name, files)| pack(name, files)).collect()
 }
 
 fn pack(name: &str, files: &[File]) -> PackSource {

@@ -6,6 +6,7 @@ use super::yaml::{Entry, Node, Value};
 use crate::core::action::plan::takes_shell_command;
 use crate::core::action::spec::Action;
 use crate::core::alert::checkmk;
+use crate::core::alert::source::Source;
 use crate::core::id::{ActionRef, AliasRef, RuleRef, TriggerRef};
 use crate::core::rule::criterion::{CONDITIONS, Criterion, Flaw};
 use crate::core::rule::guard::{Also, LONGEST_COOLDOWN, MOST_AN_HOUR, OwnGuard};
@@ -434,10 +435,11 @@ impl RuleFile {
                 }
             }
         }
-        if let (Some(line), false) = (self.offer_line, rule.trigger.as_str() == checkmk::TRIGGER) {
+        let of_monitoring = Source::of(rule.trigger.as_str()).is_some();
+        if let (Some(line), false) = (self.offer_line, of_monitoring) {
             let message = format!(
-                "is shown at problems, so it needs the trigger `{}`, and this rule listens to `{}`",
-                checkmk::TRIGGER,
+                "is shown at problems, so it needs a trigger of a monitoring ({}), and this rule listens to `{}`",
+                Source::triggers(),
                 rule.trigger
             );
             report.error(Some(line), "offer", message);
@@ -445,8 +447,12 @@ impl RuleFile {
         if let (Some(line), Some(_)) = (self.guard_line, self.offer_line) {
             report.warning(Some(line), "guard", "has no meaning beside `offer`: what a person wants is not counted");
         }
-        if let (Some(line), false) = (self.guard_line, rule.trigger.as_str() == checkmk::TRIGGER) {
-            let message = format!("guards rules on `{}`, and this one listens to `{}`", checkmk::TRIGGER, rule.trigger);
+        if let (Some(line), false) = (self.guard_line, of_monitoring) {
+            let triggers = Source::triggers();
+            let message = format!(
+                "guards rules on what a monitoring tells ({triggers}), and this one listens to `{}`",
+                rule.trigger
+            );
             report.warning(Some(line), "guard", message);
         }
         if let Some(kind) = timer::Kind::of(rule.trigger.as_str())

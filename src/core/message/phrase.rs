@@ -66,7 +66,7 @@ pub enum Phrase<'a> {
     },
     /// Why a call of a webhook, or the asking for a key, came to nothing.
     Webhook {
-        /// `no_key`, `bad_signature`, `signature_form`, `stale`, `unchecked`, `not_this`, `no_hook`, `no_trigger`: a call; `not_admin`, `no_name`, `no_patterns`, `name_taken`, `too_many`, `no_such_key`, `weak_secret`,
+        /// `no_key`, `bad_signature`, `signature_form`, `stale`, `unchecked`, `not_this`, `no_hook`, `no_trigger`, `no_alertmanager`, `no_alerts`, `too_many_alerts`: a call; `not_admin`, `no_name`, `no_patterns`, `name_taken`, `too_many`, `no_such_key`, `weak_secret`,
         /// `no_master_key`: the asking.
         what: &'static str,
         /// The key or the webhook, or the lower limit.

@@ -2,8 +2,8 @@
 
 use super::criterion::{Criterion, Finding, Scene};
 use super::guard::OwnGuard;
-use crate::core::alert::checkmk;
 use crate::core::alert::notification::Kind as Sent;
+use crate::core::alert::source::{KIND, Source};
 use crate::core::id::{ActionRef, RuleRef, TriggerRef};
 use serde_json::{Map, Value};
 
@@ -137,8 +137,8 @@ impl Rule {
     /// Whether a rule on a trigger with these criteria is asked of problems only. **An acknowledgement, a downtime or a recovery carries the
     /// state too**, so a rule that asks for the state alone would act on them; one that looks at `notification_type` says itself what it is for.
     pub fn is_only_for_problems(trigger: &TriggerRef, criteria: &[Condition]) -> bool {
-        let looks = |criterion: &Criterion| criterion.mentions(checkmk::KIND);
-        trigger.as_str() == checkmk::TRIGGER
+        let looks = |criterion: &Criterion| criterion.mentions(KIND);
+        Source::of(trigger.as_str()).is_some()
             && !criteria.iter().any(|condition| match condition {
                 Condition::One(criterion) => looks(criterion),
                 Condition::Any { groups, .. } => groups.iter().flatten().any(looks),
@@ -148,7 +148,7 @@ impl Rule {
     /// Whether what the monitoring sends is something that it is asked of. What does not say why it is sent is no problem, and it is for problems
     /// that something is offered.
     pub fn is_for(&self, payload: &Value) -> bool {
-        let kind = || payload.get(checkmk::KIND).and_then(Value::as_str).map(Sent::read);
+        let kind = || payload.get(KIND).and_then(Value::as_str).map(Sent::read);
         !(self.only_problems || self.offer.is_some()) || kind() == Some(Sent::Problem)
     }
 

@@ -6,6 +6,7 @@
 //! - [`signature`]: how they prove it where they keep the key to themselves;
 //! - `st2` is the webhook that takes an event of any trigger, as `{"trigger", "payload"}`; every other one exists as long as a rule listens to
 //!   `core.st2.webhook` with its `url`.
+//! - `alertmanager` takes what Alertmanager sends: many alerts at once, each an event of its own.
 //!
 //! - **A key is never kept**: what is kept cannot be turned back into it. Of one that signs the secret is needed, so it is kept sealed by the master key.
 //! - **Nobody learns which webhooks there are** without a key for them.
@@ -23,6 +24,17 @@ use std::collections::BTreeMap;
 
 /// The webhook that takes events of any trigger.
 pub const GENERIC: &str = "st2";
+
+/// The webhook that takes what Alertmanager sends, as it sends it; `alertmanager/NAME` where there are several.
+pub const ALERTMANAGER: &str = "alertmanager";
+
+/// What the Alertmanager is called whose webhook this is, empty where there is one; nothing for another webhook.
+pub fn alertmanager(hook: &str) -> Option<&str> {
+    let rest = hook.strip_prefix(ALERTMANAGER)?;
+    let name = if rest.is_empty() { rest } else { rest.strip_prefix('/')? };
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (name.len() <= 64 && name.chars().all(plain)).then_some(name)
+}
 
 /// Headers that are not part of an event.
 pub const PROOFS: [&str; 9] = [

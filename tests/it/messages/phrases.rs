@@ -238,6 +238,15 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         ),
         (webhook("not_this", "monitoring", ""), "the key `monitoring` is not for this webhook"),
         (webhook("no_hook", "github", ""), "no rule listens to the webhook `github`"),
+        (webhook("no_alertmanager", "", ""), "this is no notification of Alertmanager: `version` has to be \"4\""),
+        (
+            webhook("no_alerts", "", ""),
+            "this is no notification of Alertmanager: `alerts` has to be a list of alerts with labels",
+        ),
+        (
+            webhook("too_many_alerts", "", "5000"),
+            "more than 5000 alerts at once; group them by more labels, or set `max_alerts`",
+        ),
         (
             webhook("no_trigger", "", ""),
             r#"the body has to name what happened: {"trigger": "pack.name", "payload": {…}}"#,

@@ -12,6 +12,7 @@ use crate::core::action::params::MASK;
 use crate::core::action::spec::Action;
 use crate::core::alert::notification::{Kind as Sent, Notification};
 use crate::core::alert::offer::MOST;
+use crate::core::alert::stackstorm;
 use crate::core::alias::spec::Alias;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
@@ -52,14 +53,8 @@ impl Bot {
                 answer::answer(step, request, told);
             }
         };
-        if self.stopping {
-            let text = markdown::bare(&self.sentences.say(&crate::core::message::card::Card::Stopping));
-            tell(step, Answer::Failed { text });
-            return Ok(());
-        }
-        if !self.knows_the_chat() {
-            let text = self.sentences.phrase(&Phrase::Event { what: "starting", name: "", why: "" });
-            tell(step, Answer::Failed { text });
+        if let Some(later) = self.not_now() {
+            tell(step, later);
             return Ok(());
         }
         if self.memory.events.has_taken(&instance.id) {
@@ -74,6 +69,16 @@ impl Bot {
         let executions = self.consider(step, moment, instance)?;
         tell(step, Answer::Event { id, new: true, executions });
         Ok(())
+    }
+
+    /// Why no event is taken up at the moment.
+    pub(in crate::core::bot) fn not_now(&self) -> Option<Answer> {
+        if self.stopping {
+            let text = markdown::bare(&self.sentences.say(&crate::core::message::card::Card::Stopping));
+            return Some(Answer::Failed { text });
+        }
+        let starting = Phrase::Event { what: "starting", name: "", why: "" };
+        (!self.knows_the_chat()).then(|| Answer::Failed { text: self.sentences.phrase(&starting) })
     }
 
     /// Why an event cannot be what it says.
@@ -107,6 +112,7 @@ impl Bot {
             .filter(|rule| self.memory.events.is_enabled(rule) && rule.is_for(&instance.payload))
             .collect();
         let notification = Notification::read(instance.trigger.as_str(), &instance.payload);
+        let theirs = stackstorm::state_change(instance.trigger.as_str(), &instance.payload);
         let mut enforcements = Vec::new();
         let mut matched = Vec::new();
         if !concerned.is_empty() {
@@ -162,6 +168,9 @@ impl Bot {
         }
         for enforcement in enforcements {
             self.tell_of_rule(step, moment, &id, &enforcement, concern.as_ref())?;
+        }
+        if let Some((trigger, payload)) = theirs {
+            self.happens(trigger, format!("{id}-st2"), moment.at, Vec::new(), |_| payload);
         }
         Ok(executions)
     }

@@ -1,4 +1,4 @@
-//! What the plugin is told: a small file in the site.
+//! What the plugin is told: a small file on the machine of the monitoring.
 
 use serde::Deserialize;
 use std::io;
@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use thiserror::Error;
 
-/// Where it lies in a site, from the site's root.
-pub const PLACE: &str = "etc/halcyon-notify.toml";
+/// Where it lies in a site of CheckMK, from the site's root.
+pub const IN_A_SITE: &str = "etc/halcyon-notify.toml";
 /// And the spool.
-const SPOOL: &str = "var/halcyon-notify";
+pub const SPOOL_IN_A_SITE: &str = "var/halcyon-notify";
+/// The spool on a machine of Nagios.
+pub const SPOOL: &str = "/var/spool/halcyon-notify";
 const KEY_VARIABLE: &str = "HALCYON_API_KEY";
 
 /// How the bot is reached.
@@ -27,6 +29,8 @@ pub struct Settings {
     longest_wait: u64,
     /// Where notifications wait.
     spool: Option<PathBuf>,
+    /// What this monitoring is called, where there are several of its kind. CheckMK says that itself.
+    pub site: Option<String>,
     #[serde(skip)]
     file: PathBuf,
 }
@@ -78,22 +82,21 @@ impl Settings {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("`url` has to begin with https:// or http://".to_owned()));
         }
+        let name = |site: &String| site.len() <= 64 && site.chars().all(|letter| letter.is_ascii_graphic());
+        if settings.site.as_ref().is_some_and(|site| site.is_empty() || !name(site)) {
+            return Err(wrong("`site` has to be a short name without blanks".to_owned()));
+        }
         file.clone_into(&mut settings.file);
         Ok(settings)
     }
 
-    /// Where notifications wait: as the file says, else in the site, else beside the file.
-    pub fn spool(&self, site_root: Option<&Path>) -> PathBuf {
-        match (&self.spool, site_root) {
+    /// Where notifications wait: as the file says, else at the usual place, else beside the file.
+    pub fn spool(&self, usual: Option<&Path>) -> PathBuf {
+        match (&self.spool, usual) {
             (Some(spool), _) => spool.clone(),
-            (None, Some(root)) => root.join(SPOOL),
+            (None, Some(usual)) => usual.to_owned(),
             (None, None) => self.file.parent().unwrap_or(Path::new(".")).join("halcyon-notify"),
         }
-    }
-
-    /// The default spool of a site whose settings cannot be read.
-    pub fn spool_without(site_root: &Path) -> PathBuf {
-        site_root.join(SPOOL)
     }
 
     /// The longest wait between two attempts.

@@ -2,7 +2,7 @@
 //!
 //! `queue/` has those that wait, `refused/` those that the bot did not take for good. `order` is locked while a number is given out, `drainer` by the one that sends.
 
-use crate::core::alert::checkmk::{self, Event};
+use crate::core::alert::source::Event;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -110,7 +110,7 @@ impl Spool {
         let mut next = last;
         for event in events {
             next += 1;
-            let waiting = Waiting { id: event.id, trigger: checkmk::TRIGGER.to_owned(), payload: event.payload };
+            let waiting = Waiting { id: event.id, trigger: event.source.trigger().to_owned(), payload: event.payload };
             let draft = self.root.join("draft");
             let text = serde_json::to_vec(&waiting).map_err(|error| failed(&draft)(error.into()))?;
             let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);

@@ -1,11 +1,11 @@
-//! # CheckMK's side
+//! # The monitoring's side
 //!
-//! `halcyon notify checkmk`: what runs on the monitoring server, in the account of its site, each time CheckMK has something to tell. It is the only part of the
+//! `halcyon notify checkmk` and `halcyon notify nagios`: what runs on the monitoring server, in its account, each time the monitoring has something to tell. It is the only part of the
 //! program that does not run beside the bot, and it shares no state with it.
 //!
 //! ## Life cycle of a notification
-//! CheckMK calls the plugin. It puts what it was given into the [`spool`], synced, starts a **drainer** that nobody waits for, and ends: CheckMK may have no spooler of its own, and would stand
-//! still while it waits. The drainer ([`drain()`]) sends what lies there, oldest first, until there is nothing left, however long the bot is away.
+//! The monitoring calls the plugin. It puts what it was given into the [`spool`], synced, starts a **drainer** that nobody waits for, and ends: CheckMK may have no spooler of its own, and would stand
+//! still while it waits; Nagios kills what takes half a minute. The drainer ([`drain()`]) sends what lies there, oldest first, until there is nothing left, however long the bot is away.
 //!
 //! ## Invariants
 //! - **What was taken is delivered**, in the order in which it was taken, also after this machine was switched off, and without another notification having to come. It leaves the spool
