@@ -129,7 +129,8 @@ impl Nagios {
             )
             .unwrap();
         }
-        let often = common.replace("check_interval 3", "check_interval 1");
+        // Only hard states count as flapping.
+        let often = common.replace("check_interval 3", "check_interval 1").replace("attempts 2", "attempts 1");
         writeln!(
             text,
             "define service {{\n host_name wn030\n service_description {FLAPS}\n check_command link\n {often} 1\n}}\n\
@@ -198,6 +199,11 @@ async fn peers_nagios_tells_of_thirty_machines() {
     bot.serve().await;
     let host = bot.alert("`wn002`", &[":white_check_mark: **OK again**"]).await;
     bot.line(&host, ":white_check_mark: Over after").await;
+    // One that comes and goes.
+    std::fs::write(nagios.path("flaps"), "").unwrap();
+    let flapping = bot.alert("`wn030` · Link", &["comes and goes"]).await;
+    std::fs::remove_file(nagios.path("flaps")).unwrap();
+    bot.line(&flapping, "It has come to rest").await;
     assert_eq!(bot.posts_of("`wn001` · Port"), 1);
     assert!(bot.world.chat.posts(crate::world::CHANNEL).iter().all(|post| !post.message.contains("@all")));
 }
