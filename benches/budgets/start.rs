@@ -115,6 +115,8 @@ fn settings() -> Arc<Settings> {
         chat_users: Default::default(),
         guard: halcyon::core::rule::guard::Guard::default(),
         settle: Duration::from_secs(120),
+        storms: Default::default(),
+        escalation: Default::default(),
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
         grace: Duration::from_secs(20),

@@ -127,6 +127,8 @@ fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
         grace: Duration::from_secs(30),
         guard: halcyon::core::rule::guard::Guard::default(),
         settle: Duration::from_secs(120),
+        storms: Default::default(),
+        escalation: Default::default(),
         limits: Limits::default(),
         buttons: false,
         own_uid: 0,

@@ -221,7 +221,11 @@ fn value(rule: &ShownRule) -> Value {
 fn enforcement(past: &ShownOutcome) -> Value {
     let parameters = match &past.outcome {
         Outcome::WouldRun { parameters } => json!(parameters),
-        Outcome::Started { .. } | Outcome::Offered | Outcome::Failed { .. } | Outcome::Refused { .. } => Value::Null,
+        Outcome::Started { .. }
+        | Outcome::Offered
+        | Outcome::Failed { .. }
+        | Outcome::Refused { .. }
+        | Outcome::Held { .. } => Value::Null,
     };
     json!({
         "enforced_at": past.at,

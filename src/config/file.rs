@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 pub(super) type Text = Option<Spot<String>>;
 pub(super) type Texts = Option<Spot<Vec<Spot<String>>>>;
-type Seconds = Option<Spot<Duration>>;
-type Number = Option<Spot<u64>>;
+pub(super) type Seconds = Option<Spot<Duration>>;
+pub(super) type Number = Option<Spot<u64>>;
 
 /// In seconds.
 const WEEK: u64 = 7 * 24 * 3600;
@@ -37,6 +37,8 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) guards: Guards,
     pub(super) alerts: Alerts,
+    pub(super) storms: super::alerts::Storms,
+    pub(super) escalation: super::alerts::Escalation,
     pub(super) hosts: Texts,
     pub(super) groups: Vec<(String, Spot<Group>)>,
     pub(super) access: super::access::Access,
@@ -171,6 +173,12 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
     if let Some(section) = root.section("alerts") {
         file.alerts = Alerts { settle: section.seconds("settle", 0..3601) };
         section.close();
+    }
+    if let Some(section) = root.section("storms") {
+        file.storms = super::alerts::storms(section);
+    }
+    if let Some(section) = root.section("escalation") {
+        file.escalation = super::alerts::escalation(section);
     }
     if let Some(section) = root.section("guards") {
         file.guards = guards(section);

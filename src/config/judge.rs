@@ -75,12 +75,14 @@ impl Judge<'_, '_, '_> {
         if let Some(settle) = &file.alerts.settle {
             config.settle = settle.value;
         }
+        super::alerts::take_storms(&mut config.storms, &file.storms);
         let hosts = file.hosts.as_ref().map(|hosts| hosts.value.clone()).unwrap_or_default();
         let places = file.groups.iter().map(|(name, spot)| (name.clone(), spot.with(()))).collect();
         config.inventory.hosts = self.words(file.hosts);
         config.inventory.groups = self.groups(file.groups);
         inventory::check(self.document, &config.inventory, &hosts, &places);
         let groups = config.inventory.groups.keys().cloned().collect();
+        config.escalation = self.escalation(file.escalation, &groups);
         config.roles = self.roles(file.access.roles, &groups);
         self.rbac(file.access.rbac.as_ref(), &mut config);
         config.chat_users = self.chat_users(file.access.chat_users);

@@ -14,6 +14,7 @@
 //! error for the one who needs the secret ([`Mattermost::token`]).
 
 mod access;
+mod alerts;
 mod document;
 mod file;
 mod inventory;

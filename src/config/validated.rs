@@ -6,6 +6,8 @@ use super::judge::Judge;
 use super::mail::Mail;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
+use crate::core::alert::escalation::Escalation;
+use crate::core::alert::storm::Terms;
 use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
@@ -49,6 +51,10 @@ pub struct Config {
     pub guard: Guard,
     /// How long a problem has to end by itself after an execution of ours that had its machine out of service.
     pub settle: Duration,
+    /// When many problems at once are told as one.
+    pub storms: Terms,
+    /// Who is called when nobody touches a problem.
+    pub escalation: Escalation,
     /// Who may do what.
     pub roles: Vec<Role>,
     /// Which chat user a user of this machine stands for when approvals are decided.
@@ -306,6 +312,8 @@ impl Config {
             limits: Limits::default(),
             guard: Guard::default(),
             settle: SETTLE,
+            storms: Terms::default(),
+            escalation: Escalation::default(),
             roles: Vec::new(),
             chat_users: BTreeMap::new(),
             log: Log { level: "info".to_owned(), format: LogFormat::Text },
@@ -330,6 +338,8 @@ impl Config {
             limits: self.limits.clone(),
             guard: self.guard,
             settle: self.settle,
+            storms: self.storms,
+            escalation: self.escalation.clone(),
             buttons: self.http.is_some() && chat.is_some_and(|chat| chat.callback_url.is_some()),
             own_uid,
         }

@@ -10,6 +10,7 @@ use crate::core::action::waiting::{Turn, Waits};
 use crate::core::alert::life::{Change, Posted};
 use crate::core::alert::notification::Problem;
 use crate::core::alert::offer::Offers;
+use crate::core::alert::storm::{Began, StormTurn};
 use crate::core::approval::request::Event;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Refusal;
@@ -17,7 +18,7 @@ use crate::core::datastore::Kept;
 use crate::core::datastore::key::Key;
 use crate::core::effect::Delivery;
 use crate::core::id::{
-    ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, SensorRef, UserId,
+    ActionRef, AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, RuleRef, SensorRef, StormId, UserId,
 };
 use crate::core::input::{Back, Principal};
 use crate::core::policy::NextTry;
@@ -474,6 +475,46 @@ pub enum Fact {
     },
     /// A problem stands as the monitoring has told.
     AlertChanged(Box<Change>),
+    /// There are so many new problems that they are told as one.
+    StormBegan(Box<Began>),
+    /// Something happens to a storm.
+    StormTurned {
+        /// Which.
+        storm: StormId,
+        /// What.
+        #[serde(flatten)]
+        turn: Box<StormTurn>,
+    },
+    /// Somebody said something about a problem or a storm in its thread, or it is nobody's any more: the time until others are called begins anew.
+    Touched {
+        /// What.
+        #[serde(flatten)]
+        what: Concerned,
+        /// When, by the clock of where it happened.
+        at: Timestamp,
+        /// Who; absent where it is nobody's any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
+    },
+    /// Others were called since nobody touched these.
+    Escalated {
+        /// What.
+        what: Vec<Concerned>,
+        /// Which step of those that the site has written.
+        step: usize,
+        /// Who was called.
+        called: Vec<String>,
+    },
+    /// Somebody lets rules act on what broke in a storm.
+    StormReleased {
+        /// Which.
+        storm: StormId,
+        /// Who.
+        by: Principal,
+        /// From where.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Back>,
+    },
     /// Something is offered for a problem, in place of what was.
     AlertOffered {
         /// The problem.
@@ -610,6 +651,11 @@ impl Fact {
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
+            | Fact::Touched { .. }
+            | Fact::Escalated { .. }
+            | Fact::StormBegan(_)
+            | Fact::StormTurned { .. }
+            | Fact::StormReleased { .. }
             | Fact::AlertOffered { .. }
             | Fact::AlertPosted { .. }
             | Fact::AlertSettles { .. }
@@ -627,6 +673,22 @@ impl Fact {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_none(count: &u64) -> bool {
     *count == 0
+}
+
+/// What others are called for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "of")]
+pub enum Concerned {
+    /// A problem.
+    Problem {
+        /// Which.
+        problem: Problem,
+    },
+    /// A storm.
+    Storm {
+        /// Which.
+        storm: StormId,
+    },
 }
 
 /// A line that lacks a value.

@@ -58,6 +58,8 @@ text_id! {
     DeliveryId;
     /// One run of an action: 24 hexadecimal digits as StackStorm's ids, time-ordered.
     ExecutionId;
+    /// One storm of problems of the monitoring.
+    StormId;
     /// A stored piece of output: the SHA-256 of its bytes in hexadecimal.
     BlobId;
 }

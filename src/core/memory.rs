@@ -15,13 +15,14 @@ use crate::core::access::names::Ties;
 use crate::core::action::execution::{EffectClass, Execution, IllegalFact, Status};
 use crate::core::action::waiting::{Turn, Waiting};
 use crate::core::alert::life::Board;
+use crate::core::alert::storm::Storms;
 use crate::core::approval::request::Request;
 use crate::core::audit::chain::Head;
 use crate::core::callback::Meaning;
 use crate::core::datastore::{Datastore, Entry};
 use crate::core::effect::Thread;
 use crate::core::effect::{Body, Delivery};
-use crate::core::fact::{Choice, Dated, Fact, Lack};
+use crate::core::fact::{Choice, Concerned, Dated, Fact, Lack};
 use crate::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, Host, PostId, SensorRef, UserId};
 use crate::core::input::{Back, Principal};
 use crate::core::message::attachment::meanings;
@@ -105,6 +106,9 @@ pub struct Memory {
     /// The problems that the monitoring has told of.
     #[serde(default, skip_serializing_if = "Board::is_empty")]
     pub alerts: Board,
+    /// What so many problems at once are told as.
+    #[serde(default, skip_serializing_if = "Storms::is_empty")]
+    pub storms: Storms,
     /// What rules have begun because of problems, and how that went.
     #[serde(default, skip_serializing_if = "Remedies::is_empty")]
     pub remedies: Remedies,
@@ -403,7 +407,7 @@ impl Memory {
                     }
                 };
                 if let Some(open) = remedied {
-                    self.alerts.remedy_ended(&open.problem, id, *status);
+                    self.alerts.remedy_ended(&open.problem, id, *status, at);
                 }
                 if let Some(child) = ended.as_ref().filter(|ended| self.is_waited_for(ended)) {
                     self.untold.insert(id.clone(), child.clone());
@@ -539,9 +543,30 @@ impl Memory {
             Fact::TimerGone { timer } => {
                 self.timers.remove(timer);
             }
-            Fact::AlertChanged(change) => self.alerts.apply(&change.alert),
+            Fact::AlertChanged(change) => {
+                self.storms.changed(at, change, &self.alerts);
+                self.alerts.apply(&change.alert);
+            }
+            Fact::StormBegan(began) => self.storms.begin(at, began, &mut self.alerts),
+            Fact::Touched { what, at, .. } => match what {
+                Concerned::Problem { problem } => self.alerts.touch(problem, *at),
+                Concerned::Storm { storm } => self.storms.touch(storm, *at),
+            },
+            Fact::Escalated { what, step, .. } => {
+                for what in what {
+                    match what {
+                        Concerned::Problem { problem } => self.alerts.escalate(problem, step + 1),
+                        Concerned::Storm { storm } => self.storms.escalate(storm, step + 1),
+                    }
+                }
+            }
+            Fact::StormTurned { storm, turn } => self.storms.turn(storm, turn),
+            Fact::StormReleased { storm, by, .. } => self.storms.release(storm, at, by),
             Fact::AlertOffered { problem, offers } => self.alerts.offer(problem, offers),
-            Fact::AlertPosted { problem, posted } => self.alerts.post(problem, posted),
+            Fact::AlertPosted { problem, posted } => {
+                self.alerts.post(problem, posted, at);
+                self.storms.post(problem);
+            }
             Fact::AlertSettles { problem, until } => self.alerts.settle(problem, *until),
             Fact::AlertForgotten { problem } => self.alerts.forget(problem),
             Fact::RemedyBegun { execution, open } => {
@@ -558,7 +583,10 @@ impl Memory {
             Fact::ApiKeyGone { name, .. } => {
                 self.api_keys.remove(name);
             }
-            Fact::TriggerTaken(taken) => self.events.take(at, taken),
+            Fact::TriggerTaken(taken) => {
+                self.storms.taken(taken);
+                self.events.take(at, taken);
+            }
             Fact::RuleSwitched { rule, enabled, by, .. } => {
                 if *enabled {
                     self.remedies.reset(rule);
@@ -730,6 +758,10 @@ impl Memory {
             Thread::Delivery { .. } | Thread::Post { .. } => None,
         });
         wanted.extend(held);
+        if let Some(storm) = self.storms.now() {
+            wanted.insert(storm.posted.delivery.clone());
+            wanted.extend(storm.parts().map(|(_, posted)| posted.delivery.clone()));
+        }
         for delivery in &self.unsent {
             match &delivery.body {
                 Body::Edit { of, .. } => {

@@ -2,6 +2,8 @@
 
 use crate::core::access::arguments::Patterns;
 use crate::core::access::hours::Hours;
+use crate::core::alert::escalation::Escalation;
+use crate::core::alert::storm::Terms;
 use crate::core::rule::guard::Guard;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,6 +38,10 @@ pub struct Settings {
     pub guard: Guard,
     /// A problem on a machine that an execution of ours had out of service has so long to end by itself when that has ended well.
     pub settle: Duration,
+    /// When many problems at once are told as one.
+    pub storms: Terms,
+    /// Who is called when nobody touches a problem.
+    pub escalation: Escalation,
     /// The chat server reaches us, so that buttons can be pressed.
     pub buttons: bool,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.

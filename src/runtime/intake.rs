@@ -497,6 +497,9 @@ impl Names {
         let users = settings.roles.iter().flat_map(|role| role.users.iter().cloned());
         let users = users.chain(deciders.users.iter().cloned()).chain(settings.chat_users.values().cloned());
         let groups = settings.roles.iter().flat_map(|role| role.groups.iter().cloned());
+        let called = &settings.escalation.steps;
+        let users = users.chain(called.iter().flat_map(|step| step.users.iter().cloned()));
+        let groups = groups.chain(called.iter().flat_map(|step| step.groups.iter().cloned()));
         let deciding = settings.roles.iter().filter(|role| deciders.roles.contains(&role.name));
         let counted: Vec<String> =
             deciding.flat_map(|role| &role.channels).chain(&deciders.channels).cloned().collect();

@@ -71,6 +71,8 @@ pub(crate) fn settings() -> Settings {
         grace: Duration::from_secs(30),
         guard: halcyon::core::rule::guard::Guard::default(),
         settle: Duration::from_secs(120),
+        storms: halcyon::core::alert::storm::Terms::default(),
+        escalation: halcyon::core::alert::escalation::Escalation::default(),
         limits: Limits::default(),
         own_uid: 1000,
         chat_users: BTreeMap::new(),

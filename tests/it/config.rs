@@ -51,6 +51,7 @@ fn what_is_wrong_is_told_all_at_once() {
     check("tls", false);
     check("inventory", false);
     check("access", false);
+    check("alerts", false);
 }
 
 #[test]

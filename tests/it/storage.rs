@@ -136,6 +136,8 @@ impl Turning {
             chat_users: Default::default(),
             guard: Default::default(),
             settle: Default::default(),
+            storms: Default::default(),
+            escalation: Default::default(),
             limits: Default::default(),
             late_after: Duration::from_secs(120),
         });

@@ -5,9 +5,9 @@
 //! and belong to the day on which they begin.
 
 use crate::core::message::zone::named_zone;
-use jiff::Timestamp;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
 
 const DAYS: [(&str, Weekday); 7] = [
@@ -84,6 +84,29 @@ impl Hours {
             return on(today) && (self.from..self.to).contains(&minute);
         }
         (on(today) && minute >= self.from) || (on(today.previous()) && minute < self.to)
+    }
+
+    /// When they end that hold at this moment; nothing where they never do.
+    pub fn end(&self, at: Timestamp) -> Option<Timestamp> {
+        // Hours over midnight end on the day after the one on which they begin.
+        self.turns(at, self.to).find(|turn| !self.hold(*turn))
+    }
+
+    /// When they hold next; nothing where they never do.
+    pub fn begin(&self, at: Timestamp) -> Option<Timestamp> {
+        self.turns(at, self.from).find(|turn| self.hold(*turn))
+    }
+
+    /// The moments after this one at which a clock there shows this minute of a day, a week long and a little more.
+    fn turns(&self, at: Timestamp, minute: u16) -> impl Iterator<Item = Timestamp> + '_ {
+        let today = at.to_zoned(self.zone.clone()).date();
+        let days = (0..=8).filter_map(move |days| today.checked_add(SignedDuration::from_hours(24 * days)).ok());
+        let moment = move |day: jiff::civil::Date| {
+            let midnight = day.to_datetime(Time::midnight());
+            let then = midnight.checked_add(SignedDuration::from_mins(i64::from(minute))).ok()?;
+            then.to_zoned(self.zone.clone()).ok().map(|then| then.timestamp())
+        };
+        days.filter_map(moment).filter(move |then| *then > at)
     }
 }
 

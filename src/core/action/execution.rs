@@ -591,6 +591,11 @@ impl Execution {
                 | Fact::TimerTicked { .. }
                 | Fact::TimerGone { .. }
                 | Fact::AlertChanged(_)
+                | Fact::StormBegan(_)
+                | Fact::StormTurned { .. }
+                | Fact::StormReleased { .. }
+                | Fact::Touched { .. }
+                | Fact::Escalated { .. }
                 | Fact::AlertOffered { .. }
                 | Fact::AlertPosted { .. }
                 | Fact::AlertSettles { .. }

@@ -78,6 +78,15 @@ pub struct Alert {
     /// That one has ended well, and until then the problem may still end by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settles: Option<Timestamp>,
+    /// When it was heard of; absent for what was known before that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Timestamp>,
+    /// When somebody touched it last, or stopped to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched: Option<Timestamp>,
+    /// Of so many steps of the escalation it was said that nobody touches it, or that they are not for it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub escalated: usize,
     /// What was told last in its thread of rules that did not begin anything: a person reads the same once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_of: BTreeMap<RuleRef, String>,
@@ -167,6 +176,18 @@ pub struct Change {
     pub alert: Alert,
     /// Who was behind it, and their words.
     pub word: Option<Word>,
+    /// It is a problem that was none before, and counts for a storm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opens: bool,
+    /// It is told by the post of the storm.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_storm: bool,
+}
+
+impl Change {
+    fn new(turn: Turn, alert: Alert, word: Option<Word>) -> Self {
+        Self { turn, alert, word, opens: false, in_storm: false }
+    }
 }
 
 impl Alert {
@@ -182,6 +203,24 @@ impl Alert {
     fn knows_acknowledgements(&self) -> bool {
         let source = Source::ALL.into_iter().find(|source| source.name() == self.problem.source);
         source.is_none_or(Source::knows_acknowledgements)
+    }
+
+    /// Somebody has taken it on, or nobody needs to mind.
+    pub fn is_seen_to(&self) -> bool {
+        self.acknowledged.is_some() || self.downtime.is_some()
+    }
+
+    /// Since when nobody has touched it; absent where that is not known.
+    pub fn untouched(&self) -> Option<Timestamp> {
+        self.opened.map(|opened| self.touched.map_or(opened, |touched| touched.max(opened)))
+    }
+
+    /// Somebody touches it, or stops to: the time until others are called begins anew.
+    fn touch(&mut self, at: Timestamp) {
+        // Of what was known before this was noted nobody is called.
+        if self.opened.is_some() && self.touched.is_none_or(|before| before < at) {
+            (self.touched, self.escalated) = (Some(at), 0);
+        }
     }
 
     /// When it is forgotten; never while it lasts.
@@ -228,7 +267,7 @@ impl Board {
         if let Some(known) = known
             && told < known.told
         {
-            return Some(Change { turn: Turn::Late, alert: known.clone(), word: Some(word) });
+            return Some(Change::new(Turn::Late, known.clone(), Some(word)));
         }
         let gone = known.is_some_and(|known| known.recovered.is_some());
         let open = known.filter(|_| !gone);
@@ -277,6 +316,9 @@ impl Board {
             remedies: Vec::new(),
             held_by: None,
             settles: None,
+            opened: None,
+            touched: None,
+            escalated: 0,
             told_of: BTreeMap::new(),
             parts: BTreeMap::new(),
         });
@@ -288,6 +330,7 @@ impl Board {
             // How long the monitoring has known it counts, not when it was told.
             alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
             (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
+            (alert.opened, alert.touched, alert.escalated) = (Some(now), None, 0);
             alert.held_by = None;
             alert.remedies.retain(|remedy| remedy.ended.is_none());
             alert.told_of.clear();
@@ -333,8 +376,11 @@ impl Board {
         if alert.recovered.is_some() {
             alert.settles = None;
         }
+        if open.is_some_and(Alert::is_seen_to) && !alert.is_seen_to() {
+            alert.touch(now);
+        }
         let spoken = word.by.is_some() || word.comment.is_some();
-        Some(Change { turn, alert, word: spoken.then_some(word) })
+        Some(Change::new(turn, alert, spoken.then_some(word)))
     }
 
     /// Takes over how an alert is now.
@@ -369,10 +415,30 @@ impl Board {
     }
 
     /// A problem gets the post that it had none of.
-    pub fn post(&mut self, problem: &Problem, posted: &Posted) {
+    pub fn post(&mut self, problem: &Problem, posted: &Posted, at: Timestamp) {
         if let Some(alert) = self.known(problem) {
             (alert.post, alert.settles) = (Some(posted.clone()), None);
+            alert.touch(at);
         }
+    }
+
+    /// Somebody touches a problem, or stops to.
+    pub fn touch(&mut self, problem: &Problem, at: Timestamp) {
+        if let Some(alert) = self.known(problem) {
+            alert.touch(at);
+        }
+    }
+
+    /// It is said that nobody touches it, for so many steps.
+    pub fn escalate(&mut self, problem: &Problem, steps: usize) {
+        if let Some(alert) = self.known(problem) {
+            alert.escalated = steps;
+        }
+    }
+
+    /// A problem has no post of its own any more. Gives the one that it had.
+    pub fn unpost(&mut self, problem: &Problem) -> Option<Posted> {
+        self.known(problem)?.post.take()
     }
 
     /// A problem has until then to end by itself.
@@ -403,8 +469,9 @@ impl Board {
     }
 
     /// It is over.
-    pub fn remedy_ended(&mut self, problem: &Problem, execution: &ExecutionId, status: Status) {
+    pub fn remedy_ended(&mut self, problem: &Problem, execution: &ExecutionId, status: Status, at: Timestamp) {
         let Some(alert) = self.known(problem) else { return };
+        alert.touch(at);
         let mut taken = false;
         for remedy in alert.remedies.iter_mut().filter(|remedy| remedy.execution == *execution) {
             remedy.ended = Some(status);
@@ -447,6 +514,11 @@ impl Board {
 /// As much of what is told of a rule as is remembered.
 pub fn as_told(text: &str) -> String {
     text.chars().take(MOST_TOLD_TEXT).collect()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn shortened(text: &str) -> String {

@@ -9,8 +9,10 @@
 //! - [`alertmanager`]: from the body of its webhook;
 //! - [`notification`]: from a payload, which has one shape for all of them, to what it says;
 //! - [`stackstorm`]: what StackStorm's packs for a monitoring would tell instead;
+//! - [`escalation`]: who is called when nobody touches it;
 //! - [`life`]: what it means for what is known;
-//! - [`offer`]: what people may have done about it.
+//! - [`offer`]: what people may have done about it;
+//! - [`storm`]: so many at once that they are told as one.
 //!
 //! - **A problem is named by where it is**: source, site, host and service. The monitoring's own numbers are not unique, and zero after a recovery.
 //! - **Every kind of notification has a meaning**, also those that are not known yet; none is an error.
@@ -18,6 +20,7 @@
 
 pub mod alertmanager;
 pub mod checkmk;
+pub mod escalation;
 pub mod icinga2;
 pub mod life;
 pub mod nagios;
@@ -25,4 +28,5 @@ pub mod notification;
 pub mod offer;
 pub mod source;
 pub mod stackstorm;
+pub mod storm;
 pub mod variables;

@@ -147,6 +147,10 @@ pub enum Event {
     RuleDisabled,
     /// Somebody lets a rule act again that rested.
     RuleReset,
+    /// People were called since nobody touched a problem.
+    Escalated,
+    /// Somebody lets rules act on what broke in a storm.
+    StormReleased,
     /// Somebody switched a sensor on.
     SensorEnabled,
     /// Somebody switched a sensor off.
@@ -213,6 +217,8 @@ impl Event {
             Event::RuleEnabled => "rule-enabled",
             Event::RuleDisabled => "rule-disabled",
             Event::RuleReset => "rule-reset",
+            Event::Escalated => "escalated",
+            Event::StormReleased => "storm-released",
             Event::SensorEnabled => "sensor-enabled",
             Event::SensorDisabled => "sensor-disabled",
             Event::RuleIdle => "rule-idle",

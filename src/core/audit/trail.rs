@@ -7,7 +7,7 @@ use crate::core::action::execution::{Execution, Requested};
 use crate::core::approval::request::{Event as Happened, Unseat, Via, Voter};
 use crate::core::audit::entry::{Entry, Event, Hosts, Origin, shortened};
 use crate::core::datastore::Kept;
-use crate::core::fact::{Dated, Fact};
+use crate::core::fact::{Concerned, Dated, Fact};
 use crate::core::host::fold;
 use crate::core::id::{ActionRef, ExecutionId, Host};
 use crate::core::input::{Back, Principal};
@@ -63,6 +63,9 @@ impl Waiting {
         Self { action: line.action.clone(), line: line.line.clone(), by: line.by.clone() }
     }
 }
+
+/// So many problems are named for which people were called.
+const MOST_NAMED: usize = 10;
 
 /// What an entry says besides when it happened.
 type Said = Box<dyn FnOnce(&mut Entry)>;
@@ -248,6 +251,20 @@ impl Trail {
                 };
                 (event, Box::new(say))
             }
+            Fact::Escalated { what, called, .. } => {
+                let about = what.iter().map(|what| match what {
+                    Concerned::Problem { problem } => match &problem.service {
+                        Some(service) => format!("{}/{service}", problem.host),
+                        None => problem.host.clone(),
+                    },
+                    Concerned::Storm { storm } => storm.to_string(),
+                });
+                let about: Vec<String> = about.take(MOST_NAMED).collect();
+                let (names, reason) = (called.clone(), format!("nobody has touched {}", about.join(", ")));
+                let say = move |entry: &mut Entry| (entry.names, entry.reason) = (names, reason);
+                (Event::Escalated, Box::new(say))
+            }
+            Fact::StormReleased { by, from, .. } => (Event::StormReleased, who(by, from.as_ref())),
             Fact::SensorSwitched { sensor, enabled, by, from } => {
                 let event = if *enabled { Event::SensorEnabled } else { Event::SensorDisabled };
                 let (sensor, who) = (sensor.to_string(), who(by, from.as_ref()));
@@ -353,6 +370,9 @@ impl Trail {
             | Fact::TimerTicked { .. }
             | Fact::TimerGone { .. }
             | Fact::AlertChanged(_)
+            | Fact::Touched { .. }
+            | Fact::StormBegan(_)
+            | Fact::StormTurned { .. }
             | Fact::AlertOffered { .. }
             | Fact::AlertPosted { .. }
             | Fact::AlertSettles { .. }

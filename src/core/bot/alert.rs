@@ -5,9 +5,11 @@
 //! - **What an execution of ours has out of service is told in its thread**, and gets a post at its end at the latest ([`mod@super::alert_held`]).
 //! - **What rules or people begin because of it is told in its thread**; the post says that it runs, and how it ended.
 //! - **What people may have done about it stands below its post** ([`mod@super::offer`]).
+//! - **Many at once are told as one** ([`mod@super::storm`]).
 
 use super::hear::Speaker;
 use super::offer::Gathered;
+use super::storm::Place;
 use super::{Bot, Moment, Step};
 use crate::core::action::execution::Status;
 use crate::core::alert::life::{Alert, Change, Posted, Remedy, Turn, Word};
@@ -19,7 +21,7 @@ use crate::core::host::is_name;
 use crate::core::id::{ChannelId, DeliveryId, TriggerInstanceId};
 use crate::core::input::Back;
 use crate::core::memory::Contradiction;
-use crate::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card};
+use crate::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card, StormCard};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::zone::{moment as shown_moment, zone};
@@ -65,6 +67,8 @@ impl Bot {
                 let problem = change.alert.problem.clone();
                 let lacking = std::mem::take(&mut offered.lacking);
                 self.tell_of_alert(step, moment, instance, change, offered)?;
+                // Of many alike it would be said many times.
+                let lacking = if self.in_storm(&problem) { Vec::new() } else { lacking };
                 for (alias, why) in &lacking {
                     self.tell_of_lacking(step, moment, &problem, instance, (alias, why))?;
                 }
@@ -88,6 +92,10 @@ impl Bot {
         let fresh = change.alert.post.is_none();
         if fresh && let Some(holder) = self.holder(&change.alert.problem) {
             return self.tell_holder(step, moment, instance, (change, offered), holder);
+        }
+        match self.goes_to_storm(step, moment, instance, &mut change)? {
+            Place::Own => {}
+            place => return self.tell_storm(step, moment, instance, (change, offered), place == Place::New),
         }
         // What was told elsewhere and is over gets no post for a word about it.
         let over = change.alert.recovered.is_some() && matches!(change.turn, Turn::Late | Turn::Said);
@@ -133,7 +141,8 @@ impl Bot {
         let (offers, more) = self.shown_offers(alert, None);
         let ask = if more > 0 { format!("alerts {}", alert.problem.host) } else { String::new() };
         let out_of_service = self.shown_holders(alert, alert.post.as_ref().map(|posted| &posted.channel));
-        let card = AlertCard { out_of_service, offers, more, ask, ..card_of(alert, now, waits) };
+        let storm_holds = self.storm_holds(&alert.problem) && self.rules_act();
+        let card = AlertCard { out_of_service, storm_holds, offers, more, ask, ..card_of(alert, now, waits) };
         self.sentences.say(&Card::Alert(Box::new(card)))
     }
 
@@ -146,7 +155,12 @@ impl Bot {
         id: DeliveryId,
     ) -> Result<(), Contradiction> {
         let Some(alert) = self.memory.alerts.find(problem) else { return Ok(()) };
-        let Some(Posted { delivery, channel }) = alert.post.clone() else { return Ok(()) };
+        let Some(Posted { delivery, channel }) = alert.post.clone() else {
+            if self.in_storm(problem) {
+                self.storm_view.change();
+            }
+            return Ok(());
+        };
         let (text, attachments) = (self.alert_text(alert, moment.at), self.offer_buttons(alert));
         let body = Body::Edit { of: delivery, text, attachments };
         self.deliver(step, moment, Delivery { id, channel, body })
@@ -176,7 +190,11 @@ impl Bot {
             let service = alert.problem.service.as_deref().unwrap_or_default();
             [alert.problem.host.as_str(), service].iter().any(|text| text.to_lowercase().contains(&about_lower))
         });
-        let mut open: Vec<&Alert> = open.collect();
+        let storm = self.memory.storms.now().filter(|_| about.is_empty());
+        let listed = |alert: &&Alert| storm.is_some() && self.in_storm(&alert.problem);
+        let (told, mut open): (Vec<&Alert>, Vec<&Alert>) = open.partition(listed);
+        let storms: Vec<StormCard> =
+            storm.filter(|_| !told.is_empty()).map(|storm| self.storm_card(storm, moment.at)).into_iter().collect();
         // What nobody has taken on comes first, the newest before the others.
         open.sort_by_key(|alert| {
             (alert.acknowledged.is_some() || alert.downtime.is_some(), std::cmp::Reverse(alert.since))
@@ -187,11 +205,13 @@ impl Bot {
         };
         let row = |alert: &&Alert| AlertRow {
             out_of_service: self.held_by(&alert.problem).is_some(),
+            storm: self.in_storm(&alert.problem),
             offers: offers(alert),
             ..row_of(alert, moment.at)
         };
         let rows = open.iter().take(SHOWN).map(row).collect();
-        let card = Card::Alerts { rows, more: open.len().saturating_sub(SHOWN), about: about.to_owned() };
+        let (none, more) = (open.is_empty() && storms.is_empty(), open.len().saturating_sub(SHOWN));
+        let card = Card::Alerts { storms, rows, none, more, about: about.to_owned() };
         self.say(step, moment, &speaker.back, &card)
     }
 }
@@ -216,6 +236,7 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
         downtime: downtime.unwrap_or_default(),
         flapping: alert.flapping,
         out_of_service: Vec::new(),
+        storm_holds: false,
         remedies: alert
             .remedies
             .iter()
@@ -249,7 +270,7 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
     }
 }
 
-fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
+pub(super) fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
     AlertRow {
         state: state_of(alert),
         host: shown_host(&alert.problem.host),
@@ -261,6 +282,7 @@ fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
         flapping: alert.flapping,
         offers: Vec::new(),
         out_of_service: false,
+        storm: false,
     }
 }
 

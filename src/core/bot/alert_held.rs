@@ -23,7 +23,7 @@ use crate::core::action::execution::{Execution, Status};
 use crate::core::alert::life::{Alert, Change, Holder, Posted, Turn};
 use crate::core::alert::notification::Problem;
 use crate::core::effect::{Body, Delivery, Thread};
-use crate::core::fact::Fact;
+use crate::core::fact::{Concerned, Fact};
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, TriggerInstanceId};
 use crate::core::memory::{Contradiction, card_of};
 use crate::core::message::card::{AlertHolder, AlertLine, Card};
@@ -84,7 +84,8 @@ impl Bot {
     pub(super) fn told_in(&self, problem: &Problem) -> Option<(ChannelId, Thread)> {
         let posted = self.memory.alerts.find(problem).and_then(|alert| alert.post.clone());
         let posted = posted.map(|Posted { delivery, channel }| (channel, Thread::Delivery { of: delivery }));
-        posted.or_else(|| self.holder(problem).map(|holder| (holder.channel, holder.thread)))
+        let posted = posted.or_else(|| self.holder(problem).map(|holder| (holder.channel, holder.thread)));
+        posted.or_else(|| self.storm_thread(problem))
     }
 
     /// The execution because of which rules leave a problem alone.
@@ -182,9 +183,16 @@ impl Bot {
             let concerned: Vec<(Problem, bool, bool)> =
                 concerned.map(|(alert, well)| (alert.problem.clone(), alert.post.is_some(), well)).collect();
             for (problem, posted, well) in concerned {
-                if posted {
+                if self.in_storm(&problem) && !posted {
+                    self.storm_view.change();
+                } else if posted {
                     let id = named(moment, "alert-edit");
                     self.show_alert(step, moment, &problem, id)?;
+                    if self.held_by(&problem).is_none() {
+                        // It is nobody's any more.
+                        let (at, what) = (moment.at, Concerned::Problem { problem });
+                        self.note(step, moment, Fact::Touched { what, at, by: None })?;
+                    }
                 } else if well && self.holder(&problem).is_none() && !self.settings.settle.is_zero() {
                     let until = Some(moment.at.saturating_add(self.settings.settle).unwrap_or(Timestamp::MAX));
                     self.note(step, moment, Fact::AlertSettles { problem, until })?;
@@ -217,14 +225,14 @@ impl Bot {
     }
 
     /// A problem that has no post gets one, unless it is told elsewhere.
-    fn bring_to_channel(
+    pub(super) fn bring_to_channel(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
         problem: &Problem,
     ) -> Result<(), Contradiction> {
         let Some(channel) = self.alert_channel().filter(|_| self.knows_the_chat()) else { return Ok(()) };
-        if self.holder(problem).is_some() {
+        if self.holder(problem).is_some() || self.in_storm(problem) {
             return Ok(());
         }
         let posted = Posted { delivery: named(moment, "alert"), channel: channel.clone() };
@@ -243,7 +251,7 @@ impl Bot {
 }
 
 /// A line that stands among others says what it is about.
-fn named_line(alert: &Alert, line: AlertLine) -> AlertLine {
+pub(super) fn named_line(alert: &Alert, line: AlertLine) -> AlertLine {
     let service = alert.problem.service.clone().unwrap_or_default();
     AlertLine { host: shown_host(&alert.problem.host), service, ..line }
 }

@@ -396,6 +396,7 @@ impl Bot {
             }
             Some(Command::Heal(code)) => self.heal(step, moment, speaker, line, &code),
             Some(Command::Alerts(about)) => self.list_alerts(step, moment, speaker, &about),
+            Some(Command::Storm(go)) => self.hear_of_storm(step, moment, speaker, go),
             Some(Command::Sensors(ask)) => self.hear_of_sensors(step, moment, speaker, line, ask),
             Some(Command::Rules(ask)) => self.hear_of_rules(step, moment, speaker, line, ask),
             Some(Command::Values(ask)) => self.hear_of_values(step, moment, speaker, line, ask),

@@ -18,7 +18,7 @@
 //! - [`mod@rule`]: something happened outside, and rules say what is to be done;
 //! - [`mod@sensor`]: sensors are started, stopped and heard;
 //! - [`mod@timer`]: timers of rules tick;
-//! - [`mod@alert`]: a problem is told as long as it lives, [`mod@alert_held`] also while an execution has its machine out of service, [`mod@offer`]: what people may have done about it;
+//! - [`mod@alert`]: a problem is told as long as it lives, [`mod@alert_held`] also while an execution has its machine out of service, [`mod@offer`]: what people may have done about it, [`mod@storm`] when there are many at once, [`mod@storm_post`] how that is shown, [`mod@escalate`] when nobody touches it;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -54,6 +54,7 @@ mod approve_by_press;
 mod audit;
 mod authority;
 mod clarify;
+mod escalate;
 mod farewell;
 mod freeze;
 mod hand_out;
@@ -77,6 +78,8 @@ mod schedule;
 mod sensor;
 mod settle;
 mod start;
+mod storm;
+mod storm_post;
 mod telling;
 mod timer;
 mod turn;
@@ -168,6 +171,9 @@ pub struct Bot {
     /// Remedies that have begun or ended in this step.
     turned_remedies: Vec<rule::Turned>,
     turned_machines: alert_held::Turned,
+    storm_view: storm::View,
+    outlook: escalate::Outlook,
+    groups_of: storm_post::GroupsOf,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -253,11 +259,17 @@ impl Bot {
             told_of_rules: BTreeMap::new(),
             turned_remedies: Vec::new(),
             turned_machines: alert_held::Turned::default(),
+            storm_view: storm::View::default(),
+            outlook: escalate::Outlook::default(),
+            groups_of: storm_post::GroupsOf::default(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
             master_key: Err("none has been read yet".to_owned()),
         };
+        if bot.memory.storms.now().is_some() {
+            bot.storm_view.change();
+        }
         bot.doubt_all_workflows();
         bot.set_alarms();
         Ok(bot)
@@ -308,6 +320,7 @@ impl Bot {
             }
             Input::Settings(settings) => {
                 self.settings = settings;
+                self.outlook.doubt();
                 self.doubt_rights();
             }
             Input::MasterKey(key) => self.master_key = key,
@@ -318,7 +331,11 @@ impl Bot {
                 self.follow_timers(&mut step, &moment)?;
                 self.sensors.unsettle();
             }
-            Input::Inventory(inventory) => self.inventory = inventory,
+            Input::Inventory(inventory) => {
+                self.outlook.doubt();
+                self.groups_of = storm_post::GroupsOf::new(&inventory);
+                self.inventory = inventory;
+            }
             Input::Connection(connection) => {
                 if let Connection::Up { me, username, .. } = &connection {
                     self.own = Some((me.clone(), username.clone()));
@@ -326,12 +343,14 @@ impl Bot {
                 self.connection = connection;
             }
             Input::Directory(directory) => {
+                self.outlook.doubt();
                 self.resolved(&mut step, &mut moment, directory)?;
                 self.announce(&mut step, &mut moment)?;
                 self.bring_all_to_channel(&mut step, &mut moment)?;
                 self.ask_admins(&mut step, &moment)?;
             }
             Input::Post(post) => {
+                self.touched_by(&mut step, &moment, &post)?;
                 self.hear(&mut step, &mut moment, &post)?;
                 hear::spare_signs(&mut step, &post.id);
             }
@@ -405,6 +424,8 @@ impl Bot {
         self.follow_events(&mut step, &mut moment)?;
         self.tell_of_remedies(&mut step, &mut moment)?;
         self.follow_service(&mut step, &mut moment)?;
+        self.look_after_storm(&mut step, &mut moment)?;
+        self.look_after_escalation(&mut step, &mut moment)?;
         self.forget_alerts(&mut step, &moment)?;
         self.lapse_offers(&mut step, &moment)?;
         self.set_alarms();
@@ -433,6 +454,7 @@ impl Bot {
         let alerts = self.memory.alerts.next_past().into_iter().chain(self.memory.alerts.next_settled());
         let alerts = alerts.min().map(|at| (at, "alerts"));
         let offers = self.memory.alerts.offers().next_lapse().map(|at| (at, "offers lapse"));
+        let storm = self.next_of_storm().map(|at| (at, "a storm"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
         let others = unanswered
             .into_iter()
@@ -442,6 +464,8 @@ impl Bot {
             .chain(offers)
             .chain(workflows)
             .chain(alerts)
+            .chain(storm)
+            .chain(self.outlook.next().map(|at| (at, "escalation")))
             .chain(sensors)
             .chain(ticks);
         pauses.chain(refreshes).chain(lines).chain(others).min_by_key(|(at, _)| *at)
@@ -483,6 +507,7 @@ impl Bot {
         self.value_event(&fact, moment, step.facts.len());
         self.watch_remedies(&fact);
         self.watch_service(&fact);
+        self.watch_escalation(&fact);
         let dated = Dated { at: moment.at, fact };
         self.memory.apply(&dated)?;
         self.follow_turns(&dated.fact);

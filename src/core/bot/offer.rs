@@ -314,7 +314,8 @@ impl Bot {
         Ok(())
     }
 
-    fn is_too_fast(&mut self, identity: &Identity, channel: &ChannelId, now: Timestamp) -> bool {
+    /// Whether somebody has asked for too much within a minute.
+    pub(super) fn is_too_fast(&mut self, identity: &Identity, channel: &ChannelId, now: Timestamp) -> bool {
         let passage = self.pace.take(&identity.id, channel, now, &self.settings.limits);
         !matches!(passage, Passage::Open)
     }

@@ -70,6 +70,7 @@ impl Bot {
                 self.lack_pressed(step, moment, &presser, &post, &press.trigger);
                 Ok(())
             }
+            Subject::Storm { storm } => self.storm_pressed(step, moment, &presser, &storm),
             Subject::Offer { code } => self.offer_pressed(step, moment, &presser, &code),
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
         }
@@ -116,8 +117,8 @@ impl Bot {
                 self.decide_by_dialog(step, moment, &presser, &execution, &submission.values)
             }
             Subject::Lack { post } => self.lack_submitted(step, moment, &presser, &post, &submission.values),
-            // It is begun by the press; no dialog of ours asks about it.
-            Subject::Offer { .. } => {
+            // These are begun by the press; no dialog of ours asks about them.
+            Subject::Offer { .. } | Subject::Storm { .. } => {
                 step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });
                 Ok(())
             }

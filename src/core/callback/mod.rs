@@ -24,7 +24,7 @@
 pub mod signature;
 
 use crate::core::chat::code::Code;
-use crate::core::id::{DeliveryId, ExecutionId, PostId, UserId};
+use crate::core::id::{DeliveryId, ExecutionId, PostId, StormId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +47,11 @@ pub enum Subject {
     Offer {
         /// The code by which people name it.
         code: Code,
+    },
+    /// So many problems of the monitoring that they are told as one.
+    Storm {
+        /// The storm.
+        storm: StormId,
     },
     /// An inquiry that waits for its answer.
     Inquiry {

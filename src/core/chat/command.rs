@@ -60,6 +60,8 @@ pub enum Command {
     Values(ValueAsk),
     /// `alerts`, `alerts wn042`
     Alerts(String),
+    /// `storm`, `storm go`: what so many problems at once are told as, and whether rules are to act on them
+    Storm(bool),
     /// `rules`, `rule show orphans`, `rule enable orphans`, `rule disable orphans`, `rule reset orphans`
     Rules(RuleAsk),
     /// `sensors`, `sensor show power`, `sensor enable power`, `sensor disable power`
@@ -105,7 +107,7 @@ pub enum AuditCommand {
 }
 
 /// Names and a sentence each, for help and did-you-mean.
-pub const COMMANDS: [(&str, &str); 48] = [
+pub const COMMANDS: [(&str, &str); 49] = [
     ("help", "what you can ask for; `help kernel` narrows it down"),
     ("whoami", "how I know you and what you may do"),
     ("status", "whether everything I need is working"),
@@ -132,6 +134,7 @@ pub const COMMANDS: [(&str, &str); 48] = [
     ("may LINE", "whether you may do it, and by which rule; leads ask about others with `may @user LINE`"),
     ("pack list", "the packs that I work with"),
     ("alerts", "the problems that are open; `alerts wn042` narrows it down, and tells what is offered for them"),
+    ("storm", "what many problems at once are told as; `storm go` lets rules act on them"),
     ("heal CODE", "have done what is offered for a problem under this code"),
     ("rules", "the rules: what starts by itself, and what came of it"),
     ("rule show NAME", "one rule, and what came of it lately"),
@@ -186,6 +189,8 @@ impl Command {
             ("pack", [list]) if list.eq_ignore_ascii_case("list") => Some(Command::Packs),
             ("packs", []) => Some(Command::Packs),
             ("alerts" | "alert", words) => Some(Command::Alerts(words.join(" "))),
+            ("storm", []) => Some(Command::Storm(false)),
+            ("storm", [go]) if go.eq_ignore_ascii_case("go") => Some(Command::Storm(true)),
             ("rules", []) => Some(Command::Rules(RuleAsk::List)),
             ("rule", words) => rule(words).map(Command::Rules),
             ("sensors", []) => Some(Command::Sensors(SensorAsk::List)),

@@ -51,6 +51,11 @@ pub enum Phrase<'a> {
         /// What may be meant, or what is needed.
         why: &'a str,
     },
+    /// What stands on a button of a storm.
+    Storm {
+        /// `go`: rules are to act.
+        what: &'static str,
+    },
     /// How the sensors are.
     HealthSensors {
         /// How many run, or rest between two looks.
@@ -448,6 +453,7 @@ impl Phrase<'_> {
             Phrase::Exit(_) => "exit",
             Phrase::LeftOut { .. } => "left_out",
             Phrase::Sensor { .. } => "sensor",
+            Phrase::Storm { .. } => "storm",
             Phrase::Event { .. } => "event",
             Phrase::Webhook { .. } => "webhook",
             Phrase::Workflow { .. } => "workflow",

@@ -59,6 +59,10 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("no_picture", include_str!("../../../templates/no_picture.hbs")),
     ("alert", include_str!("../../../templates/alert.hbs")),
     ("alert_line", include_str!("../../../templates/alert_line.hbs")),
+    ("storm", include_str!("../../../templates/storm.hbs")),
+    ("escalated", include_str!("../../../templates/escalated.hbs")),
+    ("storm_line", include_str!("../../../templates/storm_line.hbs")),
+    ("storm_told", include_str!("../../../templates/storm_told.hbs")),
     ("alerts", include_str!("../../../templates/alerts.hbs")),
     ("rules", include_str!("../../../templates/rules.hbs")),
     ("rule", include_str!("../../../templates/rule.hbs")),
@@ -176,6 +180,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
 pub const PHRASES: &[(&str, &str)] = &[
     ("event", include_str!("../../../templates/phrases/event.hbs")),
     ("sensor", include_str!("../../../templates/phrases/sensor.hbs")),
+    ("storm", include_str!("../../../templates/phrases/storm.hbs")),
     ("webhook", include_str!("../../../templates/phrases/webhook.hbs")),
     ("verdict", include_str!("../../../templates/phrases/verdict.hbs")),
     ("deciders", include_str!("../../../templates/phrases/deciders.hbs")),
@@ -240,6 +245,7 @@ pub const PHRASES: &[(&str, &str)] = &[
 pub const PARTIALS: &[(&str, &str)] = &[
     ("alert_state", include_str!("../../../templates/partials/alert_state.hbs")),
     ("remedy", include_str!("../../../templates/partials/remedy.hbs")),
+    ("storm_rows", include_str!("../../../templates/partials/storm_rows.hbs")),
     ("outputs", include_str!("../../../templates/partials/outputs.hbs")),
     ("awaits", include_str!("../../../templates/partials/awaits.hbs")),
     ("plan_details", include_str!("../../../templates/partials/plan_details.hbs")),

@@ -1,5 +1,6 @@
 //! What can happen outside, and that it did.
 
+use crate::core::alert::notification::Problem;
 use crate::core::id::{ActionRef, ExecutionId, RequestId, RuleRef, TriggerInstanceId, TriggerRef};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -152,6 +153,13 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// It matched, and a person has to let rules act first.
+    Held {
+        /// Why.
+        why: String,
+        /// The problem that it would have acted on.
+        problem: Problem,
+    },
 }
 
 impl Outcome {
@@ -163,6 +171,7 @@ impl Outcome {
             Self::Offered => "offered",
             Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
+            Self::Held { .. } => "held",
         }
     }
 
@@ -170,14 +179,16 @@ impl Outcome {
     pub fn execution(&self) -> Option<&ExecutionId> {
         match self {
             Self::Started { execution } => Some(execution),
-            Self::WouldRun { .. } | Self::Offered | Self::Failed { .. } | Self::Refused { .. } => None,
+            Self::WouldRun { .. } | Self::Offered | Self::Failed { .. } | Self::Refused { .. } | Self::Held { .. } => {
+                None
+            }
         }
     }
 
     /// Why nothing was started; empty where something was, or was not to be.
     pub fn why(&self) -> &str {
         match self {
-            Self::Failed { why } | Self::Refused { why } => why,
+            Self::Failed { why } | Self::Refused { why } | Self::Held { why, .. } => why,
             Self::Started { .. } | Self::WouldRun { .. } | Self::Offered => "",
         }
     }

@@ -209,6 +209,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
         ),
         (event("out_of_service", "site.r", "5c61ad"), "`5c61ad` has the machine out of service"),
         (event("in_downtime", "site.r", ""), "the problem is in a downtime"),
+        (event("storm", "site.r", ""), "it broke in a storm, and nobody has let rules act again (`storm go`)"),
         (event("no_rule", "orphan", "site.orphans"), "there is no rule `orphan`; did you mean `site.orphans`?"),
         (event("no_rule", "orphan", ""), "there is no rule `orphan`"),
         (
@@ -218,6 +219,7 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     ] {
         check(phrase, said);
     }
+    check(Phrase::Storm { what: "go" }, "Let rules act");
     let webhook = |what, name, why| Phrase::Webhook { what, name, why };
     for (phrase, said) in [
         (webhook("no_key", "", ""), "a key that I know is needed, in the header St2-Api-Key"),

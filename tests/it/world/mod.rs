@@ -44,6 +44,11 @@ impl World {
 
     /// The same with nodes that are changed before they start. The servers of their batch system, monitoring and administration are in the inventory.
     pub(crate) async fn on_nodes(more: &str, change: impl FnOnce(&mut nodes::Options)) -> Self {
+        Self::on_chat(more, change, Options::default()).await
+    }
+
+    /// The same with a chat server of another kind.
+    pub(crate) async fn on_chat(more: &str, change: impl FnOnce(&mut nodes::Options), chat: Options) -> Self {
         let directory = tempfile::Builder::new().prefix("hal").tempdir().unwrap();
         let names: Vec<String> = (1..=6).map(|number| format!("wn{number:03}")).collect();
         let mut options = nodes::Options {
@@ -59,7 +64,7 @@ impl World {
             hosts.push_str(&format!(", {server:?}"));
         }
         let nodes = Nodes::start(options).await.unwrap();
-        let chat = Chat::start(Options::default()).await;
+        let chat = Chat::start(chat).await;
         let text = config_text(&chat, nodes.ssh_config(), more);
         let text = text.replace("hosts = [\"wn[001-006]\"]", &format!("hosts = [{hosts}]"));
         let file = directory.path().join("config.toml");

@@ -310,16 +310,21 @@ impl Bot {
         concern: Option<&Concern>,
     ) -> Result<(), Contradiction> {
         let Enforcement { rule, action, outcome } = enforcement;
+        // Of many alike it would be said many times.
+        let in_storm = concern.and_then(|concern| self.storm_thread(&concern.problem));
         let offers = self.catalog.rules.get(rule).is_some_and(|rule| rule.offer.is_some());
         let (what, why) = match outcome {
-            Outcome::Started { .. } | Outcome::Offered => return Ok(()),
+            // Of what a storm holds back its own post tells.
+            Outcome::Started { .. } | Outcome::Offered | Outcome::Held { .. } => return Ok(()),
+            Outcome::Refused { .. } if in_storm.is_some() => return Ok(()),
             Outcome::WouldRun { parameters } => {
                 (if offers { "would_offer" } else { "would_run" }, Value::Object(parameters.clone()).to_string())
             }
             Outcome::Failed { why } => ("failed", why.clone()),
             Outcome::Refused { why } => ("refused", why.clone()),
         };
-        let thread = concern.and_then(|concern| Some((concern.problem.clone(), concern.back()?)));
+        let thread = concern.filter(|_| in_storm.is_none());
+        let thread = thread.and_then(|concern| Some((concern.problem.clone(), concern.back()?)));
         let (channel, root) = match thread {
             Some((problem, back)) => {
                 let Some((channel, root)) = back.place() else { return Ok(()) };
@@ -329,7 +334,9 @@ impl Bot {
                 (channel.clone(), root)
             }
             None => {
-                let Some(channel) = self.alert_channel() else { return Ok(()) };
+                let place = in_storm.map(|(channel, thread)| (channel, Some(thread)));
+                let place = place.or_else(|| Some((self.alert_channel()?, None)));
+                let Some(place) = place else { return Ok(()) };
                 let key = (rule.clone(), why.clone());
                 let recently = |told: &Timestamp| moment.at.duration_since(*told) < QUIET;
                 self.told_of_rules.retain(|_, told| recently(told));
@@ -337,7 +344,7 @@ impl Bot {
                     return Ok(());
                 }
                 self.told_of_rules.insert(key, moment.at);
-                (channel, None)
+                place
             }
         };
         let shown = match outcome {

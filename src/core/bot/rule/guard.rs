@@ -72,6 +72,9 @@ impl Bot {
         if let Some(execution) = self.held_by(&open.problem) {
             return Some(self.words_of(rule, &Hindrance::Held(execution), now));
         }
+        if self.waits_for_storm(self.memory.executions.get(id), &open.problem) {
+            return Some(self.held_by_storm(rule));
+        }
         let also = self.catalog.rules.get(rule).map(|rule| rule.guard.also.clone()).unwrap_or_default();
         let is = match self.memory.alerts.find(&open.problem) {
             Some(alert) => unlike(alert, &also)?,
@@ -80,6 +83,11 @@ impl Bot {
             None => Also::Recovered,
         };
         Some(self.words_of(rule, &Hindrance::Is(is), now))
+    }
+
+    /// Why a rule leaves alone what broke in a storm.
+    pub(super) fn held_by_storm(&self, rule: &RuleRef) -> String {
+        self.sentences.phrase(&Phrase::Event { what: "storm", name: rule.as_str(), why: "" })
     }
 
     fn words_of(&self, rule: &RuleRef, hindrance: &Hindrance, now: Timestamp) -> String {

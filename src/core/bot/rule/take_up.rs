@@ -13,11 +13,12 @@ use crate::core::action::spec::Action;
 use crate::core::alert::notification::{Kind as Sent, Notification};
 use crate::core::alert::offer::MOST;
 use crate::core::alert::stackstorm;
+use crate::core::alert::storm::Held;
 use crate::core::alias::spec::Alias;
 use crate::core::effect::Answer;
 use crate::core::fact::Fact;
 use crate::core::host::is_name;
-use crate::core::id::{DeliveryId, ExecutionId};
+use crate::core::id::{DeliveryId, ExecutionId, TriggerInstanceId};
 use crate::core::input::{Back, Principal};
 use crate::core::memory::Contradiction;
 use crate::core::message::markdown;
@@ -150,7 +151,11 @@ impl Bot {
         }
         let executions = enforcements.iter().filter_map(|enforcement| match &enforcement.outcome {
             Outcome::Started { execution } => Some(execution.clone()),
-            Outcome::WouldRun { .. } | Outcome::Offered | Outcome::Failed { .. } | Outcome::Refused { .. } => None,
+            Outcome::WouldRun { .. }
+            | Outcome::Offered
+            | Outcome::Failed { .. }
+            | Outcome::Refused { .. }
+            | Outcome::Held { .. } => None,
         });
         let executions: Vec<ExecutionId> = executions.collect();
         let failed = enforcements.iter().any(|enforcement| matches!(enforcement.outcome, Outcome::Failed { .. }));
@@ -325,6 +330,13 @@ impl Bot {
             self.deny(step, moment, (&by, &back), line, Some(&action.reference), needed.clone())?;
             return Ok(Outcome::Refused { why: say(self, "no_right", &needed) });
         }
+        if let Some(concern) = concern.filter(|concern| {
+            concern.kind == Sent::Problem
+                && self.storm_holds(&concern.problem)
+                && self.held_by(&concern.problem).is_none()
+        }) {
+            return Ok(Outcome::Held { why: self.held_by_storm(&rule.reference), problem: concern.problem.clone() });
+        }
         if let Some(why) = concern.and_then(|concern| self.hindered(rule, concern, moment.at)) {
             return Ok(Outcome::Refused { why });
         }
@@ -356,6 +368,38 @@ impl Bot {
             }
             Err(declined) => Outcome::Refused { why: markdown::bare(&self.sentences.say(&declined.card)) },
         })
+    }
+
+    /// Asks rules again about an event that they were kept from acting on. Gives what they began, and why they did not.
+    pub(in crate::core::bot) fn ask_rules_again(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        problem: &crate::core::alert::notification::Problem,
+        Held { instance, rules }: Held,
+    ) -> Result<(Vec<ExecutionId>, Vec<String>), Contradiction> {
+        let instance = TriggerInstance { id: TriggerInstanceId::new(format!("{}-released", instance.id)), ..instance };
+        let told = self.told_in(problem);
+        let concern = Concern { problem: problem.clone(), kind: Sent::Problem, told };
+        let mut enforcements = Vec::new();
+        for reference in rules {
+            let known = self.catalog.rules.get(&reference).cloned();
+            let acts = known.filter(|rule| self.memory.events.is_enabled(rule) && rule.offer.is_none());
+            let Some(rule) = acts else { continue };
+            let around = self.around_criteria(moment.at);
+            let scene = Scene::new(&instance.payload, &around, moment.at);
+            if rule.judge(&scene, &instance.payload) == Verdict::Matches {
+                let outcome = self.enforce(step, moment, &rule, &instance, Some(&concern))?;
+                enforcements.push(enforcement(&rule, outcome));
+            }
+        }
+        let begun = enforcements.iter().filter_map(|one| one.outcome.execution().cloned()).collect();
+        let not = enforcements.iter().map(|one| one.outcome.why()).filter(|why| !why.is_empty());
+        let not = not.map(str::to_owned).collect();
+        let listening = self.catalog.rules.listening(&instance.trigger).len();
+        let taken = Taken { status: Status::Processed, listening, instance, enforcements };
+        self.note(step, moment, Fact::TriggerTaken(Box::new(taken)))?;
+        Ok((begun, not))
     }
 
     /// What a rule may do now.

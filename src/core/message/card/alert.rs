@@ -33,6 +33,8 @@ pub struct AlertCard {
     pub flapping: bool,
     /// The execution of ours that has its machine out of service, or had it when the problem was told first; none, or one.
     pub out_of_service: Vec<AlertHolder>,
+    /// It broke in a storm, and rules leave it alone until a person lets them act.
+    pub storm_holds: bool,
     /// What rules and people have begun because of it, the newest first.
     pub remedies: Vec<AlertRemedy>,
     /// What people may have done about it, where no buttons are drawn.
@@ -124,6 +126,8 @@ pub struct AlertRow {
     pub flapping: bool,
     /// An execution of ours has its machine out of service.
     pub out_of_service: bool,
+    /// It is told by the post of the storm.
+    pub storm: bool,
     /// What the one who asks may have done about it; empty in a list of all.
     pub offers: Vec<AlertOffer>,
 }

@@ -6,10 +6,12 @@
 pub mod alert;
 pub mod approval;
 pub mod asking;
+mod escalation;
 pub mod execution;
 pub mod itself;
 pub mod rule;
 mod sensor;
+mod storm;
 pub mod workflow;
 
 pub use alert::{AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
@@ -17,10 +19,12 @@ pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Sa
 pub use asking::{
     Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,
 };
+pub use escalation::EscalatedCard;
 pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow, Question, Running, Told};
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 pub use rule::{RuleCard, RuleOutcome, RuleRow, RuleTold};
 pub use sensor::{SensorCard, SensorDown, SensorRow, SensorTold};
+pub use storm::{StormCard, StormLine, StormRow, StormTold};
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};
@@ -440,8 +444,20 @@ pub enum Card {
     AlertLine(AlertLine),
     /// What came of it that somebody took what is offered for a problem.
     OfferTold(OfferTold),
+    /// So many problems at once that they are told as one.
+    Storm(Box<StormCard>),
+    /// Others are called since nobody touches a problem.
+    Escalated(Box<EscalatedCard>),
+    /// What has happened with them as a whole, in its thread.
+    StormLine(StormLine),
+    /// What came of it that somebody wants rules to act on them.
+    StormTold(StormTold),
     /// The problems that are open.
     Alerts {
+        /// The storm that tells of some of them, which have no rows of their own; none, or one.
+        storms: Vec<StormCard>,
+        /// Nothing is open.
+        none: bool,
         /// A row each, those first that nobody has taken on.
         rows: Vec<AlertRow>,
         /// How many more there are.
@@ -911,6 +927,10 @@ impl Card {
             Card::Alert(_) => "alert",
             Card::AlertLine(_) => "alert_line",
             Card::Alerts { .. } => "alerts",
+            Card::Storm(_) => "storm",
+            Card::Escalated(_) => "escalated",
+            Card::StormLine(_) => "storm_line",
+            Card::StormTold(_) => "storm_told",
             Card::Rules { .. } => "rules",
             Card::Rule(_) => "rule",
             Card::RuleTold(_) => "rule_told",

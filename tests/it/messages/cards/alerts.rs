@@ -1,7 +1,7 @@
 //! What is said of problems that the monitoring tells of.
 
 use halcyon::core::message::card::{
-    AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold,
+    AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold, StormCard,
 };
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
@@ -97,6 +97,18 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let helped = AlertRow { offers, ..row.clone() };
     let odd = AlertRow { state: "unreachable", flapping: true, output: String::new(), ..quiet.clone() };
     let held = AlertRow { out_of_service: true, ..row.clone() };
+    let list = |rows: Vec<AlertRow>, more, about: &str| {
+        let none = rows.is_empty();
+        Card::Alerts { storms: Vec::new(), rows, none, more, about: about.to_owned() }
+    };
+    let storms = |storm: &StormCard, rows| Card::Alerts {
+        storms: vec![storm.clone()],
+        rows,
+        none: false,
+        more: 0,
+        about: String::new(),
+    };
+    let (rising, calm) = super::storms::told();
     let mut cards = vec![
         ("a problem", Card::Alert(Box::new(open.clone()))),
         ("a machine that is down, and says odd things", Card::Alert(Box::new(down))),
@@ -125,6 +137,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a problem on a machine that somebody else has", Card::Alert(Box::new(holder("", "", false)))),
         ("a problem that began out of service", Card::Alert(Box::new(holder("site.mend", "", true)))),
         ("a problem that began while somebody else had it", Card::Alert(Box::new(holder("", "", true)))),
+        ("a problem that broke in a storm", Card::Alert(Box::new(AlertCard { storm_holds: true, ..open.clone() }))),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),
         ("a problem in another thread", elsewhere("opened", "Filesystem /scratch")),
@@ -141,10 +154,13 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("it has come to rest", Card::AlertLine(line("flapping_over", "warning"))),
         ("somebody says something of it", said("said", "operator", "@all look")),
         ("something is told late", said("late", "", "")),
-        ("problems", Card::Alerts { rows: vec![row, quiet, odd, held], more: 2, about: String::new() }),
-        ("problems, with what is offered", Card::Alerts { rows: vec![helped], more: 0, about: "wn042".into() }),
-        ("no problems", Card::Alerts { rows: vec![], more: 0, about: String::new() }),
-        ("no problems on a machine", Card::Alerts { rows: vec![], more: 0, about: "wn042".into() }),
+        ("problems", list(vec![row.clone(), quiet, odd, held], 2, "")),
+        ("problems, with what is offered", list(vec![helped], 0, "wn042")),
+        ("problems of a storm, by their machines", list(vec![AlertRow { storm: true, ..row.clone() }], 0, "wn042")),
+        ("problems of a storm, and others", storms(&rising, vec![row.clone()])),
+        ("problems of a storm that is calm, and no others", storms(&calm, Vec::new())),
+        ("no problems", list(Vec::new(), 0, "")),
+        ("no problems on a machine", list(Vec::new(), 0, "wn042")),
     ];
     for (name, state) in [("it is unknown", "unknown"), ("it is up", "up"), ("it is well", "ok")] {
         cards.push((name, Card::AlertLine(line("flapping_over", state))));

@@ -14,6 +14,7 @@ mod looks;
 mod rules;
 mod schedule;
 mod sensors;
+mod storms;
 mod turns;
 mod values;
 mod workflows;
@@ -29,6 +30,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         lines::cards,
         looks::cards,
         alerts::cards,
+        storms::cards,
         rules::cards,
         sensors::cards,
         schedule::cards,
