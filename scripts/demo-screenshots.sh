@@ -11,6 +11,7 @@
 #   rollout-asked, rollout-running   another one, before and in the middle
 #   rollout-watched                  its thread: what the monitoring tells of its nodes meanwhile
 #   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
+#   storm-rising, storm-held, storm-over   150 nodes lose a service and get it back: one post
 #   list, help, status, tail, show
 #
 #   scripts/demo-screenshots.sh DIRECTORY [PICTURE...]     (the program must be built: cargo build --release, or set HALCYON)
@@ -224,6 +225,27 @@ case "$wanted" in
     kill $demo
     wait $demo 2>/dev/null || true
     rm -rf "$pack"
+    ;;
+esac
+
+# A storm, seen to by nobody: its beginning, its height with rules that wait, and its end when nothing has moved for a while.
+case "$wanted" in
+"  " | *" storm-"*)
+    storm='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => /Storm: |After the storm|The storm is over/.test(post.textContent)).at(-1).scrollIntoView({ block: "start" }); done(); }, 1500))'
+    start --nodes 150
+    write lead '!run systemctl stop slurmd on wn[001-020]' 'done on' >/dev/null
+    sleep 4
+    SCREENSHOT_SCRIPT=$storm shot storm-rising
+    write lead '!run systemctl stop slurmd on wn[021-150]' 'done on' >/dev/null
+    sleep 12
+    write lead '!run systemctl start slurmd on wn[001-009]' 'done on' >/dev/null
+    sleep 6
+    SCREENSHOT_SCRIPT=$storm shot storm-held
+    write lead '!run systemctl start slurmd on wn[010-149]' 'done on' >/dev/null
+    sleep "${STORM_QUIET:-45}"
+    SCREENSHOT_SCRIPT=$storm shot storm-over
+    kill $demo
+    wait $demo 2>/dev/null || true
     ;;
 esac
 
