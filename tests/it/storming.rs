@@ -20,7 +20,7 @@ const PACK: &[(&str, &str)] = &[
     ),
 ];
 const MORE: &str =
-    "[storms]\nquiet = 4\n[[access.roles]]\nname = \"healing\"\nrules = [\"heals.*\"]\ngrants = [\"run:core.noop\"]\n";
+    "[storms]\nquiet = 15\n[[access.roles]]\nname = \"healing\"\nrules = [\"heals.*\"]\ngrants = [\"run:core.noop\"]\n";
 
 struct Monitoring {
     client: reqwest::Client,
