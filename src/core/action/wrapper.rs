@@ -27,6 +27,8 @@ const UNKNOWN: i32 = 3;
 pub enum Verb {
     /// Run the script that comes over standard input.
     Run,
+    /// The same of a script that only looks: it ends with its connection, and nothing is kept of how it ended.
+    Look,
     /// End every process of the command's group.
     Kill,
     /// Say how it stands.
@@ -36,9 +38,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The one that carries a command out.
+    pub fn of(command: &ShellCommand) -> Self {
+        if command.read_only { Verb::Look } else { Verb::Run }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Verb::Run => "run",
+            Verb::Look => "look",
             Verb::Kill => "kill",
             Verb::Status => "status",
             Verb::Forget => "forget",
@@ -167,7 +175,7 @@ pub fn input(verb: Verb, id: &str, command: &ShellCommand) -> Result<Secret, Scr
         input.push_str(password.reveal());
         input.push('\n');
     }
-    if verb == Verb::Run {
+    if matches!(verb, Verb::Run | Verb::Look) {
         input.push_str(&script(id, command)?);
     }
     Ok(Secret::new(input))
