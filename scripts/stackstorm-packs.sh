@@ -48,7 +48,9 @@ for pack in "$packs"/st2/contrib/{core,linux,chatops,examples,hello_st2,debug,de
     # Warnings and reasons one by one, and of what is not built each reason with its number.
     grep -v ': not supported: ' <<<"$said" | sed "s|$pack/||"
     sed -n 's/.*: not supported: \([a-z_]*: \)\{0,1\}//p' <<<"$said" | sed 's/, see .*//' | sort | uniq -c | sort -rn
-    [ $code -eq 0 ] || problem "${pack##*/} does not load: exit code $code"
+    # A workflow of the examples is wrong on purpose, to be inspected.
+    mistakes=$(grep -v -e ': warning: ' -e ': not supported: ' -e 'orquesta-fail-inspection' <<<"$said" | grep -c '^[^ ]*:[0-9]*: ' || true)
+    [ $code -eq 0 ] || [ "$code/$mistakes" = 1/0 ] || problem "${pack##*/} does not load: exit code $code, $mistakes mistakes"
 done
 
 # ---- a machine to run on

@@ -1,7 +1,8 @@
 //! A YAML document as a tree that knows where each part stands.
 //!
 //! The syntax is read by `saphyr-parser`; the meaning is that of PyYAML's safe loader, which StackStorm reads packs with:
-//! YAML 1.1 scalars (see [`super::scalar`]), anchors, merge keys, one document a file, the last of two equal keys wins. Three things are
+//! YAML 1.1 scalars (see [`super::scalar`]), anchors, merge keys, one document a file, the last of two equal keys wins, and a quoted text may be
+//! continued anywhere to the left. Three things are
 //! deliberately different: two equal keys are worth a warning, a key is always the text that was written (`on:` is the key `on`), and
 //! **what a file can cost is bounded** ([`MAX_BYTES`], [`MAX_NODES`] after all anchors are followed, [`MAX_DEPTH`]).
 
@@ -17,6 +18,10 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub const MAX_NODES: usize = 100_000;
 /// The deepest nesting.
 pub const MAX_DEPTH: usize = 64;
+/// So many quoted texts of a file may be continued further to the left than YAML allows.
+const MOST_OUTDENTED: usize = 100;
+/// What the parser says of one that is.
+const OUTDENTED: &str = "invalid indentation in quoted scalar";
 
 /// A part of a document.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,6 +95,25 @@ impl Node {
 /// Reads a text. There is no tree when it is not YAML or goes over a bound; diagnostics of severity [`Severity::Error`] can also come
 /// with a tree, which then lacks what they are about.
 pub fn read(file: &str, text: &str) -> (Option<Node>, Vec<Diagnostic>) {
+    let first = attempt(file, text);
+    let Err((said, mut outdented)) = first else { return first.unwrap_or_default() };
+    // What is wrong is told of the text as it was written.
+    let mut indented = Cow::Borrowed(text);
+    for _ in 0..MOST_OUTDENTED {
+        let Some(more) = outdented.and_then(|(line, column)| indent(&indented, line, column)) else { break };
+        match attempt(file, &more) {
+            Ok(read) => return read,
+            Err((_, next)) => outdented = next,
+        }
+        indented = Cow::Owned(more);
+    }
+    (None, said)
+}
+
+/// One reading: the root and what is to be said; or what is wrong, and where a quoted text is continued too far to the left if that is it.
+type Attempt = Result<(Option<Node>, Vec<Diagnostic>), (Vec<Diagnostic>, Option<(usize, usize)>)>;
+
+fn attempt(file: &str, text: &str) -> Attempt {
     let mut builder = Builder {
         file,
         diagnostics: Vec::new(),
@@ -99,12 +123,42 @@ pub fn read(file: &str, text: &str) -> (Option<Node>, Vec<Diagnostic>) {
         documents: 0,
         last_line: last_line(text),
         root: None,
+        outdented: None,
     };
-    let root = match builder.run(text) {
-        Ok(()) => Some(builder.root.unwrap_or(Node { line: 1, column: 1, value: Value::Null })),
-        Err(Stop) => None,
-    };
-    (root, builder.diagnostics)
+    match builder.run(text) {
+        Ok(()) => {
+            let root = builder.root.unwrap_or(Node { line: 1, column: 1, value: Value::Null });
+            Ok((Some(root), builder.diagnostics))
+        }
+        Err(Stop) => Err((builder.diagnostics, builder.outdented)),
+    }
+}
+
+/// The text with the lines moved to the right that go on with the quoted text at this place, so that they stand behind its beginning. Blanks there mean nothing.
+/// Nothing where no quoted text begins there, or none ends.
+fn indent(text: &str, line: usize, column: usize) -> Option<String> {
+    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    let rest = text.get(before..)?;
+    let start = before + rest.char_indices().nth(column)?.0;
+    let quote = text.get(start..)?.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let (mut moved, mut characters) =
+        (text.get(..=start)?.to_owned(), text.get(start + 1..)?.char_indices().peekable());
+    while let Some((at, character)) = characters.next() {
+        moved.push(character);
+        match character {
+            '\\' if quote == '"' => moved.extend(characters.next_if(|(_, next)| *next != '\n').map(|(_, next)| next)),
+            '\'' if quote == '\'' && characters.peek().is_some_and(|(_, next)| *next == quote) => {
+                moved.extend(characters.next().map(|(_, next)| next));
+            }
+            end if end == quote => {
+                moved.push_str(text.get(start + 1 + at + 1..)?);
+                return Some(moved);
+            }
+            '\n' => moved.extend(std::iter::repeat_n(' ', column + 1)),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Nothing more can be read; the diagnostic has been written.
@@ -120,6 +174,8 @@ struct Builder<'f> {
     /// The last line that has anything on it. The parser places what is missing at the end behind it.
     last_line: usize,
     root: Option<Node>,
+    /// Line and column of a quoted text that is continued too far to the left.
+    outdented: Option<(usize, usize)>,
 }
 
 struct Anchored {
@@ -178,7 +234,9 @@ impl Builder<'_> {
             match next {
                 Ok((event, span)) => self.event(event, span.start)?,
                 Err(error) => {
-                    let line = error.marker().line().min(self.last_line);
+                    let at = error.marker();
+                    self.outdented = (error.info() == OUTDENTED).then(|| (at.line(), at.col()));
+                    let line = at.line().min(self.last_line);
                     let stop = self.stop(Some(line), format!("this is not YAML: {}", error.info()));
                     let bare = text.lines().nth(line.saturating_sub(1)).is_some_and(has_bare_template);
                     if bare && let Some(diagnostic) = self.diagnostics.last_mut() {
