@@ -370,7 +370,10 @@ pub(crate) async fn day(minutes: f64, seed: u64) -> Day {
     world.bot.terminate(Duration::from_secs(40)).await;
     day.store = Size {
         disk: measure::disk(&world.bot.config.store.path),
-        live: measure::live(halcyon::app::export(&world.bot.config).map(Result::unwrap)),
+        live: measure::live(
+            (halcyon::app::export(&world.bot.config).map(Result::unwrap))
+                .chain(halcyon::app::export_audit(&world.bot.config, 0).map(Result::unwrap)),
+        ),
         retention: world.retention.clone(),
     };
     day

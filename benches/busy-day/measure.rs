@@ -63,7 +63,7 @@ pub(crate) fn disk(directory: &Path) -> f64 {
     bytes as f64 / 1e6
 }
 
-/// MB of what an export of the store names: every fact once, and every blob that a fact refers to.
+/// MB of what exports of the store and of its audit name: every fact and every entry once, and every blob that a fact refers to.
 pub(crate) fn live(lines: impl Iterator<Item = String>) -> f64 {
     let (mut bytes, mut blobs) = (0, BTreeSet::new());
     for line in lines {

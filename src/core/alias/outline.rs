@@ -24,6 +24,11 @@ pub(crate) enum Place {
 pub(crate) fn folded(word: &str) -> String {
     let mut folded = String::with_capacity(word.len());
     for character in word.chars() {
+        // Of these the large tables of letters tell nothing else.
+        if character.is_ascii() {
+            folded.push(character.to_ascii_lowercase());
+            continue;
+        }
         let mut capitals = character.to_uppercase();
         match (capitals.next(), capitals.next()) {
             (Some(capital), None) => folded.extend(capital.to_lowercase()),

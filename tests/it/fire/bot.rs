@@ -67,7 +67,8 @@ impl Bot {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.file).args(words);
-        command.env("HALCYON_MATTERMOST_TOKEN", &self.token);
+        // As docs/halcyon.service has it.
+        command.env("HALCYON_MATTERMOST_TOKEN", &self.token).env("MALLOC_ARENA_MAX", "2");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
     }
