@@ -654,8 +654,7 @@ fn nothing_is_lost_whatever_comes() {
             site.killed = turn % 23 == 0;
             site.play(&step);
             if chance.below(3) == 0
-                && let Some(id) =
-                    site.begun.last().cloned().filter(|id| {
+                && let Some(id) = site.begun.last().cloned().filter(|id| {
                     let executions = &site.machine.bot.memory().executions;
                     executions.get(id).is_some_and(|execution| !execution.status.waits())
                 })

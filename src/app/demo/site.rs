@@ -70,6 +70,8 @@ host = "127.0.0.1"
 port = {mail_port}
 encryption = "none"
 from = "Halcyon <halcyon@cluster.example>"
+[storms]
+quiet = 30
 [[access.roles]]
 name = "operator"
 users = ["operator"]

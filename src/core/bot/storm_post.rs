@@ -35,6 +35,8 @@ const MOST_OUTPUT: usize = 120;
 const SERVICES: usize = 3;
 /// So long its buttons mean something.
 const STANDS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The host group that CheckMK gives to hosts of no group.
+const ALL_HOSTS: &str = "check_mk";
 /// The word for what the button means that lets rules act.
 const GO: &str = "go";
 
@@ -220,10 +222,9 @@ impl Bot {
     /// Each problem with the group that it is shown with, the largest group first.
     fn by_group<'a, 'k>(&'a self, known: &'k [Known<'a>]) -> Vec<(String, Vec<&'k Known<'a>>)> {
         let groups = |one: &Known<'a>| -> &'a [String] {
-            match one.member.groups.as_slice() {
-                [] => self.groups_of.of(&one.problem.host),
-                groups => groups,
-            }
+            // CheckMK's group of all hosts that are in none says nothing.
+            let groups = one.member.groups.as_slice();
+            if groups.iter().all(|group| group == ALL_HOSTS) { self.groups_of.of(&one.problem.host) } else { groups }
         };
         let mut left: Vec<&Known<'a>> = known.iter().collect();
         let mut found: Vec<(String, Vec<&Known<'a>>)> = Vec::new();

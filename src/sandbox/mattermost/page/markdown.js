@@ -11,6 +11,7 @@ const EMOJI = {
   octagonal_sign: "🛑", ok_hand: "👌", package: "📦", page_facing_up: "📄", pause_button: "⏸️", pushpin: "📌", question: "❓", raised_hand: "✋",
   red_circle: "🔴", repeat: "🔁", rocket: "🚀", rotating_light: "🚨", sleeping: "😴", slightly_smiling_face: "🙂", smile: "😄",
   snowflake: "❄️", stop_sign: "🛑", stopwatch: "⏱️", tada: "🎉", thinking: "🤔", thumbsdown: "👎", thumbsup: "👍", traffic_light: "🚥",
+  cloud: "☁️", point_down: "👇", point_right: "👉", zap: "⚡",
   unlock: "🔓", warning: "⚠️", wave: "👋", white_check_mark: "✅", white_circle: "⚪", wrench: "🔧", x: "❌", zzz: "💤",
 };
 
