@@ -117,6 +117,7 @@ fn settings() -> Arc<Settings> {
         settle: Duration::from_secs(120),
         storms: Default::default(),
         escalation: Default::default(),
+        monitorings: Vec::new(),
         limits: halcyon::core::settings::Limits::default(),
         late_after: Duration::from_secs(120),
         grace: Duration::from_secs(20),

@@ -129,6 +129,7 @@ fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
         settle: Duration::from_secs(120),
         storms: Default::default(),
         escalation: Default::default(),
+        monitorings: Vec::new(),
         limits: Limits::default(),
         buttons: false,
         own_uid: 0,

@@ -119,7 +119,7 @@ impl Runner for HttpRunner {
                 outward::carry_out(|host| async move { self.ask(request, &host, live).await }, live, &news, &cancel)
                     .await;
             }
-            Work::Local(_) | Work::Remote(_) | Work::Mail(_) => outward::misled(&news).await,
+            Work::Local(_) | Work::Remote(_) | Work::Mail(_) | Work::Monitoring(_) => outward::misled(&news).await,
         }
     }
 

@@ -101,7 +101,7 @@ impl Runner for MailRunner {
             Work::Mail(letter) => {
                 outward::carry_out(|_| self.send(letter), &Live::default(), &news, &cancel).await;
             }
-            Work::Local(_) | Work::Remote(_) | Work::Http(_) => outward::misled(&news).await,
+            Work::Local(_) | Work::Remote(_) | Work::Http(_) | Work::Monitoring(_) => outward::misled(&news).await,
         }
     }
 

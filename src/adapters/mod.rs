@@ -16,6 +16,7 @@ pub mod inventory;
 pub mod local;
 pub mod mail;
 pub mod mattermost;
+pub mod monitoring;
 pub mod notify;
 pub mod ssh;
 pub mod store;

@@ -15,9 +15,11 @@ use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mail::{Encryption, MailOptions, MailRunner};
 use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace};
+use crate::adapters::monitoring::checkmk::{CheckMk, CheckMkOptions, Livestatus};
+use crate::adapters::monitoring::{MonitoringRunner, Watched};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, AuditAside, DiskStore, SetAside};
-use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
+use crate::config::{Config, GroupSource, HostKeys, LivestatusWay, MailEncryption, MonitoringKind};
 use crate::core::access::approvers::Approvers;
 use crate::core::callback::Reply;
 use crate::core::callback::signature::CallbackKey;
@@ -31,7 +33,9 @@ use crate::runtime::event_loop::EventLoop;
 use crate::runtime::intake::{self, Beginning};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
-use crate::runtime::ports::{Blobs, CallbackCall, Chat, Clock, ControlCall, ReloadCall, Runner, SensorKeeper, Store};
+use crate::runtime::ports::{
+    Blobs, CallbackCall, Chat, Clock, ControlCall, Monitoring, Monitorings, ReloadCall, Runner, SensorKeeper, Store,
+};
 use crate::runtime::pulse::{self, WatchedStore};
 use crate::runtime::sensing::Sensing;
 use crate::runtime::storage;
@@ -93,6 +97,8 @@ pub(super) struct Shared {
     pub(super) local: Arc<Swap<dyn Runner>>,
     pub(super) http: Arc<Swap<dyn Runner>>,
     pub(super) mail: Arc<Swap<dyn Runner>>,
+    pub(super) monitoring: Arc<Swap<dyn Runner>>,
+    pub(super) monitorings: Arc<Swap<dyn Monitorings>>,
     pub(super) sensors: Arc<Swap<dyn SensorKeeper>>,
     pub(super) chat: Option<Arc<Swap<dyn Chat>>>,
     /// The chat connection's timers.
@@ -167,6 +173,7 @@ impl Engine {
         let local = LocalRunner::new(local_options(config), Arc::clone(&blobs));
         let http = HttpRunner::new(config.local.output_limit, Arc::clone(&blobs));
         let mail = MailRunner::new(mail_options(config));
+        let monitoring = monitoring_runner(config, &blobs);
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -184,6 +191,8 @@ impl Engine {
             local: Arc::new(Swap::new(Arc::new(local))),
             http: Arc::new(Swap::new(Arc::new(http))),
             mail: Arc::new(Swap::new(Arc::new(mail))),
+            monitorings: Arc::new(Swap::new(Arc::new(monitoring.clone()))),
+            monitoring: Arc::new(Swap::new(Arc::new(monitoring))),
             chat,
             pace: options.pace,
             own_uid,
@@ -204,6 +213,8 @@ impl Engine {
             remote: Arc::clone(&shared.remote) as _,
             http: Arc::clone(&shared.http) as _,
             mail: Arc::clone(&shared.mail) as _,
+            monitoring: Arc::clone(&shared.monitoring) as _,
+            monitorings: Arc::clone(&shared.monitorings) as _,
             sensing: sensing.clone(),
             outbox: outbox.clone(),
             chat: shared.chat.clone().map(|chat| chat as _),
@@ -606,6 +617,38 @@ pub(super) fn mail_options(config: &Config) -> Option<MailOptions> {
         from: section.from.clone(),
         login: login.map(|(name, password)| (name, password.map_err(|problem| problem.to_string()))),
     })
+}
+
+/// How long one question to a monitoring may take.
+const MONITORING_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What carries orders to the configured monitorings out.
+pub(super) fn monitoring_runner(config: &Config, blobs: &Arc<dyn Blobs>) -> MonitoringRunner {
+    let watched = config.monitorings.iter().map(|section| {
+        let monitoring: Arc<dyn Monitoring> = match section.kind {
+            MonitoringKind::CheckMk => Arc::new(CheckMk::new(checkmk_options(section))),
+        };
+        Watched { monitoring, patience: section.confirm }
+    });
+    MonitoringRunner::new(watched.collect(), config.local.output_limit, Arc::clone(blobs), super::now)
+}
+
+fn checkmk_options(section: &crate::config::Monitoring) -> CheckMkOptions {
+    CheckMkOptions {
+        name: section.name.clone(),
+        address: section.address.clone(),
+        site: section.site.clone(),
+        user: section.user.clone(),
+        secret: section.secret.clone().map_err(|problem| problem.to_string()),
+        ca_file: section.ca_file.clone(),
+        livestatus: section.livestatus.clone().map(|way| match way {
+            LivestatusWay::Tcp(address) => Livestatus::Tcp(address),
+            LivestatusWay::Unix(path) => Livestatus::Unix(path),
+            LivestatusWay::Command(words) => Livestatus::Command(words),
+        }),
+        timeout: MONITORING_TIMEOUT,
+        now: super::now,
+    }
 }
 
 /// A directory whose name is short enough for sockets: in the store, or else one of ours in the runtime directory, named after the store.

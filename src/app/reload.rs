@@ -197,6 +197,11 @@ impl Reloader {
         if next.mail != old.mail {
             shared.mail.set(Arc::new(MailRunner::new(engine::mail_options(next))));
         }
+        if next.monitorings != old.monitorings || next.local != old.local {
+            let runner = engine::monitoring_runner(next, &shared.blobs);
+            shared.monitorings.set(Arc::new(runner.clone()));
+            shared.monitoring.set(Arc::new(runner));
+        }
         if next.ssh != old.ssh {
             match SshRunner::open(engine::ssh_options(next), Arc::clone(&shared.blobs)).await {
                 Ok(runner) => shared.exchange_remote(Arc::new(runner)),
@@ -292,6 +297,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
     live(old.mail != new.mail, "mail");
+    live(old.monitorings != new.monitorings, "monitoring");
     live(old.inventory != new.inventory, "inventory");
     live(old.limits != new.limits, "limits");
     live(old.guard != new.guard, "guards");

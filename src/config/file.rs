@@ -34,6 +34,7 @@ pub(super) struct File {
     pub(super) run_as: Text,
     pub(super) local_output_limit: Number,
     pub(super) mail: Option<super::mail::Written>,
+    pub(super) monitorings: Vec<super::monitoring::Written>,
     pub(super) limits: Limits,
     pub(super) guards: Guards,
     pub(super) alerts: Alerts,
@@ -126,6 +127,7 @@ pub(super) fn read(document: &Document<'_>, table: &DeTable<'_>) -> File {
         mattermost: root.section("mattermost").map(mattermost),
         http: root.section("http").map(http),
         mail: root.section("mail").map(super::mail::read),
+        monitorings: root.sections("monitoring").into_iter().map(super::monitoring::read).collect(),
         ..File::default()
     };
     if let Some(store) = root.section("store") {

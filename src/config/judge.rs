@@ -70,6 +70,9 @@ impl Judge<'_, '_, '_> {
         }
         let mail_wanted = file.mail.is_some();
         config.mail = file.mail.and_then(|written| self.mail(written));
+        let monitorings = self.monitorings(file.monitorings);
+        let monitorings_sound = monitorings.is_some();
+        config.monitorings = monitorings.unwrap_or_default();
         limits(&mut config.limits, &file.limits);
         guards(&mut config.guard, &file.guards);
         if let Some(settle) = &file.alerts.settle {
@@ -104,9 +107,17 @@ impl Judge<'_, '_, '_> {
             let message = format!("{} (no mail is sent without)", missing.message);
             config.warnings.push(Diagnostic { severity, message, ..missing.clone() });
         }
+        for monitoring in &config.monitorings {
+            if let Err(missing) = &monitoring.secret {
+                let severity = Severity::Warning;
+                let message = format!("{} (the monitoring cannot be asked without)", missing.message);
+                config.warnings.push(Diagnostic { severity, message, ..missing.clone() });
+            }
+        }
         let whole = http_wanted == config.http.is_some()
             && chat_wanted == config.mattermost.is_some()
-            && mail_wanted == config.mail.is_some();
+            && mail_wanted == config.mail.is_some()
+            && monitorings_sound;
         whole.then_some(config)
     }
 
@@ -375,7 +386,7 @@ impl Judge<'_, '_, '_> {
     }
 
     /// A web address without the slash at its end. One that carries the token has to be encrypted unless it stays on this machine.
-    fn url(&self, spot: &Spot<String>, carries_token: bool) -> Option<String> {
+    pub(super) fn url(&self, spot: &Spot<String>, carries_token: bool) -> Option<String> {
         let text = spot.value.trim().trim_end_matches('/');
         let url = match reqwest::Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,

@@ -20,12 +20,14 @@ mod file;
 mod inventory;
 mod judge;
 mod mail;
+mod monitoring;
 mod network;
 mod secret;
 mod validated;
 
 pub use inventory::{GroupSource, InventorySource};
 pub use mail::{Mail, MailEncryption};
+pub use monitoring::{LivestatusWay, Monitoring, MonitoringKind};
 pub use network::Network;
 pub use validated::{
     Config, Content, Control, Datastore, HostKeys, Http, Local, Log, LogFormat, Mattermost, Serve, Ssh, Store,

@@ -4,6 +4,7 @@ use super::document::Document;
 use super::inventory::InventorySource;
 use super::judge::Judge;
 use super::mail::Mail;
+use super::monitoring::Monitoring;
 use super::{Environment, Network, file};
 use crate::core::action::run::Secret;
 use crate::core::alert::escalation::Escalation;
@@ -43,6 +44,8 @@ pub struct Config {
     pub local: Local,
     /// The server that takes mails; without it none is sent.
     pub mail: Option<Mail>,
+    /// The monitorings that can be asked and told.
+    pub monitorings: Vec<Monitoring>,
     /// Where the names of machines come from.
     pub inventory: InventorySource,
     /// How much at once.
@@ -308,6 +311,7 @@ impl Config {
             },
             local: Local { run_as: None, output_limit: OUTPUT_LIMIT },
             mail: None,
+            monitorings: Vec::new(),
             inventory: InventorySource::default(),
             limits: Limits::default(),
             guard: Guard::default(),
@@ -340,6 +344,7 @@ impl Config {
             settle: self.settle,
             storms: self.storms,
             escalation: self.escalation.clone(),
+            monitorings: self.monitorings.iter().map(Monitoring::settings).collect(),
             buttons: self.http.is_some() && chat.is_some_and(|chat| chat.callback_url.is_some()),
             own_uid,
         }

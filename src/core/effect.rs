@@ -3,6 +3,7 @@
 use crate::core::access::explain::Reason;
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Progress, Run};
+use crate::core::alert::order::Target;
 use crate::core::audit::question::{Asker, Question, Told};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::chat::filter::Filter;
@@ -112,6 +113,13 @@ pub enum Effect {
         blob: BlobId,
         /// The first byte.
         offset: u64,
+    },
+    /// Ask a monitoring how things stand: all that is a problem now, and these.
+    ReadMonitoring {
+        /// Its name in the configuration.
+        monitoring: String,
+        /// What is known as open.
+        named: Vec<Target>,
     },
     /// Read the configuration and the packs again.
     Reload {

@@ -7,9 +7,9 @@ use crate::core::access::names::Named;
 use crate::core::action::execution::{Judgement, Requested, Status};
 use crate::core::action::run::HostOutcome;
 use crate::core::action::waiting::{Turn, Waits};
-use crate::core::alert::life::{Change, Posted};
+use crate::core::alert::life::{Alert, Change, OrderEnd, Posted, Turn as AlertTurn};
 use crate::core::alert::notification::Problem;
-use crate::core::alert::offer::Offers;
+use crate::core::alert::offer::{Offers, Origin};
 use crate::core::alert::storm::{Began, StormTurn};
 use crate::core::approval::request::Event;
 use crate::core::audit::chain::Head;
@@ -545,6 +545,29 @@ pub enum Fact {
         #[serde(flatten)]
         open: Open,
     },
+    /// Somebody has asked the monitoring for something because of these problems.
+    OrderGiven {
+        /// The execution.
+        execution: ExecutionId,
+        /// What, and who.
+        origin: Origin,
+        /// The problems that are known of those that it is about.
+        problems: Vec<Problem>,
+    },
+    /// An order has ended.
+    OrderEnded {
+        /// The execution.
+        execution: ExecutionId,
+        /// What came of it for each of these problems.
+        ends: Vec<OrderEnd>,
+    },
+    /// A problem stands as the monitoring has said when it was asked.
+    AlertSeen {
+        /// How it stands.
+        alert: Box<Alert>,
+        /// What that means, one after the other; nothing where only what stands there is another.
+        turns: Vec<AlertTurn>,
+    },
     /// It was told in the thread of a problem that a rule did not act, and why.
     ToldOfRule {
         /// The problem.
@@ -661,6 +684,9 @@ impl Fact {
             | Fact::AlertSettles { .. }
             | Fact::AlertForgotten { .. }
             | Fact::RemedyBegun { .. }
+            | Fact::OrderGiven { .. }
+            | Fact::OrderEnded { .. }
+            | Fact::AlertSeen { .. }
             | Fact::ToldOfRule { .. }
             | Fact::RuleReset { .. }
             | Fact::ApiKeyMade { .. }

@@ -3,6 +3,7 @@
 use crate::core::access::Rights;
 use crate::core::action::execution::{Execution, Judgement};
 use crate::core::action::run::RunNews;
+use crate::core::alert::standing::Reading;
 use crate::core::approval::{Decision, Verdict};
 use crate::core::audit::chain::Head;
 use crate::core::audit::question::{Asker, Question, Told};
@@ -101,6 +102,13 @@ pub enum Input {
     },
     /// Something has happened outside that rules may listen to.
     Event(Box<Arrival>),
+    /// The answer to a [`crate::core::effect::Effect::ReadMonitoring`].
+    MonitoringRead {
+        /// Its name in the configuration.
+        monitoring: String,
+        /// What it has said, or why it cannot be asked.
+        reading: Result<Box<Reading>, String>,
+    },
     /// Something is told of a sensor that was started.
     Sensor {
         /// Which.

@@ -575,6 +575,11 @@ impl Memory {
                 self.alerts.remedied(&open.problem, execution, &open.origin);
                 self.remedies.begin(at, execution, open.clone());
             }
+            Fact::OrderGiven { execution, origin, problems } => {
+                problems.iter().for_each(|problem| self.alerts.remedied(problem, execution, origin));
+            }
+            Fact::OrderEnded { execution, ends } => self.alerts.ordered(execution, ends),
+            Fact::AlertSeen { alert, .. } => self.alerts.apply(alert),
             Fact::ToldOfRule { problem, rule, what } => self.alerts.tell_of(problem, rule, what),
             Fact::RuleReset { rule, .. } => self.remedies.reset(rule),
             Fact::ApiKeyMade { key, .. } => {

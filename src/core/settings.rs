@@ -42,10 +42,27 @@ pub struct Settings {
     pub storms: Terms,
     /// Who is called when nobody touches a problem.
     pub escalation: Escalation,
+    /// The monitorings that can be asked and told, in the order of the configuration.
+    pub monitorings: Vec<Monitored>,
     /// The chat server reaches us, so that buttons can be pressed.
     pub buttons: bool,
     /// A local user with this id may do everything: the account that the bot runs as can read the store anyway.
     pub own_uid: u32,
+}
+
+/// A monitoring, as far as decisions depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitored {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The kind by which problems know it, `check_mk`.
+    pub source: String,
+    /// The site whose problems are its; of any site when absent.
+    pub site: Option<String>,
+    /// A check can be forced.
+    pub checks: bool,
+    /// How often it is asked how things stand; never when absent.
+    pub read: Option<Duration>,
 }
 
 /// How much may be asked and done at once. Reaching a bound is said.

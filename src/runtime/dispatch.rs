@@ -3,6 +3,7 @@
 use crate::core::action::capture::without_last_line_end;
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Run, RunNews, Work};
+use crate::core::alert::order::Target;
 use crate::core::audit::question::{Asker, Question};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
@@ -11,7 +12,7 @@ use crate::core::input::{Ask, HeardReaction, Identifying, Identity, Input, Princ
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
-use crate::runtime::ports::{Blobs, Chat, ChatError, ReloadCall, Runner, Store};
+use crate::runtime::ports::{Blobs, Chat, ChatError, Monitorings, ReloadCall, Runner, Store};
 use crate::runtime::sensing::Sensing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -50,6 +51,8 @@ pub struct Dispatch {
     remote: Arc<dyn Runner>,
     http: Arc<dyn Runner>,
     mail: Arc<dyn Runner>,
+    monitoring: Arc<dyn Runner>,
+    monitorings: Arc<dyn Monitorings>,
     sensing: Sensing,
     outbox: Option<OutboxHandle>,
     chat: Option<Arc<dyn Chat>>,
@@ -101,6 +104,10 @@ pub struct Hands {
     pub http: Arc<dyn Runner>,
     /// Sends mails.
     pub mail: Arc<dyn Runner>,
+    /// Carries out orders to monitorings.
+    pub monitoring: Arc<dyn Runner>,
+    /// Asks them how things stand.
+    pub monitorings: Arc<dyn Monitorings>,
     /// Runs sensors.
     pub sensing: Sensing,
     /// The way out to chat; absent where there is no chat.
@@ -123,7 +130,20 @@ impl Dispatch {
         callers: Callers,
         stop: CancellationToken,
     ) -> Self {
-        let Hands { blobs, local, remote, http, mail, sensing, outbox, chat, pressers, reloads } = hands;
+        let Hands {
+            blobs,
+            local,
+            remote,
+            http,
+            mail,
+            monitoring,
+            monitorings,
+            sensing,
+            outbox,
+            chat,
+            pressers,
+            reloads,
+        } = hands;
         Self {
             inputs: inputs.downgrade(),
             store,
@@ -132,6 +152,8 @@ impl Dispatch {
             remote,
             http,
             mail,
+            monitoring,
+            monitorings,
             sensing,
             outbox,
             chat,
@@ -197,6 +219,7 @@ impl Dispatch {
                 }
             }
             Effect::Audit { question, asker } => self.audit(question, asker),
+            Effect::ReadMonitoring { monitoring, named } => self.read_monitoring(monitoring, named),
             Effect::Reload { by, back } => {
                 if self.reloads.send(ReloadCall { by: Some(by), back: Some(back), done: None }).is_err() {
                     tracing::warn!("nobody reads the configuration again: the bot is ending");
@@ -239,6 +262,7 @@ impl Dispatch {
             Work::Remote(_) => Arc::clone(&self.remote),
             Work::Http(_) => Arc::clone(&self.http),
             Work::Mail(_) => Arc::clone(&self.mail),
+            Work::Monitoring(_) => Arc::clone(&self.monitoring),
         };
         let execution = task.execution().clone();
         let running = Arc::clone(&self.running);
@@ -333,6 +357,23 @@ impl Dispatch {
                 }
             }
             tracing::error!(%post, "the emojis on a post could not be read; who has put one there has to do it again");
+        });
+    }
+
+    fn read_monitoring(&self, monitoring: String, named: Vec<Target>) {
+        let Some(inputs) = self.inputs.upgrade() else { return };
+        let (monitorings, stop) = (Arc::clone(&self.monitorings), self.stop.clone());
+        tokio::spawn(async move {
+            let reading = tokio::select! {
+                reading = monitorings.look(&monitoring, named) => reading,
+                () = stop.cancelled() => return,
+            };
+            let reading = reading.map(Box::new).map_err(|problem| {
+                tracing::warn!(monitoring, %problem, "a monitoring could not be asked how things stand");
+                problem.to_string()
+            });
+            // Without a loop nobody wants to know.
+            let _ = inputs.send(Input::MonitoringRead { monitoring, reading }).await;
         });
     }
 

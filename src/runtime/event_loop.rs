@@ -356,6 +356,7 @@ impl EventLoop {
             | Effect::Attach(_)
             | Effect::Cancel(_)
             | Effect::LookUpUser { .. }
+            | Effect::ReadMonitoring { .. }
             | Effect::Reload { .. }
             | Effect::Identify { .. }
             | Effect::ReadOutputs { .. }

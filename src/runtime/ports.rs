@@ -2,6 +2,8 @@
 
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Run, RunNews};
+use crate::core::alert::order::{Order, Target};
+use crate::core::alert::standing::{Reading, Standing};
 use crate::core::audit::question::{self, Question, Told};
 use crate::core::callback::{Dialog, Meaning, Reply};
 use crate::core::effect::{Answer, Query};
@@ -164,6 +166,50 @@ pub trait Runner: Send + Sync {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
     /// Asks the hosts what has become of a run that was begun before, sees it to its end and reports, as `run` does.
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken);
+}
+
+/// A monitoring that can be asked and told. Calls return within their own time limits and may be repeated.
+#[async_trait]
+pub trait Monitoring: Send + Sync {
+    /// Its name in the configuration.
+    fn name(&self) -> &str;
+    /// How things stand. What is asked for by name and not found is in [`Reading::unknown`].
+    async fn read(&self, of: &Of) -> Result<Reading, MonitoringError>;
+    /// Hands an order on that concerns one thing, which was found standing so. **That it was taken does not mean that it was done**: a reading shows that.
+    async fn send(&self, order: &Order, about: &Target, found: &Standing) -> Result<(), MonitoringError>;
+}
+
+/// All monitorings that are configured.
+#[async_trait]
+pub trait Monitorings: Send + Sync {
+    /// What is a problem now in the one of this name, and how these stand.
+    async fn look(&self, name: &str, named: Vec<Target>) -> Result<Reading, MonitoringError>;
+}
+
+/// What is read of a monitoring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// Everything that is a problem now.
+    Open,
+    /// These, however they are.
+    Named(Vec<Target>),
+}
+
+/// Why a monitoring did not answer, by what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MonitoringError {
+    /// Too busy, unreachable or in trouble: try again.
+    #[error("{why}")]
+    Later {
+        /// What happened.
+        why: String,
+    },
+    /// It will not do it, now or later.
+    #[error("{why}")]
+    Refused {
+        /// In its own words.
+        why: String,
+    },
 }
 
 /// Keeps programs of packs running that tell what happens.

@@ -1,11 +1,15 @@
 //! Parts that can be exchanged while the bot runs: whoever works with the old one goes on with it, whoever comes later gets the new one.
 
 use crate::core::action::run::{Attach, Run, RunNews};
+use crate::core::alert::order::Target;
+use crate::core::alert::standing::Reading;
 use crate::core::callback::Dialog;
 use crate::core::id::{ChannelId, DeliveryId, PostId, UserId};
 use crate::core::input::{Directory, HeardReaction, Identity};
 use crate::core::sensor::{Launch, News};
-use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost, Runner, SensorKeeper};
+use crate::runtime::ports::{
+    Chat, ChatError, ChatEvent, History, Joined, MonitoringError, Monitorings, NewPost, Runner, SensorKeeper,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -53,6 +57,13 @@ impl Runner for Swap<dyn Runner> {
 impl SensorKeeper for Swap<dyn SensorKeeper> {
     async fn keep(&self, launch: Launch, news: mpsc::Sender<News>, stop: CancellationToken) {
         self.now().keep(launch, news, stop).await;
+    }
+}
+
+#[async_trait]
+impl Monitorings for Swap<dyn Monitorings> {
+    async fn look(&self, name: &str, named: Vec<Target>) -> Result<Reading, MonitoringError> {
+        self.now().look(name, named).await
     }
 }
 

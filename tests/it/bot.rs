@@ -73,6 +73,7 @@ pub(crate) fn settings() -> Settings {
         settle: Duration::from_secs(120),
         storms: halcyon::core::alert::storm::Terms::default(),
         escalation: halcyon::core::alert::escalation::Escalation::default(),
+        monitorings: Vec::new(),
         limits: Limits::default(),
         own_uid: 1000,
         chat_users: BTreeMap::new(),
@@ -313,7 +314,7 @@ fn a_rerun_runs_what_ran() {
         step.effects.iter().find_map(|effect| match effect {
             Effect::Run(run) => match &run.work {
                 Work::Remote(remote) => Some(remote.command.script.clone()),
-                Work::Local(_) | Work::Http(_) | Work::Mail(_) => None,
+                Work::Local(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_) => None,
             },
             _ => None,
         })
@@ -431,6 +432,7 @@ impl World {
                 | Effect::LookUpUser { .. }
                 | Effect::ReadOutputs { .. }
                 | Effect::HandOut { .. }
+                | Effect::ReadMonitoring { .. }
                 | Effect::Reload { .. }
                 | Effect::StartSensor(_)
                 | Effect::StopSensor { .. }

@@ -52,7 +52,7 @@ fn said(loaded: &Loaded) -> String {
 }
 
 /// The packs that are always there.
-const BUILT_IN: [&str; 7] = ["alertmanager", "chatops", "check_mk", "core", "icinga2", "linux", "nagios"];
+const BUILT_IN: [&str; 8] = ["alertmanager", "chatops", "check_mk", "core", "icinga2", "linux", "monitoring", "nagios"];
 
 /// What is in force beyond the built-in packs, a line each.
 fn in_force(catalog: &Catalog) -> String {
@@ -71,7 +71,7 @@ fn in_force(catalog: &Catalog) -> String {
             writeln!(lines, "  {policy}").unwrap();
         }
     }
-    for alias in &catalog.aliases {
+    for alias in catalog.aliases.iter().filter(|alias| !alias.file.starts_with("built in")) {
         writeln!(lines, "alias {} -> {}", alias.reference, alias.action).unwrap();
         for format in &alias.formats {
             let display = format.display.as_deref().unwrap_or("(not in help)");

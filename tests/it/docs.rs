@@ -145,6 +145,7 @@ fn every_key_is_explained_and_stands_in_the_example() {
         assert!(example.contains(&format!("[{section}")), "config.toml does not show [{section}]");
         let header = match section.as_str() {
             "access" => "[[access.roles]]".to_owned(),
+            "monitoring" => "[[monitoring]]".to_owned(),
             section => format!("[{section}]"),
         };
         for key in keys(&header) {

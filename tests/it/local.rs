@@ -47,7 +47,7 @@ impl Watched {
         loop {
             match self.next().await {
                 RunNews::Progress(progress) if progress.lines >= lines => return progress,
-                RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
+                RunNews::HostStarted { .. } | RunNews::Progress(_) | RunNews::Read(_) => {}
                 other => panic!("it has not written {lines} lines: {other:?}"),
             }
         }
@@ -65,7 +65,7 @@ impl Watched {
                 RunNews::HostLost { .. } => panic!("the command was not lost"),
                 RunNews::Finished { error: Some(why) } => return Err(why),
                 RunNews::Finished { error: None } => return Ok(*outcome.unwrap()),
-                RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
+                RunNews::HostStarted { .. } | RunNews::Progress(_) | RunNews::Read(_) => {}
             }
         }
     }

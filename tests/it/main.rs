@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 mod access;
+mod acted_on;
 mod alert;
 mod alias;
 mod alias_lines;
@@ -37,6 +38,7 @@ mod local;
 mod mattermost;
 mod messages;
 mod misbehaviour;
+mod monitorings;
 mod notify;
 mod offered;
 mod operations;

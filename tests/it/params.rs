@@ -121,7 +121,7 @@ fn shell(command: &ShellCommand) -> Map<String, Value> {
 fn drawn(plan: &Plan) -> Map<String, Value> {
     match plan {
         Plan::Noop => json!({"noop": true}).as_object().unwrap().clone(),
-        Plan::Run(Work::Http(_) | Work::Mail(_))
+        Plan::Run(Work::Http(_) | Work::Mail(_) | Work::Monitoring(_))
         | Plan::Announce(_)
         | Plan::Ask(_)
         | Plan::Conduct(_)

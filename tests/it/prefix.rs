@@ -156,6 +156,7 @@ impl World {
                 | Effect::Audit { .. }
                 | Effect::ReadOutputs { .. }
                 | Effect::HandOut { .. }
+                | Effect::ReadMonitoring { .. }
                 | Effect::Reload { .. } => {}
                 Effect::Identify { of: Identifying::Beginning(id), .. } => {
                     let step = self.machine.identify(&id);
@@ -223,7 +224,7 @@ impl World {
 
 fn places(work: &Work) -> Vec<Host> {
     match work {
-        Work::Local(_) | Work::Http(_) | Work::Mail(_) => vec![Host::new("localhost")],
+        Work::Local(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_) => vec![Host::new("localhost")],
         Work::Remote(remote) => remote.hosts.iter().map(|machine| machine.host.clone()).collect(),
     }
 }

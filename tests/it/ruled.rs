@@ -121,7 +121,7 @@ fn scripts(step: &Step) -> Vec<String> {
             Effect::Run(run) => match &run.work {
                 Work::Remote(remote) => Some(remote.command.script.clone()),
                 Work::Local(local) => Some(local.script.clone()),
-                Work::Http(_) | Work::Mail(_) => None,
+                Work::Http(_) | Work::Mail(_) | Work::Monitoring(_) => None,
             },
             _ => None,
         })

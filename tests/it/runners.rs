@@ -77,7 +77,7 @@ async fn outcome_until(runner: &dyn Runner, work: Work, cancel: CancellationToke
                 RunNews::Finished { error: Some(why) } => return Err(why),
                 RunNews::Finished { error: None } => return Ok(found.unwrap()),
                 RunNews::HostLost { .. } => panic!("nothing was lost"),
-                RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
+                RunNews::HostStarted { .. } | RunNews::Progress(_) | RunNews::Read(_) => {}
             }
         }
         panic!("the runner ended without its last word")

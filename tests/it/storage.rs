@@ -4,6 +4,7 @@ use crate::world::{CHANNEL, PATIENCE, World};
 use async_trait::async_trait;
 use halcyon::adapters::clock::SystemClock;
 use halcyon::adapters::content::read_packs;
+use halcyon::adapters::monitoring::MonitoringRunner;
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore};
 use halcyon::app::engine::Engine;
 use halcyon::core::action::execution::Execution;
@@ -19,7 +20,7 @@ use halcyon::core::vitals::{OutboxVitals, Reload, Vitals};
 use halcyon::runtime::dispatch::{Callers, Dispatch, Hands};
 use halcyon::runtime::event_loop::EventLoop;
 use halcyon::runtime::metrics::Metrics;
-use halcyon::runtime::ports::{Clock, Recalled, Room, Runner, SensorKeeper, Snapshot, Store, StoreError};
+use halcyon::runtime::ports::{Blobs, Clock, Recalled, Room, Runner, SensorKeeper, Snapshot, Store, StoreError};
 use halcyon::runtime::sensing::Sensing;
 use halcyon::runtime::storage;
 use serde_json::json;
@@ -138,6 +139,7 @@ impl Turning {
             settle: Default::default(),
             storms: Default::default(),
             escalation: Default::default(),
+            monitorings: Vec::new(),
             limits: Default::default(),
             late_after: Duration::from_secs(120),
         });
@@ -146,10 +148,28 @@ impl Turning {
         let runner = Arc::new(Counting::default());
         let (local, remote) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
         let (http, mail) = (Arc::clone(&runner) as _, Arc::clone(&runner) as _);
+        let monitoring = Arc::clone(&runner) as _;
+        let no_clock = halcyon::app::now;
+        let none: Arc<dyn Blobs> = Arc::new(MemoryBlobs::default());
+        let monitorings = Arc::new(MonitoringRunner::new(Vec::new(), 0, none, no_clock)) as _;
         let (reloads, pressers) = (mpsc::unbounded_channel().0, Callers::default());
         let blobs = Arc::new(MemoryBlobs::default()) as _;
         let sensing = Sensing::new(Arc::clone(&runner) as _, stop.clone());
-        let hands = Hands { blobs, local, remote, http, mail, sensing, outbox: None, chat: None, pressers, reloads };
+        let (outbox, chat) = (None, None);
+        let hands = Hands {
+            blobs,
+            local,
+            remote,
+            http,
+            mail,
+            monitoring,
+            monitorings,
+            sensing,
+            outbox,
+            chat,
+            pressers,
+            reloads,
+        };
         let dispatch = Dispatch::new(&inputs, Arc::clone(&store) as _, hands, callers.clone(), stop.clone());
         let clock = Arc::new(SystemClock);
         let metrics = Arc::new(Metrics::default());

@@ -200,7 +200,9 @@ impl LocalRunner {
 impl Runner for LocalRunner {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         let error = match &run.work {
-            Work::Remote(_) | Work::Http(_) | Work::Mail(_) => Some(Reason::WrongRunner.to_string()),
+            Work::Remote(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_) => {
+                Some(Reason::WrongRunner.to_string())
+            }
             Work::Local(command) => {
                 let id = id(&run.execution, run.attempt);
                 // What cannot be composed is found out before anything starts.
@@ -231,7 +233,9 @@ impl Runner for LocalRunner {
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
         let host = Host::new(LOCALHOST);
         let error = match (&attach.work, attach.begun.get(&host)) {
-            (Work::Remote(_) | Work::Http(_) | Work::Mail(_), _) => Some(Reason::WrongRunner.to_string()),
+            (Work::Remote(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_), _) => {
+                Some(Reason::WrongRunner.to_string())
+            }
             (_, None) => Some(Reason::NoBeginning.to_string()),
             (Work::Local(command), Some(begun)) => {
                 let asked = Instant::now();

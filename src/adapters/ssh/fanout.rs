@@ -144,7 +144,9 @@ impl SshRunner {
         cancel: CancellationToken,
     ) {
         let error = match work {
-            Work::Local(_) | Work::Http(_) | Work::Mail(_) => Some(Reason::WrongRunner.to_string()),
+            Work::Local(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_) => {
+                Some(Reason::WrongRunner.to_string())
+            }
             Work::Remote(command) => match check(&execution, &command) {
                 Err(why) => Some(why),
                 Ok(()) => {

@@ -215,7 +215,7 @@ pub(super) async fn carry_out(runner: &dyn Runner, work: Work) -> Result<BTreeMa
                     drop(outcomes.insert(host.to_string(), *outcome))
                 }
                 RunNews::Finished { error } => failed = error,
-                RunNews::HostStarted { .. } | RunNews::Progress(_) => {}
+                RunNews::HostStarted { .. } | RunNews::Progress(_) | RunNews::Read(_) => {}
             }
         }
         (outcomes, failed)

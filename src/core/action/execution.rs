@@ -601,6 +601,9 @@ impl Execution {
                 | Fact::AlertSettles { .. }
                 | Fact::AlertForgotten { .. }
                 | Fact::RemedyBegun { .. }
+                | Fact::OrderGiven { .. }
+                | Fact::OrderEnded { .. }
+                | Fact::AlertSeen { .. }
                 | Fact::ToldOfRule { .. }
                 | Fact::RuleReset { .. }
                 | Fact::ApiKeyMade { .. }

@@ -148,6 +148,56 @@ pub enum Flaw {
         /// Why.
         why: String,
     },
+    /// No order that the runner knows.
+    #[error("names nothing that can be asked of a monitoring")]
+    NoOrder,
+    /// A point in time.
+    #[error("must be a point in time, as in `2026-12-01T18:00:00Z`")]
+    NotAMoment,
+    /// A comment without words.
+    #[error("is empty, so there is nothing to write")]
+    NoComment,
+    /// A list of problems that is none.
+    #[error("must be a list of maps with `host` and `service`")]
+    NotProblems,
+    /// Too much at once.
+    #[error("names more than {most} problems")]
+    TooManyProblems {
+        /// How many may be named.
+        most: usize,
+    },
+    /// A name that cannot stand in a command.
+    #[error("must be names as the monitoring has them: no semicolons, no line breaks, at most 500 letters")]
+    NotWatchedName,
+    /// How long a downtime is.
+    #[error("must be a time such as `30m`, `2h`, `1d` or `until 18:00`")]
+    NotASpan,
+    /// A downtime without an end.
+    #[error("is missing: say how long, as in `2h` or `until 18:00`")]
+    NoEnd,
+    /// A monitoring that is not configured.
+    #[error("names none of the monitorings in config.toml: {}", .known.join(", "))]
+    NoSuchMonitoring {
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// Nothing can be asked.
+    #[error("is missing: config.toml names no [[monitoring]] that I could ask")]
+    NoMonitoring,
+    /// One of several problems.
+    #[error("is missing: {host} has several open problems ({}), and I cannot tell which is meant", .services.join(", "))]
+    WhichProblem {
+        /// The host.
+        host: String,
+        /// They; the name of the host for the host itself.
+        services: Vec<String>,
+    },
+    /// One of several.
+    #[error("is missing: there are {}, and I cannot tell which is meant", .known.join(", "))]
+    WhichMonitoring {
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// A channel or route.
     #[error("names none of the channels that I know: {}", .known.join(", "))]
     NoChannel {

@@ -13,7 +13,7 @@ use crate::core::action::params::{self, ParameterProblem, Resolved};
 use crate::core::action::run::{RemoteCommand, RemoteHost, Secret, ShellCommand, Work};
 use crate::core::action::shell::{self, login, port, text, unusable};
 use crate::core::action::spec::{Action, RunnerType, Script, Workflow};
-use crate::core::action::{http, mail};
+use crate::core::action::{http, mail, monitoring};
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::{ActionRef, TriggerRef};
 use crate::core::template::value::written;
@@ -159,6 +159,7 @@ pub fn plan(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Resu
         RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript => planner.remote(inventory),
         RunnerType::HttpRequest => Ok(Plan::Run(http::request(action, &resolved.values)?)),
         RunnerType::Mail => Ok(Plan::Run(mail::letter(&resolved.values)?)),
+        RunnerType::Monitoring => Ok(Plan::Run(monitoring::order(action, &resolved.values)?)),
         RunnerType::Announcement => planner.announce(),
         RunnerType::Inquirer => planner.ask(),
         RunnerType::Orquesta => {
@@ -191,6 +192,7 @@ pub(crate) fn untainted(action: &Action, resolved: &Resolved) -> Result<(), Plan
         RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript => planner.clean(&["hosts"]),
         RunnerType::HttpRequest
         | RunnerType::Mail
+        | RunnerType::Monitoring
         | RunnerType::Announcement
         | RunnerType::Inquirer
         | RunnerType::Noop
@@ -214,6 +216,7 @@ pub fn again(action: &Action, mut resolved: Resolved, hosts: &[RemoteHost]) -> R
         RunnerType::LocalShellCmd | RunnerType::LocalShellScript => planner.local()?,
         RunnerType::HttpRequest => Plan::Run(http::request(action, &resolved.values)?),
         RunnerType::Mail => Plan::Run(mail::letter(&resolved.values)?),
+        RunnerType::Monitoring => Plan::Run(monitoring::order(action, &resolved.values)?),
         RunnerType::Noop
         | RunnerType::Pause
         | RunnerType::Announcement

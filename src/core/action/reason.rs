@@ -311,6 +311,60 @@ pub enum Reason<'a> {
         /// What it said.
         why: &'a str,
     },
+    /// The site has none.
+    #[error("there is no monitoring to ask: name one in [[monitoring]] of config.toml")]
+    NoMonitoring,
+    /// It is called otherwise, or is not configured any more.
+    #[error("there is no monitoring `{name}` in config.toml")]
+    UnknownMonitoring {
+        /// Which.
+        name: &'a str,
+    },
+    /// The secret could not be read.
+    #[error("there is no secret for the monitoring: {why}")]
+    NoMonitoringSecret {
+        /// Why not.
+        why: &'a str,
+    },
+    /// It does not answer.
+    #[error("the monitoring cannot be asked: {why}")]
+    MonitoringSilent {
+        /// What happened.
+        why: &'a str,
+    },
+    /// It does not do it.
+    #[error("the monitoring refuses: {why}")]
+    MonitoringRefused {
+        /// In its own words.
+        why: &'a str,
+    },
+    /// It has said that it would, and did not.
+    #[error("the monitoring took it, but does not show it after {seconds} s")]
+    NotConfirmed {
+        /// How long it was looked for.
+        seconds: u64,
+    },
+    /// Nothing of that name.
+    #[error("the monitoring knows no such host or service, or does not show it to my account")]
+    NotWatched,
+    /// The way for it is not configured.
+    #[error("a check can only be forced by Livestatus: name it by `livestatus` in [[monitoring]] of config.toml")]
+    NoLivestatus,
+    /// Livestatus said something else than an answer.
+    #[error("Livestatus gives no sound answer: {why}")]
+    LivestatusUnsound {
+        /// What.
+        why: &'a str,
+    },
+    /// An answer that is no answer of such a server.
+    #[error("the answer is none of a monitoring's: {why}")]
+    AnswerUnsound {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// The address leads elsewhere.
+    #[error("it sends me on to another address; check `address` in [[monitoring]] of config.toml")]
+    SentElsewhere,
     /// The server took too long.
     #[error("the mail server took too long; it may have taken the mail nevertheless")]
     MailLate,

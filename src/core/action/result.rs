@@ -49,7 +49,9 @@ pub fn result(execution: &Execution, text: &dyn Fn(&Captured) -> String) -> Valu
         })
     } else {
         match RunnerType::of(runner) {
-            Some(RunnerType::LocalShellCmd | RunnerType::LocalShellScript | RunnerType::Mail) => local(execution, text),
+            Some(
+                RunnerType::LocalShellCmd | RunnerType::LocalShellScript | RunnerType::Mail | RunnerType::Monitoring,
+            ) => local(execution, text),
             Some(RunnerType::RemoteShellCmd | RunnerType::RemoteShellScript) => remote(execution, text),
             Some(RunnerType::HttpRequest) => http(execution, text),
             Some(RunnerType::Uuid) => python(execution, text),

@@ -3,6 +3,8 @@
 //! A run is one execution's command on one machine (`local`) or many (`remote`). The runner streams output into blobs by itself; the
 //! core sees counters and a short tail while it runs, and one [`HostOutcome`] a host at the end.
 
+use crate::core::alert::order::Order;
+use crate::core::alert::standing::Reading;
 use crate::core::id::{BlobId, ExecutionId, Host};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -73,6 +75,8 @@ pub enum Work {
     Http(Box<HttpRequest>),
     /// A mail, reported the same way.
     Mail(Box<Letter>),
+    /// An order to a monitoring, reported the same way.
+    Monitoring(Box<Order>),
 }
 
 /// A question to a web server. What may hold a secret is kept as one.
@@ -271,6 +275,8 @@ pub enum RunNews {
         /// What is known.
         outcome: Box<HostOutcome>,
     },
+    /// A monitoring has said how things stand. It may come several times in a run.
+    Read(Box<Reading>),
     /// Nothing of this run is left running.
     Finished {
         /// Set when the run as a whole could not be carried out: what happened and what to do.

@@ -5,6 +5,7 @@ use crate::core::action::launcher::{Place, arguments, launcher};
 use crate::core::action::plan::PlanProblem;
 use crate::core::action::run::{Parting, Secret, ShellCommand, Work};
 use crate::core::action::spec::{Action, Script};
+use crate::core::alert::order::Mark;
 use crate::core::id::{ActionRef, ExecutionId};
 use crate::core::template::value::written;
 use serde_json::{Map, Value};
@@ -50,11 +51,16 @@ pub(super) fn script(
     around(launcher(script, place, action.reference.pack(), &arguments), values)
 }
 
-/// Tells a command which execution it belongs to, by the names that StackStorm gave this. The action's own environment cannot change it.
-pub(crate) fn identify(work: &mut Work, action: &ActionRef, debug: bool, execution: &ExecutionId) {
+/// Tells a command which execution it belongs to, by the names that StackStorm gave this; the action's own environment cannot change it. An order to a monitoring is
+/// marked with the one who wants it.
+pub(crate) fn identify(work: &mut Work, (action, by): (&ActionRef, &str), debug: bool, execution: &ExecutionId) {
     let command = match work {
         Work::Local(command) => command,
         Work::Remote(remote) => &mut remote.command,
+        Work::Monitoring(order) => {
+            order.mark = Mark { who: by.to_owned(), execution: execution.short().to_owned() };
+            return;
+        }
         Work::Http(_) | Work::Mail(_) => return,
     };
     let told = [

@@ -137,13 +137,15 @@ pub enum RunnerType {
     Uuid,
     /// Brings an event on. StackStorm's `core.inject_trigger` is a Python script.
     InjectTrigger,
+    /// `monitoring`: asks something of a monitoring. StackStorm has packs with Python scripts for that.
+    Monitoring,
     /// `orquesta`: a workflow. What runs are its tasks, each an execution of its own.
     Orquesta,
 }
 
 impl RunnerType {
     /// All of them.
-    pub const ALL: [RunnerType; 13] = [
+    pub const ALL: [RunnerType; 14] = [
         RunnerType::LocalShellCmd,
         RunnerType::LocalShellScript,
         RunnerType::RemoteShellCmd,
@@ -156,6 +158,7 @@ impl RunnerType {
         RunnerType::Inquirer,
         RunnerType::Uuid,
         RunnerType::InjectTrigger,
+        RunnerType::Monitoring,
         RunnerType::Orquesta,
     ];
 
@@ -174,6 +177,7 @@ impl RunnerType {
             RunnerType::Inquirer => "inquirer",
             RunnerType::Uuid => "uuid",
             RunnerType::InjectTrigger => "inject-trigger",
+            RunnerType::Monitoring => "monitoring",
             RunnerType::Orquesta => "orquesta",
         }
     }
@@ -195,6 +199,7 @@ impl RunnerType {
             | RunnerType::LocalShellScript
             | RunnerType::HttpRequest
             | RunnerType::Mail
+            | RunnerType::Monitoring
             | RunnerType::Uuid => true,
             RunnerType::RemoteShellCmd
             | RunnerType::RemoteShellScript

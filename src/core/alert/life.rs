@@ -6,13 +6,15 @@
 
 use super::notification::{Kind, Notification, Problem, State};
 use super::offer::{Offered, Offers, Origin};
+use super::order::{Mark, Target};
 use super::source::Source;
+use super::standing::{Reading, Said, Standing};
 use crate::core::action::execution::Status;
 use crate::core::effect::Thread;
 use crate::core::id::{ActionRef, ChannelId, DeliveryId, ExecutionId, RuleRef};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A problem that comes back so soon after it has gone is the same, and its post tells it.
 pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(10);
@@ -87,6 +89,15 @@ pub struct Alert {
     /// Of so many steps of the escalation it was said that nobody touches it, or that they are not for it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub escalated: usize,
+    /// When the monitoring was asked last of what it has said of this: what was sent before is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Timestamp>,
+    /// Since when the monitoring does not know it any more, when it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Timestamp>,
+    /// How often it was another choice what people can have the monitoring do about it.
+    #[serde(default, skip_serializing_if = "no_choices")]
+    pub choices: u32,
     /// What was told last in its thread of rules that did not begin anything: a person reads the same once.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub told_of: BTreeMap<RuleRef, String>,
@@ -128,6 +139,21 @@ pub struct Remedy {
     /// How it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Status>,
+    /// Why it did not end well, where that is known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// What came of an order for one problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEnd {
+    /// The problem.
+    pub problem: Problem,
+    /// How it ended: a timeout is what was taken and never seen.
+    pub status: Status,
+    /// Why it did not end well.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// What a notification means.
@@ -144,8 +170,12 @@ pub enum Turn {
     Again,
     /// It is over.
     Recovered,
+    /// It is over, which nobody has told: the monitoring said so when it was asked.
+    FoundOver,
     /// Somebody has taken it on.
     Acknowledged,
+    /// Nobody has it any more.
+    GivenBack,
     /// A downtime has begun.
     DowntimeBegun,
     /// It is over, or was taken off.
@@ -156,6 +186,8 @@ pub enum Turn {
     FlappingOver,
     /// A person says something.
     Said,
+    /// It is known already, since it was seen or is our own.
+    Echo,
     /// It was sent before something that is known already; for the history only.
     Late,
 }
@@ -261,7 +293,8 @@ impl Board {
     /// What a notification that comes in at `now` means; nothing for what concerns no problem.
     pub fn meaning(&self, notification: &Notification, now: Timestamp) -> Option<Change> {
         let told = notification.sent.unwrap_or(now).min(now);
-        let word = Word { by: notification.author.clone(), comment: notification.comment.clone(), at: told };
+        let (by, comment) = (notification.author.clone(), notification.comment.clone());
+        let word = self.word(&notification.problem.host, by, comment, told);
         let known = self.find(&notification.problem);
         let bad = notification.state.is_none_or(|state| !state.is_good());
         if let Some(known) = known
@@ -295,6 +328,22 @@ impl Board {
             Kind::FlappingStop | Kind::FlappingDisabled => open.map(|_| Turn::FlappingOver)?,
             Kind::Custom | Kind::AlertHandler => known.map(|_| Turn::Said)?,
         };
+        let turn = match known {
+            // What was seen since it was sent counts more.
+            Some(known) if turn != Turn::Said && known.read.is_some_and(|read| told < read) => {
+                if !is_seen(turn, known, &word, notification.state) {
+                    return Some(Change::new(Turn::Late, known.clone(), Some(word)));
+                }
+                Turn::Echo
+            }
+            Some(known)
+                if turn == Turn::Acknowledged
+                    && known.acknowledged.as_ref().is_some_and(|taken| taken.is_same(&word)) =>
+            {
+                Turn::Echo
+            }
+            _ => turn,
+        };
         if known.is_none() && self.alerts.len() >= MOST {
             return None;
         }
@@ -319,6 +368,9 @@ impl Board {
             opened: None,
             touched: None,
             escalated: 0,
+            read: None,
+            unknown: None,
+            choices: 0,
             told_of: BTreeMap::new(),
             parts: BTreeMap::new(),
         });
@@ -326,7 +378,7 @@ impl Board {
             alert.problem.site.clone_from(&notification.problem.site);
         }
         alert.told = told;
-        if fresh && turn != Turn::Said {
+        if fresh && !matches!(turn, Turn::Said | Turn::Echo) {
             // How long the monitoring has known it counts, not when it was told.
             alert.since = notification.since.filter(|since| *since <= told).unwrap_or(told);
             (alert.recovered, alert.acknowledged, alert.downtime, alert.flapping) = (None, None, None, false);
@@ -334,6 +386,8 @@ impl Board {
             alert.held_by = None;
             alert.remedies.retain(|remedy| remedy.ended.is_none());
             alert.told_of.clear();
+            (alert.read, alert.unknown) = (None, None);
+            alert.choices = alert.choices.saturating_add(1);
             if known.and_then(|known| known.recovered).is_some_and(|then| told.duration_since(then) > COMES_BACK) {
                 // Its post tells of another time.
                 alert.post = None;
@@ -356,11 +410,12 @@ impl Board {
                     alert.acknowledged = None;
                 }
             }
-            Turn::Recovered => {
+            Turn::Recovered | Turn::FoundOver => {
                 alert.recovered = Some(told);
                 (alert.acknowledged, alert.downtime, alert.flapping) = (None, None, false);
             }
             Turn::Acknowledged => alert.acknowledged = Some(word.clone()),
+            Turn::GivenBack => alert.acknowledged = None,
             Turn::DowntimeBegun => alert.downtime = Some(word.clone()),
             Turn::DowntimeOver => alert.downtime = None,
             Turn::FlappingBegun => alert.flapping = true,
@@ -371,7 +426,10 @@ impl Board {
                     alert.recovered = Some(told);
                 }
             }
-            Turn::Said | Turn::Late => {}
+            Turn::Said | Turn::Late | Turn::Echo => {}
+        }
+        if turn_changes_choice(turn) {
+            alert.choices = alert.choices.saturating_add(1);
         }
         if alert.recovered.is_some() {
             alert.settles = None;
@@ -395,6 +453,119 @@ impl Board {
             self.offers.withdraw(&alert.problem);
         }
         self.alerts.insert(alert.problem.clone(), alert.clone());
+    }
+
+    /// Who said something, and with what words: of what we have written ourselves the one who wanted it.
+    fn word(&self, host: &str, by: Option<String>, comment: Option<String>, at: Timestamp) -> Word {
+        match comment.as_deref().and_then(Mark::read) {
+            Some((words, mark)) if self.knows_order(host, &mark) => {
+                let words = (!words.is_empty()).then(|| words.to_owned());
+                Word { by: Some(mark.who), comment: words, at }
+            }
+            _ => Word { by, comment, at },
+        }
+    }
+
+    /// Whether an order with this mark was about a problem of this host. **Anybody can write a mark.**
+    fn knows_order(&self, host: &str, mark: &Mark) -> bool {
+        let of_host = self.alerts.values().filter(|alert| alert.problem.host == host);
+        of_host.flat_map(|alert| &alert.remedies).any(|remedy| match &remedy.origin {
+            Origin::Order { wanted_by, .. } => *wanted_by == mark.who && remedy.execution.short() == mark.execution,
+            Origin::Rule { .. } | Origin::Offer { .. } => false,
+        })
+    }
+
+    /// What a reading means for what is known, one problem after the other: what nobody has told, and is seen. Each problem comes with all its turns, the alert
+    /// as it is after the last of them; without a turn where only what stands there is another.
+    pub fn reconcile(&self, reading: &Reading, of: impl Fn(&Problem) -> bool) -> Vec<Seen> {
+        let by_name: BTreeMap<(&str, Option<&str>), &Standing> = reading
+            .list
+            .iter()
+            .map(|standing| ((standing.problem.host.as_str(), standing.problem.service.as_deref()), standing))
+            .collect();
+        let unknown: BTreeSet<&Target> = reading.unknown.iter().collect();
+        let open = self.alerts.values().filter(|alert| alert.recovered.is_none() && of(&alert.problem));
+        let mut seen = Vec::new();
+        // What is told meanwhile is newer than the reading.
+        for alert in
+            open.filter(|alert| alert.told <= reading.asked && alert.read.is_none_or(|read| read <= reading.asked))
+        {
+            let Problem { host, service, .. } = &alert.problem;
+            let target = Target { host: host.clone(), service: service.clone() };
+            match by_name.get(&(host.as_str(), service.as_deref())) {
+                Some(standing) if standing.problem.may_be(&alert.problem) => {
+                    seen.extend(self.seen(alert, standing, reading.asked));
+                }
+                None if unknown.contains(&target) && alert.unknown.is_none() => {
+                    let alert = Alert { unknown: Some(reading.asked), ..alert.clone() };
+                    seen.push(Seen { alert, turns: Vec::new() });
+                }
+                _ => {}
+            }
+        }
+        seen
+    }
+
+    /// What is seen of one problem; nothing where it is as it is known.
+    fn seen(&self, known: &Alert, standing: &Standing, asked: Timestamp) -> Option<Seen> {
+        let mut alert = known.clone();
+        let mut turns = Vec::new();
+        (alert.read, alert.unknown) = (Some(asked), None);
+        if !standing.output.is_empty() {
+            alert.output = shortened(&standing.output);
+        }
+        if standing.is_good() && !standing.flapping {
+            let since = standing.since.filter(|since| *since >= alert.since && *since <= asked);
+            alert.state = standing.state;
+            alert.recovered = since.or(Some(asked));
+            (alert.acknowledged, alert.downtime, alert.flapping, alert.settles) = (None, None, false, None);
+            alert.choices = alert.choices.saturating_add(1);
+            return Some(Seen { alert, turns: vec![(Turn::FoundOver, None)] });
+        }
+        if standing.hard && !standing.is_good() && standing.state.is_some() && standing.state != alert.state {
+            alert.state = standing.state;
+            turns.push((Turn::Changed, None));
+        }
+        let words = |said: &Said| {
+            let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            self.word(&known.problem.host, text(&said.by), text(&said.comment), asked)
+        };
+        match (&standing.acknowledged, &alert.acknowledged) {
+            (None, Some(_)) => {
+                alert.acknowledged = None;
+                turns.push((Turn::GivenBack, None));
+            }
+            (Some(said), taken) => {
+                let word = words(said);
+                let tells = word.by.is_some() || word.comment.is_some();
+                if taken.as_ref().is_none_or(|taken| tells && !taken.is_same(&word)) {
+                    alert.acknowledged = Some(word.clone());
+                    turns.push((Turn::Acknowledged, tells.then_some(word)));
+                }
+            }
+            (None, None) => {}
+        }
+        match (standing.in_downtime, alert.downtime.is_some()) {
+            (true, false) => {
+                let word = standing.downtimes.first().map(|downtime| words(&downtime.said));
+                alert.downtime = Some(word.clone().unwrap_or(Word { by: None, comment: None, at: asked }));
+                turns.push((Turn::DowntimeBegun, word));
+            }
+            (false, true) => {
+                alert.downtime = None;
+                turns.push((Turn::DowntimeOver, None));
+            }
+            _ => {}
+        }
+        if standing.flapping != alert.flapping {
+            alert.flapping = standing.flapping;
+            turns.push((if standing.flapping { Turn::FlappingBegun } else { Turn::FlappingOver }, None));
+        }
+        if turns.iter().any(|(turn, _)| turn_changes_choice(*turn)) {
+            alert.choices = alert.choices.saturating_add(1);
+        }
+        let shown = alert.output != known.output || known.unknown.is_some();
+        (shown || !turns.is_empty()).then_some(Seen { alert, turns })
     }
 
     fn known(&mut self, problem: &Problem) -> Option<&mut Alert> {
@@ -459,7 +630,13 @@ impl Board {
         if let Some(rule) = origin.rule() {
             alert.told_of.remove(rule);
         }
-        alert.remedies.push(Remedy { execution: execution.clone(), origin: origin.clone(), ended: None });
+        alert.choices = alert.choices.saturating_add(1);
+        alert.remedies.push(Remedy {
+            execution: execution.clone(),
+            origin: origin.clone(),
+            ended: None,
+            why: String::new(),
+        });
         let old = alert.remedies.len().saturating_sub(MOST_REMEDIES);
         alert.remedies.drain(..old);
         if origin.offerer().is_some() {
@@ -480,6 +657,17 @@ impl Board {
         if taken {
             let problem = alert.problem.clone();
             self.offers.turn(&problem);
+        }
+    }
+
+    /// An order has ended.
+    pub fn ordered(&mut self, execution: &ExecutionId, ends: &[OrderEnd]) {
+        for OrderEnd { problem, status, why } in ends {
+            let Some(alert) = self.known(problem) else { continue };
+            alert.choices = alert.choices.saturating_add(1);
+            for remedy in alert.remedies.iter_mut().filter(|remedy| remedy.execution == *execution) {
+                (remedy.ended, remedy.why) = (Some(*status), why.clone());
+            }
         }
     }
 
@@ -509,6 +697,59 @@ impl Board {
         self.alerts.remove(problem);
         self.offers.forget(problem);
     }
+}
+
+/// What a reading says of a problem.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// How it stands now.
+    pub alert: Alert,
+    /// What that means, and whose words are behind it.
+    pub turns: Vec<(Turn, Option<Word>)>,
+}
+
+impl Word {
+    /// Whether both say the same, whenever that was.
+    fn is_same(&self, other: &Self) -> bool {
+        (&self.by, &self.comment) == (&other.by, &other.comment)
+    }
+}
+
+/// Whether what a notification says was seen already when the monitoring was asked.
+fn is_seen(turn: Turn, known: &Alert, word: &Word, state: Option<State>) -> bool {
+    let same = |kept: &Option<Word>| kept.as_ref().is_some_and(|kept| kept.is_same(word));
+    match turn {
+        Turn::Acknowledged => same(&known.acknowledged),
+        Turn::DowntimeBegun => known.downtime.is_some(),
+        Turn::DowntimeOver => known.downtime.is_none(),
+        Turn::FlappingBegun => known.flapping,
+        Turn::FlappingOver => !known.flapping,
+        Turn::Changed | Turn::Again => known.state == state,
+        Turn::Recovered => known.recovered.is_some(),
+        Turn::Echo | Turn::Late => true,
+        Turn::Said | Turn::Opened | Turn::Back | Turn::FoundOver | Turn::GivenBack => false,
+    }
+}
+
+/// Whether people can have something else done about a problem after a turn.
+fn turn_changes_choice(turn: Turn) -> bool {
+    match turn {
+        Turn::Opened
+        | Turn::Back
+        | Turn::Recovered
+        | Turn::FoundOver
+        | Turn::Acknowledged
+        | Turn::GivenBack
+        | Turn::DowntimeBegun
+        | Turn::DowntimeOver => true,
+        Turn::Changed | Turn::Again | Turn::FlappingBegun | Turn::FlappingOver => false,
+        Turn::Said | Turn::Echo | Turn::Late => false,
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn no_choices(number: &u32) -> bool {
+    *number == 0
 }
 
 /// As much of what is told of a rule as is remembered.

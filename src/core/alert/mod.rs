@@ -12,7 +12,9 @@
 //! - [`escalation`]: who is called when nobody touches it;
 //! - [`life`]: what it means for what is known;
 //! - [`offer`]: what people may have done about it;
-//! - [`storm`]: so many at once that they are told as one.
+//! - [`storm`]: so many at once that they are told as one;
+//! - [`order`]: what is asked of a monitoring;
+//! - [`standing`]: how things stand, as a monitoring says.
 //!
 //! - **A problem is named by where it is**: source, site, host and service. The monitoring's own numbers are not unique, and zero after a recovery.
 //! - **Every kind of notification has a meaning**, also those that are not known yet; none is an error.
@@ -26,7 +28,9 @@ pub mod life;
 pub mod nagios;
 pub mod notification;
 pub mod offer;
+pub mod order;
 pub mod source;
 pub mod stackstorm;
+pub mod standing;
 pub mod storm;
 pub mod variables;

@@ -98,6 +98,13 @@ pub enum Origin {
         /// The name of the one who took it.
         taken_by: String,
     },
+    /// Somebody has asked the monitoring for something.
+    Order {
+        /// What, as [`Wanted::word`](super::order::Wanted::word) says it.
+        order: String,
+        /// The name of the one who did.
+        wanted_by: String,
+    },
 }
 
 impl Origin {
@@ -105,14 +112,14 @@ impl Origin {
     pub fn rule(&self) -> Option<&RuleRef> {
         match self {
             Self::Rule { rule } => Some(rule),
-            Self::Offer { .. } => None,
+            Self::Offer { .. } | Self::Order { .. } => None,
         }
     }
 
     /// Whose offer was taken, where one was.
     pub fn offerer(&self) -> Option<&Offerer> {
         match self {
-            Self::Rule { .. } => None,
+            Self::Rule { .. } | Self::Order { .. } => None,
             Self::Offer { offerer, .. } => Some(offerer),
         }
     }

@@ -118,6 +118,7 @@ fn described(plan: &Plan) -> String {
         Plan::Run(Work::Remote(remote)) => put_remote(&mut text, remote),
         Plan::Run(Work::Http(request)) => put_request(&mut text, request),
         Plan::Run(Work::Mail(letter)) => put_letter(&mut text, letter),
+        Plan::Run(Work::Monitoring(order)) => put(&mut text, "order", &format!("{order:?}")),
     }
     text
 }

@@ -377,6 +377,9 @@ impl Trail {
             | Fact::AlertPosted { .. }
             | Fact::AlertSettles { .. }
             | Fact::RemedyBegun { .. }
+            | Fact::OrderGiven { .. }
+            | Fact::OrderEnded { .. }
+            | Fact::AlertSeen { .. }
             | Fact::ToldOfRule { .. }
             | Fact::AlertForgotten { .. } => return None,
         })

@@ -98,7 +98,7 @@ impl Bot {
             place => return self.tell_storm(step, moment, instance, (change, offered), place == Place::New),
         }
         // What was told elsewhere and is over gets no post for a word about it.
-        let over = change.alert.recovered.is_some() && matches!(change.turn, Turn::Late | Turn::Said);
+        let over = change.alert.recovered.is_some() && matches!(change.turn, Turn::Late | Turn::Said | Turn::Echo);
         if fresh && !over {
             change.alert.post = self.alert_channel().map(|channel| Posted { delivery: named("alert"), channel });
         }
@@ -115,6 +115,7 @@ impl Bot {
             return self.deliver(step, moment, Delivery { id: delivery, channel, body });
         }
         match turn {
+            Turn::Echo => return Ok(()),
             // The same as before in other words needs no promise.
             Turn::Again if !redrawn => {
                 step.effects.push(Effect::Refresh { channel, of: delivery, text, attachments: None });
@@ -142,7 +143,10 @@ impl Bot {
         let ask = if more > 0 { format!("alerts {}", alert.problem.host) } else { String::new() };
         let out_of_service = self.shown_holders(alert, alert.post.as_ref().map(|posted| &posted.channel));
         let storm_holds = self.storm_holds(&alert.problem) && self.rules_act();
-        let card = AlertCard { out_of_service, storm_holds, offers, more, ask, ..card_of(alert, now, waits) };
+        let not_asked = self.not_asked_since(&alert.problem).filter(|_| alert.recovered.is_none());
+        let not_asked = not_asked.map(|since| shown_moment(since, now, &zone(""))).unwrap_or_default();
+        let card =
+            AlertCard { out_of_service, storm_holds, offers, more, ask, not_asked, ..card_of(alert, now, waits) };
         self.sentences.say(&Card::Alert(Box::new(card)))
     }
 
@@ -241,17 +245,24 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
             .remedies
             .iter()
             .rev()
+            .filter(|remedy| !is_shown_otherwise(remedy))
             .take(SHOWN_REMEDIES)
             .map(|remedy| AlertRemedy {
                 id: remedy.execution.short().to_owned(),
+                order: match &remedy.origin {
+                    Origin::Order { order, .. } => order.clone(),
+                    Origin::Rule { .. } | Origin::Offer { .. } => String::new(),
+                },
+                why: remedy.why.clone(),
                 rule: remedy.origin.rule().map(ToString::to_string).unwrap_or_default(),
                 label: match &remedy.origin {
-                    Origin::Rule { .. } => String::new(),
+                    Origin::Rule { .. } | Origin::Order { .. } => String::new(),
                     Origin::Offer { label, .. } => label.clone(),
                 },
                 by: match &remedy.origin {
                     Origin::Rule { .. } => String::new(),
                     Origin::Offer { taken_by, .. } => taken_by.clone(),
+                    Origin::Order { wanted_by, .. } => wanted_by.clone(),
                 },
                 state: match remedy.ended {
                     None if waits(remedy) => "waits",
@@ -265,9 +276,16 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
             })
             .collect(),
         offers: Vec::new(),
+        not_asked: String::new(),
+        unknown: alert.unknown.is_some() && alert.recovered.is_none(),
         more: 0,
         ask: String::new(),
     }
+}
+
+/// An order that was carried out shows by how the problem stands, and one about a problem that is over shows nothing any more.
+fn is_shown_otherwise(remedy: &Remedy) -> bool {
+    matches!(remedy.origin, Origin::Order { .. }) && remedy.ended == Some(Status::Succeeded)
 }
 
 pub(super) fn row_of(alert: &Alert, now: Timestamp) -> AlertRow {
@@ -316,12 +334,15 @@ pub(super) fn word_of(turn: Turn) -> &'static str {
         Turn::Changed => "changed",
         Turn::Again => "again",
         Turn::Recovered => "recovered",
+        Turn::FoundOver => "found_over",
         Turn::Acknowledged => "acknowledged",
+        Turn::GivenBack => "given_back",
         Turn::DowntimeBegun => "downtime_begun",
         Turn::DowntimeOver => "downtime_over",
         Turn::FlappingBegun => "flapping_begun",
         Turn::FlappingOver => "flapping_over",
         Turn::Said => "said",
+        Turn::Echo => "echo",
         Turn::Late => "late",
     }
 }

@@ -137,13 +137,13 @@ impl Bot {
         if turn.is_problem() {
             self.put_offers(step, moment, &problem, offered)?;
         }
-        if turn == Turn::Again {
+        if matches!(turn, Turn::Again | Turn::Echo) {
             return Ok(());
         }
         self.say_to_holder(step, moment, &holder, DeliveryId::new(format!("{instance}-alert-line")), line)
     }
 
-    fn say_to_holder(
+    pub(super) fn say_to_holder(
         &mut self,
         step: &mut Step,
         moment: &Moment,
@@ -257,6 +257,6 @@ pub(super) fn named_line(alert: &Alert, line: AlertLine) -> AlertLine {
 }
 
 /// A name for what is said of a problem without a notification that would name it.
-fn named(moment: &mut Moment, what: &str) -> DeliveryId {
+pub(super) fn named(moment: &mut Moment, what: &str) -> DeliveryId {
     DeliveryId::new(format!("{}-{:016x}-{what}", moment.at.as_microsecond(), moment.bits()))
 }

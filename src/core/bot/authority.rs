@@ -13,7 +13,7 @@ use crate::core::access::{Asker, Place, Rights, Sight, includes, names};
 use crate::core::action::execution::Requested;
 use crate::core::action::params::{self, Resolved};
 use crate::core::action::plan::{self, Plan, PlanProblem};
-use crate::core::action::spec::Action;
+use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::{Alias, DIRECT};
 use crate::core::content::Catalog;
@@ -91,7 +91,8 @@ impl Bot {
 
     /// What somebody may see of the packs and the machines, for as long as a line is decided about.
     pub(super) fn eyes<'r>(&self, rights: &'r Rights) -> Eyes<'r> {
-        Eyes { catalog: Arc::clone(&self.catalog), inventory: Arc::clone(&self.inventory), rights }
+        let monitored = !self.settings.monitorings.is_empty();
+        Eyes { catalog: Arc::clone(&self.catalog), inventory: Arc::clone(&self.inventory), rights, monitored }
     }
 
     /// What a line means among these aliases, where what its author may not do does not count.
@@ -247,12 +248,16 @@ pub(super) struct Eyes<'r> {
     catalog: Arc<Catalog>,
     inventory: Arc<Inventory>,
     rights: &'r Rights,
+    /// There is a monitoring that can be asked.
+    monitored: bool,
 }
 
 impl Eyes<'_> {
     /// Whether there is anything that somebody may do by this alias, wherever they are.
     pub(super) fn may_use(&self, verb: Verb, alias: &Alias) -> bool {
         match self.catalog.actions.get(&alias.action) {
+            // What nobody could carry out is not there.
+            Some(action) if action.runner == RunnerType::Monitoring && !self.monitored => false,
             Some(action) => self.rights.may_somehow(verb, action, &fixed_of(alias), &self.inventory),
             None => self.rights.may(verb, &alias.action),
         }

@@ -19,6 +19,7 @@
 //! - [`mod@sensor`]: sensors are started, stopped and heard;
 //! - [`mod@timer`]: timers of rules tick;
 //! - [`mod@alert`]: a problem is told as long as it lives, [`mod@alert_held`] also while an execution has its machine out of service, [`mod@offer`]: what people may have done about it, [`mod@storm`] when there are many at once, [`mod@storm_post`] how that is shown, [`mod@escalate`] when nobody touches it;
+//! - [`mod@order`]: what is asked of monitorings, [`mod@acting`]: by buttons below a problem, [`mod@reading`]: what they say when they are asked;
 //! - [`mod@watch`]: a run tells how it goes;
 //! - [`mod@workflow`]: a workflow goes on from task to task;
 //! - [`mod@announce`]: an action says something in chat, or tells of an end;
@@ -42,6 +43,7 @@
 //! - **State changes only by [`Memory::apply`]**: what is kept beside it (progress, connection) may be lost at any moment without harm.
 //! - **The machine never looks at a clock and draws no random numbers**: both come with the event.
 
+mod acting;
 mod again;
 mod alert;
 mod alert_held;
@@ -67,9 +69,11 @@ mod masking;
 mod may;
 mod named;
 mod offer;
+mod order;
 mod packs;
 mod plan;
 mod press;
+mod reading;
 mod recover;
 mod reload;
 mod retry;
@@ -90,6 +94,7 @@ mod webhook;
 mod workflow;
 
 use crate::core::access::names::Name;
+use crate::core::action::run::RunNews;
 use crate::core::chat::pace::Pace;
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
@@ -174,6 +179,7 @@ pub struct Bot {
     storm_view: storm::View,
     outlook: escalate::Outlook,
     groups_of: storm_post::GroupsOf,
+    looks: reading::Looks,
     stopping: bool,
     vitals: Vitals,
     standing: health::Standing,
@@ -262,6 +268,7 @@ impl Bot {
             storm_view: storm::View::default(),
             outlook: escalate::Outlook::default(),
             groups_of: storm_post::GroupsOf::default(),
+            looks: reading::Looks::default(),
             stopping: false,
             vitals: Vitals::default(),
             standing: health::Standing::default(),
@@ -377,6 +384,10 @@ impl Bot {
                     self.card_stands(&mut step, &post);
                 }
             }
+            Input::Run { news: RunNews::Read(reading), .. } => self.take_reading(&mut step, &mut moment, &reading)?,
+            Input::MonitoringRead { monitoring, reading } => {
+                self.monitoring_read(&mut step, &mut moment, &monitoring, reading)?;
+            }
             Input::Run { execution, news } => self.watch(&mut step, &moment, &execution, news)?,
             Input::Sensor { sensor, run, request, news } => {
                 self.sensor_news(&mut step, &mut moment, (&sensor, run), request, news)?;
@@ -426,6 +437,7 @@ impl Bot {
         self.follow_service(&mut step, &mut moment)?;
         self.look_after_storm(&mut step, &mut moment)?;
         self.look_after_escalation(&mut step, &mut moment)?;
+        self.look_at_monitorings(&mut step, &moment);
         self.forget_alerts(&mut step, &moment)?;
         self.lapse_offers(&mut step, &moment)?;
         self.set_alarms();
@@ -456,12 +468,14 @@ impl Bot {
         let offers = self.memory.alerts.offers().next_lapse().map(|at| (at, "offers lapse"));
         let storm = self.next_of_storm().map(|at| (at, "a storm"));
         let turns = self.next_turn().map(|at| (at, "a turn comes"));
+        let looks = self.next_look_at_monitorings().map(|at| (at, "monitorings"));
         let others = unanswered
             .into_iter()
             .chain(checkpoint)
             .chain(waiting)
             .chain(turns)
             .chain(offers)
+            .chain(looks)
             .chain(workflows)
             .chain(alerts)
             .chain(storm)

@@ -254,9 +254,19 @@ impl Bot {
             let post = alert.post.as_ref()?;
             self.memory.buttons.get(&post.delivery).filter(|buttons| buttons.gone.is_none())
         };
-        let Some((offers, open)) = self.open_offers(alert).filter(|_| self.settings.buttons) else {
-            return drawn().map(|_| Vec::new());
-        };
+        let offered = self.open_offers(alert).filter(|_| self.settings.buttons);
+        let offered = offered.map(|(offers, open)| self.buttons_of(offers, &open)).unwrap_or_default();
+        let rows = [offered, self.acting_buttons(alert)].into_iter().filter(|row| !row.is_empty());
+        let drawn_now: Vec<Attachment> = rows
+            .map(|buttons| {
+                let fallback = buttons.iter().map(|button| button.label.as_str()).collect::<Vec<_>>().join(", ");
+                Attachment { fallback, buttons, ..Attachment::default() }
+            })
+            .collect();
+        if drawn_now.is_empty() { drawn().map(|_| drawn_now) } else { Some(drawn_now) }
+    }
+
+    fn buttons_of(&self, offers: &Offers, open: &[&Offer]) -> Vec<Button> {
         let button = |offer: &&Offer| Button {
             id: offer.code.to_string(),
             label: offer.label.clone(),
@@ -273,9 +283,7 @@ impl Bot {
                 until: offers.until,
             },
         };
-        let buttons: Vec<Button> = open.iter().take(SHOWN).map(button).collect();
-        let fallback = buttons.iter().map(|button| button.label.as_str()).collect::<Vec<_>>().join(", ");
-        Some(vec![Attachment { fallback, buttons, ..Attachment::default() }])
+        open.iter().take(SHOWN).map(button).collect()
     }
 
     /// Somebody pressed the button of an offer.

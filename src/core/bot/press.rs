@@ -72,6 +72,7 @@ impl Bot {
             }
             Subject::Storm { storm } => self.storm_pressed(step, moment, &presser, &storm),
             Subject::Offer { code } => self.offer_pressed(step, moment, &presser, &code),
+            Subject::Alert => self.alert_pressed(step, moment, &presser, &press.trigger),
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
         }
     }
@@ -122,6 +123,7 @@ impl Bot {
                 step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });
                 Ok(())
             }
+            Subject::Alert => self.alert_submitted(step, moment, &presser, &submission.values),
             Subject::Inquiry { .. } => self.inquiry_submitted(step, moment, &presser, &submission.values),
         }
     }

@@ -112,7 +112,9 @@ impl Bot {
         let runner = RunnerType::of(&execution.request.runner);
         let no_way = |missing: &[String]| self.sentences.phrase(&Phrase::NoWay { missing });
         // Of what is no command nobody can be asked.
-        let commands = runner.is_none_or(|runner| !matches!(runner, RunnerType::HttpRequest | RunnerType::Mail));
+        let commands = runner.is_none_or(|runner| {
+            !matches!(runner, RunnerType::HttpRequest | RunnerType::Mail | RunnerType::Monitoring)
+        });
         let reach = execution.request.reach.as_ref().filter(|_| commands).ok_or_else(|| no_way(&[]))?;
         if !reach.missing.is_empty() {
             return Err(no_way(&reach.missing));
@@ -158,9 +160,9 @@ impl Bot {
         // The command may speak of all its hosts by name, so it is made for all of them.
         let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
         let mut work = plan::again(action, resolved, &machines(reach, &request.hosts)).ok()?;
-        shell::identify(&mut work, &request.action, debug, &request.id);
+        shell::identify(&mut work, (&request.action, super::answer::name_of(&request.by)), debug, &request.id);
         match work {
-            same @ (Work::Local(_) | Work::Http(_) | Work::Mail(_)) => Some(same),
+            same @ (Work::Local(_) | Work::Http(_) | Work::Mail(_) | Work::Monitoring(_)) => Some(same),
             Work::Remote(remote) => Some(Work::Remote(RemoteCommand { hosts: machines(reach, hosts), ..remote })),
         }
     }
@@ -255,6 +257,9 @@ pub(super) fn reach(work: &Work) -> Reach {
     let (command, remote) = match work {
         Work::Http(request) => return Reach { timeout: request.timeout.as_secs(), ..Reach::default() },
         Work::Mail(letter) => return Reach { timeout: letter.timeout.as_secs(), ..Reach::default() },
+        Work::Monitoring(order) => {
+            return Reach { timeout: order.patience.unwrap_or_default().as_secs(), ..Reach::default() };
+        }
         Work::Local(command) => (command, None),
         Work::Remote(remote) => (&remote.command, Some(remote)),
     };

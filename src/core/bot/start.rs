@@ -123,6 +123,10 @@ impl Bot {
         if let Some(declined) = self.held_back(&wish) {
             return Ok(Err(declined));
         }
+        let wish = match self.complete_order(moment.at, wish) {
+            Ok(wish) => wish,
+            Err(declined) => return Ok(Err(declined)),
+        };
         let prepared = match self.prepare(moment.at, &wish) {
             Ok(prepared) => prepared,
             Err(declined) => return Ok(Err(declined)),
@@ -226,6 +230,11 @@ impl Bot {
         // What a task of a workflow does is shown in the post of that.
         let quiet = is_quiet(&request) || request.parent.is_some();
         let (back, hosts) = (request.back.clone(), request.hosts.clone());
+        let by = super::answer::name_of(&request.by).to_owned();
+        let order = match &plan {
+            Plan::Run(Work::Monitoring(order)) => Some(order.clone()),
+            _ => None,
+        };
         let waited = self.memory.executions.contains_key(&id);
         self.note(step, moment, Fact::ExecutionStarted(Box::new(request)))?;
         if asks {
@@ -244,6 +253,9 @@ impl Bot {
             let text = self.first_card(&id, moment.at);
             let body = Body::Post { root, text, files: Vec::new() };
             self.deliver(step, moment, Delivery { id: card_of(&id), channel: channel.clone(), body })?;
+        }
+        if let Some(order) = order {
+            self.order_begun(step, moment, &id, &order, &by)?;
         }
         if let Plan::Conduct(_) = plan {
             self.open_workflow(step, moment, &id, &resolved)?;
@@ -274,7 +286,7 @@ impl Bot {
         }
         if let Plan::Run(mut work) = plan {
             let debug = resolved.values.get("debug") == Some(&Value::Bool(true));
-            shell::identify(&mut work, &action.reference, debug, &id);
+            shell::identify(&mut work, (&action.reference, &by), debug, &id);
             step.effects.push(Effect::Run(Box::new(Run { execution: id, work, attempt: 0 })));
         }
         Ok(())
@@ -596,7 +608,7 @@ fn reach_of(plan: &Plan) -> Option<Reach> {
 }
 
 /// What is said of a wish that fails for a reason of its values.
-fn declined_for(wish: &Wish, problem: &PlanProblem) -> Box<Declined> {
+pub(super) fn declined_for(wish: &Wish, problem: &PlanProblem) -> Box<Declined> {
     let line = if wish.line.is_empty() { wish.action.reference.to_string() } else { wish.line.clone() };
     let problems = vec![markdown::prose(&problem.to_string())];
     Box::new(Declined { card: Card::BadParameters { line, problems }, offered: Vec::new() })

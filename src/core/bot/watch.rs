@@ -1,11 +1,13 @@
 //! A run tells how it goes: its post is brought up to date, its end is judged and told.
 
+use super::acting::is_seen_at_the_problem;
 use super::approval_card::stands_in;
 use super::telling::is_quiet;
 use super::{Bot, Moment, Step, react, unreact};
 use crate::core::action::capture::TAIL_LINES;
 use crate::core::action::execution::{Execution, LOCALHOST, Requested, Status};
 use crate::core::action::run::{Exit, HostOutcome, Progress, RunNews, TailLine};
+use crate::core::action::spec::RunnerType;
 use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::id::{ChannelId, DeliveryId, ExecutionId, Host};
@@ -127,6 +129,8 @@ impl Bot {
                 watch.progress = progress;
                 Ok(())
             }
+            // It is taken before, since it says nothing of the run.
+            RunNews::Read(_) => Ok(()),
             RunNews::HostFinished { host, outcome } => {
                 watch.waiting.remove(&host);
                 watch.running.remove(&host);
@@ -319,6 +323,9 @@ impl Bot {
             self.deliver(step, moment, delivery)?;
         }
         self.note(step, moment, fact)?;
+        if execution.request.runner == RunnerType::Monitoring.word() {
+            self.order_ended(step, moment, &execution)?;
+        }
         self.ended_event(&execution, moment.at);
         if execution.request.parent.is_some() {
             self.child_ended(&execution);
@@ -388,6 +395,9 @@ impl Bot {
         }
         if let (Some(parent), Status::Unknown) = (&request.parent, execution.status) {
             return self.asked_of_child(execution, parent);
+        }
+        if is_quiet(request) && is_seen_at_the_problem(execution) {
+            return Vec::new();
         }
         let Some((channel, root)) = stands_in(execution) else { return Vec::new() };
         let took = span(execution.elapsed(now));

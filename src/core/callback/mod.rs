@@ -53,6 +53,8 @@ pub enum Subject {
         /// The storm.
         storm: StormId,
     },
+    /// A problem of the monitoring: the one that the card tells.
+    Alert,
     /// An inquiry that waits for its answer.
     Inquiry {
         /// The execution that asks.

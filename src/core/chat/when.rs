@@ -68,6 +68,17 @@ pub fn read(text: &str) -> Option<(When, &str)> {
     (!line.is_empty()).then_some((when, line))
 }
 
+/// Reads how long something lasts: `2h`, `for 30 minutes`, `until 18:00`, `until tomorrow 8:00`. It is the whole text, so nothing follows.
+pub fn lasting(text: &str) -> Option<When> {
+    let (first, rest) = word(text)?;
+    let (when, rest) = match first.to_lowercase().as_str() {
+        "until" | "till" => clock(rest)?,
+        "for" => span(rest)?,
+        _ => span(text)?,
+    };
+    rest.trim().is_empty().then_some(when)
+}
+
 /// The moment that somebody means who wrote this then, in this time zone.
 ///
 /// # Errors

@@ -1,4 +1,5 @@
-//! The packs that come from the program itself: `core`, what of StackStorm's `linux` and `chatops` makes sense here, and what CheckMK tells.
+//! The packs that come from the program itself: `core`, what of StackStorm's `linux` and `chatops` makes sense here, what CheckMK tells, and
+//! what monitorings can be asked for.
 //!
 //! **The actions of `core` are always those of the program**: a pack of that name on disk only adds to them. Of the other packs a site may
 //! bring its own version; what that one lacks, or cannot run here, is filled up from the program.
@@ -99,6 +100,25 @@ const ALERTMANAGER: &[File] = files!("alertmanager":
     "triggers/notification.yaml",
 );
 
+const MONITORING: &[File] = files!("monitoring":
+    "pack.yaml",
+    "actions/acknowledge.yaml",
+    "actions/comment.yaml",
+    "actions/downtime.yaml",
+    "actions/move_downtime.yaml",
+    "actions/recheck.yaml",
+    "actions/remove_acknowledgement.yaml",
+    "actions/remove_downtime.yaml",
+    "actions/state.yaml",
+    "aliases/acknowledge.yaml",
+    "aliases/comment.yaml",
+    "aliases/downtime.yaml",
+    "aliases/recheck.yaml",
+    "aliases/remove_acknowledgement.yaml",
+    "aliases/remove_downtime.yaml",
+    "aliases/state.yaml",
+);
+
 /// What StackStorm's packs of these names hold beyond ours.
 pub(crate) const NOT_BUILT: &[&str] = &[
     "chatops.format_execution_result",
@@ -123,6 +143,7 @@ pub(crate) fn packs() -> Vec<PackSource> {
         ("nagios", NAGIOS),
         ("icinga2", ICINGA2),
         ("alertmanager", ALERTMANAGER),
+        ("monitoring", MONITORING),
     ];
     named.into_iter().map(|(name, files)| pack(name, files)).collect()
 }

@@ -187,6 +187,13 @@ pub enum Phrase<'a> {
         /// A line that says the same, as inline code; for `closed` only.
         example: &'a str,
     },
+    /// What stands on the buttons below a problem that have the monitoring do something, on the forms that they open, and what whoever pressed is told.
+    OrderForm {
+        /// `button`; `heading`, `submit`, `label_…` and `help_…` of a field, `length_…` for a choice; `begun`; `closed`, `over`, `old`, `gone`, `no_right`: why nothing was done.
+        what: &'a str,
+        /// `acknowledge`, `remove_acknowledgement`, `downtime`, `recheck`.
+        order: &'a str,
+    },
     /// Who may answer a question; empty when nobody is named.
     Answerers {
         /// Roles of which one is needed.
@@ -474,6 +481,7 @@ impl Phrase<'_> {
             Phrase::WholeText => "whole_text",
             Phrase::FileMissing { .. } => "file_missing",
             Phrase::Form { .. } => "form",
+            Phrase::OrderForm { .. } => "order_form",
             Phrase::Answerers { .. } => "answerers",
             Phrase::PressRefused { .. } => "press_refused",
             Phrase::NoWay { .. } => "no_way",

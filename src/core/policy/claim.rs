@@ -47,6 +47,8 @@ pub fn named(action: &Action, resolved: &Resolved, inventory: &Inventory) -> Vec
         | RunnerType::Noop
         | RunnerType::Pause
         | RunnerType::Mail
+        // It acts on what the monitoring has in mind of a machine, which several may do at once.
+        | RunnerType::Monitoring
         // Its tasks need what they act on, each for itself; they would wait for their own workflow.
         | RunnerType::Orquesta
         | RunnerType::InjectTrigger

@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::keeper::{self, Site};
 use super::ledger::LedgerEntry;
 use super::machine::{Blueprint, Machine, Role};
-use super::monitoring::{Monitoring, MonitoringOptions, Notified, Plugin, SITE};
+use super::monitoring::{Access, Face, Monitoring, MonitoringFaults, MonitoringOptions, Notified, Plugin, SITE};
 
 /// How often another loopback network or port is tried.
 const ATTEMPTS: u32 = 64;
@@ -103,6 +103,7 @@ pub struct Nodes {
     /// Also the servers of the batch system and the monitoring.
     nodes: BTreeMap<String, Node>,
     site: Site,
+    face: Option<Face>,
     ssh_config: PathBuf,
     port: u16,
     stop: CancellationToken,
@@ -165,7 +166,11 @@ impl Nodes {
         }
         let ssh_config = write_files(&options, &nodes, port, &client, &known_hosts)?;
         let site = found(&options, &names, &nodes);
-        let started = Nodes { nodes, site, ssh_config, port, stop };
+        let face = match &site.monitoring {
+            Some(monitoring) => Some(Face::open(monitoring.clone(), &stop).await.map_err(StartError::Addresses)?),
+            None => None,
+        };
+        let started = Nodes { nodes, site, face, ssh_config, port, stop };
         let machines = started.nodes.iter().map(|(name, node)| (name.clone(), node.machine.clone())).collect();
         keeper::look(&started.site, &machines, true);
         if started.site.batch.is_some() || started.site.monitoring.is_some() {
@@ -230,6 +235,16 @@ impl Nodes {
         }
     }
 
+    /// How the monitoring is asked and told over the network.
+    pub fn monitoring_access(&self) -> Option<Access> {
+        self.face.as_ref().map(Face::access)
+    }
+
+    /// The handle by which the monitoring is made to misbehave.
+    pub fn monitoring_faults(&self) -> Option<MonitoringFaults> {
+        self.face.as_ref().map(Face::faults)
+    }
+
     /// Puts a process of a batch user on a node whose parent has gone, and gives its number; nothing for a node that does not exist.
     pub fn abandon(&self, name: &str, user: &str) -> Option<u32> {
         let command = "/cvmfs/atlas.example/python/bin/python3 pilot.py --queue EXAMPLE";
@@ -240,6 +255,13 @@ impl Nodes {
     pub fn abandoned(&self, name: &str) -> Vec<u32> {
         let left = self.nodes.get(name).map(|node| node.machine.abandoned()).unwrap_or_default();
         left.into_iter().map(|(pid, _)| pid).collect()
+    }
+
+    /// Ends a process on a node, as if it had come to its end.
+    pub fn kill(&self, name: &str, pid: u32) {
+        if let Some(node) = self.nodes.get(name) {
+            node.machine.end(pid);
+        }
     }
 
     /// Where a node listens.

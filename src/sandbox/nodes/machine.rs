@@ -434,6 +434,14 @@ impl Machine {
         left.map(|(pid, process)| (*pid, process.user.clone())).collect()
     }
 
+    /// Ends one process.
+    pub(crate) fn end(&self, pid: u32) {
+        let group = self.state().processes.remove(&pid).and_then(|process| process.group);
+        if let Some(group) = group {
+            group.signal(KILL);
+        }
+    }
+
     /// Ends all that runs.
     pub(crate) fn halt(&self) {
         let groups: Vec<Arc<Group>> =

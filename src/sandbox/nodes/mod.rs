@@ -52,4 +52,4 @@ pub use batch::{BatchOptions, BatchState};
 pub use cluster::{Nodes, Options, StartError};
 pub use fault::Fault;
 pub use ledger::LedgerEntry;
-pub use monitoring::{MonitoringOptions, Notified, Plugin};
+pub use monitoring::{Access, MonitoringFaults, MonitoringOptions, Notified, Plugin};

@@ -103,6 +103,48 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     ] {
         check(Phrase::Form { what, example: if what == "closed" { "`answer K3QZ yes`" } else { "" } }, said);
     }
+    for (what, order, said) in [
+        ("button", "acknowledge", "Acknowledge"),
+        ("button", "remove_acknowledgement", "Give back"),
+        ("button", "downtime", "Downtime"),
+        ("button", "recheck", "Re-check"),
+        ("heading", "acknowledge", "Take it on"),
+        ("heading", "downtime", "A downtime"),
+        ("submit", "acknowledge", "Acknowledge"),
+        ("submit", "downtime", "Open it"),
+        ("label_comment", "downtime", "Comment"),
+        ("help_comment", "downtime", "What others should know. Your name is put behind it."),
+        ("label_sticky", "acknowledge", "Until it is well"),
+        ("help_sticky", "acknowledge", "Otherwise it ends as soon as the state changes."),
+        ("label_expires", "acknowledge", "Ends after"),
+        (
+            "help_expires",
+            "acknowledge",
+            "Such as 8h or until 18:00; empty for no end. CheckMK can do that from 2.3 on.",
+        ),
+        ("label_length", "downtime", "How long"),
+        ("help_length", "downtime", "From now on."),
+        ("length_30m", "downtime", "30 minutes"),
+        ("length_2h", "downtime", "2 hours"),
+        ("length_8h", "downtime", "8 hours"),
+        ("length_1d", "downtime", "1 day"),
+        ("label_duration", "downtime", "Or another time"),
+        ("help_duration", "downtime", "Such as 45m or until 18:00; counts instead of the choice."),
+        ("begun", "remove_acknowledgement", "I ask the monitoring to take the acknowledgement away."),
+        ("begun", "recheck", "I ask the monitoring to look now."),
+        ("closed", "acknowledge", "The form could not be opened. Write `ack` with the host instead."),
+        ("closed", "downtime", "The form could not be opened. Write `downtime` with the host and how long instead."),
+        ("over", "downtime", "The problem is over, so nothing was done."),
+        (
+            "old",
+            "downtime",
+            "The problem is not as it was when this button was drawn, so nothing was done. Please press again.",
+        ),
+        ("gone", "downtime", "That cannot be asked for any more."),
+        ("no_right", "downtime", "You may not ask the monitoring for this, so nothing was done."),
+    ] {
+        check(Phrase::OrderForm { what, order }, said);
+    }
     let (roles, users) = (vec!["lead".to_owned(), "owner".to_owned()], vec!["operator".to_owned()]);
     check(Phrase::Answerers { roles: &roles, users: &[], both: false }, "the role lead or the role owner");
     check(Phrase::Answerers { roles: &[], users: &users, both: false }, "operator");

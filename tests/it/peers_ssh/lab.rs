@@ -252,6 +252,7 @@ impl Watched {
             let news = tokio::time::timeout(Duration::from_secs(120), self.news.recv()).await.unwrap();
             match news.expect("a run does not end before it has said so") {
                 RunNews::HostStarted { .. } => self.started += 1,
+                RunNews::Read(_) => {}
                 RunNews::Progress(progress) => self.progress.push((self.began.elapsed(), progress)),
                 RunNews::HostFinished { host, outcome } => {
                     let before = self.outcomes.insert(host.to_string(), (*outcome, self.began.elapsed()));

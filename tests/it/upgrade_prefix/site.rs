@@ -202,7 +202,7 @@ pub(super) fn place(work: &Work) -> Host {
             assert_eq!(remote.hosts.len(), 1);
             remote.hosts[0].host.clone()
         }
-        Work::Mail(_) => Host::new("localhost"),
+        Work::Mail(_) | Work::Monitoring(_) => Host::new("localhost"),
         Work::Local(_) | Work::Http(_) => panic!("{work:?}"),
     }
 }

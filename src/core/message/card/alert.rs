@@ -39,6 +39,10 @@ pub struct AlertCard {
     pub remedies: Vec<AlertRemedy>,
     /// What people may have done about it, where no buttons are drawn.
     pub offers: Vec<AlertOffer>,
+    /// Since when the monitoring cannot be asked, so that this may be out of date; empty while it can.
+    pub not_asked: String,
+    /// The monitoring does not know it any more.
+    pub unknown: bool,
     /// How much more is offered than is shown.
     pub more: usize,
     /// The line that tells all that is offered; empty where all is shown.
@@ -74,12 +78,16 @@ pub struct AlertOffer {
 pub struct AlertRemedy {
     /// The short id of the execution.
     pub id: String,
+    /// What was asked of the monitoring: `acknowledge`, `remove_acknowledgement`, `downtime`, `move_downtime`, `remove_downtime`, `comment`, `recheck`; empty where it was something else.
+    pub order: String,
     /// The rule that began it; empty where somebody took an offer.
     pub rule: String,
     /// What it was offered as; empty where a rule began it.
     pub label: String,
-    /// Who took the offer; empty where a rule began it.
+    /// Who took the offer, or asked the monitoring; empty where a rule began it.
     pub by: String,
+    /// Why an order was not carried out; empty where that is not known.
+    pub why: String,
     /// `waits` for an approval or its turn, `runs`, or how it ended: `succeeded`, `failed`, `timeout`, `canceled`, `unknown`.
     pub state: &'static str,
 }
@@ -91,7 +99,7 @@ pub struct AlertLine {
     pub host: String,
     /// The service; empty for the host itself, and in the thread of the problem's own post.
     pub service: String,
-    /// What has happened: `opened` and `posted` in the thread of an execution that has the machine out of service; `back`, `changed`, `recovered`, `acknowledged`, `downtime_begun`, `downtime_over`, `flapping_begun`, `flapping_over`, `said`, `late`.
+    /// What has happened: `opened` and `posted` in the thread of an execution that has the machine out of service; `back`, `changed`, `recovered`, `found_over`, `acknowledged`, `given_back`, `downtime_begun`, `downtime_over`, `flapping_begun`, `flapping_over`, `said`, `late`.
     pub turn: &'static str,
     /// As in [`AlertCard::state`].
     pub state: &'static str,
@@ -142,5 +150,18 @@ pub struct OfferTold {
     /// The short id of what was begun, or runs already.
     pub id: String,
     /// Why it was refused.
+    pub why: String,
+}
+
+/// See [`super::Card::MonitoringTold`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MonitoringTold {
+    /// Its name in the configuration.
+    pub name: String,
+    /// It cannot be asked; otherwise it can again.
+    pub silent: bool,
+    /// Since when it cannot; empty when it can.
+    pub since: String,
+    /// Why it cannot.
     pub why: String,
 }

@@ -14,7 +14,7 @@ mod sensor;
 mod storm;
 pub mod workflow;
 
-pub use alert::{AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, OfferTold};
+pub use alert::{AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, MonitoringTold, OfferTold};
 pub use approval::{ApprovalCard, ApprovalEnd, ApprovalRow, Decided, Reminder, Said, WantedApproval};
 pub use asking::{
     Help, HelpLine, HelpPack, Lacks, MayCard, Numbered, PlanCard, PlannedParameter, PlannedTask, ScheduledRow, Unfit,
@@ -452,6 +452,8 @@ pub enum Card {
     StormLine(StormLine),
     /// What came of it that somebody wants rules to act on them.
     StormTold(StormTold),
+    /// A monitoring cannot be asked how things stand, or can again.
+    MonitoringTold(MonitoringTold),
     /// The problems that are open.
     Alerts {
         /// The storm that tells of some of them, which have no rows of their own; none, or one.
@@ -935,6 +937,7 @@ impl Card {
             Card::Rule(_) => "rule",
             Card::RuleTold(_) => "rule_told",
             Card::OfferTold(_) => "offer_told",
+            Card::MonitoringTold(_) => "monitoring_told",
             Card::Sensors { .. } => "sensors",
             Card::Sensor(_) => "sensor",
             Card::SensorTold(_) => "sensor_told",

@@ -3,7 +3,7 @@
 //! **As in life, what is wrong with it is not said**: without a time, with a name that is not known or about a thing that is not watched it does nothing.
 
 use super::site::{Downtime, Site};
-use super::watched::Acknowledgement;
+use super::watched::{Acknowledgement, OF_ACKNOWLEDGEMENT, OWN_WORDS};
 
 /// The bit of `SEND_CUSTOM_*_NOTIFICATION` that sends it whatever forbids it.
 const FORCED: u32 = 2;
@@ -37,15 +37,22 @@ impl Site {
             "ACKNOWLEDGE_HOST_PROBLEM" | "ACKNOWLEDGE_SVC_PROBLEM" => {
                 let (sticky, tell, author, comment) = (number(1)? == 2, number(2)? != 0, at(4)?.to_owned(), last(5)?);
                 let watched = self.watched(&host, service.as_deref()).filter(|watched| watched.state != 0)?;
-                watched.acknowledged =
-                    Some(Acknowledgement { sticky, author: author.clone(), comment: comment.clone() });
+                watched.give_back();
+                let (by, words) = (author.clone(), comment.clone());
+                watched.acknowledged = Some(Acknowledgement { sticky, author: by, comment: words, expires: None });
+                self.write((&host, service.as_deref()), OF_ACKNOWLEDGEMENT, (&author, &comment), now);
                 if tell && !self.is_muted(&host, service.as_deref()) {
                     self.notify("ACKNOWLEDGEMENT", &host, service.as_deref(), Some((&author, &comment)));
                 }
             }
             "REMOVE_HOST_ACKNOWLEDGEMENT" | "REMOVE_SVC_ACKNOWLEDGEMENT" => {
-                self.watched(&host, service.as_deref())?.acknowledged = None;
+                self.watched(&host, service.as_deref())?.give_back();
+                self.turns += 1;
                 self.settle(&host, service.as_deref());
+            }
+            "ADD_HOST_COMMENT" | "ADD_SVC_COMMENT" => {
+                let (author, text) = (at(2)?.to_owned(), last(3)?);
+                self.write((&host, service.as_deref()), OWN_WORDS, (&author, &text), now);
             }
             "SCHEDULE_HOST_DOWNTIME" | "SCHEDULE_SVC_DOWNTIME" | "SCHEDULE_HOST_SVC_DOWNTIME" => {
                 let downtime = |service: Option<String>| {

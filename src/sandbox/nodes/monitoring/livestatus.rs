@@ -13,7 +13,7 @@ use super::watched::Watched;
 use super::{Monitoring, SITE};
 
 /// A question that has no answer: Livestatus's code and what it says.
-type Refusal = (u16, String);
+pub(super) type Refusal = (u16, String);
 
 /// One row of a table, by column.
 type Row = BTreeMap<String, Value>;
@@ -65,9 +65,17 @@ enum Operator {
     AtMost,
 }
 
-const HOST: &[&str] = &["name", "address", "num_services", "num_services_crit"];
-const SERVICE: &[&str] =
-    &["description", "host_name", "host_address", "host_state", "host_acknowledged", "host_scheduled_downtime_depth"];
+const HOST: &[&str] = &["name", "address", "groups", "num_services", "num_services_crit"];
+const SERVICE: &[&str] = &[
+    "description",
+    "host_name",
+    "host_address",
+    "host_state",
+    "host_acknowledged",
+    "host_scheduled_downtime_depth",
+    "host_downtimes_with_info",
+    "host_groups",
+];
 /// What hosts and services have alike.
 const BOTH: &[&str] = &[
     "state",
@@ -83,6 +91,9 @@ const BOTH: &[&str] = &[
     "acknowledgement_type",
     "scheduled_downtime_depth",
     "downtimes",
+    "downtimes_with_info",
+    "comments_with_info",
+    "comments_with_extra_info",
     "is_flapping",
     "current_notification_number",
     "last_notification",
@@ -102,6 +113,9 @@ const DOWNTIME: &[&str] = &[
     "is_active",
 ];
 const STATUS: &[&str] = &["program_version", "livestatus_version", "num_hosts", "num_services"];
+
+/// The groups that every host is in.
+const GROUPS: [&str; 1] = ["check_mk"];
 
 /// How often it is looked whether what somebody waits for has come, and how long they may wait at most.
 const LOOKS: Duration = Duration::from_millis(10);
@@ -245,6 +259,49 @@ fn filter(text: &str) -> Result<Filter, Refusal> {
     };
     let value = words.next().unwrap_or_default().trim_start().to_owned();
     Ok(Filter::Is { column: column.to_owned(), operator, negated, value })
+}
+
+/// What is asked over REST: rows of a table that are like this, each with these columns.
+pub(super) fn asked(
+    site: &Site,
+    table: &'static str,
+    columns: &[String],
+    like: Option<&Value>,
+) -> Result<Vec<serde_json::Map<String, Value>>, Refusal> {
+    let query = Query {
+        table,
+        columns: Some(columns.to_vec()),
+        filters: like.map(condition).transpose()?.into_iter().collect(),
+        limit: usize::MAX,
+        format: Format::Json,
+        headers: Some(false),
+        wait: Wait::default(),
+    };
+    let rows = query.chosen(site)?.into_iter();
+    Ok(rows.map(|cells| columns.iter().cloned().zip(cells).collect()).collect())
+}
+
+/// A condition as the REST API writes them: `{"op": "=", "left": "name", "right": "wn001"}`.
+fn condition(written: &Value) -> Result<Filter, Refusal> {
+    let word = |name: &str| written.get(name).and_then(Value::as_str);
+    let parts = || {
+        let parts = written.get("expr").and_then(Value::as_array).ok_or_else(|| (400, "expr is missing".to_owned()))?;
+        parts.iter().map(condition).collect::<Result<Vec<Filter>, Refusal>>()
+    };
+    match word("op") {
+        Some("and") => Ok(Filter::All(parts()?)),
+        Some("or") => Ok(Filter::Any(parts()?)),
+        Some("not") => {
+            let inside = written.get("expr").ok_or_else(|| (400, "expr is missing".to_owned()))?;
+            Ok(Filter::Not(Box::new(condition(inside)?)))
+        }
+        Some(operator) => {
+            let (left, right) = (word("left").unwrap_or_default(), word("right").unwrap_or_default());
+            // It becomes a line of Livestatus, so what ends a line ends the question.
+            filter(&format!("{left} {operator} {}", right.lines().next().unwrap_or_default()))
+        }
+        None => Err((400, "op is missing".to_owned())),
+    }
 }
 
 impl Filter {
@@ -421,6 +478,7 @@ impl Query {
                     let mut cells = vec![
                         ("name", json!(name)),
                         ("address", json!(host.address)),
+                        ("groups", json!(GROUPS)),
                         ("num_services", json!(host.services.len())),
                         ("num_services_crit", json!(critical)),
                     ];
@@ -441,6 +499,8 @@ impl Query {
                             ("host_last_check", json!(host.itself.last_check)),
                             ("host_acknowledged", json!(u8::from(host.itself.acknowledged.is_some()))),
                             ("host_scheduled_downtime_depth", json!(site.depth(name, None))),
+                            ("host_downtimes_with_info", downtimes_with_info(site, name, None)),
+                            ("host_groups", json!(GROUPS)),
                         ];
                         cells.extend(both(site, name, Some(description), service));
                         row(cells)
@@ -491,6 +551,12 @@ impl Query {
     }
 }
 
+fn downtimes_with_info(site: &Site, host: &str, service: Option<&str>) -> Value {
+    let of = |(_, downtime): &(&u64, &Downtime)| downtime.host == host && downtime.service.as_deref() == service;
+    let downtimes = site.downtimes.iter().filter(of);
+    downtimes.map(|(id, downtime)| json!([id, downtime.author, downtime.comment])).collect()
+}
+
 /// What hosts and services have alike.
 fn both(site: &Site, host: &str, service: Option<&str>, watched: &Watched) -> Vec<(&'static str, Value)> {
     let of = |(_, downtime): &(&u64, &Downtime)| downtime.host == host && downtime.service.as_deref() == service;
@@ -511,6 +577,12 @@ fn both(site: &Site, host: &str, service: Option<&str>, watched: &Watched) -> Ve
         ("acknowledgement_type", json!(taken.map_or(0, |taken| if taken.sticky { 2 } else { 1 }))),
         ("scheduled_downtime_depth", json!(site.depth(host, service))),
         ("downtimes", json!(downtimes)),
+        ("downtimes_with_info", downtimes_with_info(site, host, service)),
+        ("comments_with_info", watched.comments.iter().map(|one| json!([one.id, one.author, one.text])).collect()),
+        (
+            "comments_with_extra_info",
+            watched.comments.iter().map(|one| json!([one.id, one.author, one.text, one.kind, one.at])).collect(),
+        ),
         ("is_flapping", json!(u8::from(watched.flapping))),
         ("current_notification_number", json!(watched.number)),
         ("last_notification", json!(watched.last_notification)),

@@ -19,12 +19,13 @@
 //!
 //! ## Modules
 //! - `site`: what it knows, and what it tells; `watched`: one host or service; `command`: what it is told to do.
-//! - `notification`: the variables of one; `plugin`: how it is handed over. `livestatus`: questions and answers.
+//! - `notification`: the variables of one; `plugin`: how it is handed over. `livestatus`: questions and answers; `rest`: the same as the REST API has it.
 
 mod command;
 pub(crate) mod livestatus;
 mod notification;
 mod plugin;
+mod rest;
 mod site;
 mod watched;
 
@@ -38,6 +39,8 @@ use super::machine::{drawn, wall_clock};
 
 pub use notification::Notified;
 pub use plugin::Plugin;
+pub(crate) use rest::Face;
+pub use rest::{Access, MonitoringFaults};
 pub(crate) use site::{Host, Site};
 
 /// No check is more often, however fast the time goes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::notification::{self, Notification, Notified};
-use super::watched::{News, Watched};
+use super::watched::{Comment, News, Watched};
 use super::{Finding, Plugin};
 use crate::sandbox::nodes::machine::wall_clock;
 
@@ -45,6 +45,7 @@ pub(crate) struct Site {
     pub(crate) hosts: BTreeMap<String, Host>,
     pub(crate) downtimes: BTreeMap<u64, Downtime>,
     downtimes_made: u64,
+    comments_made: u64,
     problems: u64,
     /// The time of the last notification, in microseconds: no two have the same.
     last_told: i64,
@@ -63,6 +64,7 @@ impl Site {
             hosts,
             downtimes: BTreeMap::new(),
             downtimes_made: 0,
+            comments_made: 0,
             problems: 0,
             last_told: 0,
             told: Vec::new(),
@@ -170,6 +172,37 @@ impl Site {
         of_host || self.depth(host, service) > 0
     }
 
+    /// Somebody writes about a thing.
+    pub(super) fn write(
+        &mut self,
+        (host, service): (&str, Option<&str>),
+        kind: u8,
+        (author, text): (&str, &str),
+        at: i64,
+    ) {
+        self.comments_made += 1;
+        self.turns += 1;
+        let comment = Comment { id: self.comments_made, author: author.to_owned(), text: text.to_owned(), kind, at };
+        if let Some(watched) = self.watched(host, service) {
+            watched.comments.push(comment);
+        }
+    }
+
+    /// An acknowledgement ends by itself then.
+    pub(super) fn expire(&mut self, host: &str, service: Option<&str>, at: i64) {
+        if let Some(taken) = self.watched(host, service).and_then(|watched| watched.acknowledged.as_mut()) {
+            taken.expires = Some(at);
+        }
+    }
+
+    /// A downtime ends at another time.
+    pub(super) fn move_downtime(&mut self, id: u64, end: i64) {
+        if let Some(downtime) = self.downtimes.get_mut(&id) {
+            downtime.end = end;
+            self.turns += 1;
+        }
+    }
+
     // Downtimes.
 
     pub(super) fn schedule(&mut self, downtime: Downtime) {
@@ -185,6 +218,13 @@ impl Site {
 
     /// Begins the downtimes whose time has come and ends those whose time is over.
     pub(super) fn pass_time(&mut self, now: i64) {
+        for host in self.hosts.values_mut() {
+            for watched in std::iter::once(&mut host.itself).chain(host.services.values_mut()) {
+                if watched.acknowledged.as_ref().and_then(|taken| taken.expires).is_some_and(|at| at <= now) {
+                    watched.give_back();
+                }
+            }
+        }
         let ids: Vec<u64> = self.downtimes.keys().copied().collect();
         for id in ids {
             let Some(downtime) = self.downtimes.get(&id).cloned() else { continue };

@@ -14,7 +14,24 @@ pub(crate) struct Acknowledgement {
     pub(crate) sticky: bool,
     pub(crate) author: String,
     pub(crate) comment: String,
+    /// It ends by itself then.
+    pub(crate) expires: Option<i64>,
 }
+
+/// What somebody has written about a thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Comment {
+    pub(crate) id: u64,
+    pub(crate) author: String,
+    pub(crate) text: String,
+    /// 1: somebody's own; 4: the words of an acknowledgement.
+    pub(crate) kind: u8,
+    pub(crate) at: i64,
+}
+
+/// The kinds of comments.
+pub(crate) const OWN_WORDS: u8 = 1;
+pub(crate) const OF_ACKNOWLEDGEMENT: u8 = 4;
 
 /// A host or a service as it was found last.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +49,7 @@ pub(crate) struct Watched {
     pub(crate) last_hard_state_change: i64,
     pub(crate) attempt: u32,
     pub(crate) acknowledged: Option<Acknowledgement>,
+    pub(crate) comments: Vec<Comment>,
     /// The number of its problem, and of the one before; 0 is none.
     pub(crate) problem: u64,
     pub(crate) last_problem: u64,
@@ -75,7 +93,7 @@ impl Watched {
             self.attempt = if self.last_state == 0 { 1 } else { self.attempt + 1 }.min(attempts.max(1));
         }
         if state != self.last_state && self.acknowledged.as_ref().is_some_and(|taken| state == 0 || !taken.sticky) {
-            self.acknowledged = None;
+            self.give_back();
         }
         let believed = state == 0 || !soft || self.attempt >= attempts;
         if believed && state != self.hard_state {
@@ -91,6 +109,12 @@ impl Watched {
             }
         }
         self.flaps()
+    }
+
+    /// Nobody has taken it on any more.
+    pub(crate) fn give_back(&mut self) {
+        self.acknowledged = None;
+        self.comments.retain(|comment| comment.kind != OF_ACKNOWLEDGEMENT);
     }
 
     fn flaps(&mut self) -> Option<bool> {

@@ -1,7 +1,7 @@
 //! What is said of problems that the monitoring tells of.
 
 use halcyon::core::message::card::{
-    AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, OfferTold, StormCard,
+    AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, MonitoringTold, OfferTold, StormCard,
 };
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
@@ -56,6 +56,39 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         more: 2,
         ask: "alerts wn042.example.org".into(),
         ..open.clone()
+    };
+    let order = |order: &str, state, why: &str| AlertRemedy {
+        order: order.into(),
+        by: "lead".into(),
+        why: why.into(),
+        rule: String::new(),
+        ..remedy("5c61ae", state)
+    };
+    let asked = AlertCard {
+        remedies: vec![
+            order("acknowledge", "runs", ""),
+            order("downtime", "waits", ""),
+            order("recheck", "runs", ""),
+            order("remove_downtime", "canceled", ""),
+        ],
+        ..open.clone()
+    };
+    let not_done = AlertCard {
+        remedies: vec![
+            order("downtime", "failed", "the monitoring refuses: Host not found @all (400)"),
+            order("acknowledge", "timeout", "the monitoring took it, but does not show it after 60 s"),
+            order("remove_acknowledgement", "unknown", ""),
+            order("comment", "failed", ""),
+            order("move_downtime", "timeout", ""),
+        ],
+        ..open.clone()
+    };
+    let stale = AlertCard { not_asked: "13:02 UTC".into(), unknown: true, ..open.clone() };
+    let silent = MonitoringTold {
+        name: "hep".into(),
+        silent: true,
+        since: "13:02 UTC".into(),
+        why: "the monitoring cannot be asked: connection refused".into(),
     };
     let told = |what| OfferTold { what, code: "K3QZ".into(), ..OfferTold::default() };
     let named = |what| Card::OfferTold(OfferTold { id: "5c61ad".into(), ..told(what) });
@@ -138,6 +171,14 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a problem that began out of service", Card::Alert(Box::new(holder("site.mend", "", true)))),
         ("a problem that began while somebody else had it", Card::Alert(Box::new(holder("", "", true)))),
         ("a problem that broke in a storm", Card::Alert(Box::new(AlertCard { storm_holds: true, ..open.clone() }))),
+        ("a problem of which something was asked of the monitoring", Card::Alert(Box::new(asked))),
+        ("a problem of which the monitoring did not do what was asked", Card::Alert(Box::new(not_done))),
+        ("a problem that may be out of date", Card::Alert(Box::new(stale))),
+        ("a monitoring that cannot be asked", Card::MonitoringTold(silent)),
+        (
+            "a monitoring that can be asked again",
+            Card::MonitoringTold(MonitoringTold { name: "hep".into(), ..MonitoringTold::default() }),
+        ),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),
         ("a problem in another thread", elsewhere("opened", "Filesystem /scratch")),
@@ -146,6 +187,11 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("it is over in another thread", elsewhere("recovered", "Filesystem /scratch")),
         ("it is worse", Card::AlertLine(line("changed", "critical"))),
         ("it is over", Card::AlertLine(AlertLine { lasted: "5 min".into(), ..line("recovered", "recovered") })),
+        (
+            "it was found to be over",
+            Card::AlertLine(AlertLine { lasted: "5 min".into(), ..line("found_over", "recovered") }),
+        ),
+        ("nobody has it any more", said("given_back", "", "")),
         ("somebody has taken it on", said("acknowledged", "operator", "I *see* to it")),
         ("nobody knows who has taken it on", said("acknowledged", "", "")),
         ("a downtime begins", said("downtime_begun", "lead", "new disks")),
