@@ -4,6 +4,7 @@
 //! waits; [`Engine::reload`] has configuration and packs read again. Dropping an engine ends it where it stands, as a power cut would.
 
 use super::last_good::LastGood;
+use super::monitorings;
 use super::reload::{self, Read, Reloader};
 use crate::adapters::api;
 use crate::adapters::callback_key;
@@ -15,11 +16,10 @@ use crate::adapters::inventory::{self, InventoryOptions};
 use crate::adapters::local::{LocalOptions, LocalRunner};
 use crate::adapters::mail::{Encryption, MailOptions, MailRunner};
 use crate::adapters::mattermost::{Callbacks, Mattermost, MattermostOptions, Pace};
-use crate::adapters::monitoring::checkmk::{CheckMk, CheckMkOptions, Livestatus};
 use crate::adapters::monitoring::{MonitoringRunner, Watched};
 use crate::adapters::ssh::{self, SshOptions, SshRunner};
 use crate::adapters::store::{self, AuditAside, DiskStore, SetAside};
-use crate::config::{Config, GroupSource, HostKeys, LivestatusWay, MailEncryption, MonitoringKind};
+use crate::config::{Config, GroupSource, HostKeys, MailEncryption};
 use crate::core::access::approvers::Approvers;
 use crate::core::callback::Reply;
 use crate::core::callback::signature::CallbackKey;
@@ -30,11 +30,12 @@ use crate::core::vitals::{OutboxVitals, Vitals};
 use crate::runtime::catch_up::CatchUpOptions;
 use crate::runtime::dispatch::{Callers, Dispatch, Hands};
 use crate::runtime::event_loop::EventLoop;
+use crate::runtime::hearing::Hearing;
 use crate::runtime::intake::{self, Beginning};
 use crate::runtime::metrics::Metrics;
 use crate::runtime::outbox::{Outbox, OutboxHandle, OutboxOptions};
 use crate::runtime::ports::{
-    Blobs, CallbackCall, Chat, Clock, ControlCall, Monitoring, Monitorings, ReloadCall, Runner, SensorKeeper, Store,
+    Blobs, CallbackCall, Chat, Clock, ControlCall, Monitorings, ReloadCall, Runner, SensorKeeper, Store,
 };
 use crate::runtime::pulse::{self, WatchedStore};
 use crate::runtime::sensing::Sensing;
@@ -174,6 +175,7 @@ impl Engine {
         let http = HttpRunner::new(config.local.output_limit, Arc::clone(&blobs));
         let mail = MailRunner::new(mail_options(config));
         let monitoring = monitoring_runner(config, &blobs);
+        let heard = monitoring.all();
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -204,6 +206,7 @@ impl Engine {
         };
         let callers = Callers::default();
         let pressers = Callers::<Reply>::default();
+        let hearing = Hearing::new(&shared.inputs, callers.clone(), super::now, &stop);
         let (callback_calls, callbacks) = mpsc::channel(CALLBACKS);
         let (reloads, reload_calls) = mpsc::unbounded_channel();
         let sensing = Sensing::new(Arc::clone(&shared.sensors) as _, stop.clone());
@@ -255,7 +258,12 @@ impl Engine {
         answer_calls(config, &view, callers, callback_calls, &urgent, &mut tasks).await?;
         let weak = shared.inputs.downgrade();
         tasks.spawn(pulse::pulse(move || view.vitals(), weak, stop.clone()));
-        let reloader = Reloader { read, current: config.clone(), good, watch, shared: shared.clone(), inventory };
+        // Who is the bot for a moment only takes nothing up.
+        if shared.chat.is_some() {
+            hearing.hear(heard);
+        }
+        let reloader =
+            Reloader { read, current: config.clone(), good, watch, shared: shared.clone(), inventory, hearing };
         tasks.spawn(reloader.serve(reload_calls, stop.clone()));
         if let (Some(chat), Some(outbox)) = (&shared.chat, outbox.clone()) {
             let longest_post = move |characters| outbox.set_max_post(characters);
@@ -619,36 +627,13 @@ pub(super) fn mail_options(config: &Config) -> Option<MailOptions> {
     })
 }
 
-/// How long one question to a monitoring may take.
-const MONITORING_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// What carries orders to the configured monitorings out.
 pub(super) fn monitoring_runner(config: &Config, blobs: &Arc<dyn Blobs>) -> MonitoringRunner {
     let watched = config.monitorings.iter().map(|section| {
-        let monitoring: Arc<dyn Monitoring> = match section.kind {
-            MonitoringKind::CheckMk => Arc::new(CheckMk::new(checkmk_options(section))),
-        };
+        let monitoring = monitorings::monitoring(section);
         Watched { monitoring, patience: section.confirm }
     });
     MonitoringRunner::new(watched.collect(), config.local.output_limit, Arc::clone(blobs), super::now)
-}
-
-fn checkmk_options(section: &crate::config::Monitoring) -> CheckMkOptions {
-    CheckMkOptions {
-        name: section.name.clone(),
-        address: section.address.clone(),
-        site: section.site.clone(),
-        user: section.user.clone(),
-        secret: section.secret.clone().map_err(|problem| problem.to_string()),
-        ca_file: section.ca_file.clone(),
-        livestatus: section.livestatus.clone().map(|way| match way {
-            LivestatusWay::Tcp(address) => Livestatus::Tcp(address),
-            LivestatusWay::Unix(path) => Livestatus::Unix(path),
-            LivestatusWay::Command(words) => Livestatus::Command(words),
-        }),
-        timeout: MONITORING_TIMEOUT,
-        now: super::now,
-    }
 }
 
 /// A directory whose name is short enough for sockets: in the store, or else one of ours in the runtime directory, named after the store.

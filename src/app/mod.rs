@@ -8,6 +8,7 @@ mod demo;
 pub mod doctor;
 pub mod engine;
 mod last_good;
+mod monitorings;
 mod rehearse;
 pub mod reload;
 mod rule;

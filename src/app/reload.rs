@@ -18,6 +18,7 @@ use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::host::Inventory;
 use crate::core::input::{Back, Input, Principal};
 use crate::core::vitals::{PackChange, Reload};
+use crate::runtime::hearing::Hearing;
 use crate::runtime::ports::ReloadCall;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(super) struct Reloader {
     pub(super) shared: Shared,
     /// Ends the task that keeps the inventory.
     pub(super) inventory: CancellationToken,
+    /// The monitorings that are listened to.
+    pub(super) hearing: Hearing,
 }
 
 impl Reloader {
@@ -199,6 +202,9 @@ impl Reloader {
         }
         if next.monitorings != old.monitorings || next.local != old.local {
             let runner = engine::monitoring_runner(next, &shared.blobs);
+            if next.monitorings != old.monitorings && shared.chat.is_some() {
+                self.hearing.hear(runner.all());
+            }
             shared.monitorings.set(Arc::new(runner.clone()));
             shared.monitoring.set(Arc::new(runner));
         }

@@ -108,7 +108,7 @@ impl Judge<'_, '_, '_> {
             config.warnings.push(Diagnostic { severity, message, ..missing.clone() });
         }
         for monitoring in &config.monitorings {
-            if let Err(missing) = &monitoring.secret {
+            if let (Err(missing), false) = (&monitoring.secret, monitoring.open) {
                 let severity = Severity::Warning;
                 let message = format!("{} (the monitoring cannot be asked without)", missing.message);
                 config.warnings.push(Diagnostic { severity, message, ..missing.clone() });

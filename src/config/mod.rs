@@ -27,7 +27,7 @@ mod validated;
 
 pub use inventory::{GroupSource, InventorySource};
 pub use mail::{Mail, MailEncryption};
-pub use monitoring::{LivestatusWay, Monitoring, MonitoringKind};
+pub use monitoring::{LivestatusWay, Monitoring, MonitoringKind, NagiosFiles};
 pub use network::Network;
 pub use validated::{
     Config, Content, Control, Datastore, HostKeys, Http, Local, Log, LogFormat, Mattermost, Serve, Ssh, Store,

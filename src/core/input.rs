@@ -102,6 +102,11 @@ pub enum Input {
     },
     /// Something has happened outside that rules may listen to.
     Event(Box<Arrival>),
+    /// A monitoring that tells by itself is heard from now on; what it told before was perhaps not.
+    MonitoringGap {
+        /// Its name in the configuration.
+        monitoring: String,
+    },
     /// The answer to a [`crate::core::effect::Effect::ReadMonitoring`].
     MonitoringRead {
         /// Its name in the configuration.

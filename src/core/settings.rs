@@ -63,6 +63,8 @@ pub struct Monitored {
     pub checks: bool,
     /// How often it is asked how things stand; never when absent.
     pub read: Option<Duration>,
+    /// The label of Alertmanager's alerts that has the host, where it is not the usual one.
+    pub host_label: Option<String>,
 }
 
 /// How much may be asked and done at once. Reaching a bound is said.

@@ -14,6 +14,7 @@
 //! - [`outward`]: work that is a question to a server and no command;
 //! - [`outbox`]: the one way out to the chat server;
 //! - [`pulse`]: the proof that the loop turns, and what is measured around it;
+//! - [`hearing`]: monitorings that tell by themselves;
 //! - [`swap`]: parts that are exchanged while the bot runs;
 //! - [`metrics`]: numbers about the bot; `story`: what the log tells of each line.
 //!
@@ -28,6 +29,7 @@ pub mod capture;
 pub mod catch_up;
 pub mod dispatch;
 pub mod event_loop;
+pub mod hearing;
 pub mod intake;
 pub mod metrics;
 pub mod outbox;

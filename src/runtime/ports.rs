@@ -3,6 +3,7 @@
 use crate::core::action::execution::Execution;
 use crate::core::action::run::{Attach, Run, RunNews};
 use crate::core::alert::order::{Order, Target};
+use crate::core::alert::source::Event as AlertEvent;
 use crate::core::alert::standing::{Reading, Standing};
 use crate::core::audit::question::{self, Question, Told};
 use crate::core::callback::{Dialog, Meaning, Reply};
@@ -177,6 +178,17 @@ pub trait Monitoring: Send + Sync {
     async fn read(&self, of: &Of) -> Result<Reading, MonitoringError>;
     /// Hands an order on that concerns one thing, which was found standing so. **That it was taken does not mean that it was done**: a reading shows that.
     async fn send(&self, order: &Order, about: &Target, found: &Standing) -> Result<(), MonitoringError>;
+    /// Brings what it tells by itself, in order, until `stop`. Comes back at once where it tells nothing this way.
+    async fn listen(&self, _told: mpsc::Sender<MonitoringTold>, _stop: CancellationToken) {}
+}
+
+/// What a monitoring tells by itself.
+#[derive(Debug)]
+pub enum MonitoringTold {
+    /// It is heard from now on; what it told before was perhaps not.
+    Gap,
+    /// Something has changed there. What is not taken up is kept and brought again; what comes twice has the same name.
+    Event(Box<AlertEvent>),
 }
 
 /// All monitorings that are configured.

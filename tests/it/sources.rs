@@ -1,6 +1,7 @@
 //! What Nagios, Alertmanager and Icinga tell, in one shape with what CheckMK does: from their own words to alerts, and by the door to posts.
 
 mod icinga;
+mod nagios;
 
 use crate::callbacks::{free_port, url};
 use crate::data;

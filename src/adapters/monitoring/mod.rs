@@ -17,7 +17,13 @@
 //! - **Every reading is handed on**, so that what is known of alerts follows what was seen.
 //! - **No secret is told**: credentials come from files, stand in no log and in no error.
 
+pub mod alertmanager;
 pub mod checkmk;
+pub mod icinga2;
+mod json_api;
+pub mod nagios;
+
+pub use json_api::Address;
 
 use crate::core::action::reason::Reason;
 use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Run, RunNews, Work};
@@ -95,6 +101,11 @@ impl MonitoringRunner {
     /// A runner for these, which keeps so many bytes of what came of an order; without any every order is refused with the reason.
     pub fn new(monitorings: Vec<Watched>, output_limit: u64, blobs: Arc<dyn Blobs>, now: fn() -> Timestamp) -> Self {
         Self { monitorings, output_limit, blobs, now }
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Arc<dyn Monitoring>> {
+        self.monitorings.iter().map(|watched| Arc::clone(&watched.monitoring)).collect()
     }
 
     fn find(&self, name: &str) -> Result<&Watched, String> {

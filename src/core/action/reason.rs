@@ -350,6 +350,44 @@ pub enum Reason<'a> {
     /// The way for it is not configured.
     #[error("a check can only be forced by Livestatus: name it by `livestatus` in [[monitoring]] of config.toml")]
     NoLivestatus,
+    /// Nagios and Icinga cannot.
+    #[error("this monitoring cannot have a downtime end at another time: take it off, and open another one")]
+    NoMoving,
+    /// Alertmanager has none.
+    #[error("Alertmanager keeps no comments")]
+    NoComments,
+    /// Alertmanager does none.
+    #[error("Alertmanager checks nothing itself; what fires is for Prometheus to find out")]
+    NoChecksThere,
+    /// There is no alert of that name.
+    #[error("no such alert fires at the moment, so there is nothing to silence")]
+    NotFiring,
+    /// The file is not the one of Nagios.
+    #[error("{file} is no status file of Nagios")]
+    NoStatus {
+        /// Which.
+        file: &'a str,
+    },
+    /// Nobody writes it any more.
+    #[error("Nagios has not written its status file for {seconds} s; it does not seem to run")]
+    StatusStale {
+        /// For how long.
+        seconds: u64,
+    },
+    /// The daemon is gone.
+    #[error(
+        "nobody reads the command pipe; Nagios does not seem to run, or takes no commands (check_external_commands)"
+    )]
+    NobodyReadsPipe,
+    /// Something else lies there.
+    #[error("{file} is no pipe; a command was probably written there while Nagios did not run")]
+    NoPipe {
+        /// Which.
+        file: &'a str,
+    },
+    /// It does not fit.
+    #[error("the command is longer than the pipe of Nagios takes at once")]
+    TooLongForPipe,
     /// Livestatus said something else than an answer.
     #[error("Livestatus gives no sound answer: {why}")]
     LivestatusUnsound {

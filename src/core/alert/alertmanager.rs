@@ -224,7 +224,8 @@ impl Told {
         let id = self.id(site, known, &parts);
         // Behind what is known already, whatever the clocks say: an acknowledgement of ours may be younger than the end.
         let over = worst.is_none().then_some(self.ends).flatten();
-        let behind = known.and_then(|known| known.told.checked_add(SignedDuration::from_micros(1)).ok());
+        let newest = known.map(|known| known.read.map_or(known.told, |read| read.max(known.told)));
+        let behind = newest.and_then(|newest| newest.checked_add(SignedDuration::from_micros(1)).ok());
         let sent = over.map(|over| behind.map_or(over, |behind| over.max(behind)));
         Some(Event {
             payload: self.payload(&problem, &id, (worst, sent), (&line, &details), &parts),

@@ -531,7 +531,8 @@ impl Board {
             self.word(&known.problem.host, text(&said.by), text(&said.comment), asked)
         };
         match (&standing.acknowledged, &alert.acknowledged) {
-            (None, Some(_)) => {
+            // An acknowledgement that is ours alone cannot be seen.
+            (None, Some(_)) if known.knows_acknowledgements() => {
                 alert.acknowledged = None;
                 turns.push((Turn::GivenBack, None));
             }
@@ -543,7 +544,7 @@ impl Board {
                     turns.push((Turn::Acknowledged, tells.then_some(word)));
                 }
             }
-            (None, None) => {}
+            (None, _) => {}
         }
         match (standing.in_downtime, alert.downtime.is_some()) {
             (true, false) => {

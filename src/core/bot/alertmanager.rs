@@ -6,11 +6,13 @@
 use super::answer::answer;
 use super::{Bot, Moment, Step};
 use crate::core::alert::alertmanager::{Body, INSTANCE, MOST, Unreadable};
+use crate::core::alert::source::Source as Alert;
 use crate::core::effect::Answer;
 use crate::core::id::{RequestId, TriggerInstanceId, TriggerRef};
 use crate::core::memory::Contradiction;
 use crate::core::message::phrase::Phrase;
 use crate::core::rule::trigger::{Source, TriggerInstance};
+use crate::core::settings::Monitored;
 use crate::core::webhook::{Call, Refusal};
 use serde_json::Map;
 
@@ -47,9 +49,14 @@ impl Bot {
                 return Ok(());
             }
         };
+        let of = |one: &&Monitored| {
+            one.source == Alert::Alertmanager.name() && one.site.as_deref().is_none_or(|known| known == site)
+        };
+        let known = self.settings.monitorings.iter().find(of);
+        let host_label = known.and_then(|one| one.host_label.clone()).unwrap_or_else(|| INSTANCE.to_owned());
         let (mut new, mut executions) = (false, Vec::new());
         for told in &body.alerts {
-            let Some(event) = told.event(site, INSTANCE, &self.memory.alerts) else { continue };
+            let Some(event) = told.event(site, &host_label, &self.memory.alerts) else { continue };
             let id = TriggerInstanceId::new(event.id);
             if self.memory.events.has_taken(&id) {
                 continue;

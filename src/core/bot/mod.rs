@@ -385,6 +385,7 @@ impl Bot {
                 }
             }
             Input::Run { news: RunNews::Read(reading), .. } => self.take_reading(&mut step, &mut moment, &reading)?,
+            Input::MonitoringGap { monitoring } => self.look_soon_at(&monitoring),
             Input::MonitoringRead { monitoring, reading } => {
                 self.monitoring_read(&mut step, &mut moment, &monitoring, reading)?;
             }

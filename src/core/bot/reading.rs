@@ -78,6 +78,13 @@ impl Bot {
         }
     }
 
+    /// Something that a monitoring told was perhaps not heard, so it is asked.
+    pub(super) fn look_soon_at(&mut self, name: &str) {
+        if let Some(look) = self.looks.0.get_mut(name) {
+            look.next = None;
+        }
+    }
+
     /// When the next of them is asked.
     pub(super) fn next_look_at_monitorings(&self) -> Option<Timestamp> {
         if self.stopping || !self.knows_the_chat() {

@@ -84,6 +84,11 @@ pub enum Source {
         /// Its ref.
         name: String,
     },
+    /// A monitoring that is listened to.
+    Monitoring {
+        /// Its name in the configuration.
+        name: String,
+    },
     /// The action `core.inject_trigger`.
     Injected {
         /// The execution.

@@ -7,16 +7,21 @@ use std::process::Command;
 
 /// An Alertmanager in a folder of its own.
 struct Alertmanager {
-    _daemon: Daemon,
+    daemon: Option<Daemon>,
     address: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Alertmanager {
-    /// Starts one whose only receiver is the bot.
-    async fn start(bot: &Bot) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
+    /// Finds a place for one.
+    fn prepare() -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        Self { daemon: None, address, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Starts it; its only receiver is the bot.
+    async fn start(&mut self, bot: &Bot) {
+        let path = |name: &str| self.folder.path().join(name);
         std::fs::write(path("key"), &bot.key).unwrap();
         let configuration = format!(
             "route:\n  receiver: halcyon\n  group_by: [alertname]\n  group_wait: 100ms\n  group_interval: 1s\n  repeat_interval: 1h\n\
@@ -26,25 +31,22 @@ impl Alertmanager {
             path("key"),
         );
         std::fs::write(path("alertmanager.yml"), configuration).unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
         let mut command = Command::new("prometheus-alertmanager");
         command
             .arg(format!("--config.file={}", path("alertmanager.yml").display()))
             .arg(format!("--storage.path={}", path("data").display()))
-            .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--web.listen-address={}", self.address))
             .arg("--cluster.listen-address=");
-        let daemon = Daemon::start(&mut command, &path("log"));
-        let alertmanager = Self { _daemon: daemon, address, _folder: folder };
+        self.daemon = Some(Daemon::start(&mut command, &path("log")));
         let end = tokio::time::Instant::now() + super::PATIENCE;
-        while alertmanager.get("/-/ready").await.is_none() {
-            assert!(tokio::time::Instant::now() < end, "it does not start: {}", alertmanager.log());
+        while self.get("/-/ready").await.is_none() {
+            assert!(tokio::time::Instant::now() < end, "it does not start: {}", self.log());
             tokio::task::yield_now().await;
         }
-        alertmanager
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self._folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     async fn get(&self, path: &str) -> Option<String> {
@@ -93,7 +95,8 @@ async fn peers_alertmanager_tells_of_each_alert_by_itself() {
         return;
     }
     let mut bot = Bot::start("alertmanager", "").await;
-    let alertmanager = Alertmanager::start(&bot).await;
+    let mut alertmanager = Alertmanager::prepare();
+    alertmanager.start(&bot).await;
     alertmanager.alerts(&[("DiskFull", "wn001", "critical"), ("DiskFull", "wn002", "warning")], "look", false).await;
     let first = bot.alert("`wn001` · DiskFull", &[":red_circle: **CRITICAL**", "DiskFull is critical, look"]).await;
     let second = bot.alert("`wn002` · DiskFull", &["**WARNING**"]).await;
@@ -118,4 +121,39 @@ async fn peers_alertmanager_tells_of_each_alert_by_itself() {
     for (of, count) in [("`wn001` · DiskFull", 1), ("`wn002` · DiskFull", 1), ("`wn003` · NodeDown", 1)] {
         assert_eq!(bot.posts_of(of), count, "{of}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_alertmanager_silences_what_chat_asks() {
+    if !asked_for() {
+        return;
+    }
+    let mut alertmanager = Alertmanager::prepare();
+    let section = format!(
+        "[[monitoring]]\nname = \"alertmanager\"\nkind = \"alertmanager\"\naddress = \"http://{}\"\nconfirm = 30\n",
+        alertmanager.address
+    );
+    let bot = Bot::start("alertmanager", &section).await;
+    alertmanager.start(&bot).await;
+    alertmanager.alerts(&[("DiskFull", "wn001", "critical"), ("DiskFull", "wn002", "critical")], "look", false).await;
+    let post = bot.alert("`wn001` · DiskFull", &["**CRITICAL**"]).await;
+    bot.asked("!ack wn001 \"DiskFull\" the vendor comes", "taken on").await;
+    bot.line(&post, ":raising_hand: Taken on by lead").await;
+    bot.asked("!downtime wn001 \"DiskFull\" 1h a new disk", "in downtime").await;
+    bot.line(&post, ":wrench: In downtime, by lead: _a new disk_").await;
+    let silences = alertmanager.get("/api/v2/silences").await.unwrap();
+    assert!(
+        silences.contains("a new disk (lead via Halcyon, #") && silences.contains("ACK! the vendor comes"),
+        "{silences}"
+    );
+    bot.asked("!downtime wn001 \"DiskFull\" off", "no downtime any more").await;
+    bot.line(&post, "The downtime is over.").await;
+    // A machine of which nothing fires can be silenced too, with whatever port.
+    bot.asked("!downtime wn003 1h a new board", "in downtime").await;
+    bot.asked("!recheck wn001 \"DiskFull\"", "checks nothing itself").await;
+    bot.asked("!ack wn001 \"Fan\" what is that", "no such alert fires").await;
+    alertmanager.alerts(&[("DiskFull", "wn001", "critical")], "look", true).await;
+    // Its end is told by nobody, since it was silenced: it is found by asking.
+    bot.asked("!state of wn001 \"DiskFull\"", "OK").await;
+    bot.alert("`wn001` · DiskFull", &[":white_check_mark: **OK again**"]).await;
 }

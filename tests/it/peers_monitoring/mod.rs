@@ -9,6 +9,7 @@
 //! The chat is the sandbox's. Every wait is for what is meant; nothing is waited out.
 
 mod alertmanager;
+mod icinga;
 mod nagios;
 
 use crate::callbacks::free_port;
@@ -100,6 +101,20 @@ impl Bot {
             .wait_for(CHANNEL, wanted, PATIENCE)
             .await
             .unwrap_or_else(|problem| panic!("{says:?}: {problem}"))
+    }
+
+    /// Somebody writes a line; gives the answer once it says this.
+    async fn asked(&self, line: &str, says: &str) -> String {
+        let post = self.world.write("lead", line);
+        let wanted = |answer: &Post| answer.message.contains(says);
+        let answer = tokio::time::timeout(PATIENCE, self.world.answer_within(PATIENCE, &post, wanted)).await;
+        answer.unwrap_or_else(|_| panic!("{line}: nobody says {says:?}")).message
+    }
+
+    /// How many lines of a thread say this.
+    fn lines_of(&self, of: &Post, says: &str) -> usize {
+        let posts = self.world.chat.posts(CHANNEL);
+        posts.iter().filter(|post| post.root_id == of.id && post.message.contains(says)).count()
     }
 
     /// How many posts there are whose first line ends so.

@@ -25,12 +25,12 @@ pub(super) struct Nagios {
 }
 
 impl Nagios {
-    /// Starts one that tells this bot.
-    pub(super) fn start(bot: &Bot) -> Self {
+    /// Makes its folder and the machines.
+    pub(super) fn prepare() -> Self {
         let folder = tempfile::Builder::new().prefix("halnagios").tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let port = |number: u8| Port::open([127, 0, 89, number].into());
-        let mut nagios = Self {
+        let nagios = Self {
             daemon: None,
             folder,
             hosts: (1..=HOSTS).map(port).collect(),
@@ -39,18 +39,31 @@ impl Nagios {
         for name in ["rw", "checkresults", "spool", "log"] {
             std::fs::create_dir(nagios.path(name)).unwrap();
         }
+        nagios
+    }
+
+    /// The part of the configuration of a bot that asks something of it.
+    pub(super) fn section(&self) -> String {
+        format!(
+            "[[monitoring]]\nname = \"nagios\"\nkind = \"nagios\"\nsite = \"mon01\"\ncommand_file = {:?}\nstatus_file = {:?}\nconfirm = 20\n",
+            self.pipe(),
+            self.path("status.dat"),
+        )
+    }
+
+    /// Starts it, and has it tell this bot.
+    pub(super) fn start(&mut self, bot: &Bot) {
         let settings = format!(
             "url = \"http://{}\"\napi_key_file = {:?}\nspool = {:?}\nlongest_wait = 1\nsite = \"mon01\"\n",
             bot.listen,
-            nagios.path("key"),
-            nagios.path("spool/halcyon"),
+            self.path("key"),
+            self.path("spool/halcyon"),
         );
-        std::fs::write(nagios.path("key"), &bot.key).unwrap();
-        std::fs::write(nagios.path("halcyon-notify.toml"), settings).unwrap();
-        std::fs::write(nagios.path("nagios.cfg"), nagios.main()).unwrap();
-        std::fs::write(nagios.path("objects.cfg"), nagios.objects()).unwrap();
-        nagios.run();
-        nagios
+        std::fs::write(self.path("key"), &bot.key).unwrap();
+        std::fs::write(self.path("halcyon-notify.toml"), settings).unwrap();
+        std::fs::write(self.path("nagios.cfg"), self.main()).unwrap();
+        std::fs::write(self.path("objects.cfg"), self.objects()).unwrap();
+        self.run();
     }
 
     /// The daemon begins, with what it has retained.
@@ -62,6 +75,13 @@ impl Nagios {
         self.daemon = Some(Daemon::start(&mut command, &self.path("log/said")));
         let pipe = self.pipe();
         poll("Nagios has its pipe", || pipe.exists());
+    }
+
+    /// The daemon is gone, and its pipe lies there.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill();
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -167,7 +187,8 @@ async fn peers_nagios_tells_of_thirty_machines() {
         return;
     }
     let mut bot = Bot::start("st2", "").await;
-    let mut nagios = Nagios::start(&bot);
+    let mut nagios = Nagios::prepare();
+    nagios.start(&bot);
     // A service: problem, somebody takes it on there, a downtime, the end.
     nagios.services[0].close();
     let post = bot.alert("`wn001` · Port", &[":red_circle: **CRITICAL**", "onnection refused"]).await;
@@ -206,4 +227,41 @@ async fn peers_nagios_tells_of_thirty_machines() {
     bot.line(&flapping, "It has come to rest").await;
     assert_eq!(bot.posts_of("`wn001` · Port"), 1);
     assert!(bot.world.chat.posts(crate::world::CHANNEL).iter().all(|post| !post.message.contains("@all")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_nagios_does_what_chat_asks() {
+    if !asked_for() {
+        return;
+    }
+    let mut nagios = Nagios::prepare();
+    let bot = Bot::start("st2", &nagios.section()).await;
+    nagios.start(&bot);
+    nagios.services[4].close();
+    let post = bot.alert("`wn005` · Port", &[":red_circle: **CRITICAL**"]).await;
+    // What a semicolon would end is a part of what is said.
+    bot.asked("!ack wn005 \"Port\" the vendor comes; DEL_ALL", "taken on").await;
+    bot.line(&post, ":raising_hand: Taken on by lead: _the vendor comes").await;
+    let log = nagios.log();
+    assert!(
+        log.contains("ACKNOWLEDGE_SVC_PROBLEM;wn005;Port;2;1;0;lead;the vendor comes  DEL_ALL (lead via Halcyon, #"),
+        "{log}"
+    );
+    bot.asked("!downtime wn005 \"Port\" 1h a new cable", "in downtime").await;
+    bot.line(&post, ":wrench: In downtime, by lead: _a new cable_").await;
+    bot.asked("!downtime wn005 \"Port\" off", "no downtime any more").await;
+    bot.line(&post, "The downtime is over.").await;
+    bot.asked("!unack wn005 \"Port\"", "nobody has it any more").await;
+    bot.asked("!comment wn005 \"Port\": nobody can say why", "written").await;
+    nagios.services[4].reopen();
+    bot.asked("!recheck wn005 \"Port\"", "OK").await;
+    bot.line(&post, ":white_check_mark: Over after").await;
+    // What we have said ourselves is told once, whatever Nagios tells of it.
+    for said in ["Taken on by lead", "In downtime, by lead", "Over after"] {
+        assert_eq!(bot.lines_of(&post, said), 1, "{said}");
+    }
+    bot.asked("!ack wn005 \"Fan\" what is that", "knows no such host or service").await;
+    // A daemon that is gone leaves its pipe, and nobody hangs in it.
+    nagios.kill();
+    bot.asked("!downtime wn006 1h", "nobody reads the command pipe").await;
 }
