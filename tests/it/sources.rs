@@ -6,7 +6,7 @@ mod nagios;
 use crate::callbacks::{free_port, url};
 use crate::data;
 use crate::world::{CHANNEL, PATIENCE, World};
-use halcyon::config::Http;
+use halcyon::config::{Config, Environment, Http};
 use halcyon::core::alert::alertmanager::{self, Body, INSTANCE};
 use halcyon::core::alert::life::Board;
 use halcyon::core::alert::nagios::Macros;
@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 const KEY: &str = "key-of-the-alertmanager";
 
@@ -353,4 +354,39 @@ fn every_source_has_one_shape() {
         "check_mk check_mk.event_handler\nnagios nagios.notification\nicinga2 icinga2.notification\nalertmanager alertmanager.notification\n"
     );
     assert_eq!(Notification::read("core.st2.webhook", &json!({"host": {"name": "wn001"}})), None);
+}
+
+#[test]
+fn sections_of_the_configuration() {
+    let check = |text: &str, wrong: &[&str]| {
+        let text = format!("[content]\npacks = []\n[[monitoring]]\nname = \"mon\"\n{text}");
+        let told = match Config::parse(Path::new("/etc/halcyon/config.toml"), &text, &Environment::new()) {
+            Ok(config) => {
+                assert_eq!(config.monitorings.len(), 1);
+                Vec::new()
+            }
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(told.len(), wrong.len(), "{text}: {told:#?}");
+        for (told, wrong) in told.iter().zip(wrong) {
+            assert!(told.contains(wrong), "{wrong}: {told}");
+        }
+    };
+    let files = "command_file = \"/var/nagios.cmd\"\nstatus_file = \"/var/status.dat\"\n";
+    check(&format!("kind = \"nagios\"\n{files}by = [\"ssh\", \"nagios@mon01\"]"), &[]);
+    check("kind = \"icinga2\"\naddress = \"https://mon:5665\"\nuser = \"halcyon\"\nfilter = \"true\"", &[]);
+    check("kind = \"alertmanager\"\naddress = \"http://mon:9093\"\nhost_label = \"node\"", &[]);
+    check("kind = \"nagios\"\nstatus_file = \"/var/status.dat\"", &["command_file"]);
+    check(
+        "kind = \"nagios\"\ncommand_file = \"/a;b\"\nstatus_file = \"var\"",
+        &["no path of a file", "no path of a file"],
+    );
+    check(&format!("kind = \"nagios\"\n{files}by = [\" \"]"), &["names no program"]);
+    check(&format!("kind = \"nagios\"\n{files}user = \"x\""), &["means nothing for a monitoring of the kind `nagios`"]);
+    check("kind = \"icinga2\"\naddress = \"https://mon:5665\"", &["user"]);
+    check(
+        "kind = \"alertmanager\"\naddress = \"http://mon:9093\"\nlivestatus = \"tcp:mon:6557\"",
+        &["means nothing for a monitoring of the kind `alertmanager`"],
+    );
+    check("kind = \"zabbix\"\naddress = \"http://mon\"\nuser = \"x\"", &["zabbix"]);
 }

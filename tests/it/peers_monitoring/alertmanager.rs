@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// An Alertmanager in a folder of its own.
 struct Alertmanager {
-    daemon: Option<Daemon>,
+    _daemon: Option<Daemon>,
     address: String,
     folder: tempfile::TempDir,
 }
@@ -16,7 +16,7 @@ impl Alertmanager {
     /// Finds a place for one.
     fn prepare() -> Self {
         let address = format!("127.0.0.1:{}", free_port());
-        Self { daemon: None, address, folder: tempfile::tempdir().unwrap() }
+        Self { _daemon: None, address, folder: tempfile::tempdir().unwrap() }
     }
 
     /// Starts it; its only receiver is the bot.
@@ -37,7 +37,7 @@ impl Alertmanager {
             .arg(format!("--storage.path={}", path("data").display()))
             .arg(format!("--web.listen-address={}", self.address))
             .arg("--cluster.listen-address=");
-        self.daemon = Some(Daemon::start(&mut command, &path("log")));
+        self._daemon = Some(Daemon::start(&mut command, &path("log")));
         let end = tokio::time::Instant::now() + super::PATIENCE;
         while self.get("/-/ready").await.is_none() {
             assert!(tokio::time::Instant::now() < end, "it does not start: {}", self.log());

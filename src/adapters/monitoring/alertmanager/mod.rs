@@ -123,7 +123,9 @@ impl Alertmanager {
             standing.output = output(&worst.annotations, &worst.labels).0;
         }
         standing.since = alerts.iter().filter_map(|alert| alert.starts).min();
-        standing.in_downtime = !alerts.is_empty() && alerts.iter().all(|alert| !alert.silenced_by.is_empty());
+        // What is silenced for being taken on is in no downtime.
+        let quiet = |id: &String| !silences.iter().any(|silence| silence.id == *id && silence.is_acknowledgement());
+        standing.in_downtime = !alerts.is_empty() && alerts.iter().all(|alert| alert.silenced_by.iter().any(quiet));
         let about = |silence: &&Silence| {
             alerts.iter().any(|alert| alert.silenced_by.contains(&silence.id) || silence.matches(&alert.labels))
         };

@@ -62,9 +62,14 @@ impl Icinga2 {
     async fn objects(&self, kind: &str, filter: &str, names: Option<&[String]>) -> Result<Vec<Value>, MonitoringError> {
         let api = self.api()?;
         let mut body = json!({"filter": filter});
-        if matches!(kind, "hosts" | "services") {
-            body["attrs"] =
-                json!(ATTRIBUTES.iter().filter(|name| kind == "services" || **name != "host_name").collect::<Vec<_>>());
+        // Each kind refuses what only the other has.
+        let foreign = match kind {
+            "hosts" => Some("host_name"),
+            "services" => Some("address"),
+            _ => None,
+        };
+        if let Some(foreign) = foreign {
+            body["attrs"] = ATTRIBUTES.iter().filter(|name| **name != foreign).copied().collect();
         }
         if let Some(names) = names {
             body["filter_vars"] = json!({"names": names});
