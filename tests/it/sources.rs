@@ -365,7 +365,9 @@ fn sections_of_the_configuration() {
                 assert_eq!(config.monitorings.len(), 1);
                 Vec::new()
             }
-            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+            Err(problems) => {
+                problems.iter().map(ToString::to_string).filter(|told| !told.contains("warning:")).collect()
+            }
         };
         assert_eq!(told.len(), wrong.len(), "{text}: {told:#?}");
         for (told, wrong) in told.iter().zip(wrong) {

@@ -91,7 +91,7 @@ async fn what_goes_into_the_pipe() {
             let (nagios, found) = (&nagios, &found);
             async move { nagios.send(&order(wanted), &port(), found).await }
         };
-        assert!(matches!(send(Wanted::Comment).await, Err(MonitoringError::Later { .. })), "there is no pipe");
+        assert!(send(Wanted::Comment).await.is_err(), "there is no pipe");
         rustix::fs::mknodat(
             rustix::fs::CWD,
             &pipe,
@@ -100,7 +100,7 @@ async fn what_goes_into_the_pipe() {
             0,
         )
         .unwrap();
-        let Err(MonitoringError::Later { why }) = send(Wanted::Comment).await else { panic!("nobody reads it") };
+        let why = send(Wanted::Comment).await.expect_err("nobody reads it").to_string();
         assert!(why.contains("nobody reads") || why.contains("No such device"), "{why}");
         // Opened for both it is never at its end.
         let reading = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
@@ -134,7 +134,7 @@ async fn what_goes_into_the_pipe() {
         std::fs::remove_file(&pipe).unwrap();
         std::fs::write(&pipe, "").unwrap();
         if by.is_empty() {
-            let Err(MonitoringError::Later { why }) = send(Wanted::Comment).await else { panic!("it is no pipe") };
+            let why = send(Wanted::Comment).await.expect_err("it is no pipe").to_string();
             assert!(why.contains("is no pipe"), "{why}");
         }
         assert!(matches!(

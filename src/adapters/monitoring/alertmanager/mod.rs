@@ -132,7 +132,7 @@ impl Alertmanager {
         for silence in silences.iter().filter(about) {
             if silence.is_acknowledgement() {
                 if silence.starts <= asked {
-                    standing.acknowledged = Some(silence.said.clone());
+                    standing.acknowledged = Some(silence.taken_on());
                 }
             } else {
                 let covers = silence.of_host(&self.options.host_label, &target.host);
@@ -148,7 +148,7 @@ impl Alertmanager {
         let of_it = silences.iter().filter(|silence| silence.of_host(&self.options.host_label, &target.host));
         for silence in of_it {
             if silence.is_acknowledgement() {
-                standing.acknowledged = Some(silence.said.clone());
+                standing.acknowledged = Some(silence.taken_on());
             } else {
                 standing.in_downtime |= silence.starts <= asked;
                 standing.downtimes.push(silence.downtime(false));

@@ -86,6 +86,12 @@ impl Silence {
         self.said.comment.starts_with(ACK)
     }
 
+    /// Who has taken something on, and their words without the mark of that.
+    pub(super) fn taken_on(&self) -> Said {
+        let words = self.said.comment.strip_prefix(ACK).unwrap_or(&self.said.comment).trim_start();
+        Said { by: self.said.by.clone(), comment: words.to_owned() }
+    }
+
     pub(super) fn downtime(&self, covers: bool) -> Downtime {
         let (start, end) = (Some(self.starts), Some(self.ends));
         Downtime { id: self.id.clone(), said: self.said.clone(), start, end, covers }

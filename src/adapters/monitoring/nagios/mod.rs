@@ -92,7 +92,9 @@ impl Nagios {
         if self.options.by.is_empty() {
             let path = self.options.command_file.clone();
             let written = tokio::task::spawn_blocking(move || write(&path, line.as_bytes())).await;
-            return written.unwrap_or_else(|error| Err(error.to_string())).map_err(|why| unreached(&why));
+            // Whatever went wrong, nothing was written.
+            let refused = |why| MonitoringError::Refused { why };
+            return written.unwrap_or_else(|error| Err(error.to_string())).map_err(refused);
         }
         let of = format!("of={}", self.options.command_file.display());
         let words = ["dd", &of, "bs=4096", "iflag=fullblock", "oflag=nonblock", "conv=nocreat,notrunc", "status=none"];
