@@ -374,7 +374,7 @@ pub enum Answer {
         roles: Vec<String>,
         /// The grants that speak of it.
         reasons: Vec<Reason>,
-        /// The files of the policies that want it approved.
+        /// The policies that want it approved.
         approvals: Vec<String>,
         /// All of it in words.
         text: String,

@@ -481,6 +481,9 @@ async fn it_is_asked_where_the_condition_holds_and_where_somebody_can_decide() {
     let card = card(&world, "operator", "!many wipe of wn[001-003]").await;
     assert!(card.message.contains("`guard.many`"), "{}", card.message);
     told(&world, "operator", "!plan many wipe of wn[001-003]", "It would wait for an approval").await;
+    told(&world, "operator", "!may many wipe of wn[001-003]", "once that has been approved, as `guard.many` wants it")
+        .await;
+    told(&world, "operator", "!may many wipe of wn001", "it runs `guard.many`.").await;
     told(&world, "operator", "!crowd wipe of wn001", "only 2 people beside you could").await;
     // Nobody gets round it by another way in.
     let run = Ask::Run {

@@ -16,6 +16,7 @@ use crate::core::access::approvers::{Anybody, Deed, anybody, may_approve};
 use crate::core::access::arguments::Arguments;
 use crate::core::access::{Asker, Place, Rights};
 use crate::core::action::execution::{EffectClass, Execution};
+use crate::core::action::params::Resolved;
 use crate::core::approval::request::{Event, Joined, Request, State, Unseat, Via, Voter};
 use crate::core::approval::snapshot::{Change, Snapshot};
 use crate::core::approval::{Decision, Policy, Terms, Verdict};
@@ -34,6 +35,7 @@ use crate::core::settings::Verb;
 use crate::core::template::render::render_in;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How long it is waited before an execution that could begin and did not is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(15);
@@ -69,15 +71,24 @@ enum Named {
 impl Bot {
     /// What has to be said yes to before this is run.
     pub(super) fn wanted(&self, wish: &Wish, (resolved, _): &Prepared) -> Vec<Terms> {
+        let wanted = self.guarding(&wish.action.reference, resolved).map(|policy| policy.terms.clone());
+        wanted.filter(|terms| !self.is_covered(wish, terms)).collect()
+    }
+
+    /// The policies that want an approval for an action with these parameters.
+    pub(super) fn guarding<'a>(
+        &'a self,
+        action: &ActionRef,
+        resolved: &'a Resolved,
+    ) -> impl Iterator<Item = &'a Policy> {
         // What cannot be told is asked about.
-        let applies = |policy: &Policy| match &policy.when {
+        let applies = |policy: &&Policy| match &policy.when {
             None => true,
             Some(when) => render_in(when, &resolved.values, &resolved.surroundings)
                 .map_or(true, |rendered| says_yes(&rendered.output)),
         };
-        let policies = self.catalog.approvals.get(&wish.action.reference);
-        let wanted = policies.into_iter().flatten().filter(|policy| applies(policy)).map(|policy| policy.terms.clone());
-        wanted.filter(|terms| !self.is_covered(wish, terms)).collect()
+        let policies = self.catalog.approvals.get(action);
+        policies.into_iter().flatten().map(Arc::as_ref).filter(applies)
     }
 
     /// Whether what a policy wants for a task was given for the workflow that it belongs to: by the same people, on no easier terms. That a target

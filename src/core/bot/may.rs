@@ -76,7 +76,7 @@ impl Bot {
             problem: String::new(),
             reasons: Vec::new(),
             channels: Vec::new(),
-            guards: self.catalog.guards.get(&found.alias.action).cloned().unwrap_or_default(),
+            guards: Vec::new(),
         };
         if !is_there(&found.alias, &question.here) {
             card.channels = found.alias.channels().unwrap_or_default().into_iter().map(str::to_owned).collect();
@@ -101,6 +101,7 @@ impl Bot {
                 return card;
             }
         };
+        card.guards = self.guarding(&action.reference, &resolved).map(|policy| policy.terms.policy.clone()).collect();
         let arguments = Arguments::of(action, &resolved.values);
         // Whoever asks about others sees all machines. Of their own everybody sees those that they could ever use.
         let sight = match question.asker {

@@ -208,6 +208,6 @@ pub struct MayCard {
     pub reasons: Vec<Reason>,
     /// The channels where the alias is there, where this is none of them.
     pub channels: Vec<String>,
-    /// The files of the policies that want it approved.
+    /// The policies that want it approved.
     pub guards: Vec<String>,
 }

@@ -43,7 +43,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         (
             "may, once approved",
             Card::May(MayCard {
-                guards: vec!["policies/approval.yaml".into()],
+                guards: vec!["site.kernel_upgrade_needs_a_lead".into()],
                 ..may(true, vec![reason(Outcome::Holds, "", "", "")])
             }),
         ),
