@@ -27,8 +27,6 @@ const UNKNOWN: i32 = 3;
 pub enum Verb {
     /// Run the script that comes over standard input.
     Run,
-    /// The same of a script that only looks: it ends with its connection, and nothing is kept of how it ended.
-    Look,
     /// End every process of the command's group.
     Kill,
     /// Say how it stands.
@@ -38,15 +36,9 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// The one that carries a command out.
-    pub fn of(command: &ShellCommand) -> Self {
-        if command.read_only { Verb::Look } else { Verb::Run }
-    }
-
     fn word(self) -> &'static str {
         match self {
             Verb::Run => "run",
-            Verb::Look => "look",
             Verb::Kill => "kill",
             Verb::Status => "status",
             Verb::Forget => "forget",
@@ -175,7 +167,7 @@ pub fn input(verb: Verb, id: &str, command: &ShellCommand) -> Result<Secret, Scr
         input.push_str(password.reveal());
         input.push('\n');
     }
-    if matches!(verb, Verb::Run | Verb::Look) {
+    if verb == Verb::Run {
         input.push_str(&script(id, command)?);
     }
     Ok(Secret::new(input))
