@@ -120,6 +120,15 @@ pub struct Hands {
     pub reloads: mpsc::UnboundedSender<ReloadCall>,
 }
 
+/// Why it could not be found out who somebody is.
+#[derive(Debug, thiserror::Error)]
+enum NotAsked {
+    #[error("there is no chat server")]
+    NoChat,
+    #[error("the chat server does not answer in time")]
+    Late,
+}
+
 impl Dispatch {
     /// Joins the hands. The inputs are held weakly, so that the loop ends when everybody else has let go. When `stop` fires, runs are let
     /// go of where they stand: their commands go on, and the next process asks what became of them.
@@ -382,7 +391,7 @@ impl Dispatch {
         let chat = self.chat.clone();
         tokio::spawn(async move {
             let asked = async {
-                let Some(chat) = chat else { return Err("there is no chat server".to_owned()) };
+                let Some(chat) = chat else { return Err(NotAsked::NoChat.to_string()) };
                 let told = |problem: ChatError| problem.to_string();
                 let names = [name.clone()];
                 let found = chat.directory(&names, &[], &[], &[]).await.map_err(told)?.users.remove(&name);
@@ -390,7 +399,7 @@ impl Dispatch {
                 chat.identify(&user, &channels).await.map(Some).map_err(told)
             };
             let identity = tokio::time::timeout(IDENTIFYING, asked).await;
-            let identity = identity.unwrap_or_else(|_| Err("the chat server does not answer in time".to_owned()));
+            let identity = identity.unwrap_or_else(|_| Err(NotAsked::Late.to_string()));
             // Without a loop nobody waits for it.
             let _ = inputs.send(Input::UserLookedUp { ticket, identity }).await;
         });

@@ -48,6 +48,8 @@ use tokio_util::sync::CancellationToken;
 /// How long it is waited before it is looked whether something was done, for the first time and at most.
 const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LOOKS: Duration = Duration::from_secs(2);
+/// What clocks of monitorings count.
+const A_SECOND: Duration = Duration::from_secs(1);
 /// An order of which nobody knows whether it was taken is not sent again before so long: it may still be on its way.
 const IN_DOUBT: Duration = Duration::from_secs(5);
 /// The exit codes of what was refused, and of what was not confirmed.
@@ -134,7 +136,8 @@ impl MonitoringRunner {
                 things.iter().filter(|(_, thing)| thing.end.is_none()).map(|(target, _)| target.clone()).collect();
             match watched.monitoring.read(&Of::Named(open.clone())).await {
                 Ok(reading) => {
-                    trouble = self.take(watched, order, &mut things, &reading).await.unwrap_or_default();
+                    trouble =
+                        self.take(watched, order, (&mut things, began.elapsed()), &reading).await.unwrap_or_default();
                     if things.values().any(|thing| thing.end.is_some()) || order.wanted == Wanted::Read {
                         // A loop that is gone wants nothing.
                         let _ = news.send(RunNews::Read(Box::new(reading))).await;
@@ -174,7 +177,7 @@ impl MonitoringRunner {
         &self,
         watched: &Watched,
         order: &Order,
-        things: &mut BTreeMap<Target, Progress>,
+        (things, waited): (&mut BTreeMap<Target, Progress>, Duration),
         reading: &Reading,
     ) -> Option<String> {
         let mut wanted = Vec::new();
@@ -185,7 +188,7 @@ impl MonitoringRunner {
                     thing.end = Some(End::Confirmed { already: !thing.sent && thing.doubtful.is_none() });
                 } else if !thing.sent
                     && thing.doubtful.is_none_or(|since| since.elapsed() >= IN_DOUBT)
-                    && self.is_time(order, found)
+                    && self.is_time(order, found, waited)
                 {
                     thing.checked = found.checked;
                     wanted.push((target.clone(), found.clone()));
@@ -215,10 +218,12 @@ impl MonitoringRunner {
         trouble
     }
 
-    /// Whether what comes of an order could be told from what was before: clocks of monitorings count seconds.
-    fn is_time(&self, order: &Order, found: &Standing) -> bool {
+    /// Whether what comes of an order could be told from what was before: clocks of monitorings count seconds. Nothing is waited for longer than that: what is
+    /// checked every moment is never old.
+    fn is_time(&self, order: &Order, found: &Standing, waited: Duration) -> bool {
         let now = (self.now)();
-        order.wanted != Wanted::Recheck || found.checked.is_none_or(|checked| checked.as_second() != now.as_second())
+        let old = |checked: Timestamp| checked.as_second() != now.as_second();
+        order.wanted != Wanted::Recheck || waited > A_SECOND || found.checked.is_none_or(old)
     }
 }
 
