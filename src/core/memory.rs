@@ -579,7 +579,10 @@ impl Memory {
                 problems.iter().for_each(|problem| self.alerts.remedied(problem, execution, origin));
             }
             Fact::OrderEnded { execution, ends } => self.alerts.ordered(execution, ends),
-            Fact::AlertSeen { alert, .. } => self.alerts.apply(alert),
+            Fact::AlertSeen { alert, .. } => {
+                self.storms.seen(at, alert, &self.alerts);
+                self.alerts.apply(alert);
+            }
             Fact::ToldOfRule { problem, rule, what } => self.alerts.tell_of(problem, rule, what),
             Fact::RuleReset { rule, .. } => self.remedies.reset(rule),
             Fact::ApiKeyMade { key, .. } => {

@@ -81,6 +81,7 @@ mod ticking;
 mod tidy;
 mod timer;
 mod turns;
+mod upgrade_downtime;
 mod upgrade_prefix;
 mod watched_upgrade;
 mod webhooks;

@@ -6,6 +6,8 @@ use crate::ruled::{RUN, content, grant};
 use crate::taking_turns::{ask, done, ends, gone};
 use halcyon::core::action::execution::Status;
 use halcyon::core::action::run::{Exit, RunNews};
+use halcyon::core::alert::notification::{Problem, State};
+use halcyon::core::alert::standing::{Reading, Standing};
 use halcyon::core::bot::Step;
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::Fact;
@@ -13,10 +15,11 @@ use halcyon::core::id::{ActionRef, DeliveryId, ExecutionId, Host, PostId, Trigge
 use halcyon::core::input::{Ask, DeliveryOutcome, Identifying, Input};
 use halcyon::core::memory::{Memory, card_of};
 use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
-use halcyon::core::settings::{Grant, Settings, Verb};
-use jiff::Timestamp;
+use halcyon::core::settings::{Grant, Monitored, Settings, Verb};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 use std::sync::Arc;
+use std::time::Duration;
 
 const MEND: &str = "name: mend\nrunner_type: remote-shell-cmd\ntags:\n  - {name: out_of_service, value: hosts}\n\
      parameters:\n  cmd: {immutable: true, default: mend}\n";
@@ -64,6 +67,14 @@ fn settled(machine: Machine) -> Machine {
     let mut machine = grant(machine, &[RUN[0], (Verb::Run, "core.remote")]);
     let mut settings = Settings::clone(machine.bot.settings());
     settings.roles[0].grants.push(Grant::new(Verb::Approve, "*"));
+    settings.monitorings = vec![Monitored {
+        name: "hep".into(),
+        source: "check_mk".into(),
+        site: None,
+        checks: true,
+        read: Some(Duration::from_secs(3600)),
+        host_label: None,
+    }];
     machine.take(Input::Settings(Arc::new(settings)));
     machine
 }
@@ -105,6 +116,27 @@ impl Site {
             chain: Vec::new(),
         };
         self.machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
+    }
+
+    /// The monitoring is asked, and shows a service of this host in a downtime, in this state since then.
+    fn read(&mut self, host: &str, state: &str, since: Timestamp) -> Step {
+        self.told += 1;
+        let problem = Problem {
+            source: "check_mk".into(),
+            site: String::new(),
+            host: host.into(),
+            service: Some("Orphans".into()),
+        };
+        let state = if state == "OK" { State::Ok } else { State::Critical };
+        let standing = Standing {
+            output: format!("{} orphans", self.told),
+            since: Some(since),
+            in_downtime: true,
+            ..Standing::new(problem, Some(state))
+        };
+        let (asked, list) = (self.machine.now, vec![standing]);
+        let reading = Reading { monitoring: "hep".into(), asked, all: true, list, unknown: Vec::new() };
+        self.machine.take(Input::MonitoringRead { monitoring: "hep".into(), reading: Ok(Box::new(reading)) })
     }
 
     /// One step of a story, and what is said of problems in it.
@@ -158,6 +190,11 @@ impl Site {
             ["late", host] => {
                 let past = self.machine.now.as_microsecond() - 100_000_000;
                 self.tell("PROBLEM", host, "CRITICAL", &json!({"microtime": past}))
+            }
+            ["read", host, state] => self.read(host, state, self.machine.now),
+            ["read", host, state, "before"] => {
+                let before = self.machine.now - SignedDuration::from_secs(60);
+                self.read(host, state, before)
             }
             [kind, host, state] => self.tell(kind, host, state, &json!({})),
             other => panic!("{other:?}"),
@@ -252,11 +289,61 @@ type Story = &'static [(&'static str, &'static str)];
 type Files = &'static [(&'static str, &'static str)];
 
 const OPENED: &str = "thread: wn001 · Orphans: CRITICAL 1 orphans";
+const OPENED_THIRD: &str = "thread: wn001 · Orphans: CRITICAL 3 orphans";
 const POSTED: &str = "post: CRITICAL wn001 · Orphans / > 1 orphans / since T / \
      :construction: it began while site.mend (ID) had the machine out of service; \
      thread: wn001 · Orphans: still CRITICAL, and in the channel from now on";
 
-const STORIES: [(&str, Files, Story); 18] = [
+const STORIES: [(&str, Files, Story); 21] = [
+    (
+        "what breaks in a downtime of the machine is found by asking, and told in that thread",
+        &[],
+        &[
+            ("say mend wn001", ""),
+            ("read wn001 CRITICAL before", ""),
+            ("read wn002 CRITICAL", ""),
+            ("read wn001 CRITICAL", OPENED_THIRD),
+            ("read wn001 CRITICAL", ""),
+            ("wait 1", ""),
+            (
+                "read wn001 OK",
+                "thread: wn001 · Orphans: :white_check_mark: Over after 1.0 s, found by asking: 5 orphans",
+            ),
+            ("wait 1", ""),
+            ("read wn001 CRITICAL", "thread: wn001 · Orphans: It is back: CRITICAL 6 orphans"),
+            ("wait 1", ""),
+            ("RECOVERY wn001 OK", "thread: wn001 · Orphans: :white_check_mark: Over after 1.0 s: 7 orphans"),
+            ("ends well", ""),
+            ("wait 1000", ""),
+        ],
+    ),
+    (
+        "and gets its post when its machine was not given back well",
+        &[],
+        &[
+            ("say mend wn001", ""),
+            ("read wn001 CRITICAL", OPENED),
+            (
+                "ends badly",
+                "post: CRITICAL wn001 · Orphans / > 1 orphans / since T · :wrench: in downtime / \
+                 :construction: it began while site.mend (ID) had the machine out of service; \
+                 thread: wn001 · Orphans: still CRITICAL, and in the channel from now on",
+            ),
+            ("PROBLEM wn001 CRITICAL", ""),
+        ],
+    ),
+    (
+        "a downtime that begins on a machine where all is well is no problem, nor is its end",
+        &[],
+        &[
+            ("say mend wn001", ""),
+            ("DOWNTIMESTART wn001 OK", ""),
+            ("DOWNTIMEEND wn001 OK", ""),
+            ("ends well", ""),
+            ("DOWNTIMECANCELLED wn001 OK", ""),
+            ("wait 1000", ""),
+        ],
+    ),
     (
         "what comes and goes while a machine is out of service is told in that thread only",
         &[],

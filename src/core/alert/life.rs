@@ -217,12 +217,43 @@ pub struct Change {
 }
 
 impl Change {
-    fn new(turn: Turn, alert: Alert, word: Option<Word>) -> Self {
+    /// One that is no member of a storm.
+    pub(super) fn new(turn: Turn, alert: Alert, word: Option<Word>) -> Self {
         Self { turn, alert, word, opens: false, in_storm: false }
     }
 }
 
 impl Alert {
+    /// One of which nothing is known but its name and since when.
+    pub(super) fn new(problem: Problem, told: Timestamp) -> Self {
+        Self {
+            problem,
+            state: None,
+            output: String::new(),
+            details: String::new(),
+            since: told,
+            told,
+            acknowledged: None,
+            downtime: None,
+            flapping: false,
+            recovered: None,
+            host_groups: Vec::new(),
+            url: None,
+            post: None,
+            remedies: Vec::new(),
+            held_by: None,
+            settles: None,
+            opened: None,
+            touched: None,
+            escalated: 0,
+            read: None,
+            unknown: None,
+            choices: 0,
+            told_of: BTreeMap::new(),
+            parts: BTreeMap::new(),
+        }
+    }
+
     /// Whether the same was told of a rule last, or there is too much to tell.
     pub fn was_told_of(&self, rule: &RuleRef, what: &str) -> bool {
         match self.told_of.get(rule) {
@@ -348,32 +379,7 @@ impl Board {
             return None;
         }
         let fresh = open.is_none();
-        let mut alert = known.cloned().unwrap_or_else(|| Alert {
-            problem: notification.problem.clone(),
-            state: None,
-            output: String::new(),
-            details: String::new(),
-            since: told,
-            told,
-            acknowledged: None,
-            downtime: None,
-            flapping: false,
-            recovered: None,
-            host_groups: Vec::new(),
-            url: None,
-            post: None,
-            remedies: Vec::new(),
-            held_by: None,
-            settles: None,
-            opened: None,
-            touched: None,
-            escalated: 0,
-            read: None,
-            unknown: None,
-            choices: 0,
-            told_of: BTreeMap::new(),
-            parts: BTreeMap::new(),
-        });
+        let mut alert = known.cloned().unwrap_or_else(|| Alert::new(notification.problem.clone(), told));
         if alert.problem.site.is_empty() {
             alert.problem.site.clone_from(&notification.problem.site);
         }
@@ -466,6 +472,11 @@ impl Board {
         }
     }
 
+    pub(super) fn said(&self, host: &str, said: &Said, at: Timestamp) -> Word {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.word(host, text(&said.by), text(&said.comment), at)
+    }
+
     /// Whether an order with this mark was about a problem of this host. **Anybody can write a mark.**
     fn knows_order(&self, host: &str, mark: &Mark) -> bool {
         let of_host = self.alerts.values().filter(|alert| alert.problem.host == host);
@@ -526,10 +537,7 @@ impl Board {
             alert.state = standing.state;
             turns.push((Turn::Changed, None));
         }
-        let words = |said: &Said| {
-            let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            self.word(&known.problem.host, text(&said.by), text(&said.comment), asked)
-        };
+        let words = |said: &Said| self.said(&known.problem.host, said, asked);
         match (&standing.acknowledged, &alert.acknowledged) {
             // An acknowledgement that is ours alone cannot be seen.
             (None, Some(_)) if known.knows_acknowledgements() => {
@@ -763,7 +771,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(MOST_OUTPUT) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

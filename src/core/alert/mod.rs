@@ -11,6 +11,7 @@
 //! - [`stackstorm`]: what StackStorm's packs for a monitoring would tell instead;
 //! - [`escalation`]: who is called when nobody touches it;
 //! - [`life`]: what it means for what is known;
+//! - [`found`]: what nobody tells since it began in a downtime;
 //! - [`offer`]: what people may have done about it;
 //! - [`storm`]: so many at once that they are told as one;
 //! - [`order`]: what is asked of a monitoring;
@@ -23,6 +24,7 @@
 pub mod alertmanager;
 pub mod checkmk;
 pub mod escalation;
+pub mod found;
 pub mod icinga2;
 pub mod life;
 pub mod nagios;

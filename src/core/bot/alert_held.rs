@@ -88,6 +88,11 @@ impl Bot {
         posted.or_else(|| self.storm_thread(problem))
     }
 
+    /// Since when an execution that people can read of has a machine out of service.
+    pub(super) fn out_of_service_since(&self, machine: &str) -> Option<Timestamp> {
+        self.holder_of(machine).filter(|(_, thread)| thread.is_some()).map(|(execution, _)| execution.began())
+    }
+
     /// The execution because of which rules leave a problem alone.
     pub(super) fn held_by(&self, problem: &Problem) -> Option<ExecutionId> {
         let held = self.holder_of(&problem.host).map(|(execution, _)| execution.request.id.clone());

@@ -5,6 +5,7 @@
 //!
 //! - **A problem ends only where the monitoring says that it is well**, never because it is not among the problems: the account may not see it.
 //! - **What is told is newer than a reading that was asked for before**, and changes nothing twice ([`Board::reconcile`]).
+//! - **What breaks in a downtime on a machine that an execution of ours has out of service is told in its thread**: no monitoring tells of it. What was bad before is not.
 //! - **A monitoring that cannot be asked for long is told of**, in the posts that may be out of date and to the administrators.
 //!
 //! [`Board::reconcile`]: crate::core::alert::life::Board::reconcile
@@ -66,10 +67,12 @@ impl Bot {
         let watched = self.settings.monitorings.iter().filter_map(|one| Some((one.name.clone(), one.read?)));
         let due = watched.filter(|(name, _)| self.looks.0.get(name).is_none_or(|look| look.due() <= moment.at));
         let due: Vec<(String, Duration)> = due.collect();
+        let none_out = self.memory.out_of_service.is_empty();
         for (name, every) in due {
             let named = self.open_of(&name);
             let look = self.looks.0.entry(name.clone()).or_default();
-            if named.is_empty() {
+            // What breaks on a machine that is out of service may be told by nobody.
+            if named.is_empty() && none_out {
                 (look.asked, look.next) = (None, Some(moment.at.saturating_add(every).unwrap_or(Timestamp::MAX)));
                 continue;
             }
@@ -179,6 +182,24 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let its = |problem: &Problem| self.watches_over(problem).is_some_and(|one| one.name == reading.monitoring);
         for Seen { alert, turns } in self.memory.alerts.reconcile(reading, its) {
+            self.tell_seen(step, moment, alert, turns)?;
+        }
+        self.tell_found(step, moment, reading)
+    }
+
+    /// Tells of what has broken in a downtime on machines that executions of ours have, in their threads.
+    fn tell_found(&mut self, step: &mut Step, moment: &mut Moment, reading: &Reading) -> Result<(), Contradiction> {
+        if self.memory.out_of_service.is_empty() {
+            return Ok(());
+        }
+        for standing in &reading.list {
+            let its = self.watches_over(&standing.problem).is_some_and(|one| one.name == reading.monitoring);
+            let Some(began) = self.out_of_service_since(&standing.problem.host).filter(|_| its) else { continue };
+            let Some(Seen { mut alert, turns }) = self.memory.alerts.found(standing, reading.asked, began) else {
+                continue;
+            };
+            let Some(holder) = self.holder(&alert.problem) else { continue };
+            alert.held_by = Some(holder);
             self.tell_seen(step, moment, alert, turns)?;
         }
         Ok(())
