@@ -324,6 +324,17 @@ async fn faults_show_as_on_a_broken_node() {
     assert_eq!(cluster.wrapped("wn004", "status", "cut", "").await.out, "exited 6\n");
     assert_eq!(cluster.ask("wn004", "cat /tmp/kept").await.out, "kept\n");
 
+    // One that only looks ends with it, and nothing is kept of it.
+    nodes.fault("wn004", Fault::DropAfterBytes(1_000)).await;
+    let seen = cluster.wrapped("wn004", "look", "looked", "seq 100000; exit 6").await;
+    assert_eq!(seen.code, 255, "{seen:?}");
+    nodes.heal("wn004").await;
+    let ended = |entry: &LedgerEntry| entry.id.as_deref() == Some("looked") && entry.ended.is_some();
+    cluster.ledger_until("wn004", |ledger| ledger.iter().any(ended)).await;
+    assert_eq!(cluster.wrapped("wn004", "status", "looked", "").await.out, "none\n");
+    assert_eq!(cluster.wrapped("wn004", "look", "looked", "echo twice").await.code, 125);
+    assert_eq!(cluster.wrapped("wn004", "look", "whole", "echo out; exit 6").await.code, 6);
+
     nodes.fault("wn004", Fault::DropAfter(Duration::from_millis(200))).await;
     assert_eq!(cluster.wrapped("wn004", "run", "cut-later", "sleep 30").await.code, 255);
     nodes.heal("wn004").await;

@@ -327,6 +327,67 @@ fn a_lost_connection_does_not_end_the_command() {
 }
 
 #[test]
+fn a_look_is_heard_or_ends_and_leaves_no_status() {
+    for node in nodes() {
+        let looks = |script: &str| ShellCommand { read_only: true, ..shell(script) };
+        let (id, command) = (fresh_id(), looks("echo out; echo err >&2; cat; exit 3"));
+        assert_eq!(Verb::of(&command), Verb::Look);
+        let longer = ShellCommand { timeout: wrapper::LONGEST_LOOK + Duration::from_secs(1), ..command.clone() };
+        assert_eq!(Verb::of(&longer), Verb::Run);
+        assert_eq!(
+            node.ask(Verb::Look, &id, &command),
+            (3, "out\n".to_owned(), "err\n".to_owned()),
+            "{:?}",
+            node.shell
+        );
+        assert_eq!(node.standing(&id), Some(Standing::Nothing), "{:?}", node.shell);
+        // An id runs once, whatever it was run as.
+        for verb in [Verb::Look, Verb::Run] {
+            let (code, stdout, stderr) = node.ask(verb, &id, &command);
+            assert_eq!((code, stdout.as_str()), (125, ""), "{:?}", node.shell);
+            assert!(stderr.contains("was run before"), "{stderr}");
+        }
+
+        // Half a script does not run, and what is long arrives whole.
+        let (id, long) = (fresh_id(), looks(&format!("true {}\necho the end", "x".repeat(300_000))));
+        let whole = wrapper::input(Verb::Look, &id, &long).unwrap();
+        let half = node.ask_with(Verb::Look, &id, &long, &whole.reveal().as_bytes()[..1_000]);
+        assert_eq!((half.status.code(), &*half.stdout), (Some(125), &b""[..]), "{:?}", node.shell);
+        assert_eq!(node.ask(Verb::Look, &id, &long).1, "the end\n", "{:?}", node.shell);
+
+        // While it runs it is known, and a kill reaches all of it.
+        let begin = |script: &str| {
+            let (id, command) = (fresh_id(), looks(script));
+            let mut look = node.request(Verb::Look, &id, &command).spawn().unwrap();
+            let input = wrapper::input(Verb::Look, &id, &command).unwrap();
+            look.stdin.take().unwrap().write_all(input.reveal().as_bytes()).unwrap();
+            let mut said = BufReader::new(look.stdout.take().unwrap());
+            let mut group = String::new();
+            said.read_line(&mut group).unwrap();
+            (id, look, said, group.trim().parse::<u32>().unwrap())
+        };
+        let (id, mut look, _said, group) = begin("sleep 600 & echo $$; sleep 601");
+        assert_eq!(node.standing(&id), Some(Standing::Running), "{:?}", node.shell);
+        assert_eq!(node.ask(Verb::Kill, &id, &shell("")).0, 0);
+        look.wait().unwrap();
+        assert!(!group_lives(group), "{:?}", node.shell);
+        assert_eq!(node.standing(&id), Some(Standing::Nothing));
+
+        // Nobody hears it any more: what it says next ends it.
+        let (id, mut look, said, group) = begin("echo $$; while :; do echo more; sleep 0.05; done");
+        drop((said, look.stderr.take()));
+        look.wait().unwrap();
+        poll("a look that nobody hears ends", || !group_lives(group));
+        assert_eq!(node.standing(&id), Some(Standing::Nothing));
+
+        // A kill that overtakes it keeps it from starting.
+        let id = fresh_id();
+        assert_eq!(node.ask(Verb::Kill, &id, &shell("")).0, 3);
+        assert_eq!(node.ask(Verb::Look, &id, &looks("echo no")).1, "", "{:?}", node.shell);
+    }
+}
+
+#[test]
 fn what_is_left_in_the_background_does_not_hold_the_wrapper() {
     for node in nodes() {
         let id = fresh_id();

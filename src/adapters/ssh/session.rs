@@ -131,7 +131,7 @@ impl HostCommand<'_> {
         loop {
             let place =
                 Arc::clone(&link.commands).acquire_owned().await.map_err(|_| Reason::ConnectionClosed.to_string())?;
-            match self.begin(&link, Verb::Run).await {
+            match self.begin(&link, Verb::of(&self.command.command)).await {
                 Ok((child, input)) => return Ok(Open { link, child, input, _places: (slot, place) }),
                 Err(why) if replaced => return Err(why),
                 Err(why) => tracing::debug!(host = %self.host(), %why, "a connection is replaced"),
@@ -175,7 +175,7 @@ impl HostCommand<'_> {
         };
         let sending = async {
             tokio::select! {
-                () = self.send(Verb::Run, input, &sent) => {}
+                () = self.send(Verb::of(&self.command.command), input, &sent) => {}
                 () = abandoned.cancelled() => {}
             }
         };

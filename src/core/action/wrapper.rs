@@ -22,11 +22,16 @@ const REFUSED: i32 = 125;
 /// The answer to a kill of what is not known. It will not be started any more.
 const UNKNOWN: i32 = 3;
 
+/// The longest time that a command may take of which nothing is kept: StackStorm's default for actions on machines.
+pub const LONGEST_LOOK: Duration = Duration::from_secs(60);
+
 /// What can be asked of the wrapper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     /// Run the script that comes over standard input.
     Run,
+    /// The same of a script that only looks: it ends with its connection, and nothing is kept of how it ended.
+    Look,
     /// End every process of the command's group.
     Kill,
     /// Say how it stands.
@@ -36,9 +41,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// The one that carries a command out. What looks for long is not begun anew because its end was not heard.
+    pub fn of(command: &ShellCommand) -> Self {
+        if command.read_only && command.timeout <= LONGEST_LOOK { Verb::Look } else { Verb::Run }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Verb::Run => "run",
+            Verb::Look => "look",
             Verb::Kill => "kill",
             Verb::Status => "status",
             Verb::Forget => "forget",
@@ -167,7 +178,7 @@ pub fn input(verb: Verb, id: &str, command: &ShellCommand) -> Result<Secret, Scr
         input.push_str(password.reveal());
         input.push('\n');
     }
-    if verb == Verb::Run {
+    if matches!(verb, Verb::Run | Verb::Look) {
         input.push_str(&script(id, command)?);
     }
     Ok(Secret::new(input))

@@ -2,9 +2,9 @@
 # POSIX sh (dash, bash, busybox). It holds no value of any command: those come over standard input.
 # No single quote may stand in it but around `boot`, and no exclamation mark doubled: it is sent inside single quotes.
 verb=$1 id=$2 wrong=2
-[ "$verb" = run ] && wrong=125
+case $verb in run | look) wrong=125 ;; esac
 refuse() { echo "halcyon-1: $1" >&2; exit "$2"; }
-case $verb in run | kill | status | forget) ;; *) refuse "no such verb: $verb" 2 ;; esac
+case $verb in run | look | kill | status | forget) ;; *) refuse "no such verb: $verb" 2 ;; esac
 case $id in "" | [!0-9A-Za-z]* | *[!0-9A-Za-z._-]*) refuse "not an id: $id" $wrong ;; esac
 [ ${#id} -le 128 ] || refuse "the id is too long" $wrong
 
@@ -65,11 +65,13 @@ left() {
   done
   return 1
 }
+# Notes of a week ago are of no use to anybody. Every hundredth command or so looks for them.
+sweep() { find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & }
 # A tenth of a second, where sleep can.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 
 case $verb in
-run)
+run | look)
   # A lost connection looks like an end of input, and half a script must not run: the marks tell. What stands before the first
   # is a password that sudo did not ask for.
   # The shell reads line by line itself, which is cheaper than another process until there are many.
@@ -95,15 +97,6 @@ run)
   set -C
   { true >"$base.run"; } 2>/dev/null || refuse "the id $id was run before, or $dir cannot be written; nothing was run" 125
   set +C
-  mkfifo "$base.out" "$base.err" || refuse "cannot make a pipe in $dir; nothing was run" 125
-  # Opened for both ways first, as opening one end alone would wait for the other. 5 and 6 are read from, 7 and 8 written to.
-  exec 3<>"$base.out" 5<"$base.out" 7>"$base.out" 3<>"$base.err" 6<"$base.err" 8>"$base.err" 3>&-
-  # A relay takes the output on when the connection is lost, so that no signal of it reaches the command: tee goes on with the outputs
-  # that are left when one fails.
-  (trap "" PIPE; exec tee /dev/null <&5 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
-  relays=$!
-  (trap "" PIPE; exec tee /dev/null <&6 >&2 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
-  relays="$relays $!"
   boot='halcyon=$1
 read -r stat </proc/$$/stat
 read -r booted </proc/sys/kernel/random/boot_id
@@ -122,6 +115,27 @@ $script"'
     shell=bash reading="IFS= read -r -d \"\" script; script=\${script%?}"
     [ ${#script} -gt 4000 ] && reading="script=\$(</dev/stdin)"
   fi
+  # What only looks is worth nothing without its output, and can look again: no relays, no status, and no process that waits for it. Its group is
+  # this one, where it is nobody else's.
+  if [ "$verb" = look ]; then
+    case $id in *00) sweep ;; esac
+    { read -r stat </proc/self/stat; } 2>/dev/null
+    set -- ${stat##*) }
+    alone=setsid
+    [ "$3" = $$ ] && alone=
+    exec $alone $shell -c "${boot%READ*}$reading${boot#*READ}" halcyon "$base" <<EOT
+$script
+EOT
+  fi
+  mkfifo "$base.out" "$base.err" || refuse "cannot make a pipe in $dir; nothing was run" 125
+  # Opened for both ways first, as opening one end alone would wait for the other. 5 and 6 are read from, 7 and 8 written to.
+  exec 3<>"$base.out" 5<"$base.out" 7>"$base.out" 3<>"$base.err" 6<"$base.err" 8>"$base.err" 3>&-
+  # A relay takes the output on when the connection is lost, so that no signal of it reaches the command: tee goes on with the outputs
+  # that are left when one fails.
+  (trap "" PIPE; exec tee /dev/null <&5 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
+  relays=$!
+  (trap "" PIPE; exec tee /dev/null <&6 >&2 5<&- 6<&- 7>&- 8>&- 2>/dev/null) &
+  relays="$relays $!"
   trap : HUP INT TERM
   setsid $shell -c "${boot%READ*}$reading${boot#*READ}" halcyon "$base" <<EOT >&7 2>&8 5<&- 6<&- 7>&- 8>&- &
 $script
@@ -155,8 +169,7 @@ EOT
       kill $relays 2>/dev/null
     fi
   fi
-  # Notes of a week ago are of no use to anybody. Every hundredth command or so looks for them.
-  case $id in *00) find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & ;; esac
+  case $id in *00) sweep ;; esac
   exit "$code"
   ;;
 kill)

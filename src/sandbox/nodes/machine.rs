@@ -136,6 +136,8 @@ pub(crate) struct Kept {
     pub(crate) group: Arc<Group>,
     pub(crate) code: watch::Receiver<Option<u8>>,
     pub(crate) since: Instant,
+    /// It only looks: how it ended is not kept.
+    pub(crate) looks: bool,
 }
 
 /// What a machine is made from.

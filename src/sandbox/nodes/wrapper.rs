@@ -132,11 +132,14 @@ impl Request {
             Asked::Bare => Ended { code: self.bare().await, lingering: None },
             Asked::Malformed(problem) => {
                 self.complain(&problem).await;
-                let run = split_words(&self.line).is_some_and(|words| words.iter().any(|word| word == "run"));
+                let begins = |word: &String| matches!(word.as_str(), "run" | "look");
+                let run = split_words(&self.line).is_some_and(|words| words.iter().any(begins));
                 Ended { code: if run { 125 } else { 2 }, lingering: Some(LINGERING) }
             }
             Asked::Wrapped { sudo, verb, id } => {
-                Ended { code: self.wrapped(sudo, &verb, id).await, lingering: Some(LINGERING) }
+                // Nobody waits beside a look, so nobody lets go of the channel for what it has left behind.
+                let lingering = (verb != "look").then_some(LINGERING);
+                Ended { code: self.wrapped(sudo, &verb, id).await, lingering }
             }
         }
     }
@@ -151,14 +154,15 @@ impl Request {
             self.user = sudo.user.unwrap_or_else(|| "root".to_owned());
         }
         match verb {
-            "run" => self.run(id).await,
+            "run" => self.run(id, false).await,
+            "look" => self.run(id, true).await,
             "kill" => self.kill(&id).await,
             "status" => {
                 let kept = self.machine.kept(&self.user, &id);
-                let (line, age) = match kept.map(|kept| (*kept.code.borrow(), kept.since)) {
-                    None => ("none".to_owned(), String::new()),
-                    Some((None, since)) => ("running".to_owned(), format!(" for {}", since.elapsed().as_secs())),
-                    Some((Some(code), _)) => (format!("exited {code}"), String::new()),
+                let (line, age) = match kept.map(|kept| (*kept.code.borrow(), kept.since, kept.looks)) {
+                    None | Some((Some(_), _, true)) => ("none".to_owned(), String::new()),
+                    Some((None, since, _)) => ("running".to_owned(), format!(" for {}", since.elapsed().as_secs())),
+                    Some((Some(code), _, false)) => (format!("exited {code}"), String::new()),
                 };
                 let answer = format!("{line}\nup {}{age}\n", self.machine.up().as_secs());
                 let _ = self.sender.send((Lane::Out, answer.into())).await;
@@ -183,7 +187,7 @@ impl Request {
         let _ = self.sender.send((Lane::Err, format!("{MARKER}: {problem}\n").into())).await;
     }
 
-    async fn run(self, id: String) -> u8 {
+    async fn run(self, id: String, looks: bool) -> u8 {
         let Some(script) = self.input.rest().await else {
             self.complain("the script is too large").await;
             return 125;
@@ -196,14 +200,13 @@ impl Request {
         let script = script.to_owned();
         let group = Arc::new(Group::default());
         let (done, code) = watch::channel(None);
-        if let Err(problem) =
-            self.machine.keep(&self.user, &id, Kept { group: group.clone(), code, since: Instant::now() })
-        {
+        let kept = Kept { group: group.clone(), code, since: Instant::now(), looks };
+        if let Err(problem) = self.machine.keep(&self.user, &id, kept) {
             self.complain(problem).await;
             return 125;
         }
         let input = Source::empty();
-        self.start(Some(id), script, group, input, done).await
+        self.start(Some(id), !looks, script, group, input, done).await
     }
 
     async fn kill(&self, id: &str) -> u8 {
@@ -218,13 +221,15 @@ impl Request {
         let group = Arc::new(Group::default());
         let (done, _) = watch::channel(None);
         let (script, input) = (self.line.clone(), self.input.clone());
-        self.start(None, script, group, input, done).await
+        self.start(None, false, script, group, input, done).await
     }
 
-    /// Starts a script in its group and waits for its end. The script does not depend on the waiting.
+    /// Starts a script in its group and waits for its end. The script does not depend on the waiting, but unless it `outlives` its connection, on
+    /// the channel that it writes to.
     async fn start(
         self,
         id: Option<String>,
+        outlives: bool,
         script: String,
         group: Arc<Group>,
         input: Source,
@@ -238,8 +243,7 @@ impl Request {
             done.send_replace(Some(code));
             return code;
         }
-        let forgiving = id.is_some();
-        let lane = |lane| Sink::Channel { lane, sender: sender.clone(), forgiving, group: group.clone() };
+        let lane = |lane| Sink::Channel { lane, sender: sender.clone(), forgiving: outlives, group: group.clone() };
         let streams = Streams { input, out: lane(Lane::Out), err: lane(Lane::Err) };
         drop(sender);
         let mut shell = Shell::new(machine.clone(), group.clone(), streams, &user);
