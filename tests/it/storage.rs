@@ -41,6 +41,8 @@ struct Moody {
     refused: AtomicUsize,
     free: AtomicU64,
     snapshots: Mutex<Vec<Snapshot>>,
+    /// The facts of each flush.
+    flushed: Mutex<Vec<Vec<Fact>>>,
 }
 
 #[async_trait]
@@ -51,6 +53,7 @@ impl Store for Moody {
             let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(StoreError::Io { doing: "write to", path: PathBuf::from("log"), source });
         }
+        self.flushed.lock().unwrap().push(facts.iter().map(|dated| dated.fact.clone()).collect());
         self.stored.append(facts).await
     }
 
@@ -262,6 +265,38 @@ async fn a_store_that_refuses_leaves_the_loop_hearing() {
         assert_eq!(snapshot.memory, memory);
     }
     assert!(!turning.store.snapshots.lock().unwrap().is_empty());
+}
+
+/// Time stands still but for what is waited for.
+#[tokio::test(start_paused = true)]
+async fn what_nothing_follows_from_goes_with_the_next_flush() {
+    let turning = Turning::over(moody()).await;
+    let flushes = || turning.store.flushed.lock().unwrap().clone();
+    assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
+    let first = flushes();
+    // It has ended by now, which nobody waits to hear.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!((flushes(), turning.runner.0.load(Ordering::SeqCst)), (first.clone(), 1));
+    assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
+    let second = flushes();
+    assert_eq!(second.len(), first.len() + 1, "a flush of its own: {second:?}");
+    let ended = |flush: &[Fact]| flush.iter().position(|fact| matches!(fact, Fact::ExecutionFinished { .. }));
+    let started = |flush: &[Fact]| flush.iter().position(|fact| matches!(fact, Fact::ExecutionStarted(_)));
+    let both = second.last().unwrap();
+    assert!(ended(both).is_some() && ended(both) < started(both), "{both:?}");
+    // Nothing else comes, and it is stored all the same.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let third = flushes();
+    assert_eq!(third.len(), second.len() + 1, "{third:?}");
+    assert!(ended(third.last().unwrap()).is_some());
+    // And before the end.
+    assert!(matches!(turning.ask(local()).await, Answer::Started { .. }));
+    turning.inputs.send(Input::Stop).await.unwrap();
+    turning.ended.await.unwrap();
+    assert!(
+        turning.store.stored.facts().iter().filter(|dated| ended(std::slice::from_ref(&dated.fact)).is_some()).count()
+            == 3
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
