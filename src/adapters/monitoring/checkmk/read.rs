@@ -92,12 +92,7 @@ pub(super) fn hosts(rows: &[Value], site: &str, now: Timestamp) -> Result<Vec<St
     rows.iter()
         .map(|row| {
             let row = columns(row)?;
-            let state = match number(row, "state") {
-                Some(0) => Some(State::Up),
-                Some(1) => Some(State::Down),
-                Some(2) => Some(State::Unreachable),
-                _ => None,
-            };
+            let state = state(row, &[State::Up, State::Down, State::Unreachable]);
             let mut standing = both(row, problem(site, required(row, "name")?, None), state, now);
             standing.host_groups = texts(row, "groups");
             Ok(standing)
@@ -105,18 +100,17 @@ pub(super) fn hosts(rows: &[Value], site: &str, now: Timestamp) -> Result<Vec<St
         .collect()
 }
 
+/// The one of these that a row has the number of.
+fn state(row: &Value, all: &[State]) -> Option<State> {
+    number(row, "state").and_then(|number| all.get(usize::try_from(number).ok()?).copied())
+}
+
 /// Rows of services.
 pub(super) fn services(rows: &[Value], site: &str, now: Timestamp) -> Result<Vec<Standing>, MonitoringError> {
     rows.iter()
         .map(|row| {
             let row = columns(row)?;
-            let state = match number(row, "state") {
-                Some(0) => Some(State::Ok),
-                Some(1) => Some(State::Warning),
-                Some(2) => Some(State::Critical),
-                Some(3) => Some(State::Unknown),
-                _ => None,
-            };
+            let state = state(row, &[State::Ok, State::Warning, State::Critical, State::Unknown]);
             let service = required(row, "description")?;
             let mut standing = both(row, problem(site, required(row, "host_name")?, Some(service)), state, now);
             standing.host_groups = texts(row, "host_groups");
