@@ -72,6 +72,8 @@ struct Line {
     hosts: BTreeSet<u64>,
     first: Option<Instant>,
     end: Option<Instant>,
+    /// What its card said last.
+    said: String,
     answers: usize,
 }
 
@@ -116,6 +118,7 @@ impl Book {
         self.cards.insert(post.id.clone(), number);
         let line = &mut self.lines[number];
         line.answers += 1;
+        line.said.clone_from(&post.message);
         line.first.get_or_insert(now);
         // A question about what is still under way is answered by a post that says so, and by nothing after it.
         if line.hosts.is_empty() || !under_way(post) {
@@ -124,10 +127,10 @@ impl Book {
     }
 
     fn changed(&mut self, post: &Post, now: Instant) {
-        if let Some(number) = self.cards.get(&post.id)
-            && !under_way(post)
-        {
-            self.lines[*number].end.get_or_insert(now);
+        let Some(line) = self.cards.get(&post.id).map(|number| &mut self.lines[*number]) else { return };
+        line.said.clone_from(&post.message);
+        if !under_way(post) {
+            line.end.get_or_insert(now);
         }
     }
 
@@ -202,7 +205,7 @@ impl World {
         let at = Instant::now();
         let post = self.chat.post_as(person, channel, &format!("!{text}"), None).unwrap();
         book.by_post.insert(post, number);
-        book.lines.push(Line { text, at, asked, hosts, first: None, end: None, answers: 0 });
+        book.lines.push(Line { text, at, asked, hosts, first: None, end: None, said: String::new(), answers: 0 });
     }
 
     fn happen(&self, event: Event, book: &mut Book, draw: &mut Draw, day: &mut Day) {
@@ -262,7 +265,10 @@ impl World {
                 let wanted = usize::from(book.lines[*number].hosts.contains(&host));
                 day.commands += count;
                 match count.cmp(&wanted) {
-                    std::cmp::Ordering::Less => day.lost.push(format!("{token} did not run on {}", name(host))),
+                    std::cmp::Ordering::Less => {
+                        let said: String = book.lines[*number].said.chars().take(400).collect();
+                        day.lost.push(format!("{token} did not run on {}; its post says {said:?}", name(host)));
+                    }
                     std::cmp::Ordering::Equal => {}
                     std::cmp::Ordering::Greater => {
                         day.doubled.push(format!("{token} ran {count} times on {}", name(host)))
