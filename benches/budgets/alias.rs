@@ -2,8 +2,10 @@
 
 use crate::report::{Bound, Report, median};
 use crate::{Setting, peers};
+use halcyon::adapters::content::read_packs;
 use halcyon::core::alias::matcher::Matcher;
 use halcyon::core::alias::spec::{Alias, FormatSpec, Representation};
+use halcyon::core::content::load::{Parsed, examine, load_again};
 use halcyon::core::id::{ActionRef, AliasRef};
 use serde_json::{Map, json};
 use std::hint::black_box;
@@ -98,8 +100,49 @@ pub(crate) fn run(setting: &Setting, report: &mut Report) {
             report.remark(format!("building 10,000 formats takes {built:.0} ms, once per reload"));
         }
     }
+    changed(rounds, report);
     multiple(rounds, report);
     worst(rounds, report);
+}
+
+/// One of 10,000 alias files is changed: what lies between the moment of quiet that is waited for and the new matcher's being in force. Chat
+/// goes on meanwhile, on another thread.
+fn changed(rounds: usize, report: &mut Report) {
+    let directory = tempfile::tempdir().expect("a directory for the pack");
+    let write = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a folder of the pack");
+        std::fs::write(path, text).expect("a file of the pack");
+    };
+    let of = |number: usize, word: &str| {
+        format!("name: a{number}\naction_ref: bench.work\nformats:\n  - \"{word} {}\"\n", format(number))
+    };
+    write("pack.yaml", "ref: bench\nname: bench\ndescription: many\nversion: 1.0.0\nauthor: us\n".to_owned());
+    let parameters = "parameters: {hosts: {type: string}, mode: {type: string}}";
+    write("actions/work.yaml", format!("name: work\nrunner_type: noop\n{parameters}\n"));
+    for number in 0..10_000 {
+        write(&format!("aliases/a{number}.yaml"), of(number, "do"));
+    }
+    let packs = [directory.path().to_owned()];
+    let mut parsed = Parsed::default();
+    let mut read = || {
+        let began = Instant::now();
+        let sources = read_packs(&packs);
+        assert!(examine(&sources, &mut parsed).is_empty());
+        let loaded = load_again(&sources, &mut parsed);
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        parsed.forget_unused();
+        black_box(loaded);
+        began.elapsed().as_secs_f64() * 1e3
+    };
+    let first = read();
+    let mut times = Vec::new();
+    for round in 0..rounds {
+        write("aliases/a5000.yaml", of(5_000, &format!("redo{round}")));
+        times.push(read());
+    }
+    report.value("5", "one of 10,000 aliases changed, in force", median(&times), "ms", Some(Bound::AtMost(500.0)));
+    report.remark(format!("reading 10,000 aliases for the first time takes {first:.0} ms, at the start"));
 }
 
 /// Formats of `match_multiple` beside others: they are tried on what nothing else reads, all in one pass.

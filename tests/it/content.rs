@@ -7,7 +7,7 @@ use halcyon::adapters::content::read_packs;
 use halcyon::core::action::spec::{Action, Parameter, ParameterType};
 use halcyon::core::content::diagnostic::Severity;
 use halcyon::core::content::glob::covers;
-use halcyon::core::content::load::{Loaded, load};
+use halcyon::core::content::load::{Loaded, Parsed, examine, load, load_again};
 use halcyon::core::content::yaml::{self, MAX_BYTES, MAX_DEPTH, MAX_NODES};
 use halcyon::core::content::{Catalog, PackSource, SourceFile};
 use halcyon::core::id::ActionRef;
@@ -196,8 +196,52 @@ fn yaml_cannot_cost_more_than_its_bounds() {
     check(&"- ".repeat(MAX_BYTES / 2), &format!("f:1: the nesting is deeper than {MAX_DEPTH}"));
     check(&" ".repeat(MAX_BYTES + 1), &format!("f: the file is longer than {MAX_BYTES} bytes"));
     check(&format!("[{}]", "x,".repeat(MAX_NODES)), &format!("f:1: the file means more than {MAX_NODES} values"));
+    let outdented = |count: usize| -> String { (0..count).map(|at| format!("k{at}:\n  a: \"x\ny\"\n")).collect() };
+    check(&outdented(100), "");
+    check(&outdented(101), "f:3: this is not YAML: invalid indentation in quoted scalar");
+    let long = format!("{}# {}\n", outdented(3), "-".repeat(MAX_BYTES - 100));
+    check(&long, "f:3: this is not YAML: invalid indentation in quoted scalar");
     check("a: \u{0}b", "f:1: the character U+0000 cannot stand in YAML");
     check("a: b\nc: \u{1b}[2J", "f:2: the character U+001B cannot stand in YAML");
+}
+
+/// A site has thousands of aliases, and somebody mends one of them.
+#[test]
+fn only_what_has_changed_is_parsed_and_compiled_again() {
+    const MANY: usize = 1_000;
+    let manifest = "{ref: t, name: t, description: t, version: 1, author: t}".to_owned();
+    let action = "{name: work, runner_type: noop, parameters: {hosts: {type: string}}}".to_owned();
+    let mut files = vec![("pack.yaml".to_owned(), manifest), ("actions/work.yaml".to_owned(), action)];
+    for at in 0..MANY {
+        let text = format!("{{name: a{at}, action_ref: t.work, formats: [\"do thing{at} on {{{{hosts}}}}\"]}}");
+        files.push((format!("aliases/a{at}.yaml"), text));
+    }
+    let mut parsed = Parsed::default();
+    let mut again = |files: &[(String, String)]| {
+        let before = parsed.work();
+        let files: Vec<_> = files.iter().map(|(inside, text)| (inside.as_str(), Ok(text.clone()))).collect();
+        let sources = [source("t", &files)];
+        assert!(examine(&sources, &mut parsed).is_empty());
+        let loaded = load_again(&sources, &mut parsed);
+        assert_eq!(said(&loaded), "");
+        parsed.forget_unused();
+        let after = parsed.work();
+        (loaded.catalog, (after.files - before.files, after.formats - before.formats))
+    };
+    assert_eq!(again(&files).1, (MANY + 1, MANY));
+    assert_eq!(again(&files).1, (0, 0));
+    files[500].1 = files[500].1.replace("do thing", "mend thing");
+    let (catalog, work) = again(&files);
+    assert_eq!(work, (1, 1));
+    let named = catalog.matcher.matches("mend thing498 on wn001");
+    assert_eq!(named.iter().map(|hit| hit.alias.reference.as_str()).collect::<Vec<_>>(), ["t.a498"]);
+    assert!(catalog.matcher.matches("do thing498 on wn001").is_empty());
+    files.remove(500);
+    let (catalog, work) = again(&files);
+    assert_eq!((catalog.aliases.len() - load(&[]).catalog.aliases.len(), work), (MANY - 1, (0, 0)));
+    // What was not there for a while has been forgotten.
+    assert_eq!(again(&files[..2]).1, (0, 0));
+    assert_eq!(again(&files).1, (MANY - 1, MANY - 1));
 }
 
 /// Cuts, doubles and replaces pieces of real files. Whatever comes of it must be read to an end, and a file that is spoilt must never

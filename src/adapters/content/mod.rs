@@ -25,7 +25,7 @@ const FOLDERS: &[&str] = &["actions", "aliases", "policies", "rules", "sensors",
 const TEMPLATES: &[&str] = &["templates", "templates/partials", "templates/phrases"];
 
 /// The most files that are read from one folder.
-const MOST_FILES: usize = 5_000;
+const MOST_FILES: usize = 20_000;
 
 /// How deep scripts may lie in `actions`.
 const DEEPEST: usize = 8;

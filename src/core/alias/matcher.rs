@@ -6,6 +6,7 @@
 //! **Formats of `match_multiple` are tried on what no other format reads**, as in StackStorm: those that stand for whole lines by an index of
 //! their own, those that are looked for inside a line by one pass for all of them together.
 
+use crate::core::alias::formats::Formats;
 #[cfg(doc)]
 use crate::core::alias::grammar::MOST_MATCHES;
 use crate::core::alias::grammar::{Exhausted, Format, Reading};
@@ -46,7 +47,7 @@ pub(crate) struct Entry {
     pub(crate) alias: Arc<Alias>,
     pub(crate) display: Arc<str>,
     pub(crate) representation: Arc<str>,
-    pub(crate) format: Format,
+    pub(crate) format: Arc<Format>,
     pub(crate) known: Option<Arc<BTreeSet<String>>>,
     pub(crate) multiple: bool,
 }
@@ -144,6 +145,15 @@ impl Matcher {
         aliases: &[Arc<Alias>],
         parameter_names: &dyn Fn(&ActionRef) -> Option<Vec<String>>,
     ) -> (Self, Vec<FormatProblem>) {
+        Self::with(aliases, parameter_names, &mut Formats::default())
+    }
+
+    /// The same, where formats that have been compiled before are not compiled again.
+    pub fn with(
+        aliases: &[Arc<Alias>],
+        parameter_names: &dyn Fn(&ActionRef) -> Option<Vec<String>>,
+        formats: &mut Formats,
+    ) -> (Self, Vec<FormatProblem>) {
         let mut names: BTreeMap<&ActionRef, Option<Arc<BTreeSet<String>>>> = BTreeMap::new();
         let mut entries = Vec::new();
         let mut problems = Vec::new();
@@ -166,12 +176,7 @@ impl Matcher {
                             },
                         });
                     };
-                    let compiled = if format.match_multiple {
-                        Format::compile_multiple(&representation.text)
-                    } else {
-                        Format::compile(&representation.text)
-                    };
-                    let compiled = match compiled {
+                    let compiled = match formats.compile(&representation.text, format.match_multiple) {
                         Ok(compiled) => compiled,
                         Err(error) => {
                             report(Severity::Error, error.to_string(), None);

@@ -2,7 +2,7 @@
 //!
 //! From a line of chat to an action and the text of its parameters.
 //!
-//! A format (`uptime on {{hosts}}`) is compiled once, when content is loaded ([`grammar`]). A line is looked up in an index over all formats
+//! A format (`uptime on {{hosts}}`) is compiled once, when content is loaded ([`grammar`]), and kept as long as it is in force ([`formats`]). A line is looked up in an index over all formats
 //! and then tried against the few that can match ([`matcher`]). A line that matches nothing is aligned with the formats that its author may
 //! use, to say what may have been meant ([`suggest`]); one that only lacks a value is asked about ([`lacking`]). [`help`] lists what there is,
 //! and what an own command of the bot hides is told when content is loaded (`shadow`).
@@ -18,6 +18,7 @@
 //! unescaped.
 
 pub mod ambiguity;
+pub mod formats;
 pub mod grammar;
 pub mod help;
 pub mod lacking;

@@ -7,6 +7,7 @@ use crate::core::alias::spec::{Alias, FormatSpec, Representation, Saying};
 use crate::core::id::{ActionRef, AliasRef};
 use crate::core::template::render::{holds_template, names_inside};
 use serde_json::Map;
+use std::sync::Arc;
 
 const KEYS: &[&str] = &[
     "name",
@@ -28,7 +29,7 @@ const KEYS: &[&str] = &[
 /// What a file of `aliases/` says, with the lines of what can only be checked when everything is read.
 #[derive(Debug, Clone)]
 pub(crate) struct AliasFile {
-    pub(crate) alias: Alias,
+    pub(crate) alias: Arc<Alias>,
     pub(crate) name_line: Option<usize>,
     pub(crate) action_line: Option<usize>,
     /// `immutable_parameters`: each name with its line.
@@ -79,7 +80,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
         return None;
     }
     Some(AliasFile {
-        alias: Alias {
+        alias: Arc::new(Alias {
             reference,
             description,
             enabled,
@@ -90,7 +91,7 @@ pub(crate) fn read(document: &Node, pack: &str, report: &mut Report<'_>) -> Opti
             immutable_parameters,
             extra,
             file: report.file().to_owned(),
-        },
+        }),
         name_line: table.entry("name").map(|entry| entry.line),
         action_line,
         immutable_lines,

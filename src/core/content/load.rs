@@ -12,7 +12,7 @@ use super::fields::Report;
 use super::filed_policy::{FiledPolicy, Standing, characterize, exactness};
 use super::glob::covers;
 use super::limits;
-pub use super::parsed::Parsed;
+pub use super::parsed::{Parsed, Work};
 use super::policy::{self, Covers, Does, Policy};
 use super::rules::Events;
 use super::suggest::did_you_mean;
@@ -20,6 +20,7 @@ use super::yaml::{self, Node};
 use super::{Catalog, Pack, PackSource, SourceFile, builtin, pack, tasks, template};
 use crate::core::action::spec::{Action, RunnerType};
 use crate::core::alias::ambiguity::Ambiguity;
+use crate::core::alias::formats::Formats;
 use crate::core::alias::matcher::Matcher;
 use crate::core::alias::spec::Alias;
 use crate::core::approval;
@@ -32,7 +33,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// What came of reading all packs.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +54,7 @@ pub fn load_again(sources: &[PackSource], parsed: &mut Parsed) -> Loaded {
     let Joined { loading, aliases, offers, configs, sentences, rules } = join(sources, parsed);
     let Loading { packs, actions, guards, approvals, limits, events, mut diagnostics, order, .. } = loading;
     let policies = limits.into_iter().map(|(action, policies)| (action, Arc::new(policies))).collect();
-    let from_files = catalog(packs, actions, aliases, &mut diagnostics);
+    let from_files = catalog(packs, actions, aliases, &mut parsed.formats, &mut diagnostics);
     let Events { triggers, sensors, .. } = events;
     let rules = Arc::new(Rules::new(rules));
     let with_events = Catalog { rules, triggers, sensors, offers, ..from_files };
@@ -122,10 +123,11 @@ fn catalog(
     packs: BTreeMap<String, Opened>,
     actions: BTreeMap<ActionRef, Action>,
     aliases: Vec<Arc<Alias>>,
+    formats: &mut Formats,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Catalog {
     let names = |action: &ActionRef| Some(actions.get(action)?.parameters.keys().cloned().collect());
-    let (matcher, problems) = Matcher::new(&aliases, &names);
+    let (matcher, problems) = Matcher::with(&aliases, &names, formats);
     diagnostics.extend(problems.into_iter().map(|problem| problem.diagnostic));
     diagnostics.extend(matcher.shadowed());
     // A line that nobody would write is asked about when somebody does.
@@ -388,13 +390,7 @@ impl Loading {
         report: &mut Report<'_>,
         parsed: &mut Parsed,
     ) {
-        let (reference, line, action) = match builtin_action(source, file) {
-            Some(action) => (action.reference.clone(), None, Some(action.clone())),
-            None => match read_action(pack, source, file, report, parsed) {
-                Some(read) => read,
-                None => return,
-            },
-        };
+        let Some((reference, line, action)) = read_action(pack, source, file, report, parsed) else { return };
         if let Some(first) = self.actions.get(&reference) {
             let built_in = builtin::is_built_in(&first.file);
             match builtin::is_built_in(&file.shown) {
@@ -559,7 +555,7 @@ impl Loading {
             self.keep(report);
             if in_force {
                 offers.extend(offer.map(|offer| (alias.reference.clone(), Arc::new(offer.rule))));
-                kept.push(Arc::new(alias));
+                kept.push(alias);
             }
         }
         (kept, offers)
@@ -653,25 +649,6 @@ pub(super) fn document(file: &SourceFile, report: &mut Report<'_>) -> Option<Nod
             None
         }
     }
-}
-
-/// An action of the program itself. All of them are read once: packs are loaded often, and these never change.
-fn builtin_action(source: &PackSource, file: &SourceFile) -> Option<&'static Action> {
-    static READ: LazyLock<BTreeMap<String, Action>> = LazyLock::new(|| {
-        let mut actions = BTreeMap::new();
-        for source in &builtin::packs() {
-            for file in source.files.iter().filter(|file| is_content(&file.inside, "actions")) {
-                let mut report = Report::new(&file.shown);
-                if let Some((_, _, Some(action))) =
-                    read_action(&source.directory, source, file, &mut report, &mut Parsed::default())
-                {
-                    actions.insert(file.shown.clone(), action);
-                }
-            }
-        }
-        actions
-    });
-    if source.is_built_in() { READ.get(&file.shown) } else { None }
 }
 
 /// An action's file with the script that it names: the ref, the line of its name, and the action where everything is sound and built.

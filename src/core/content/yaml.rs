@@ -20,6 +20,8 @@ pub const MAX_NODES: usize = 100_000;
 pub const MAX_DEPTH: usize = 64;
 /// So many quoted texts of a file may be continued further to the left than YAML allows.
 const MOST_OUTDENTED: usize = 100;
+/// So many bytes are read again for them: of a long file fewer such texts are taken.
+const MOST_AGAIN: usize = 2 * MAX_BYTES;
 /// What the parser says of one that is.
 const OUTDENTED: &str = "invalid indentation in quoted scalar";
 
@@ -99,7 +101,7 @@ pub fn read(file: &str, text: &str) -> (Option<Node>, Vec<Diagnostic>) {
     let Err((said, mut outdented)) = first else { return first.unwrap_or_default() };
     // What is wrong is told of the text as it was written.
     let mut indented = Cow::Borrowed(text);
-    for _ in 0..MOST_OUTDENTED {
+    for _ in 0..MOST_OUTDENTED.min(MOST_AGAIN / text.len().max(1)) {
         let Some(more) = outdented.and_then(|(line, column)| indent(&indented, line, column)) else { break };
         match attempt(file, &more) {
             Ok(read) => return read,

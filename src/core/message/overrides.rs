@@ -59,7 +59,8 @@ pub fn examine(name: &str, text: &str) -> Result<(), OverrideProblem> {
             }),
         });
     };
-    let mut voice = Voice::built_in();
+    // A message needs nothing but the pieces that messages have in common; such a piece is tried in all of them.
+    let mut voice = if kind == Kind::Partial { Voice::built_in() } else { Voice::of_partials() };
     if let Err(problem) = voice.learn(kind, inner, text) {
         let line = problem.pos().map(|(line, _)| line);
         return Err(OverrideProblem { line, message: one_line(&problem.reason().to_string()), suggestion: None });

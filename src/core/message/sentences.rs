@@ -258,10 +258,15 @@ pub const PARTIALS: &[(&str, &str)] = &[
 static BUILT_IN: LazyLock<Voice> = LazyLock::new(|| {
     let mut voice = Voice::silent();
     for (kind, known) in [(Kind::Card, TEMPLATES), (Kind::Phrase, PHRASES), (Kind::Partial, PARTIALS)] {
-        for (name, text) in known {
-            voice.learn(kind, name, text).expect("a test renders every template that is compiled in");
-        }
+        voice.learn_all(kind, known);
     }
+    voice
+});
+
+/// The pieces that they have in common.
+static BUILT_IN_PARTIALS: LazyLock<Voice> = LazyLock::new(|| {
+    let mut voice = Voice::silent();
+    voice.learn_all(Kind::Partial, PARTIALS);
     voice
 });
 
@@ -302,6 +307,17 @@ impl Voice {
         BUILT_IN.clone()
     }
 
+    /// Nothing but the pieces that come with the program, to be changed. Much less than [`Self::built_in`].
+    pub(super) fn of_partials() -> Self {
+        BUILT_IN_PARTIALS.clone()
+    }
+
+    fn learn_all(&mut self, kind: Kind, known: &[(&str, &str)]) {
+        for (name, text) in known {
+            self.learn(kind, name, text).expect("a test renders every template that is compiled in");
+        }
+    }
+
     /// Takes a template, in the place of one of its name if there is one.
     pub(super) fn learn(&mut self, kind: Kind, name: &str, text: &str) -> Result<(), handlebars::TemplateError> {
         match kind {
@@ -329,7 +345,7 @@ impl Voice {
 /// The bot's voice: what came with the program, and what the site says otherwise. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Sentences {
-    /// All templates, the site's among them; absent where the site has none.
+    /// The site's templates, and those that use a piece of the site's; absent where the site has none.
     own: Option<Arc<Voice>>,
 }
 
@@ -342,7 +358,11 @@ impl Sentences {
     /// The same with the site's texts in their places: `ended`, `phrases/verdict`, `partials/outputs` and so on, each sound by itself
     /// ([`super::overrides`] looks at them).
     pub(super) fn speaking(texts: &BTreeMap<String, String>) -> Self {
-        let mut voice = Voice::built_in();
+        if texts.is_empty() {
+            return Self::new();
+        }
+        let pieces = texts.keys().any(|name| matches!(place(name), Some((Kind::Partial, ..))));
+        let mut voice = if pieces { Voice::built_in() } else { Voice::of_partials() };
         let mut changed = false;
         for (name, text) in texts {
             let known = place(name).is_some_and(|(kind, name, _)| voice.learn(kind, name, text).is_ok());
