@@ -13,6 +13,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{AliasRef, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
 use halcyon::core::input::{ChannelKind, DeliveryOutcome, Identity, Input, Press, Principal};
 use halcyon::core::memory::Memory;
+use halcyon::core::message::markdown;
 use halcyon::core::settings::{Grant, Settings, Verb};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -552,7 +553,7 @@ fn an_alias_offers_itself_where_it_is_there_and_can_be_had() {
         let said = site.said.join("\n");
         assert_eq!(site.shown.join(", "), shown, "{more} {hosts}: {said}");
         let told = said.contains("The alias `site.kick` would offer itself here, and does not");
-        let why = why.replace('`', "\\`");
+        let why = markdown::prose(why);
         assert!(told != why.is_empty() && said.contains(&why), "{more} {hosts}: {said}");
         let before = site.said.len();
         site.play("PROBLEM wn001 CRITICAL");
@@ -563,9 +564,10 @@ fn an_alias_offers_itself_where_it_is_there_and_can_be_had() {
 #[test]
 fn rules_are_shown_with_what_they_offer() {
     let (mut site, _) = told(&[("rules/a.yaml", &rule("a", "Restart", ""))], true, "x");
-    for (line, told) in
-        [("rules", "| offers | offered "), ("rule show a", "offers **Restart**, which starts `core.remote`")]
-    {
+    for (line, told) in [
+        ("rules", "`site.a` offers `core.remote` on `check_mk.event_handler` · in force · offered "),
+        ("rule show a", "offers **Restart**, which starts `core.remote`"),
+    ] {
         let said = site.play(&format!("say {line}"));
         assert!(said.contains(told), "{said}");
     }

@@ -343,7 +343,8 @@ fn what_comes_from_an_event_reaches_no_shell() {
         assert_eq!(begun.join(", "), came_of_it, "{host} {output}: {}", why(&step));
         let refused = enforcements(&step).into_iter().filter(|one| matches!(one.outcome, Outcome::Refused { .. }));
         assert!(begun.len() == 5 || refused.count() > 0, "a refusal is said");
-        assert!(!said(&step).contains("@all"), "{}", said(&step));
+        // In code it calls nobody.
+        assert!(!said(&step).replace("`@all`", "").contains("@all"), "{}", said(&step));
     }
 }
 

@@ -180,7 +180,7 @@ impl Bot {
         if !self.is_news(step, moment, problem, &teller, why)? {
             return Ok(());
         }
-        let (rule, why) = (alias.to_string(), why.to_owned());
+        let (rule, why) = (alias.to_string(), markdown::prose(why));
         let card = Card::RuleTold(RuleTold { rule, what: "not_offered", why, ..RuleTold::default() });
         let (root, text) = (Some(thread), self.sentences.say(&card));
         let id = DeliveryId::new(format!("{instance}-alias-{alias}"));
@@ -367,7 +367,7 @@ impl Bot {
 
     fn told_of_offer(&self, taken: &Taken, code: &Code) -> Card {
         let told = |what, id: &str, why: &str| {
-            Card::OfferTold(OfferTold { what, code: code.to_string(), id: id.to_owned(), why: why.to_owned() })
+            Card::OfferTold(OfferTold { what, code: code.to_string(), id: id.to_owned(), why: markdown::prose(why) })
         };
         match taken {
             Taken::Begun(id) => {

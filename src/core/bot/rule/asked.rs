@@ -72,7 +72,8 @@ impl Bot {
             Ok(None) => Ok(()),
             Err(why) => {
                 self.not_done(step, speaker, "question");
-                self.say(step, moment, &speaker.back, &Card::RuleTold(RuleTold { why, ..RuleTold::default() }))
+                let told = RuleTold { why: markdown::prose(&why), ..RuleTold::default() };
+                self.say(step, moment, &speaker.back, &Card::RuleTold(told))
             }
         }
     }
@@ -247,7 +248,7 @@ impl Bot {
                     ago: ago(past.at, at),
                     outcome: past.outcome.word(),
                     id: past.outcome.execution().map(|id| id.short().to_owned()).unwrap_or_default(),
-                    why: past.outcome.why().to_owned(),
+                    why: markdown::prose(past.outcome.why()),
                 })
                 .collect(),
         }))
@@ -359,7 +360,7 @@ impl Bot {
             rule: rule.to_string(),
             what,
             action: action.to_string(),
-            why: if matches!(outcome, Outcome::WouldRun { .. }) { String::new() } else { why },
+            why: if matches!(outcome, Outcome::WouldRun { .. }) { String::new() } else { markdown::prose(&why) },
             parameters: shown,
         });
         let body = crate::core::effect::Body::Post { root, text: self.sentences.say(&card), files: Vec::new() };

@@ -149,7 +149,7 @@ pub struct OfferTold {
     pub code: String,
     /// The short id of what was begun, or runs already.
     pub id: String,
-    /// Why it was refused.
+    /// Why it was refused, in Markdown.
     pub why: String,
 }
 

@@ -75,7 +75,7 @@ pub struct RuleOutcome {
     pub outcome: &'static str,
     /// The execution's short id; empty when none was started.
     pub id: String,
-    /// Why not; empty when one was, or was not to be.
+    /// Why not, in Markdown; empty when one was, or was not to be.
     pub why: String,
 }
 
@@ -88,7 +88,7 @@ pub struct RuleTold {
     pub what: &'static str,
     /// What it starts.
     pub action: String,
-    /// Why it came to nothing, or the whole answer.
+    /// Why it came to nothing, or the whole answer; Markdown.
     pub why: String,
     /// With what it would run, in a fence.
     pub parameters: String,

@@ -3,6 +3,7 @@
 use halcyon::core::message::card::{
     AlertCard, AlertHolder, AlertLine, AlertOffer, AlertRemedy, AlertRow, Card, MonitoringTold, OfferTold, StormCard,
 };
+use halcyon::core::message::markdown;
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let open = AlertCard {
@@ -161,7 +162,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("an offer that nobody makes", Card::OfferTold(told("unknown"))),
         (
             "an offer that cannot be had",
-            Card::OfferTold(OfferTold { why: "`cmd` may not contain `;` @all".into(), ..told("refused") }),
+            Card::OfferTold(OfferTold { why: markdown::prose("`cmd` may not contain `;` @all"), ..told("refused") }),
         ),
         (
             "a problem on a machine that is out of service",

@@ -1,6 +1,7 @@
 //! What is said of rules.
 
 use halcyon::core::message::card::{Card, RuleCard, RuleOutcome, RuleRow, RuleTold};
+use halcyon::core::message::markdown;
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let row = RuleRow {
@@ -48,7 +49,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 ago: "1 h".into(),
                 outcome: "refused",
                 id: String::new(),
-                why: "`trigger.host.name` may not contain `;`, @all".into(),
+                why: markdown::prose("`trigger.host.name` may not contain `;`, @all"),
             },
         ],
         ..RuleCard::default()
@@ -69,7 +70,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let resting = RuleCard { rests: 3, ..card.clone() };
     let told = |what: &'static str| RuleTold { rule: "site.orphans".into(), what, ..RuleTold::default() };
     let fell = |what, why: &str| {
-        Card::RuleTold(RuleTold { action: "site.kill_orphans".into(), why: why.into(), ..told(what) })
+        Card::RuleTold(RuleTold { action: "site.kill_orphans".into(), why: markdown::prose(why), ..told(what) })
     };
     vec![
         ("rules", Card::Rules { rows: vec![row, never, dry, tired, offering], more: 2 }),
@@ -103,7 +104,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("a rule that was refused", fell("refused", "`trigger.host.name` may not contain `;` @all")),
         (
             "a rule that is not there",
-            Card::RuleTold(RuleTold { why: "there is no rule `orphan`".into(), ..RuleTold::default() }),
+            Card::RuleTold(RuleTold { why: markdown::prose("there is no rule `orphan`"), ..RuleTold::default() }),
         ),
     ]
 }
