@@ -370,7 +370,7 @@ async fn people_keep_values_in_chat_as_far_as_they_may() {
     said(&world, "lead", "!key set other.word x", "`other.word` is `x` now").await;
     said(&world, "operator", "!key get other.word", "`other.word`: `x`").await;
     said(&world, "operator", "!key delete other.word", "needs the grant").await;
-    said(&world, "operator", "!key list site.", "| `site.word` | `hello there` | everybody's |").await;
+    said(&world, "operator", "!key list site.", "- `site.word`: `hello there`").await;
     said(&world, "operator", "!key get site.absent", "there is no value `site.absent`").await;
     said(&world, "operator", "!key delete site.soon", "`site.soon` is deleted").await;
     // Own values are one's own, whatever the grants; those of others are for administrators.
@@ -378,6 +378,8 @@ async fn people_keep_values_in_chat_as_far_as_they_may() {
     said(&world, "operator", "!key get --scope=user word", "`word`: `mine`").await;
     said(&world, "lead", "!key get --scope=user word", "there is no value `word`").await;
     said(&world, "lead", "!key get —user=operator word", "`word`: `mine`").await;
+    // Whose it is, is told by the name and not by the id.
+    said(&world, "lead", "!key list", "- `word`: `mine` · only for `operator`").await;
     said(&world, "operator", "!key get --user=lead word", "the values of others").await;
     said(&world, "guest", "!key list", "you have no role here").await;
     // Secrets.

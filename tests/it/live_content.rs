@@ -111,7 +111,11 @@ async fn an_edit_disturbs_nothing_that_runs_and_a_broken_file_changes_nothing() 
     in_force(&world, "!toil 0 on wn001", "newer version").await;
     assert_eq!(times(&world, "aliases/work.yaml:4: formts"), 1, "it is told once");
     let answer = world.say("lead", "!pack list").await;
-    assert!(answer.message.contains("| `own` | 1.0.0 | 1 | 1 | 0 | :warning: 2 |"), "{}", answer.message);
+    assert!(
+        answer.message.contains("- **own** 1.0.0 · 1 action · 1 alias · :warning: 2 mistakes"),
+        "{}",
+        answer.message
+    );
 
     // Mended, that is told too.
     pack.write("aliases/work.yaml", &alias("labour"));

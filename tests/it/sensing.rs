@@ -278,7 +278,7 @@ fn who_may_see_and_switch_it() {
     assert_eq!(told.len(), 1, "{told:?}");
     machine.take(input);
     let list = said(&machine.hear("!sensors", None));
-    for row in ["| `t.Mail` | not built yet |", "| `t.fans` | switched off |", "| `t.power` | running for"] {
+    for row in ["- `t.Mail` · not built yet", "- `t.fans` · switched off", "- `t.power` · running for"] {
         assert!(list.contains(row), "{list}");
     }
     let check = |machine: &mut Machine, line: &str, expected: &str, ordered: &str| {
@@ -292,7 +292,7 @@ fn who_may_see_and_switch_it() {
     check(&mut machine, "!sensor show powr", "there is no sensor `powr`; did you mean `power`?", "");
     check(&mut machine, "!sensor enable power", "is to run already", "");
     check(&mut machine, "!sensor disable t.power", "`t.power` does not run any more", "stop t.power 1");
-    check(&mut machine, "!sensor list", "| `t.power` | ending |", "");
+    check(&mut machine, "!sensor list", "- `t.power` · ending", "");
     end(&mut machine, 1, 143, &[]);
     check(&mut machine, "!sensor disable t.power", "is switched off already", "");
     // That is remembered, whatever the packs say.

@@ -154,8 +154,11 @@ async fn what_it_tells_has_a_rule_run_an_action() {
         ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"];
     let others: Vec<&str> = names.filter(|name| !allowed.contains(name) && !name.starts_with("LC_")).collect();
     assert!(others.is_empty(), "{others:?}");
-    let list = said(&world, "operator", "!sensors", "| sensor |").await;
-    assert!(list.contains("| `own.watch` | running for") && list.contains("| 1 | 0 |"), "{list}");
+    let list = said(&world, "operator", "!sensors", "own.watch").await;
+    assert!(
+        list.contains("- `own.watch` · running for") && list.contains("· 1 event") && !list.contains("refused"),
+        "{list}"
+    );
     let status = said(&world, "operator", "!status", "**sensors**").await;
     assert!(status.contains(":white_check_mark: **sensors**: 1 runs"), "{status}");
 }
@@ -315,6 +318,6 @@ async fn the_page_about_sensors() {
     let came = came(&world, "site.load", 1).await;
     assert!(matches!(came.last[0].outcome, Outcome::Started { .. }), "{came:?}");
     heard(&world, "the load is ").await;
-    let list = said(&world, "lead", "!sensors", "| sensor |").await;
-    assert!(list.contains("| `site.load` | well, and looks again in"), "{list}");
+    let list = said(&world, "lead", "!sensors", "site.load").await;
+    assert!(list.contains("- `site.load` · well, and looks again in"), "{list}");
 }

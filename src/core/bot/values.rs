@@ -113,6 +113,9 @@ impl Bot {
                 return self.say(step, moment, &speaker.back, &card);
             }
         };
+        let named =
+            |value: ShownValue| ShownValue { user: value.user.map(|id| self.name_of_user(speaker, id)), ..value };
+        let values: Vec<ShownValue> = values.into_iter().map(named).collect();
         if let ValueAsk::List { prefix, .. } = ask {
             let card = Card::Values(ValueList::new(&values, prefix, moment.at));
             return self.say(step, moment, &speaker.back, &card);
@@ -390,6 +393,15 @@ impl Bot {
         let name = user.trim_start_matches('@').to_lowercase();
         let is_id = user.len() == USER_ID && user.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         self.tied.users.get(&name).cloned().or_else(|| is_id.then(|| UserId::new(user)))
+    }
+
+    /// The name of the user with this id, where it is known; else the id.
+    fn name_of_user(&self, speaker: &Speaker<'_>, id: String) -> String {
+        if speaker.identity.id.as_str() == id {
+            return speaker.identity.username.clone();
+        }
+        let known = self.tied.users.iter().chain(&self.directory.users);
+        known.into_iter().find(|(_, user)| user.as_str() == id).map_or(id, |(name, _)| name.clone())
     }
 
     fn shown(&self, key: &Key, entry: &Entry, open: bool) -> Result<ShownValue, ValueProblem> {

@@ -54,7 +54,7 @@ impl ValueLine {
         Self {
             name: value.name.clone(),
             user: value.user.clone().unwrap_or_default(),
-            text: markdown::code(&text).replace('|', "\\|"),
+            text: markdown::code(&text),
             secret: value.secret,
             hidden: value.hidden,
             left: left.unwrap_or_default(),
@@ -77,11 +77,7 @@ pub struct ValueList {
 impl ValueList {
     /// A list of these.
     pub fn new(values: &[ShownValue], prefix: String, now: Timestamp) -> Self {
-        let row = |value: &ShownValue| {
-            let row = ValueLine::row(value, now);
-            ValueLine { name: row.name.replace('|', "\\|"), ..row }
-        };
-        let rows = values.iter().take(MOST).map(row).collect();
+        let rows = values.iter().take(MOST).map(|value| ValueLine::row(value, now)).collect();
         Self { rows, more: values.len().saturating_sub(MOST), prefix }
     }
 }
