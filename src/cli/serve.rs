@@ -4,6 +4,7 @@ use super::{Failure, Surroundings};
 use crate::adapters::mattermost::LOG_LIMITS;
 use crate::app;
 use crate::config::{Config, Log, LogFormat};
+use crate::core::content::diagnostic::Diagnostic;
 use std::fmt;
 use std::sync::Arc;
 use tracing::{Event, Level, Subscriber};
@@ -13,10 +14,13 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 pub(crate) fn serve(config: Config, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
-    for warning in &config.warnings {
+    let token = config.mattermost.as_ref().map(|chat| &chat.token);
+    // What keeps it from starting is told as that, and not as a warning as well.
+    let told = |warning: &&Diagnostic| !matches!(token, Some(Err(problem)) if is_about(warning, problem));
+    for warning in config.warnings.iter().filter(told) {
         writeln!(surroundings.err, "halcyon: {warning}")?;
     }
-    match config.mattermost.as_ref().map(|chat| &chat.token) {
+    match token {
         Some(Err(problem)) => return Err(Failure::Wrong(problem.to_string())),
         Some(Ok(_)) => {}
         None => {
@@ -41,6 +45,12 @@ pub(crate) fn demo(demo: super::arguments::Demo, surroundings: &mut Surroundings
         dead: demo.dead,
     };
     if app::demo(options, surroundings.out)? { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// Whether a warning tells of the same as what keeps the bot from starting.
+fn is_about(warning: &Diagnostic, problem: &Diagnostic) -> bool {
+    (&warning.file, warning.line, &warning.key_path) == (&problem.file, problem.line, &problem.key_path)
+        && warning.message.starts_with(&problem.message)
 }
 
 /// Starts the log of this process. A second start in one process changes nothing.

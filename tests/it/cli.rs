@@ -105,6 +105,7 @@ fn execution(status: Status) -> Execution {
             rerun_of: None,
             content: String::new(),
             trace_tag: None,
+            zone: String::new(),
             notify: None,
             reach: None,
             telling: None,
@@ -437,6 +438,7 @@ fn serve_does_not_start_without_a_token() {
         "{}",
         ended.err
     );
+    assert_eq!(ended.err.matches("there is no token").count(), 1, "{}", ended.err);
     let ended = halcyon(&["serve", "--config", &format!("{root}/tests/data/config/nothing.toml")]);
     assert_eq!(ended.code, 2);
     assert!(ended.err.contains("there is no [mattermost]"), "{}", ended.err);

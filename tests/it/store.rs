@@ -177,6 +177,17 @@ async fn check_index(store: &DiskStore) {
     }
 }
 
+/// A store in which nothing was ever kept is not one whose index was lost.
+#[tokio::test]
+async fn a_fresh_store_has_nothing_to_warn_of() {
+    let directory = directory();
+    for _ in 0..3 {
+        let (store, opened) = open(directory.path()).await;
+        assert_eq!((opened.facts, opened.notices()), (0, vec![]));
+        drop(store);
+    }
+}
+
 #[tokio::test]
 async fn what_is_appended_is_there_again() {
     let directory = directory();

@@ -462,7 +462,9 @@ impl Index {
             }
         };
         let noted = guarded(|| db.get(b"a").map_err(|error| error.to_string()));
-        let empty = noted.is_ok() && db.is_empty();
+        // What it stands on is noted before anything is taken in.
+        let nothing = || Ok(db.iter().keys().all(|key| key.is_ok_and(|key| *key == *b"b")));
+        let empty = noted.is_ok() && guarded(nothing)?;
         self.db = Some(db);
         match noted? {
             Some(noted) => match *noted {

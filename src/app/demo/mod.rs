@@ -61,7 +61,8 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
         writeln!(out, "    {stage_url}\n")?;
         writeln!(
             out,
-            "That page is the channel: write there as operator, lead or guest. Mails go nowhere but to its mailbox.\n"
+            "That page is the channel: write there as operator, lead or guest. Mails go nowhere but to its mailbox. The bot's configuration is {}.\n",
+            directory.path().join("config.toml").display()
         )?;
         let well = stage.tour(&options, out).await?;
         for name in &options.dead {

@@ -50,6 +50,7 @@ admin_channel = "{CHANNEL}"
 address = ["mention", "prefix"]
 prefix = "!"
 mention_after = 4
+time_zone = "Europe/Zurich"
 callback_url = "http://{http}"
 [http]
 listen = "{http}"
@@ -91,8 +92,11 @@ grants = ["admin:*"]
         healing = healing.display().to_string(),
         ssh_config = nodes.ssh_config().display().to_string(),
     );
+    let file = directory.join("config.toml");
+    // Answers name its lines.
+    std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
     let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
-    Config::parse(&directory.join("config.toml"), &text, &environment).map_err(|problems| {
+    Config::parse(&file, &text, &environment).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own configuration is not sound:\n{}", lines.join("\n"))
     })

@@ -371,7 +371,18 @@ fn under_way(message: &str) -> bool {
 /// A post as a terminal shows it: no Markdown, emoji as signs.
 fn readable(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
-    for line in message.lines().filter(|line| !line.starts_with("```")) {
+    let mut fence = false;
+    for line in message.lines() {
+        // What stands between fences is shown as it is.
+        if line.starts_with("```") {
+            fence = !fence;
+            continue;
+        }
+        if fence {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        }
         let mut characters = line.chars().filter(|character| !matches!(character, '`' | '*' | '\u{200b}')).peekable();
         while let Some(character) = characters.next() {
             match character {

@@ -5,6 +5,7 @@ use crate::adapters::local::LocalRunner;
 use crate::adapters::store::{DiskStore, MemoryBlobs, newest_aside};
 use crate::app::{catalog, engine, now};
 use crate::config::Config;
+use crate::core::action::reason::Reason;
 use crate::core::action::run::{Captured, Exit, HostOutcome, Parting, Run, RunNews, ShellCommand, Work};
 use crate::core::content::diagnostic::Severity;
 use crate::core::id::ExecutionId;
@@ -155,7 +156,7 @@ async fn local(config: &Config, findings: &mut Findings) {
     let outcomes = carry_out(&runner, work).await;
     let wanted = config.local.run_as.as_deref();
     match outcomes {
-        Err(why) => findings.fail("local", format!("running a command on this machine: {why}"), advice(wanted)),
+        Err(why) => findings.fail("local", format!("running a command on this machine: {why}"), advice(wanted, &why)),
         Ok(outcomes) => {
             match outcomes.into_values().next() {
                 Some(HostOutcome { exit: Exit::Code { code: 0 }, stdout, .. }) => {
@@ -171,7 +172,8 @@ async fn local(config: &Config, findings: &mut Findings) {
                 }
                 Some(outcome) => {
                     let tried = format!("running a command on this machine: {}", told(&outcome));
-                    findings.fail("local", tried, advice(wanted));
+                    let advice = advice(wanted, &tried);
+                    findings.fail("local", tried, advice);
                 }
                 None => findings.fail("local", "a command on this machine ended without a word", ""),
             }
@@ -179,8 +181,11 @@ async fn local(config: &Config, findings: &mut Findings) {
     }
 }
 
-fn advice(run_as: Option<&str>) -> String {
+fn advice(run_as: Option<&str>, why: &str) -> String {
     match run_as {
+        Some(user) if why.contains(&Reason::NoAccount { user }.to_string()) => {
+            format!("make the account (`useradd --system {user}`), or name another one by local.run_as")
+        }
         Some(account) => {
             format!("allow the bot's account `(ALL) NOPASSWD: ALL` for {account} in sudoers: docs/operations.md")
         }

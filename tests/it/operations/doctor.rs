@@ -86,7 +86,13 @@ async fn what_is_wrong_is_found_and_what_to_change_is_said() {
         ("users = [\"lead\"]", "users = [\"nobody\"]", &[], "access WARN", "has the name nobody"),
         ("url = \"http://127.0.0.1:", "url = \"http://127.0.0.1:1", &[], "chat FAIL", "check mattermost.url"),
         ("[store]\npath = \"store\"", "[store]\npath = \"/proc/1/store\"", &[], "store FAIL", "not writable"),
-        ("[ssh]", "[local]\nrun_as = \"no-such-account\"\n[ssh]", &[], "local FAIL", "no such account"),
+        (
+            "[ssh]",
+            "[local]\nrun_as = \"no-such-account\"\n[ssh]",
+            &[],
+            "local FAIL",
+            "make the account (`useradd --system no-such-account`)",
+        ),
         ("team", "team", &["--host", "wn099"], "ssh FAIL", "wn099"),
         ("team", "team", &["--host", "-oProxyCommand=x"], "ssh FAIL", "name a machine"),
     ] {
