@@ -141,7 +141,7 @@ impl Reloader {
         reload.problems.extend(errors.map(ToString::to_string));
         if reading.differing > 0 {
             let files = if reading.differing == 1 { "file" } else { "files" };
-            reload.changed.push(format!("packs ({} {files})", reading.differing));
+            reload.changed.push(format!("{} {files} of the packs", reading.differing));
         }
         self.put_in_force(reading).await;
     }
@@ -285,7 +285,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
         }
     };
     if let (Some(old), Some(new)) = (&old.mattermost, &new.mattermost) {
-        live(old.token != new.token, "mattermost.token");
+        live(old.token != new.token, "mattermost.token_file");
         live(old.ca_file != new.ca_file, "mattermost.ca_file");
         live(old.channels != new.channels, "mattermost.channels");
         live(old.alert_channel != new.alert_channel, "mattermost.alert_channel");
@@ -294,11 +294,12 @@ fn differences(old: &Config, new: &Config) -> Differences {
         live(old.prefix != new.prefix, "mattermost.prefix");
         live(old.late_after != new.late_after, "mattermost.late_after");
         live(old.mention_after != new.mention_after, "mattermost.mention_after");
+        live(old.time_zone != new.time_zone, "mattermost.time_zone");
     }
     live(old.serve.grace != new.serve.grace, "serve.grace");
     live(old.content.packs != new.content.packs, "content.packs");
     live(old.content.configs != new.content.configs, "content.configs");
-    live(old.datastore != new.datastore, "datastore.key");
+    live(old.datastore != new.datastore, "datastore.key_file");
     live(old.content.poll != new.content.poll, "content.poll");
     live(old.ssh != new.ssh, "ssh");
     live(old.local != new.local, "local");
@@ -308,6 +309,8 @@ fn differences(old: &Config, new: &Config) -> Differences {
     live(old.limits != new.limits, "limits");
     live(old.guard != new.guard, "guards");
     live(old.settle != new.settle, "alerts.settle");
+    live(old.storms != new.storms, "storms");
+    live(old.escalation != new.escalation, "escalation");
     live(old.roles != new.roles, "access.roles");
     let mut restart = |differs: bool, key: &str| {
         if differs {
@@ -319,7 +322,7 @@ fn differences(old: &Config, new: &Config) -> Differences {
             restart(old.url != new.url, "mattermost.url");
             restart(old.team != new.team, "mattermost.team");
             restart(old.callback_url != new.callback_url, "mattermost.callback_url");
-            restart(old.callback_key != new.callback_key, "mattermost.callback_key");
+            restart(old.callback_key != new.callback_key, "mattermost.callback_key_file");
             restart(old.calls_per_second != new.calls_per_second, "mattermost.calls_per_second");
             restart(old.calls_at_once != new.calls_at_once, "mattermost.calls_at_once");
         }

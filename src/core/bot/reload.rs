@@ -13,6 +13,11 @@ use crate::core::vitals::Reload;
 /// How many problems a message names; `halcyon check` shows them all.
 const NAMED: usize = 10;
 
+/// A key as it is written in the configuration; else some words.
+fn shown(what: &str) -> String {
+    if what.contains(' ') { markdown::escape(what) } else { markdown::code(what) }
+}
+
 impl Bot {
     /// Somebody wants it.
     pub(super) fn ask_reload(
@@ -51,7 +56,7 @@ impl Bot {
         let there = matches!(&back, Some(Back::Chat { channel, .. }) if Some(channel) == admin.as_ref());
         let card = Card::Reloaded {
             in_force: reload.in_force,
-            changed: reload.changed.clone(),
+            changed: reload.changed.iter().map(|what| shown(what)).collect(),
             restart: reload.restart.clone(),
             more: reload.problems.len().saturating_sub(NAMED),
             problems: reload.problems.iter().take(NAMED).cloned().collect(),

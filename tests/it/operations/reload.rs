@@ -50,7 +50,7 @@ async fn what_can_change_changes_and_the_rest_is_named() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(
         said,
-        "changed and in force: mattermost.prefix, ssh, access.roles, packs (1 file)\nin force only after a restart: store.path\n"
+        "changed and in force: mattermost.prefix, ssh, access.roles, 1 file of the packs\nin force only after a restart: store.path\n"
     );
     heard(&world, "only in force after a restart: `store.path`").await;
     check(&world, "?pong once", "done").await;
@@ -99,7 +99,7 @@ async fn the_last_good_version_stays_in_force() {
 
     // The same in chat, for whom it is meant.
     alias(&world, "pong");
-    check(&world, "!reload", "Changed and in force: `packs (1 file)`").await;
+    check(&world, "!reload", "Changed and in force: 1 file of the packs").await;
     check(&world, "!pong once", "again").await;
     rewrite(&world, "users = [\"nobody\"]", "users = [\"operator\"]");
     check(&world, "!reload", "`access.roles`").await;
@@ -135,7 +135,7 @@ async fn a_new_token_is_taken() {
     let between = world.write("operator", "!whoami");
     write_token(&world, &new);
     let (code, said) = halcyon(&world, &["reload"]).await;
-    assert_eq!((code, said.as_str()), (0, "changed and in force: mattermost.token\n"));
+    assert_eq!((code, said.as_str()), (0, "changed and in force: mattermost.token_file\n"));
     // Lines between the two connections are read once the new one stands.
     for line in [between, world.write("operator", "!whoami")] {
         let answer = world.answer_that(&line, |post| post.message.contains("You are **operator**")).await;

@@ -30,7 +30,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             "reloaded",
             Card::Reloaded {
                 in_force: true,
-                changed: vec!["access.roles".into(), "packs (2 files)".into()],
+                changed: vec!["`access.roles`".into(), "2 files of the packs".into()],
                 restart: vec!["store.path".into()],
                 problems: vec!["aliases/uptime.yaml:3: formts: unknown key".into()],
                 more: 1,
