@@ -255,7 +255,13 @@ fn a_question_for_a_value_has_its_bounds() {
     let (mut machine, thread) = asked();
     let step = machine.hear("!paint red", Some(&thread));
     assert_eq!(lines(&step), ["paint red"]);
-    assert_eq!(lines(&machine.hear("@halcyon 2", Some(&thread))), ["wipe it 2 times"]);
+    // The question is over with that: what comes later is no answer.
+    assert!(lines(&machine.hear("@halcyon 2", Some(&thread))).is_empty());
+    assert!(ignored(&machine.hear("2", Some(&thread))));
+    // A command elsewhere in the channel leaves it open.
+    let (mut machine, thread) = asked();
+    assert_eq!(lines(&machine.hear("!paint red", None)), ["paint red"]);
+    assert_eq!(lines(&machine.hear("2", Some(&thread))), ["wipe it 2 times"]);
 
     // A value that is wrong is judged as in a line.
     let (mut machine, thread) = asked();
@@ -292,6 +298,22 @@ fn a_question_for_a_value_has_its_bounds() {
     machine.wait(1);
     let post = direct(machine.post("2", None));
     assert_eq!(lines(&machine.take(Input::Post(post))), ["wipe it 2 times"]);
+    // Another command there ends the question, also one of the bot's own.
+    for other in ["paint red", "status"] {
+        let mut machine = restarted(self::machine());
+        let post = direct(machine.post("wipe it times", None));
+        machine.take(Input::Post(post));
+        machine.wait(1);
+        let post = direct(machine.post(other, None));
+        machine.take(Input::Post(post));
+        machine.wait(1);
+        let mut machine = restarted(machine);
+        for text in ["2", "well then"] {
+            let post = direct(machine.post(text, None));
+            let step = machine.take(Input::Post(post));
+            assert!(lines(&step).is_empty() && !said(&step).contains("whole number"), "{other}: {}", said(&step));
+        }
+    }
 
     // No line with a secret in it is kept for an answer, and no secret asked for.
     for line in ["!login with s3cr3t on", "!mutter please pass=s3cr3t", "!unlock with on wn001"] {

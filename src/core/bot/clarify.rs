@@ -1,6 +1,7 @@
 //! A line that lacks one value: its author is asked for it, once, and the next line there is taken for it.
 //!
-//! The question stands in the thread of the line; in a direct message, where nobody looks for threads, below it. It lapses after ten minutes, a
+//! The question stands in the thread of the line; in a direct message, where nobody looks for threads, below it. It lapses after ten minutes, or
+//! when its author writes a whole command there instead of the value: what comes later belongs to that. A
 //! restart does not make it forgotten, and what the value completes is judged like a line that was written whole: by the rights, the channel and
 //! the content of now, and with a second question where it was said while the bot was away and can do harm.
 //!
@@ -282,12 +283,13 @@ impl Bot {
         moment: &Moment,
         channel: &ChannelId,
         lack: &Lack,
+        left: bool,
     ) -> Result<(), Contradiction> {
         let question = lacks_of(&lack.post);
         if self.memory.buttons.get(&question).is_none_or(|buttons| buttons.gone.is_some()) {
             return Ok(());
         }
-        let card = Card::LackFilled { line: lack.line.clone(), parameter: lack.parameter.clone() };
+        let card = Card::LackFilled { line: lack.line.clone(), parameter: lack.parameter.clone(), left };
         let body = Body::Edit { of: question, text: self.sentences.say(&card), attachments: Some(Vec::new()) };
         let id = answer_to(&lack.post, card.template());
         self.deliver(step, moment, Delivery { id, channel: channel.clone(), body })
@@ -304,6 +306,26 @@ impl Bot {
         let older = self.memory.written(&asked.lack.post).is_some_and(|asked| post.created <= asked);
         let command = called && self.understands(words, post, now);
         (said <= asked.until && !older && !command).then(|| asked.lack.clone())
+    }
+
+    /// Ends a question for a value whose author has turned to something else there.
+    pub(super) fn leave_question(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        post: &HeardPost,
+        line: &str,
+    ) -> Result<(), Contradiction> {
+        let key = (post.author.clone(), post.channel.clone(), post.root.clone());
+        let Some(lack) = self.memory.asked.get(&key).map(|asked| asked.lack.clone()) else { return Ok(()) };
+        let older = self.memory.written(&lack.post).is_some_and(|asked| post.created <= asked);
+        if older || !self.understands(line, post, moment.at) {
+            return Ok(());
+        }
+        let (user, channel, thread) = key;
+        self.note(step, moment, Fact::ValueClosed { user, channel, thread })?;
+        self.take_button_away(step, moment, &speaker.channel, &lack, true)
     }
 
     /// A line with its value, and whether it means the same when it is said again.
@@ -360,7 +382,7 @@ impl Bot {
             thread: thread.cloned(),
         };
         self.note(step, moment, closed)?;
-        self.take_button_away(step, moment, &speaker.channel, lack)?;
+        self.take_button_away(step, moment, &speaker.channel, lack, false)?;
         if DROPPED.contains(&value.to_lowercase().trim_end_matches(['.', '!'])) {
             return self.say(step, moment, &speaker.back, &Card::ValueDropped { line: lack.line.clone() });
         }

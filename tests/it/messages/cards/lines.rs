@@ -86,7 +86,11 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
         (
             "what is left of the question once its button is gone",
-            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into() },
+            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into(), left: false },
+        ),
+        (
+            "a value that a line lacked, when its author has turned to something else",
+            Card::LackFilled { line: "wipe it times".into(), parameter: "count".into(), left: true },
         ),
         ("a value that is missing", Card::Lacks(lacks.clone())),
         (
