@@ -123,6 +123,7 @@ fn in_the_bot(content: &Arc<Catalog>, count: usize) -> (f64, usize, usize) {
         roles: Vec::new(),
         late_after: Duration::from_secs(120),
         chat_users: BTreeMap::new(),
+        zone: String::new(),
         mention_after: Duration::from_secs(30),
         grace: Duration::from_secs(30),
         guard: halcyon::core::rule::guard::Guard::default(),

@@ -63,6 +63,7 @@ pub(super) struct Mattermost {
     pub(super) ca_file: Text,
     pub(super) late_after: Seconds,
     pub(super) mention_after: Seconds,
+    pub(super) time_zone: Text,
     pub(super) calls_per_second: Number,
     pub(super) calls_at_once: Number,
 }
@@ -225,6 +226,7 @@ fn mattermost(section: Section<'_, '_>) -> Mattermost {
         ca_file: section.string("ca_file"),
         late_after: section.seconds("late_after", 0..86_401),
         mention_after: section.seconds("mention_after", 0..YEAR),
+        time_zone: section.string("time_zone"),
         calls_per_second: section.number("calls_per_second", 1..100_001),
         calls_at_once: section.number("calls_at_once", 1..100_001),
     };

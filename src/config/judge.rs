@@ -9,6 +9,7 @@ use super::{Environment, Network, file, secret};
 use crate::core::callback::signature::CallbackKey;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
 use crate::core::datastore::seal::MasterKey;
+use crate::core::message::zone::named_zone;
 use crate::core::rule::guard::Guard;
 use crate::core::settings::{Address, Limits};
 use std::collections::BTreeMap;
@@ -201,6 +202,13 @@ impl Judge<'_, '_, '_> {
         if let (Some(spot), Some(path)) = (chat.ca_file.as_ref(), ca_file.as_deref()) {
             self.readable(spot, path);
         }
+        let time_zone = chat.time_zone.map_or_else(String::new, |spot| {
+            if named_zone(&spot.value).is_none() {
+                let hint = Some("it is an IANA name such as `Europe/Berlin`, or `UTC`".to_owned());
+                self.document.problem(&spot, "names no time zone", hint);
+            }
+            spot.value
+        });
         let alert_channel = chat.alert_channel.and_then(|spot| self.name(&spot));
         let admin_channel = chat.admin_channel.and_then(|spot| self.name(&spot));
         Some(Mattermost {
@@ -217,6 +225,7 @@ impl Judge<'_, '_, '_> {
             ca_file,
             late_after: chat.late_after.map_or(LATE_AFTER, |spot| spot.value),
             mention_after: chat.mention_after.map_or(MENTION_AFTER, |spot| spot.value),
+            time_zone,
             calls_per_second: calls(chat.calls_per_second, CALLS_PER_SECOND),
             calls_at_once: calls(chat.calls_at_once, CALLS_AT_ONCE),
         })

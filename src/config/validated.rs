@@ -97,6 +97,8 @@ pub struct Mattermost {
     pub late_after: Duration,
     /// How long an execution takes before its end mentions who asked.
     pub mention_after: Duration,
+    /// By whose clock times are told to everybody, an IANA name; UTC where it is empty.
+    pub time_zone: String,
     /// How many calls a second the server takes from the bot in the long run.
     pub calls_per_second: u32,
     /// How many it takes at once after a rest.
@@ -338,6 +340,7 @@ impl Config {
             chat_users: self.chat_users.clone(),
             late_after: chat.map_or(LATE_AFTER, |chat| chat.late_after),
             mention_after: chat.map_or(MENTION_AFTER, |chat| chat.mention_after),
+            zone: chat.map(|chat| chat.time_zone.clone()).unwrap_or_default(),
             grace: self.serve.grace,
             limits: self.limits.clone(),
             guard: self.guard,

@@ -311,6 +311,8 @@ pub struct Directory {
     pub channels: BTreeMap<String, ChannelId>,
     /// Those of all these users who are deactivated, or bots.
     pub inactive: BTreeSet<UserId>,
+    /// The time zones, IANA names, of those users who have one.
+    pub zones: BTreeMap<UserId, String>,
     /// Who is a member of those channels whose members may decide about approvals; absent where that is not known.
     pub members: BTreeMap<ChannelId, BTreeSet<UserId>>,
     /// Group name to who is in it.

@@ -30,6 +30,8 @@ pub struct Settings {
     pub chat_users: BTreeMap<String, String>,
     /// An execution that took longer than this ends with a reply that mentions who asked.
     pub mention_after: Duration,
+    /// The time zone of the site, an IANA name: by it go times for everybody, and for whoever has none. UTC where it is empty.
+    pub zone: String,
     /// How long running executions may go on after a stop was asked for.
     pub grace: Duration,
     /// How much of what may be asked and done at once.

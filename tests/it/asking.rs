@@ -94,7 +94,8 @@ fn help_on_very_many_comes_in_pages() {
     check("!help", &["`thing 000`", "`thing 039`", "page 1 of 3", "`help 2`"], &["thing 040", "whoami"]);
     check("!help 2", &["`thing 040`", "`thing 079`", "`help 3`"], &["thing 039", "thing 080"]);
     check("!help 3", &["`thing 080`", "`thing 099`", "`whoami`"], &["page", "thing 079"]);
-    check("!help 9", &["`thing 099`"], &["page"]);
+    check("!help 9", &["`thing 099`", "There is no page 9; this is the last one."], &["This is page"]);
+    check("!help", &["Write `@halcyon …` or `!…`, or just the command"], &[]);
     check("!help thing 2", &["`thing 040`", "`help thing 3`"], &["thing 039"]);
     check("!help 99th", &["`thing 099`"], &["thing 008", "page"]);
     check("!help 7th", &["`thing 007`", "`thing 017`"], &["page"]);

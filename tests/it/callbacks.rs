@@ -15,7 +15,7 @@ use halcyon::core::effect::{Answer, Effect};
 use halcyon::core::fact::Fact;
 use halcyon::core::id::{ChannelId, ExecutionId, PostId, RequestId, UserId};
 use halcyon::core::input::{
-    Ask, DeliveryOutcome, Forgery, HeardReaction, Identity, Input, Press, Principal, Submission,
+    Ask, DeliveryOutcome, Directory, Forgery, HeardReaction, Identity, Input, Press, Principal, Submission,
 };
 use halcyon::core::memory::inquiry_of;
 use halcyon::runtime::ports::Store;
@@ -450,6 +450,26 @@ fn the_time_of_a_question_ends_it_also_while_nobody_was_there() {
         _ => None,
     });
     assert_eq!(end, Some(Status::Timeout));
+}
+
+/// The times of a question are by the clock of the only one who is asked, or else of who started it.
+#[test]
+fn times_of_a_question_go_by_the_clock_of_whoever_reads_them() {
+    let check = |line: &str, zones: &[(&str, &str)], expected: &str| {
+        let mut machine = Machine::new();
+        content(&mut machine);
+        let named = [("operator", "u1"), ("guest", "u2")];
+        let users = named.map(|(name, id)| (name.to_owned(), UserId::new(id))).into();
+        let zones = zones.iter().map(|(id, zone)| (UserId::new(*id), (*zone).to_owned())).collect();
+        let channels = [("cluster".to_owned(), ChannelId::new("c1"))].into();
+        machine.take(Input::Directory(Directory { users, channels, zones, ..Directory::default() }));
+        let told = said(&machine.hear(line, None));
+        assert!(told.contains(expected), "{line}: {told}");
+    };
+    check("!tell me more users=operator", &[], "until 15 Nov 00:13 CET");
+    check("!tell me more users=guest", &[("u2", "America/New_York")], "until 18:13 EST");
+    check("!tell me more users=guest", &[("u1", "Asia/Tokyo")], "CET");
+    check("!tell me more users=guest,operator", &[("u2", "America/New_York")], "CET");
 }
 
 #[test]

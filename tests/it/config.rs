@@ -68,6 +68,19 @@ fn read(text: &str, environment: &[(&str, &str)]) -> Config {
 }
 
 #[test]
+fn a_time_zone_goes_by_its_iana_name() {
+    let text = |zone: &str| {
+        format!(
+            "[mattermost]\nurl = \"https://chat.example.org\"\nteam = \"ops\"\nchannels = [\"cluster\"]\ntime_zone = \"{zone}\"\n"
+        )
+    };
+    assert_eq!(read(&text("Europe/Berlin"), &[]).settings(0).zone, "Europe/Berlin");
+    let problems = Config::parse(Path::new("config.toml"), &text("Berlin"), &Environment::new()).unwrap_err();
+    let expected = "config.toml:5: mattermost.time_zone: names no time zone; it is an IANA name such as `Europe/Berlin`, or `UTC`\n";
+    assert_eq!(shown(&problems), expected);
+}
+
+#[test]
 fn the_shipped_file_is_valid_and_means_what_it_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.toml");
     let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), "secret".to_owned())]);

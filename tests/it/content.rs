@@ -198,9 +198,9 @@ fn yaml_cannot_cost_more_than_its_bounds() {
     check(&format!("[{}]", "x,".repeat(MAX_NODES)), &format!("f:1: the file means more than {MAX_NODES} values"));
     let outdented = |count: usize| -> String { (0..count).map(|at| format!("k{at}:\n  a: \"x\ny\"\n")).collect() };
     check(&outdented(100), "");
-    check(&outdented(101), "f:3: this is not YAML: invalid indentation in quoted scalar");
+    check(&outdented(101), "f:2: this is not YAML: invalid indentation in quoted scalar");
     let long = format!("{}# {}\n", outdented(3), "-".repeat(MAX_BYTES - 100));
-    check(&long, "f:3: this is not YAML: invalid indentation in quoted scalar");
+    check(&long, "f:2: this is not YAML: invalid indentation in quoted scalar");
     check("a: \u{0}b", "f:1: the character U+0000 cannot stand in YAML");
     check("a: b\nc: \u{1b}[2J", "f:2: the character U+001B cannot stand in YAML");
 }

@@ -84,6 +84,7 @@ pub(crate) fn asked(runner: &str, hosts: &[&str]) -> Requested {
         rerun_of: None,
         content: "0".repeat(64),
         trace_tag: None,
+        zone: String::new(),
         notify: None,
         reach: None,
         telling: None,
@@ -143,6 +144,7 @@ fn inquiry() -> Inquiry {
         ttl: 0,
         until: None,
         channel: None,
+        zone: String::new(),
     }
 }
 

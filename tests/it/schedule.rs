@@ -9,8 +9,10 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, UserId};
 use halcyon::core::input::{Identifying, Identity, Input};
 use halcyon::core::message::zone::zone;
+use halcyon::core::settings::Settings;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 #[test]
 fn times_are_read_and_mean_what_people_mean() {
@@ -140,7 +142,10 @@ fn what_could_not_be_run_now_is_refused_now() {
         ("!in 10m list", "something that I answer myself"),
         ("!in 10m in 5m greet you on wn001", "something that I answer myself"),
         ("!in 10m login with s3cr3t on wn001", "There is a secret in"),
-        ("!in 10m", "I do not know"),
+        ("!in 10m", "as a time with a command behind it"),
+        ("!at 25:00 greet you on wn001", "I could not read `at 25:00 greet you on wn001` as a time"),
+        ("!at tomorrow greet you on wn001", "as a time with a command behind it"),
+        ("!at login with s3cr3t on wn001", "I do not know"),
     ] {
         let mut machine = Machine::new();
         let step = machine.hear(line, None);
@@ -149,6 +154,28 @@ fn what_could_not_be_run_now_is_refused_now() {
         assert_eq!(waiting(&machine).len(), usize::from(answer == "is due at"), "{line}");
         let facts = serde_json::to_string(&step.facts).unwrap();
         assert!(!facts.contains("s3cr3t"), "{line}: {facts}");
+    }
+}
+
+/// Whose time zone is not known is told times by the clock of the site.
+#[test]
+fn times_go_by_the_clock_of_the_author_or_else_of_the_site() {
+    for (own, site, expected) in [
+        ("Europe/Zurich", "Asia/Tokyo", "**23:23 CET**"),
+        ("", "Asia/Tokyo", "**07:23 JST**"),
+        ("", "", "**22:23 UTC**"),
+        ("Nowhere/Land", "Asia/Tokyo", "**07:23 JST**"),
+    ] {
+        let mut machine = Machine::new();
+        let settings = Settings { zone: site.to_owned(), ..machine.bot.settings().clone() };
+        machine.take(Input::Settings(Arc::new(settings)));
+        let mut post = machine.post("!in 10m greet you on wn001", None);
+        if let Some(identity) = &mut post.identity {
+            own.clone_into(&mut identity.zone);
+        }
+        let step = machine.take(Input::Post(post));
+        assert!(said(&step).contains(expected), "{own} {site}: {}", said(&step));
+        assert_eq!(said(&step).contains("by the site's clock"), own.is_empty(), "{}", said(&step));
     }
 }
 
@@ -276,7 +303,7 @@ async fn a_line_is_put_off_and_carried_out_in_the_world() {
     let said = world.say("operator", "!in 4s uptime on wn001").await;
     assert!(said.message.contains("is due at"), "{}", said.message);
     let list = world.say("operator", "!scheduled").await;
-    assert!(list.message.contains("`uptime on wn001` | operator"), "{}", list.message);
+    assert!(list.message.contains("`uptime on wn001` · "), "{}", list.message);
     world.kill_bot();
     world.start_bot().await;
     let ended = world.answer_that(&list.id, |post| post.message.contains("done on wn001")).await;

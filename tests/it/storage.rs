@@ -134,6 +134,7 @@ impl Turning {
             address: Vec::new(),
             prefix: "!".into(),
             roles: Vec::new(),
+            zone: String::new(),
             mention_after: Duration::from_secs(10),
             grace: Duration::from_millis(300),
             own_uid: OWN,

@@ -281,7 +281,7 @@ impl Site {
             let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
             told.push(format!("{place}: {}", lines.join(" / ")));
         }
-        let mut told = told.join("\n").replace("22:13 UTC", "T");
+        let mut told = told.join("\n").replace("22:13 UTC", "T").replace("23:13 CET", "T");
         // These are drawn by lot.
         for (place, id) in self.begun.iter().enumerate() {
             told = told.replace(id.short(), &format!("ID{}", place + 1));

@@ -354,6 +354,8 @@ impl Chat for Mattermost {
             let found: Vec<User> = self.rest.ask("users/usernames", &names).await?;
             let inactive = found.iter().filter(|user| user.is_inactive());
             directory.inactive = inactive.map(|user| UserId::new(user.id.as_str())).collect();
+            let zones = found.iter().filter(|user| !user.zone().is_empty());
+            directory.zones = zones.map(|user| (UserId::new(user.id.as_str()), user.zone().to_owned())).collect();
             directory.users =
                 found.into_iter().map(|user| (user.username.to_lowercase(), UserId::new(user.id))).collect();
         }

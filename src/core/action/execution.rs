@@ -153,6 +153,9 @@ pub struct Requested {
     /// StackStorm's trace tag: a word under which executions that belong together are found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_tag: Option<String>,
+    /// The time zone of whoever asked, an IANA name; empty when that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
     /// Who is told of its end, as the action's file said it when this was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,

@@ -44,6 +44,9 @@ pub struct Inquiry {
     pub until: Option<Timestamp>,
     /// Where it is asked; absent when there is no chat.
     pub channel: Option<ChannelId>,
+    /// The time zone of those who are asked, an IANA name; empty when that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
 }
 
 impl Inquiry {

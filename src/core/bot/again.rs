@@ -4,7 +4,7 @@
 //! written anew, by the rights and the content of now. **No line with a secret in it is kept**, and then there is nothing to repeat, so that
 //! nobody repeats the one before it by mistake. And executions once more, by their ids.
 
-use super::hear::Speaker;
+use super::hear::{HIGHEST, Speaker};
 use super::{Bot, Moment, Step};
 use crate::core::alias::matcher::Selection;
 use crate::core::effect::Query;
@@ -33,6 +33,29 @@ impl Bot {
             return self.ask_again(step, moment, speaker, choice, ago);
         }
         self.look_up_one(step, moment, speaker, line, wanted)
+    }
+
+    /// Offers a line that was missed under a number of its own, beside those that are offered already.
+    pub(super) fn ask_again(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        choice: Choice,
+        ago: String,
+    ) -> Result<(), Contradiction> {
+        let key = (speaker.identity.id.clone(), speaker.channel.clone());
+        let open = self.memory.choices.get(&key).filter(|offer| moment.at <= offer.until);
+        let mut lines = open.map(|offer| offer.lines.clone()).unwrap_or_default();
+        let line = choice.line.clone();
+        lines.push(choice);
+        let number = lines.len();
+        self.not_done(step, speaker, "question");
+        if number > HIGHEST {
+            return self.say(step, moment, &speaker.back, &Card::Late { line, ago });
+        }
+        self.offer(step, moment, speaker, lines)?;
+        self.say(step, moment, &speaker.back, &Card::AskAgain { line, ago, number })
     }
 
     /// Asks the store for one execution.

@@ -24,8 +24,9 @@ use crate::core::memory::Contradiction;
 use crate::core::message::card::{AlertCard, AlertLine, AlertRemedy, AlertRow, Card, StormCard};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
-use crate::core::message::zone::{moment as shown_moment, zone};
+use crate::core::message::zone::moment as shown_moment;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// How many problems a list shows.
@@ -144,9 +145,16 @@ impl Bot {
         let out_of_service = self.shown_holders(alert, alert.post.as_ref().map(|posted| &posted.channel));
         let storm_holds = self.storm_holds(&alert.problem) && self.rules_act();
         let not_asked = self.not_asked_since(&alert.problem).filter(|_| alert.recovered.is_none());
-        let not_asked = not_asked.map(|since| shown_moment(since, now, &zone(""))).unwrap_or_default();
-        let card =
-            AlertCard { out_of_service, storm_holds, offers, more, ask, not_asked, ..card_of(alert, now, waits) };
+        let not_asked = not_asked.map(|since| shown_moment(since, now, &self.clock(""))).unwrap_or_default();
+        let card = AlertCard {
+            out_of_service,
+            storm_holds,
+            offers,
+            more,
+            ask,
+            not_asked,
+            ..card_of(alert, (now, &self.clock("")), waits)
+        };
         self.sentences.say(&Card::Alert(Box::new(card)))
     }
 
@@ -197,8 +205,11 @@ impl Bot {
         let storm = self.memory.storms.now().filter(|_| about.is_empty());
         let listed = |alert: &&Alert| storm.is_some() && self.in_storm(&alert.problem);
         let (told, mut open): (Vec<&Alert>, Vec<&Alert>) = open.partition(listed);
-        let storms: Vec<StormCard> =
-            storm.filter(|_| !told.is_empty()).map(|storm| self.storm_card(storm, moment.at)).into_iter().collect();
+        let storms: Vec<StormCard> = storm
+            .filter(|_| !told.is_empty())
+            .map(|storm| self.storm_card(storm, moment.at, &self.clock(&speaker.identity.zone)))
+            .into_iter()
+            .collect();
         // What nobody has taken on comes first, the newest before the others.
         open.sort_by_key(|alert| {
             (alert.acknowledged.is_some() || alert.downtime.is_some(), std::cmp::Reverse(alert.since))
@@ -220,7 +231,7 @@ impl Bot {
     }
 }
 
-fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> AlertCard {
+fn card_of(alert: &Alert, (now, clock): (Timestamp, &TimeZone), waits: impl Fn(&Remedy) -> bool) -> AlertCard {
     let by = |word: &Option<Word>| {
         word.as_ref().map(|word| (word.by.clone().unwrap_or_default(), word.comment.clone().unwrap_or_default()))
     };
@@ -231,8 +242,8 @@ fn card_of(alert: &Alert, now: Timestamp, waits: impl Fn(&Remedy) -> bool) -> Al
         service: alert.problem.service.clone().unwrap_or_default(),
         site: alert.problem.site.clone(),
         output: alert.output.clone(),
-        since: shown_moment(alert.since, now, &zone("")),
-        recovered: alert.recovered.map(|then| shown_moment(then, now, &zone(""))).unwrap_or_default(),
+        since: shown_moment(alert.since, now, clock),
+        recovered: alert.recovered.map(|then| shown_moment(then, now, clock)).unwrap_or_default(),
         lasted: alert.recovered.map(|then| lasted(alert.since, then)).unwrap_or_default(),
         is_acknowledged: acknowledged.is_some(),
         acknowledged: acknowledged.unwrap_or_default(),

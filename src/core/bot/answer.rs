@@ -21,7 +21,7 @@ use crate::core::message::output::{self, Detail};
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{SHOWN_LINE, mark, shown_line, verdict};
-use crate::core::message::zone::{self, zone};
+use crate::core::message::zone;
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -324,7 +324,7 @@ impl Bot {
             answer(step, request, Answer::Executions { executions });
             return Ok(());
         }
-        let zone = zone(&ticket.zone);
+        let zone = self.clock(&ticket.zone);
         let rows = executions.iter().map(|execution| ListRow {
             mark: mark(execution.status),
             id: execution.request.id.short().to_owned(),
@@ -367,8 +367,8 @@ impl Bot {
         };
         let (text, files) = if execution.request.workflow.is_some() && !execution.status.waits() {
             let by = name_of(&execution.request.by).to_owned();
-            let began = zone::moment(execution.started, moment.at, &zone(&ticket.zone));
-            (self.sentences.say(&self.shown_workflow(&execution, moment.at, (by, began))), Vec::new())
+            let clock = self.clock(&ticket.zone);
+            (self.sentences.say(&self.shown_workflow(&execution, moment.at, by, &clock)), Vec::new())
         } else if execution.request.inquiry.is_some() && execution.status.is_final() {
             (self.sentences.say(&self.inquiry_end(&execution, moment.at)), Vec::new())
         } else if execution.status.is_final() || part.is_some() || attached {
@@ -393,7 +393,7 @@ impl Bot {
                 attached_here: attach,
                 outputs,
                 by: name_of(&execution.request.by).to_owned(),
-                began: zone::moment(execution.started, moment.at, &zone(&ticket.zone)),
+                began: zone::moment(execution.started, moment.at, &self.clock(&ticket.zone)),
                 part: part.map(|part| fold(&part)).unwrap_or_default(),
                 ..self.ended_card(&execution, span(execution.elapsed(moment.at)))
             });

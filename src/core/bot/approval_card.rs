@@ -19,7 +19,7 @@ use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{mark, shown_hosts, shown_line};
-use crate::core::message::zone::{self, zone};
+use crate::core::message::zone;
 use crate::core::settings::Verb;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ impl Bot {
             joined: joined.collect::<Vec<_>>().join(", "),
             wants: wants.collect(),
             plan: waiting.map(|waiting| (*waiting.shown).clone()).unwrap_or_default(),
-            until: zone::moment(request.until, now, &zone(&request.zone)),
+            until: zone::moment(request.until, now, &self.clock(&request.zone)),
             by: deciders(request),
             why: request.why.clone(),
             target: super::approve::target(execution),
@@ -378,7 +378,7 @@ impl Bot {
 
     /// `approvals`: the open requests that concern somebody.
     pub(super) fn approvals(&self, speaker: &super::hear::Speaker<'_>, now: Timestamp) -> Card {
-        let zone = zone(&speaker.identity.zone);
+        let zone = self.clock(&speaker.identity.zone);
         let mut rows: Vec<(Timestamp, ApprovalRow)> = Vec::new();
         for (execution, request) in self.open_requests() {
             let asked = matches!(&execution.request.by, Principal::ChatUser { id, .. } if *id == speaker.identity.id);

@@ -25,7 +25,7 @@ use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{SHOWN_LINE, mark};
-use crate::core::message::zone::{self, zone};
+use crate::core::message::zone;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -255,7 +255,7 @@ impl Bot {
         };
         AuditRow {
             number: entry.number,
-            at: zone::moment(entry.at, now, &zone(zone_name)),
+            at: zone::moment(entry.at, now, &self.clock(zone_name)),
             event: entry.event.word(),
             mark: sign,
             who: entry.by.as_ref().map(|by| name_of(by).to_owned()).unwrap_or_default(),

@@ -156,6 +156,7 @@ impl Bot {
             }
             return self.obey(step, moment, &speaker, &choice.line, choice.alias.as_ref());
         }
+        self.leave_question(step, moment, &speaker, post, &line)?;
         self.obey(step, moment, &speaker, &line, None)
     }
 
@@ -249,29 +250,6 @@ impl Bot {
         let most = SignedDuration::try_from(self.settings.late_after).unwrap_or(SignedDuration::MAX);
         let forgotten = self.memory.floor().is_some_and(|floor| post.created < floor);
         post.missed && (forgotten || post.heard.duration_since(post.created) > most)
-    }
-
-    /// Offers a line that was missed under a number of its own, beside those that are offered already.
-    pub(super) fn ask_again(
-        &mut self,
-        step: &mut Step,
-        moment: &Moment,
-        speaker: &Speaker<'_>,
-        choice: Choice,
-        ago: String,
-    ) -> Result<(), Contradiction> {
-        let key = (speaker.identity.id.clone(), speaker.channel.clone());
-        let open = self.memory.choices.get(&key).filter(|offer| moment.at <= offer.until);
-        let mut lines = open.map(|offer| offer.lines.clone()).unwrap_or_default();
-        let line = choice.line.clone();
-        lines.push(choice);
-        let number = lines.len();
-        self.not_done(step, speaker, "question");
-        if number > HIGHEST {
-            return self.say(step, moment, &speaker.back, &Card::Late { line, ago });
-        }
-        self.offer(step, moment, speaker, lines)?;
-        self.say(step, moment, &speaker.back, &Card::AskAgain { line, ago, number })
     }
 
     /// Does what a line says.
@@ -452,6 +430,9 @@ impl Bot {
                 if let Some(card) = self.elsewhere(line, &allowed) {
                     self.not_done(step, speaker, "question");
                     return self.say(step, moment, &speaker.back, &card);
+                }
+                if self.no_time(step, moment, speaker, line)? {
+                    return Ok(());
                 }
                 self.deny_forbidden(step, moment, speaker, line)?;
                 let lacking = catalog.matcher.lacking(line, &wanted);

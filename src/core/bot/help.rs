@@ -6,7 +6,7 @@ use crate::core::alias::help;
 use crate::core::alias::spec::Alias;
 use crate::core::chat::command::COMMANDS;
 use crate::core::message::card::{Card, Help, HelpLine, HelpPack};
-use crate::core::settings::Verb;
+use crate::core::settings::{Address, Verb};
 
 /// How many lines of aliases one page shows.
 const PAGE: usize = 40;
@@ -27,16 +27,22 @@ impl Bot {
         let query = if nothing { whole.clone() } else { words.join(" ") };
         let lines: usize = packs.iter().map(|pack| pack.lines.len()).sum();
         let pages = lines.div_ceil(PAGE).max(1);
+        let beyond = if page > pages { page } else { 0 };
         let page = page.clamp(1, pages);
         let next = if page < pages { ["help", &query, &(page + 1).to_string()].join(" ") } else { String::new() };
         Card::Help(Help {
             nothing,
             address: self.me().map_or_else(String::new, |(_, name)| format!("@{name}")),
+            prefix: match self.settings.address.contains(&Address::Prefix) {
+                true => format!("{}…", self.settings.prefix),
+                false => String::new(),
+            },
             packs: on_page(packs, page),
             // They come after all else.
             own: if page == pages { own } else { Vec::new() },
             page,
             pages,
+            beyond,
             next: next.split_whitespace().collect::<Vec<_>>().join(" "),
             query,
         })

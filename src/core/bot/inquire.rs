@@ -75,6 +75,7 @@ impl Bot {
         question: &Question,
         by: &Principal,
         back: &Back,
+        zone: &str,
     ) -> Result<Inquiry, PlanProblem> {
         let Question { schema, roles, users, route, ttl } = question.clone();
         let known: Vec<&str> = self.settings.roles.iter().map(|role| role.name.as_str()).collect();
@@ -99,7 +100,13 @@ impl Bot {
         }
         let wait = i64::try_from(ttl).ok().filter(|minutes| *minutes > 0).map(SignedDuration::from_mins);
         let until = wait.map(|wait| moment.at.saturating_add(wait).unwrap_or(Timestamp::MAX));
-        Ok(Inquiry { code: self.new_code(moment), schema, roles, users, user_ids, route, ttl, until, channel })
+        // Whoever is asked alone reads times by their own clock, others by that of who started it.
+        let zone = match user_ids.as_slice() {
+            [one] => self.directory.zones.get(one).map_or(zone, String::as_str),
+            _ => zone,
+        };
+        let zone = zone.to_owned();
+        Ok(Inquiry { code: self.new_code(moment), schema, roles, users, user_ids, route, ttl, until, channel, zone })
     }
 
     /// Posts the question of an execution that has just been started.
@@ -167,7 +174,7 @@ impl Bot {
             example: format!("answer {} {}", inquiry.code, form.example()),
             who: self.answerers(inquiry),
             wait: inquiry.until.map(|until| span(between(now, until))).unwrap_or_default(),
-            until: inquiry.until.map(|until| zone::moment(until, now, &zone::zone(""))).unwrap_or_default(),
+            until: inquiry.until.map(|until| zone::moment(until, now, &self.clock(&inquiry.zone))).unwrap_or_default(),
         })
     }
 

@@ -11,6 +11,7 @@ use crate::core::id::{ChannelId, DeliveryId};
 use crate::core::input::{HeardPost, Unread};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, UnreadPart};
+use crate::core::message::zone;
 use jiff::{SignedDuration, Timestamp};
 
 /// The cursor is noted when it has moved so far, or with other facts when it has moved a little.
@@ -57,7 +58,7 @@ impl Bot {
         }
         let part = |unread: &Unread| UnreadPart {
             channel: unread.channel.as_ref().map(|channel| self.channel_name(channel)).unwrap_or_default(),
-            before: unread.before.map(|before| before.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default(),
+            before: unread.before.map(|before| zone::moment(before, moment.at, &self.clock(""))).unwrap_or_default(),
         };
         let card = Card::Unread { parts: unread.iter().map(part).collect() };
         self.tell_admins(step, moment, "unread", &card)

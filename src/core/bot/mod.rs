@@ -108,11 +108,13 @@ use crate::core::memory::{Contradiction, Memory, answer_to};
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::sentences::Sentences;
+use crate::core::message::zone::named_zone;
 use crate::core::rule::trigger::TriggerInstance;
 use crate::core::sensor::News;
 use crate::core::settings::Settings;
 use crate::core::vitals::Vitals;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -215,6 +217,12 @@ impl Moment {
 }
 
 impl Bot {
+    /// The clock by which somebody is told times: that of their own time zone, of the site's where the name is empty because it is not known or
+    /// nobody in particular is told.
+    pub(in crate::core::bot) fn clock(&self, zone: &str) -> TimeZone {
+        named_zone(zone).or_else(|| named_zone(&self.settings.zone)).unwrap_or(TimeZone::UTC)
+    }
+
     /// The bot as of its stored facts, knowing nothing of the world yet.
     ///
     /// # Errors

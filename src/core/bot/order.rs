@@ -15,7 +15,6 @@ use crate::core::alert::notification::Problem;
 use crate::core::chat::when;
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
-use crate::core::message::zone::zone;
 use crate::core::settings::Monitored;
 use crate::core::template::value::written;
 use jiff::Timestamp;
@@ -77,7 +76,7 @@ impl Bot {
             }
             let flaw = |flaw| declined_for(&wish, &unusable(if end == "end" { "duration" } else { end }, flaw));
             let until = when::lasting(&length).ok_or_else(|| flaw(Flaw::NotASpan))?;
-            let until = when::resolve(until, at, &zone(&wish.zone)).map_err(|_| flaw(Flaw::NotASpan))?;
+            let until = when::resolve(until, at, &self.clock(&wish.zone)).map_err(|_| flaw(Flaw::NotASpan))?;
             found.push((end, Value::from(in_seconds(until.at))));
         }
         let ends = found.iter().any(|(name, _)| *name == "end") || text("end").is_some();

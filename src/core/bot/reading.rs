@@ -21,7 +21,7 @@ use crate::core::effect::{Body, Delivery, Effect, Thread};
 use crate::core::fact::Fact;
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, MonitoringTold};
-use crate::core::message::zone::{moment as shown_moment, zone};
+use crate::core::message::zone::moment as shown_moment;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -151,7 +151,7 @@ impl Bot {
         why: Option<String>,
     ) -> Result<(), Contradiction> {
         let since = self.looks.0.get(name).and_then(|look| look.failing);
-        let since = since.map(|since| shown_moment(since, moment.at, &zone(""))).unwrap_or_default();
+        let since = since.map(|since| shown_moment(since, moment.at, &self.clock(""))).unwrap_or_default();
         let told = MonitoringTold { name: name.to_owned(), silent: why.is_some(), since, why: why.unwrap_or_default() };
         self.tell_admins(step, moment, "monitoring", &Card::MonitoringTold(told))?;
         let open = self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none() && alert.post.is_some());

@@ -117,7 +117,7 @@ impl Bot {
             rights: Rights::default(),
             rerun_of: None,
             trace_tag: request.trace_tag.clone(),
-            zone: execution.approval.as_ref().map(|approval| approval.zone.clone()).unwrap_or_default(),
+            zone: request.zone.clone(),
             settles: None,
             again: Some((number, again)),
             takes_up: None,

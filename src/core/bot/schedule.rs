@@ -24,7 +24,7 @@ use crate::core::message::card::{Card, ScheduledRow, Unfit};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
 use crate::core::message::verdict::SHOWN_LINE;
-use crate::core::message::zone::{self, zone};
+use crate::core::message::zone;
 use crate::core::schedule::{ScheduleEnd, Scheduled};
 use crate::core::settings::Verb;
 use jiff::{SignedDuration, Timestamp};
@@ -47,6 +47,23 @@ pub(super) struct LookedAfter {
 }
 
 impl Bot {
+    /// Tells that a line begins with no time, where one was meant to stand there.
+    pub(super) fn no_time(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        speaker: &Speaker<'_>,
+        line: &str,
+    ) -> Result<bool, Contradiction> {
+        if !when::seems_timed(line) {
+            return Ok(false);
+        }
+        self.not_done(step, speaker, "question");
+        let card = Card::NotScheduled { line: self.masked(Some(speaker), line), unfit: Unfit::NoTime };
+        self.say(step, moment, &speaker.back, &card)?;
+        Ok(true)
+    }
+
     /// `at 22:00 …`, `in 10m …`
     pub(super) fn schedule(
         &mut self,
@@ -59,7 +76,7 @@ impl Bot {
         let Back::Chat { post, .. } = &speaker.back else { return Ok(()) };
         let zone_name = speaker.identity.zone.clone();
         let written = self.memory.written(post).unwrap_or(moment.at);
-        let due = when::resolve(when, written, &zone(&zone_name));
+        let due = when::resolve(when, written, &self.clock(&zone_name));
         let theirs = self.memory.scheduled.values().filter(|known| is_of(known, speaker.identity)).count();
         let most = self.settings.limits.scheduled_per_user;
         let unfit = match &due {
@@ -106,7 +123,7 @@ impl Bot {
         let card = Card::Scheduled {
             line: shown(line),
             id: id.short().to_owned(),
-            at: zone::moment(at, moment.at, &zone(&zone_name)),
+            at: zone::moment(at, moment.at, &self.clock(&zone_name)),
             wait: span(between(moment.at, at)),
             left_out: odd == Some(Odd::LeftOut),
             twice: odd == Some(Odd::Twice),
@@ -143,13 +160,13 @@ impl Bot {
 
     /// `scheduled`
     pub(super) fn scheduled(&self, speaker: &Speaker<'_>, now: Timestamp) -> Card {
-        let zone = zone(&speaker.identity.zone);
+        let zone = self.clock(&speaker.identity.zone);
         let mut seen: Vec<&Scheduled> =
             self.memory.scheduled.values().filter(|line| self.sees(speaker, line)).collect();
         seen.sort_by_key(|line| (line.due, &line.id));
         let rows = seen.iter().take(SHOWN).map(|line| ScheduledRow {
             id: line.id.short().to_owned(),
-            line: shown(&line.line).replace('|', "\\|"),
+            line: shown(&line.line),
             who: super::answer::name_of(&line.by).to_owned(),
             at: zone::moment(line.due, now, &zone),
             wait: if line.due > now { span(between(now, line.due)) } else { String::new() },
@@ -176,7 +193,7 @@ impl Bot {
         let Some(line) = self.waits(speaker, id).cloned() else { return Ok(()) };
         let by = speaker.principal();
         self.end_waiting(step, moment, &line.id, ScheduleEnd::Canceled { by })?;
-        let at = zone::moment(line.due, moment.at, &zone(&speaker.identity.zone));
+        let at = zone::moment(line.due, moment.at, &self.clock(&speaker.identity.zone));
         let who = if is_of(&line, speaker.identity) {
             String::new()
         } else {
@@ -203,7 +220,7 @@ impl Bot {
                 let card = Card::DueMissed {
                     who: mention(&line.by),
                     line: shown(&line.line),
-                    at: zone::moment(line.due, moment.at, &zone(&line.zone)),
+                    at: zone::moment(line.due, moment.at, &self.clock(&line.zone)),
                     away: !asked,
                 };
                 self.say(step, moment, &line.back, &card)?;
@@ -245,7 +262,7 @@ impl Bot {
             missed: None,
             at: moment.at,
         };
-        let at = zone::moment(line.due, moment.at, &zone(&line.zone));
+        let at = zone::moment(line.due, moment.at, &self.clock(&line.zone));
         let refused = |why| Card::DueRefused { who: mention(&line.by), line: shown(&line.line), at: at.clone(), why };
         let found = match self.meant_then(&speaker, &line) {
             Ok(found) => found,

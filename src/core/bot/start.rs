@@ -137,7 +137,7 @@ impl Bot {
             return Ok(Err(declined_for(&wish, &problem)));
         }
         if let Plan::Ask(question) = &prepared.1
-            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back)
+            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back, &wish.zone)
         {
             return Ok(Err(declined_for(&wish, &problem)));
         }
@@ -186,6 +186,7 @@ impl Bot {
             rerun_of: wish.rerun_of.clone(),
             content: wish.action.content.clone(),
             trace_tag: wish.trace_tag.clone(),
+            zone: wish.zone.clone(),
             notify: wish.action.notify.as_deref().cloned(),
             reach: reach_of(plan),
             telling: None,
@@ -224,7 +225,8 @@ impl Bot {
             _ => None,
         };
         if let Plan::Ask(question) = &plan {
-            request.inquiry = self.inquiry(moment, question, &request.by, &request.back).ok().map(Box::new);
+            request.inquiry =
+                self.inquiry(moment, question, &request.by, &request.back, &request.zone).ok().map(Box::new);
         }
         let asks = request.inquiry.is_some();
         // What a task of a workflow does is shown in the post of that.
@@ -341,8 +343,7 @@ impl Bot {
             return Ok(());
         };
         let (old, waiting) = (execution.request.clone(), waiting.clone());
-        let zone = execution.approval.as_ref().map(|approval| approval.zone.clone()).unwrap_or_default();
-        let wish = match self.wish_again(&old, &waiting, rights, zone) {
+        let wish = match self.wish_again(&old, &waiting, rights) {
             Ok(wish) => wish,
             Err(change) => return self.void(step, moment, id, &change),
         };
@@ -388,7 +389,7 @@ impl Bot {
             Gate::Waits(Hold::Approval(_)) | Gate::Joined(_) => return Ok(()),
         }
         if let Plan::Ask(question) = &prepared.1
-            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back)
+            && let Err(problem) = self.inquiry(moment, question, &wish.by, &wish.back, &wish.zone)
         {
             let why = markdown::bare(&self.sentences.say(&declined_for(&wish, &problem).card));
             return self.void(step, moment, id, &Changed::Refused(why));
@@ -418,7 +419,7 @@ impl Bot {
     }
 
     /// What was wished for when an execution began to wait, as it is wished for now.
-    fn wish_again(&self, old: &Requested, waiting: &Waiting, rights: Rights, zone: String) -> Result<Wish, Changed> {
+    fn wish_again(&self, old: &Requested, waiting: &Waiting, rights: Rights) -> Result<Wish, Changed> {
         let action = self.catalog.actions.get(&old.action).cloned().ok_or(Changed::Gone)?;
         let given = waiting.given.open(&old.id, self.master_key.as_ref());
         let given = given.map_err(|why| Changed::Refused(why.to_string()))?;
@@ -434,7 +435,7 @@ impl Bot {
             rights,
             rerun_of: old.rerun_of.clone(),
             trace_tag: old.trace_tag.clone(),
-            zone,
+            zone: old.zone.clone(),
             takes_up: old.takes_up.clone(),
             parent: old.parent.clone(),
             hidden: waiting.given.sealed.keys().cloned().collect(),

@@ -154,7 +154,7 @@ impl Bot {
     fn end_for_another(&mut self, step: &mut Step, moment: &Moment) -> Result<(), Contradiction> {
         let Some(storm) = self.memory.storms.now().filter(|storm| storm.phase != Phase::Over) else { return Ok(()) };
         let (id, posted) = (DeliveryId::new(format!("{}-went-on", storm.id)), storm.posted.clone());
-        let card = self.storm_card(storm, moment.at);
+        let card = self.storm_card(storm, moment.at, &self.clock(""));
         let text = self.sentences.say(&Card::Storm(Box::new(crate::core::message::card::StormCard {
             state: "went_on",
             rules: "",
@@ -287,7 +287,7 @@ impl Bot {
             storm.members().filter(|(problem, _)| storm.lists(problem)).map(|(problem, _)| problem.clone()).collect();
         let turn = if over { StormTurn::Over } else { StormTurn::Calm };
         let quiet = span(self.settings.storms.quiet);
-        let card = self.storm_card(storm, moment.at);
+        let card = self.storm_card(storm, moment.at, &self.clock(""));
         self.note(step, moment, Fact::StormTurned { storm: id, turn: Box::new(turn) })?;
         if over {
             for problem in &listed {
@@ -402,7 +402,7 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let card = match self.memory.storms.now() {
             None => Card::StormTold(StormTold { what: "none", ..StormTold::default() }),
-            Some(storm) if !go => Card::Storm(Box::new(self.storm_card(storm, moment.at))),
+            Some(storm) if !go => Card::Storm(Box::new(self.storm_card(storm, moment.at, &self.clock("")))),
             Some(_) => {
                 let told = self.release_storm(step, moment, (&speaker.principal(), &speaker.back), &speaker.rights)?;
                 if told.what != "released" {

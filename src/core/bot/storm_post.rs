@@ -17,7 +17,8 @@ use crate::core::message::attachment::Attachment;
 use crate::core::message::card::{Card, StormCard, StormRow};
 use crate::core::message::markdown;
 use crate::core::message::span::span;
-use crate::core::message::zone::{moment as shown_moment, zone};
+use crate::core::message::zone::moment as shown_moment;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,7 +101,7 @@ impl Known<'_> {
 
 impl Bot {
     /// How it stands with a storm.
-    pub(super) fn storm_card(&self, storm: &Storm, now: Timestamp) -> StormCard {
+    pub(super) fn storm_card(&self, storm: &Storm, now: Timestamp, clock: &TimeZone) -> StormCard {
         let known = storm.members().map(|(problem, member)| {
             let alert = self.memory.alerts.find(problem);
             Known { problem, member, alert }
@@ -134,8 +135,8 @@ impl Bot {
             open,
             gone: known.len() - open,
             taken: known.iter().filter(|one| one.is_taken()).count(),
-            since: shown_moment(storm.since, now, &zone("")),
-            last: shown_moment(storm.last, now, &zone("")),
+            since: shown_moment(storm.since, now, clock),
+            last: shown_moment(storm.last, now, clock),
             lasted,
             rows,
             more,
@@ -156,7 +157,7 @@ impl Bot {
 
     pub(super) fn storm_text(&self, now: Timestamp) -> String {
         let Some(storm) = self.memory.storms.now() else { return String::new() };
-        self.sentences.say(&Card::Storm(Box::new(self.storm_card(storm, now))))
+        self.sentences.say(&Card::Storm(Box::new(self.storm_card(storm, now, &self.clock("")))))
     }
 
     /// What stands below the post of the storm; absent where nothing does and nothing did.

@@ -68,6 +68,15 @@ pub fn read(text: &str) -> Option<(When, &str)> {
     (!line.is_empty()).then_some((when, line))
 }
 
+/// Whether a text that [`read`] does not understand was meant to begin with a time: `at 25:00 …`, `in 10 …`, or a time without a line.
+pub fn seems_timed(text: &str) -> bool {
+    let Some((first, rest)) = word(text) else { return false };
+    let first = first.to_lowercase();
+    let Some((second, _)) = word(rest) else { return false };
+    let named = first == "at" && ["today", "tomorrow", "noon", "midnight"].contains(&second.to_lowercase().as_str());
+    named || (["at", "in"].contains(&first.as_str()) && second.starts_with(|first: char| first.is_ascii_digit()))
+}
+
 /// Reads how long something lasts: `2h`, `for 30 minutes`, `until 18:00`, `until tomorrow 8:00`. It is the whole text, so nothing follows.
 pub fn lasting(text: &str) -> Option<When> {
     let (first, rest) = word(text)?;

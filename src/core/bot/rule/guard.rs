@@ -17,7 +17,7 @@ use crate::core::id::{DeliveryId, ExecutionId, RuleRef};
 use crate::core::memory::Contradiction;
 use crate::core::message::card::{Card, RuleTold};
 use crate::core::message::phrase::Phrase;
-use crate::core::message::zone::{moment as shown_moment, zone};
+use crate::core::message::zone::moment as shown_moment;
 use crate::core::rule::guard::{Also, Guard, Hindrance, Open};
 use crate::core::rule::spec::Rule;
 use jiff::Timestamp;
@@ -95,7 +95,7 @@ impl Bot {
             Hindrance::Held(execution) => ("out_of_service", execution.short().to_owned()),
             Hindrance::Rests(failures) => ("rests", failures.to_string()),
             Hindrance::Runs(execution) => ("runs", execution.short().to_owned()),
-            Hindrance::Cooldown(until) => ("cooldown", shown_moment(*until, now, &zone(""))),
+            Hindrance::Cooldown(until) => ("cooldown", shown_moment(*until, now, &self.clock(""))),
             Hindrance::PerHour(most) => ("per_hour", most.to_string()),
             Hindrance::Is(Also::Recovered) => ("over", String::new()),
             Hindrance::Is(Also::Acknowledged) => ("taken_on", String::new()),

@@ -12,9 +12,11 @@ use crate::core::message::phrase::Phrase;
 use crate::core::message::sentences::Sentences;
 use crate::core::message::span::span;
 use crate::core::message::verdict::{mark, shown_line, shown_names, verdict};
+use crate::core::message::zone::moment;
 use crate::core::workflow::conducted::{Child, Conducted, TaskPlace};
 use crate::core::workflow::status::Status as Stands;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -119,10 +121,15 @@ impl Bot {
         &self,
         execution: &Execution,
         now: Timestamp,
-        (by, began): (String, String),
+        by: String,
+        clock: &TimeZone,
     ) -> Card {
-        let table =
-            execution.conducted.as_deref().map(|conducted| table(conducted, &self.sentences)).unwrap_or_default();
+        let began = moment(execution.started, now, clock);
+        let table = execution
+            .conducted
+            .as_deref()
+            .map(|conducted| table(conducted, &self.sentences, clock))
+            .unwrap_or_default();
         let card = WorkflowCard { by, began, table, ..self.workflow_card(execution, now) };
         Card::Workflow(Box::new(WorkflowCard { rows: Vec::new(), counts: Vec::new(), more: 0, ..card }))
     }
@@ -353,7 +360,7 @@ fn listed(items: &[Value]) -> Option<String> {
 }
 
 /// `id | status | task | action | start_timestamp`, as StackStorm's command line shows it.
-fn table(conducted: &Conducted, sentences: &Sentences) -> String {
+fn table(conducted: &Conducted, sentences: &Sentences, clock: &TimeZone) -> String {
     let mut children: Vec<(&TaskPlace, &Child)> = conducted.children.iter().collect();
     children.sort_by_key(|(_, child)| child.began);
     let left_out = children.len().saturating_sub(TABLE);
@@ -366,7 +373,7 @@ fn table(conducted: &Conducted, sentences: &Sentences) -> String {
             conducted.status(*place).word().to_owned(),
             task,
             child.action.clone(),
-            child.began.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            child.began.to_zoned(clock.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
         ]
     });
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();

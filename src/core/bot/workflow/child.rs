@@ -495,7 +495,7 @@ impl Bot {
             rights: rights.clone(),
             rerun_of: None,
             trace_tag: workflow.request.trace_tag.clone(),
-            zone: String::new(),
+            zone: workflow.request.zone.clone(),
             takes_up: None,
             parent: Some(Box::new(parent)),
             hidden,

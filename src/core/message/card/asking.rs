@@ -23,6 +23,8 @@ pub struct Help {
     pub query: String,
     /// How to address the bot, `@halcyon`.
     pub address: String,
+    /// How else, `!…`; empty where only the name is listened to.
+    pub prefix: String,
     /// Aliases by pack.
     pub packs: Vec<HelpPack>,
     /// The bot's own commands.
@@ -31,6 +33,8 @@ pub struct Help {
     pub page: usize,
     /// How many there are.
     pub pages: usize,
+    /// The page that was asked for, where there is none of that number; 0 otherwise.
+    pub beyond: usize,
     /// The line that shows the next one; empty on the last.
     pub next: String,
     /// Nothing was found.
@@ -161,6 +165,8 @@ pub enum Unfit {
         /// How many.
         most: usize,
     },
+    /// It begins as if it had a time, and that is none.
+    NoTime,
     /// It is a command of the bot itself.
     OwnCommand,
     /// Nothing matches it that its author may run.

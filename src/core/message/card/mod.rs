@@ -228,6 +228,8 @@ pub enum Card {
         line: String,
         /// The parameter that had no value.
         parameter: String,
+        /// Its author has turned to something else.
+        left: bool,
     },
     /// The value is wanted no more.
     ValueDropped {

@@ -14,6 +14,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             Card::Help(Help {
                 query: String::new(),
                 address: "@halcyon".into(),
+                prefix: "!…".into(),
                 packs: vec![HelpPack {
                     name: "site".into(),
                     lines: vec![HelpLine {
@@ -28,6 +29,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 nothing: false,
                 page: 1,
                 pages: 1,
+                beyond: 0,
                 next: String::new(),
             }),
         ),
@@ -36,11 +38,13 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             Card::Help(Help {
                 query: "kernel".into(),
                 address: "@halcyon".into(),
+                prefix: String::new(),
                 packs: vec![],
                 own: vec![],
                 nothing: true,
                 page: 1,
                 pages: 1,
+                beyond: 0,
                 next: String::new(),
             }),
         ),
@@ -49,6 +53,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
             Card::Help(Help {
                 query: "kernel".into(),
                 address: "@halcyon".into(),
+                prefix: String::new(),
                 packs: vec![HelpPack {
                     name: "site".into(),
                     lines: vec![HelpLine {
@@ -60,6 +65,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 nothing: false,
                 page: 2,
                 pages: 7,
+                beyond: 0,
                 next: "help kernel 3".into(),
             }),
         ),

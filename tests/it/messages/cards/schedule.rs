@@ -41,6 +41,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 zone_known: false,
             },
         ),
+        ("a time that is none", Card::NotScheduled { line: "at 25:00 uptime on wn001".into(), unfit: Unfit::NoTime }),
         ("a time that is over", Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::Over }),
         ("a time too far away", Card::NotScheduled { line: "uptime on wn001".into(), unfit: Unfit::TooFar }),
         (
