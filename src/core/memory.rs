@@ -15,6 +15,7 @@ use crate::core::access::names::Ties;
 use crate::core::action::execution::{EffectClass, Execution, IllegalFact, Status};
 use crate::core::action::waiting::{Turn, Waiting};
 use crate::core::alert::life::Board;
+use crate::core::alert::notification::Problem;
 use crate::core::alert::storm::Storms;
 use crate::core::approval::request::Request;
 use crate::core::audit::chain::Head;
@@ -576,9 +577,14 @@ impl Memory {
                 self.remedies.begin(at, execution, open.clone());
             }
             Fact::OrderGiven { execution, origin, problems } => {
+                self.storms.ordered(at, problems);
                 problems.iter().for_each(|problem| self.alerts.remedied(problem, execution, origin));
             }
-            Fact::OrderEnded { execution, ends } => self.alerts.ordered(execution, ends),
+            Fact::OrderEnded { execution, ends } => {
+                let problems: Vec<Problem> = ends.iter().map(|end| end.problem.clone()).collect();
+                self.storms.ordered(at, &problems);
+                self.alerts.ordered(execution, ends);
+            }
             Fact::AlertSeen { alert, .. } => {
                 self.storms.seen(at, alert, &self.alerts);
                 self.alerts.apply(alert);

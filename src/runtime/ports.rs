@@ -17,6 +17,7 @@ use crate::core::memory::Memory;
 use crate::core::message::attachment::Attachment;
 use crate::core::sensor::{Launch, News};
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -178,9 +179,17 @@ pub trait Monitoring: Send + Sync {
     async fn read(&self, of: &Of) -> Result<Reading, MonitoringError>;
     /// Hands an order on that concerns one thing, which was found standing so. **That it was taken does not mean that it was done**: a reading shows that.
     async fn send(&self, order: &Order, about: &Target, found: &Standing) -> Result<(), MonitoringError>;
+    /// Hands an order on that concerns several things: what came of each, in their order. A monitoring that can be told of many at once is.
+    async fn send_all(&self, order: &Order, about: &[(Target, Standing)]) -> Vec<Result<(), MonitoringError>> {
+        let sending: Vec<_> = about.iter().map(|(target, found)| self.send(order, target, found)).collect();
+        futures_util::stream::iter(sending).buffered(SENT_AT_ONCE).collect().await
+    }
     /// Brings what it tells by itself, in order, until `stop`. Comes back at once where it tells nothing this way.
     async fn listen(&self, _told: mpsc::Sender<MonitoringTold>, _stop: CancellationToken) {}
 }
+
+/// So many calls are made at once for an order that concerns several things.
+const SENT_AT_ONCE: usize = 8;
 
 /// What a monitoring tells by itself.
 #[derive(Debug)]

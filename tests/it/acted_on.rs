@@ -3,7 +3,7 @@
 
 use crate::notify::Site;
 use crate::world::{CHANNEL, PATIENCE, World};
-use halcyon::config::{Config, Environment, LivestatusWay, Monitoring, MonitoringKind};
+use halcyon::config::{LivestatusWay, Monitoring, MonitoringKind};
 use halcyon::core::action::run::Secret;
 use halcyon::sandbox::mattermost::{Happening, Post, Server};
 use halcyon::sandbox::nodes::{MonitoringFaults, MonitoringOptions};
@@ -29,8 +29,13 @@ impl Place {
 
     /// How long the monitoring has to show something, and how often it is asked.
     async fn with(confirm: Duration, read: Duration) -> Self {
+        Self::written(ACCESS, confirm, read).await
+    }
+
+    /// The same with this in its configuration.
+    async fn written(more: &str, confirm: Duration, read: Duration) -> Self {
         let mut world =
-            World::on_nodes(ACCESS, |options| options.monitoring = Some(MonitoringOptions::new("mon01"))).await;
+            World::on_nodes(more, |options| options.monitoring = Some(MonitoringOptions::new("mon01"))).await;
         let access = world.nodes.monitoring_access().unwrap();
         world.config.monitorings.push(Monitoring {
             name: "hep".to_owned(),
@@ -307,33 +312,42 @@ async fn an_order_survives_the_death_of_the_bot_and_is_carried_out_once() {
     assert!(!place.told("wn002").contains(&"RECOVERY"), "{:?}", place.told("wn002"));
 }
 
-/// The page on CheckMK, word for word but for addresses and paths: its configuration, and the lines by which it is tried.
+/// Five nodes at once are a storm: it is taken on by one command, in words and by its button; what the monitoring does not do is told in the one answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_on_checkmk_sets_up_the_way_there() {
-    let mut world = World::on_nodes("", |options| options.monitoring = Some(MonitoringOptions::new("mon01"))).await;
-    let access = world.nodes.monitoring_access().unwrap();
-    let page = std::fs::read_to_string(format!("{}/docs/checkmk.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let block = page.split("```toml").skip(1).find(|block| block.contains("[[monitoring]]")).unwrap();
-    let block: String = block.split("```").next().unwrap().lines().map(|line| format!("{}\n", line.trim())).collect();
-    let secret = world.directory.path().join("checkmk.secret");
-    std::fs::write(&secret, &access.secret).unwrap();
-    let ssh = format!("[\"ssh\", \"-F\", {:?}, \"mon01\", \"bin/lq\"]", world.nodes.ssh_config());
-    let mut text = block.clone();
-    for (written, here) in [
-        ("https://mon.example.org/hep/check_mk", access.address.as_str()),
-        ("/etc/halcyon/checkmk.secret", secret.to_str().unwrap()),
-        ("[\"ssh\", \"hep@mon.example.org\", \"lq\"]", ssh.as_str()),
-    ] {
-        assert!(text.contains(written), "{written}: {text}");
-        text = text.replace(written, here);
-    }
-    let file = world.directory.path().join("config.toml");
-    let read = Config::parse(&file, &text, &Environment::new()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    world.config.monitorings = read.monitorings;
-    world.config.roles.extend(read.roles);
-    world.start_bot().await;
-    let answer = world.say("operator", "!state of mon01").await;
-    assert!(answer.message.contains("mon01: UP · Packet received"), "{}", answer.message);
-    let answer = world.say("operator", "!recheck wn001").await;
-    assert!(answer.message.contains("wn001: UP"), "{}", answer.message);
+async fn a_storm_is_taken_on_as_one() {
+    let more = format!("[storms]\nproblems = 2\n{ACCESS}");
+    let place = Place::written(&more, Duration::from_secs(3), Duration::from_secs(1)).await;
+    place.world.say("lead", "!run systemctl stop slurmd on wn[001-005]").await;
+    let storm = place.wait(|post| post.message.contains("Storm: 5 problems")).await;
+    assert_eq!(buttons(&storm), ["Acknowledge", "Downtime"]);
+    let refused = place.world.say("guest", "!ack storm").await;
+    assert!(!refused.message.contains("taken on"), "{}", refused.message);
+    assert_eq!(
+        place.press("guest", &storm.id, "downtime").await.unwrap_err(),
+        "You may not ask the monitoring for this, so nothing was done."
+    );
+    place.faults.deaf_to("wn003");
+    let answer = place.world.say("operator", "!ack storm the switch is being replaced").await;
+    assert!(answer.message.contains("4 of 5 taken on · **1 not confirmed**"), "{}", answer.message);
+    assert!(answer.message.contains("wn003 · Process slurmd: **not done**"), "{}", answer.message);
+    let taken = place.taken("acknowledge/collections");
+    assert_eq!((taken.len(), &taken[0]["acknowledge_type"]), (1, &json!("service_by_query")));
+    place.wait(|post| post.id == storm.id && post.message.contains("4 taken on")).await;
+
+    let dialog = place.press("operator", &storm.id, "downtime").await.unwrap();
+    assert!(dialog["dialog"]["introduction_text"].as_str().unwrap().contains("5 open problems"), "{dialog}");
+    let values = json!({"length": "30m", "duration": "", "comment": "new switch"});
+    assert_eq!(place.submit("operator", &dialog, values.clone()).await, json!({}));
+    let twice = place.submit("operator", &dialog, values).await;
+    assert!(twice.to_string().contains("nothing was done"), "{twice}");
+    place.world.reply(&storm.id, |post| post.message.contains("4 of 5 in downtime · **1 not confirmed**")).await;
+    assert_eq!(place.taken("downtime/collections").len(), 1);
+    place.quiet().await;
+    let lines = place.thread(&storm.id);
+    assert!(lines.iter().all(|line| !line.contains("Taken on by")), "{lines:?}");
+
+    // In a downtime no recovery is told: what is over is found, and counts.
+    place.world.say("lead", "!run systemctl start slurmd on wn[001-005]").await;
+    place.wait(|post| post.id == storm.id && post.message.contains("all over by now")).await;
+    assert!(!place.told("wn001").contains(&"RECOVERY"), "{:?}", place.told("wn001"));
 }

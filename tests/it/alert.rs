@@ -80,6 +80,7 @@ fn every_notification_in_every_state() {
         ("problem, but well", Kind::Problem, State::Ok),
         ("recovery", Kind::Recovery, State::Ok),
         ("acknowledgement", Kind::Acknowledgement, State::Warning),
+        ("acknowledgement gone", Kind::AcknowledgementRemoved, State::Warning),
         ("downtime begins", Kind::DowntimeStart, State::Warning),
         ("downtime begins, well", Kind::DowntimeStart, State::Ok),
         ("downtime ends", Kind::DowntimeEnd, State::Warning),

@@ -1,22 +1,27 @@
 //! So many problems at once that they are told as one: what is told, and where; what rules do; and that nothing is lost. Stories are played twice: by one
 //! process, and by one that is killed before every step.
 
-use crate::bot::{CHANNEL, Content, Machine};
+use crate::bot::{CHANNEL, Content, Machine, ok};
 use crate::ruled::{RUN, content, enforcements, grant};
 use crate::taking_turns::{done, ends};
+use halcyon::core::action::execution::LOCALHOST;
+use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
 use halcyon::core::alert::escalation::Escalation;
+use halcyon::core::alert::notification::{Problem, State};
+use halcyon::core::alert::order::{Order, Target, Wanted};
+use halcyon::core::alert::standing::{Downtime, Reading, Said, Standing};
 use halcyon::core::alert::storm::{FEW, Phase, Terms};
 use halcyon::core::bot::Step;
 use halcyon::core::callback::{Meaning, Reply};
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::host::Inventory;
-use halcyon::core::id::{ChannelId, ExecutionId, PostId, RequestId, TriggerInstanceId, TriggerRef, UserId};
+use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, RequestId, TriggerInstanceId, TriggerRef, UserId};
 use halcyon::core::input::{DeliveryOutcome, Directory, Identity, Input, Press};
 use halcyon::core::memory::Memory;
 use halcyon::core::message::attachment::meanings;
 use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
-use halcyon::core::settings::{Grant, Settings, Verb};
+use halcyon::core::settings::{Grant, Monitored, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,18 +55,28 @@ pub(crate) struct Site {
     buttons: bool,
     pub(crate) terms: Terms,
     escalation: Escalation,
+    /// A monitoring can be asked.
+    monitored: bool,
+    /// What it was asked for last.
+    order: Option<(ExecutionId, Order)>,
     /// What can be pressed on the post of the storm.
     go: Option<(PostId, Meaning)>,
     /// What was begun, in the order of its beginning.
     begun: Vec<ExecutionId>,
 }
 
-fn settled(machine: Machine, terms: Terms, escalation: &Escalation, buttons: bool) -> Machine {
+fn settled(machine: Machine, terms: Terms, escalation: &Escalation, (buttons, monitored): (bool, bool)) -> Machine {
     let mut machine = grant(machine, &[RUN[0], (Verb::Run, "core.remote")]);
     let mut settings = Settings::clone(machine.bot.settings());
     settings.roles[0].grants.push(Grant::new(Verb::Approve, "*"));
     (settings.storms, settings.buttons) = (terms, buttons);
     settings.escalation = escalation.clone();
+    if monitored {
+        let read = Some(Duration::from_secs(86_400));
+        let (name, source) = ("hep".to_owned(), "check_mk".to_owned());
+        settings.monitorings = vec![Monitored { name, source, site: None, checks: true, read, host_label: None }];
+        settings.roles[0].grants.push(Grant::new(Verb::Run, "monitoring.*"));
+    }
     machine.take(Input::Settings(Arc::new(settings)));
     let groups = BTreeMap::from([
         ("workers".to_owned(), Ok(vec!["wn[001-200]".to_owned()])),
@@ -88,12 +103,24 @@ impl Site {
 
     /// The same where somebody is called when nobody touches a problem.
     pub(crate) fn with(files: &[(&str, &str)], killed: bool, buttons: bool, escalation: Escalation) -> Self {
+        Self::watched(files, killed, (buttons, false), escalation)
+    }
+
+    /// The same where a monitoring can be asked.
+    fn watched(
+        files: &[(&str, &str)],
+        killed: bool,
+        (buttons, monitored): (bool, bool),
+        escalation: Escalation,
+    ) -> Self {
         let always = [("actions/mend.yaml", MEND), ("aliases/mend.yaml", MEND_ALIAS)];
         let files: Vec<(&str, &str)> = always.iter().chain(files).copied().collect();
         let content = content(&files);
         let start = Timestamp::from_second(1_700_000_000).unwrap();
-        let machine = settled(Machine::with_content(Vec::new(), start, &content), TERMS, &escalation, buttons);
-        Self { content, machine, killed, told: 0, buttons, terms: TERMS, escalation, go: None, begun: Vec::new() }
+        let machine =
+            settled(Machine::with_content(Vec::new(), start, &content), TERMS, &escalation, (buttons, monitored));
+        let (order, go, begun) = (None, None, Vec::new());
+        Self { content, machine, killed, told: 0, buttons, terms: TERMS, escalation, monitored, order, go, begun }
     }
 
     fn change_terms(&mut self, terms: Terms) {
@@ -107,7 +134,7 @@ impl Site {
         if self.killed {
             let facts = self.machine.facts.clone();
             let machine = Machine::with_content(facts, self.machine.now, &self.content);
-            self.machine = settled(machine, self.terms, &self.escalation, self.buttons);
+            self.machine = settled(machine, self.terms, &self.escalation, (self.buttons, self.monitored));
         }
         let memory = serde_json::to_string(self.machine.bot.memory()).unwrap();
         assert_eq!(&serde_json::from_str::<Memory>(&memory).unwrap(), self.machine.bot.memory());
@@ -184,6 +211,67 @@ impl Site {
         self.machine.take(Input::Pressed(Box::new(press)))
     }
 
+    /// The monitoring shows what was asked for, but for these, and tells nothing of it.
+    fn shows(&mut self, but: &[&str]) -> Vec<Step> {
+        let Some((id, order)) = self.order.take() else { return Vec::new() };
+        let done = |target: &&Target| !but.contains(&target.host.as_str());
+        let about = &order.parts[0].about;
+        let said = Said { by: "halcyon".to_owned(), comment: order.signed() };
+        let standings = about.iter().filter(done).map(|target| {
+            let acknowledged = match order.wanted {
+                Wanted::Acknowledge { .. } => Some(said.clone()),
+                Wanted::RemoveAcknowledgement => None,
+                _ => self.taken_on(target),
+            };
+            let in_downtime = matches!(order.wanted, Wanted::Downtime { .. });
+            let downtime =
+                Downtime { id: "hep:1".to_owned(), said: said.clone(), start: None, end: None, covers: false };
+            let downtimes = if in_downtime { vec![downtime] } else { Vec::new() };
+            Standing { acknowledged, in_downtime, downtimes, ..standing(target, State::Down) }
+        });
+        let list: Vec<Standing> = standings.collect();
+        let refused = about.len() - list.len();
+        let ends = about.iter().map(|target| {
+            let mut end = json!({"host": target.host, "service": target.service, "end": "confirmed"});
+            if !done(&target) {
+                (end["end"], end["why"]) = (json!("refused"), json!("no right"));
+            }
+            end
+        });
+        let ends: Vec<serde_json::Value> = ends.collect();
+        let counts = json!({
+            "confirmed": list.len(), "already": 0, "refused": refused, "not_confirmed": 0, "unreachable": 0,
+        });
+        let told = json!({
+            "order": order.wanted.word(), "count": about.len(), "counts": counts, "problems": ends, "left_out": 0,
+        });
+        let reading = self.reading(list);
+        let read = self.machine.news(&id, RunNews::Read(Box::new(reading)));
+        let (host, exit) = (Host::new(LOCALHOST), Exit::Code { code: i32::from(refused > 0) });
+        let outcome = Box::new(HostOutcome { exit, stdout: Captured::Inline { text: told.to_string() }, ..*ok("") });
+        let finished = self.machine.news(&id, RunNews::HostFinished { host, outcome });
+        vec![read, finished, self.machine.news(&id, RunNews::Finished { error: None })]
+    }
+
+    /// Who has taken a problem on, as the monitoring would show it.
+    fn taken_on(&self, target: &Target) -> Option<Said> {
+        let mut alerts = self.machine.bot.memory().alerts.alerts();
+        let word = alerts.find(|alert| standing(target, State::Down).problem == alert.problem)?.acknowledged.clone()?;
+        Some(Said { by: word.by.unwrap_or_default(), comment: word.comment.unwrap_or_default() })
+    }
+
+    fn reading(&self, list: Vec<Standing>) -> Reading {
+        Reading { monitoring: "hep".to_owned(), asked: self.machine.now, all: false, list, unknown: Vec::new() }
+    }
+
+    /// The monitoring is asked, and these are well.
+    fn found_over(&mut self, hosts: &str) -> Step {
+        let targets = hosts.split(',').map(|host| Target { host: host.to_owned(), service: None });
+        let list = targets.map(|target| standing(&target, State::Up)).collect();
+        let reading = Ok(Box::new(self.reading(list)));
+        self.machine.take(Input::MonitoringRead { monitoring: "hep".to_owned(), reading })
+    }
+
     /// One step of a story, and what is said in it.
     pub(crate) fn play(&mut self, what: &str) -> String {
         self.restart();
@@ -203,6 +291,16 @@ impl Site {
                 let id = self.begun.last().cloned().unwrap();
                 ends(&mut self.machine, &id, done())
             }
+            ["shows", but @ ..] => {
+                let steps = self.shows(but);
+                return steps
+                    .into_iter()
+                    .map(|step| self.after(step))
+                    .filter(|told| !told.is_empty())
+                    .collect::<Vec<_>>()
+                    .join("\n");
+            }
+            ["over", hosts] => self.found_over(hosts),
             [kind, hosts, state] => {
                 let mut told = Vec::new();
                 for host in hosts.split(',') {
@@ -217,6 +315,13 @@ impl Site {
     }
 
     fn after(&mut self, step: Step) -> String {
+        for effect in &step.effects {
+            if let Effect::Run(run) = effect
+                && let Work::Monitoring(order) = &run.work
+            {
+                self.order = Some((run.execution.clone(), Order::clone(order)));
+            }
+        }
         for dated in &step.facts {
             let id = match &dated.fact {
                 Fact::ExecutionStarted(request) => request.id.clone(),
@@ -291,6 +396,11 @@ impl Site {
     }
 }
 
+fn standing(target: &Target, state: State) -> Standing {
+    let Target { host, service } = target.clone();
+    Standing::new(Problem { source: "check_mk".to_owned(), site: String::new(), host, service }, Some(state))
+}
+
 fn deliveries(step: &Step) -> impl Iterator<Item = &Delivery> {
     step.effects.iter().filter_map(|effect| match effect {
         Effect::Deliver(delivery) => Some(delivery),
@@ -317,9 +427,14 @@ pub(crate) type Story<'a> = (&'a str, &'a [(&'a str, &'a str)], bool, &'a [&'a s
 
 /// Plays stories of a file, by one process and by one that is killed before each step, and compares what is told with what stands there.
 pub(crate) fn check(name: &str, escalation: &Escalation, stories: &[Story<'_>]) {
+    check_where(name, escalation, stories, false);
+}
+
+/// The same where a monitoring can be asked, or cannot.
+pub(crate) fn check_where(name: &str, escalation: &Escalation, stories: &[Story<'_>], monitored: bool) {
     let mut text = String::new();
     for (about, files, buttons, story) in stories {
-        let mut site = Site::with(files, false, *buttons, escalation.clone());
+        let mut site = Site::watched(files, false, (*buttons, monitored), escalation.clone());
         let told: Vec<String> = story.iter().map(|what| site.play(what)).collect();
         text.push_str(&format!("# {about}\n"));
         for (what, told) in story.iter().zip(&told) {
@@ -330,7 +445,7 @@ pub(crate) fn check(name: &str, escalation: &Escalation, stories: &[Story<'_>]) 
         }
         text.push('\n');
         let before = promised(&site.machine.facts);
-        let mut site = Site::with(files, true, *buttons, escalation.clone());
+        let mut site = Site::watched(files, true, (*buttons, monitored), escalation.clone());
         for (place, (what, told)) in story.iter().zip(&told).enumerate() {
             let after = site.play(what);
             // A process that has just begun draws what it finds, and what is promised does not wait for the second after the last drawing.

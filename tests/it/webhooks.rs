@@ -231,6 +231,29 @@ async fn a_problem_has_one_post_as_long_as_it_lives() {
     assert_eq!(of_alerts.count(), 1);
 }
 
+/// What an Alertmanager leaves out of a group, since its receiver has a bound, is told once.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_that_are_left_out_are_told_of() {
+    let world = world().await;
+    let body = |left_out: u64| {
+        json!({"version": "4", "groupKey": "{}:{job=\"node\"}", "truncatedAlerts": left_out, "status": "firing", "alerts": []})
+            .to_string()
+    };
+    for left_out in [12, 13, 0, 1] {
+        let (status, answer) =
+            send(&world, "/api/v1/webhooks/alertmanager/lab", &[("St2-Api-Key", KEY)], body(left_out)).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    world.settle().await;
+    let told = world.chat.posts(crate::world::CHANNEL).into_iter().map(|post| post.message);
+    let told: Vec<String> = told.filter(|text| text.contains("`max_alerts`")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].contains("`lab`") && told[0].contains("12 alerts of it") && told[1].contains("1 alert of it"),
+        "{told:?}"
+    );
+}
+
 #[test]
 fn keys_are_made_by_the_command_line_also_without_a_bot() {
     let place = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@
 //! - **Sent is not done.** Monitorings take orders before they look at them (CheckMK answers 204 when the command is written, and a site that is out of reach loses
 //!   it); only a reading confirms.
 //! - **An order may be repeated at any time**: it is looked first whether it was carried out, by the mark in the comment. So a run that was lost is begun anew.
+//! - **Many are asked for together**: one reading looks at all of them, and a monitoring that can be told of many at once is ([`Monitoring::send_all`]). Each has an end of its own.
 //! - **Every reading is handed on**, so that what is known of alerts follows what was seen.
 //! - **No secret is told**: credentials come from files, stand in no log and in no error.
 
@@ -26,16 +27,14 @@ pub mod nagios;
 pub use json_api::Address;
 
 use crate::core::action::reason::Reason;
-use crate::core::action::run::{Attach, Captured, Exit, HostOutcome, Run, RunNews, Work};
-use crate::core::alert::order::{Order, Target, Wanted};
+use crate::core::action::run::{Attach, Exit, HostOutcome, INLINE_OUTPUT, Run, RunNews, Work};
+use crate::core::alert::order::{Order, Part, Target, Wanted};
 use crate::core::alert::standing::{Reading, Standing};
 use crate::core::id::Host;
 use crate::runtime::capture::{Allowance, Live, Stream};
 use crate::runtime::outward;
 use crate::runtime::ports::{Blobs, Monitoring, MonitoringError, Monitorings, Of, Runner};
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +54,12 @@ const IN_DOUBT: Duration = Duration::from_secs(5);
 /// The exit codes of what was refused, and of what was not confirmed.
 const REFUSED: i32 = 1;
 const NOT_CONFIRMED: i32 = 2;
+/// How an order can end for one thing.
+const ENDS: [&str; 5] = ["confirmed", "already", "refused", "not_confirmed", "unreachable"];
+/// Where many things are told of, so much is told of why one was not done.
+const SHORT_WHY: usize = 200;
+/// Room for numbers that grow.
+const SPARE: usize = 16;
 
 /// Carries orders to monitorings out.
 #[derive(Clone)]
@@ -123,13 +128,32 @@ impl MonitoringRunner {
 
     async fn carry_out(&self, order: &Order, host: &Host, news: &mpsc::Sender<RunNews>) -> HostOutcome {
         let began = Instant::now();
-        let watched = match self.find(&order.monitoring) {
+        let parts = order.parts.iter().map(|part| self.carry_part_out(order, part, news));
+        let parts: Vec<Came> = futures_util::future::join_all(parts).await;
+        let (exit, told, said) = outcome(order, &parts, began.elapsed());
+        let (allowance, live) = (Allowance::new(self.output_limit), Live::default());
+        let stream = Stream { host, blobs: &*self.blobs, allowance: &allowance, live: &live };
+        let never = CancellationToken::new();
+        let stdout = stream.read(told.as_bytes(), &never).await;
+        let stderr = stream.read(said.as_bytes(), &never).await;
+        HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
+    }
+
+    /// Carries out what concerns one monitoring.
+    async fn carry_part_out(&self, order: &Order, part: &Part, news: &mpsc::Sender<RunNews>) -> Came {
+        let began = Instant::now();
+        let mut things: BTreeMap<Target, Progress> =
+            part.about.iter().map(|target| (target.clone(), Progress::default())).collect();
+        let watched = match self.find(&part.monitoring) {
             Ok(watched) => watched,
-            Err(why) => return unreachable(why, began),
+            Err(why) => {
+                for thing in things.values_mut() {
+                    thing.end = Some(End::Unreachable(why.clone()));
+                }
+                return Came { monitoring: part.monitoring.clone(), things };
+            }
         };
         let patience = order.patience.unwrap_or(watched.patience);
-        let mut things: BTreeMap<Target, Progress> =
-            order.about.iter().map(|target| (target.clone(), Progress::default())).collect();
         let (mut pause, mut trouble) = (FIRST_LOOK, String::new());
         loop {
             let open: Vec<Target> =
@@ -163,13 +187,7 @@ impl MonitoringRunner {
                 false => End::Unreachable(Reason::MonitoringSilent { why: &trouble }.to_string()),
             });
         }
-        let (exit, told, said) = outcome(order, watched.monitoring.name(), &things, began.elapsed());
-        let (allowance, live) = (Allowance::new(self.output_limit), Live::default());
-        let stream = Stream { host, blobs: &*self.blobs, allowance: &allowance, live: &live };
-        let never = CancellationToken::new();
-        let stdout = stream.read(told.as_bytes(), &never).await;
-        let stderr = stream.read(said.as_bytes(), &never).await;
-        HostOutcome { exit, stdout, stderr, seconds: began.elapsed().as_secs_f64() }
+        Came { monitoring: watched.monitoring.name().to_owned(), things }
     }
 
     /// Takes a reading: what is done is done, and what was not sent yet is sent. Gives what was in the way of that.
@@ -180,12 +198,16 @@ impl MonitoringRunner {
         (things, waited): (&mut BTreeMap<Target, Progress>, Duration),
         reading: &Reading,
     ) -> Option<String> {
-        let mut wanted = Vec::new();
+        let mut wanted: Vec<(Target, Standing)> = Vec::new();
+        let several = things.len() > 1;
         for (target, thing) in things.iter_mut().filter(|(_, thing)| thing.end.is_none()) {
             if let Some(found) = reading.of(target) {
                 thing.found = Some(found.clone());
                 if shows(order, thing, found) {
                     thing.end = Some(End::Confirmed { already: !thing.sent && thing.doubtful.is_none() });
+                } else if several && matches!(order.wanted, Wanted::Acknowledge { .. }) && found.is_good() {
+                    // Of many asked for together some are over meanwhile, and a monitoring that is told of many at once leaves these out without a word.
+                    thing.end = Some(End::Refused(Reason::WellAlready.to_string()));
                 } else if !thing.sent
                     && thing.doubtful.is_none_or(|since| since.elapsed() >= IN_DOUBT)
                     && self.is_time(order, found, waited)
@@ -198,11 +220,12 @@ impl MonitoringRunner {
             }
         }
         let mut trouble = None;
-        let mut sending: FuturesUnordered<_> = wanted
-            .iter()
-            .map(|(target, found)| async move { (target, watched.monitoring.send(order, target, found).await) })
-            .collect();
-        while let Some((target, sent)) = sending.next().await {
+        let sent = match wanted.as_slice() {
+            [] => Vec::new(),
+            [(target, found)] => vec![watched.monitoring.send(order, target, found).await],
+            several => watched.monitoring.send_all(order, several).await,
+        };
+        for ((target, _), sent) in wanted.iter().zip(sent) {
             let Some(thing) = things.get_mut(target) else { continue };
             match sent {
                 Ok(()) => thing.sent = true,
@@ -250,22 +273,20 @@ fn shows(order: &Order, thing: &Progress, found: &Standing) -> bool {
     }
 }
 
-fn unreachable(why: String, began: Instant) -> HostOutcome {
-    let seconds = began.elapsed().as_secs_f64();
-    HostOutcome { exit: Exit::Unreachable { why }, stdout: Captured::empty(), stderr: Captured::empty(), seconds }
+/// What came of the part of an order that concerns one monitoring.
+struct Came {
+    monitoring: String,
+    things: BTreeMap<Target, Progress>,
 }
 
 /// What came of all of it: the way it ended, of which the worst decides, the result, and what was in the way.
-fn outcome(
-    order: &Order,
-    monitoring: &str,
-    things: &BTreeMap<Target, Progress>,
-    took: Duration,
-) -> (Exit, String, String) {
+fn outcome(order: &Order, parts: &[Came], took: Duration) -> (Exit, String, String) {
     let not_confirmed = Reason::NotConfirmed { seconds: took.as_secs() }.to_string();
-    let (mut problems, mut said) = (Vec::new(), Vec::new());
+    let (mut problems, mut said, mut undone) = (Vec::new(), Vec::new(), Vec::new());
     let (mut code, mut lost) = (0, Vec::new());
-    for (target, thing) in things {
+    let mut counts: BTreeMap<&str, usize> = ENDS.into_iter().map(|end| (end, 0)).collect();
+    let all = parts.iter().flat_map(|part| part.things.iter().map(|(target, thing)| (&part.monitoring, target, thing)));
+    for (monitoring, target, thing) in all {
         let (word, why) = match thing.end.as_ref() {
             Some(End::Confirmed { already: true }) => ("already", ""),
             Some(End::Confirmed { already: false }) => ("confirmed", ""),
@@ -273,6 +294,7 @@ fn outcome(
             Some(End::Unreachable(why)) => ("unreachable", why.as_str()),
             Some(End::NotConfirmed) | None => ("not_confirmed", not_confirmed.as_str()),
         };
+        *counts.entry(word).or_default() += 1;
         match word {
             "refused" => code = REFUSED,
             "not_confirmed" | "unreachable" if code == 0 => code = NOT_CONFIRMED,
@@ -284,15 +306,39 @@ fn outcome(
         if !why.is_empty() {
             let service = target.service.as_deref().unwrap_or_default();
             said.push(format!("{} {service}", target.host).trim_end().to_owned() + ": " + why);
+            undone.push(shown(target, None, word, why.get(..why.floor_char_boundary(SHORT_WHY)).unwrap_or(why)));
         }
-        problems.push(shown(target, thing.found.as_ref(), word, why));
+        let mut entry = shown(target, thing.found.as_ref(), word, why);
+        if parts.len() > 1 {
+            entry["monitoring"] = json!(monitoring);
+        }
+        problems.push(entry);
     }
     let exit = match lost.first() {
         // Nothing of it was ever sent.
-        Some(why) if lost.len() == things.len() => Exit::Unreachable { why: (*why).to_owned() },
+        Some(why) if lost.len() == problems.len() => Exit::Unreachable { why: (*why).to_owned() },
         _ => Exit::Code { code },
     };
-    let told = json!({"order": order.wanted.word(), "monitoring": monitoring, "problems": problems});
+    let names: Vec<&str> = parts.iter().map(|part| part.monitoring.as_str()).collect();
+    let mut told = json!({
+        "order": order.wanted.word(),
+        "monitoring": names.join(", "),
+        "count": problems.len(),
+        "counts": counts,
+        "problems": problems,
+        "left_out": 0,
+    });
+    // Of more than that it is told what was not done, as far as there is room: what is too long is not known to those who read it.
+    if told.to_string().len() > INLINE_OUTPUT {
+        let mut left_out = 0;
+        told["problems"] = json!(undone);
+        while told.to_string().len() > INLINE_OUTPUT - SPARE
+            && told["problems"].as_array_mut().and_then(Vec::pop).is_some()
+        {
+            left_out += 1;
+            told["left_out"] = json!(left_out);
+        }
+    }
     (exit, told.to_string(), said.join("\n"))
 }
 

@@ -181,6 +181,12 @@ pub enum Flaw {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// There is none.
+    #[error("names no host that I know, and there is no storm")]
+    NoStorm,
+    /// All of it is so, or nothing of it.
+    #[error("names the storm, and none of its problems is left for that")]
+    NoneOfStorm,
     /// Nothing can be asked.
     #[error("is missing: config.toml names no [[monitoring]] that I could ask")]
     NoMonitoring,

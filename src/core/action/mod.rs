@@ -14,7 +14,7 @@ mod http;
 pub mod inquiry;
 pub mod launcher;
 mod mail;
-mod monitoring;
+pub(crate) mod monitoring;
 pub mod params;
 pub mod plan;
 pub mod reason;

@@ -6,21 +6,21 @@ use crate::core::action::plan::PlanProblem;
 use crate::core::action::run::Work;
 use crate::core::action::shell::{text, unusable};
 use crate::core::action::spec::Action;
-use crate::core::alert::order::{Mark, Order, Target, Wanted, in_one_line};
+use crate::core::alert::order::{Mark, Order, Part, Target, Wanted, in_one_line};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// So many things one order may be about.
-const MOST: usize = 500;
+pub(crate) const MOST: usize = 2_000;
 /// Names of hosts and services are not longer.
 const LONGEST_NAME: usize = 500;
 
 /// Makes the order.
 pub(super) fn order(action: &Action, values: &Map<String, Value>) -> Result<Work, PlanProblem> {
     let given = |name: &str| text(values, name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let about = targets(values)?;
+    let parts = parts(values)?;
     let wanted = match given("order").as_deref() {
         Some("acknowledge") => Wanted::Acknowledge {
             sticky: values.get("sticky") != Some(&Value::Bool(false)),
@@ -49,31 +49,28 @@ pub(super) fn order(action: &Action, values: &Map<String, Value>) -> Result<Work
     let patience = values.get("timeout").and_then(Value::as_u64).filter(|seconds| *seconds > 0);
     let mark = Mark { who: action.reference.to_string(), execution: String::new() };
     let patience = patience.map(Duration::from_secs);
-    Ok(Work::Monitoring(Box::new(Order {
-        monitoring: given("monitoring").unwrap_or_default(),
-        wanted,
-        about,
-        mark,
-        comment,
-        patience,
-    })))
+    Ok(Work::Monitoring(Box::new(Order { parts, wanted, mark, comment, patience })))
 }
 
-/// The things that an order is about: `host` and `service`, or the list `problems`.
-fn targets(values: &Map<String, Value>) -> Result<Vec<Target>, PlanProblem> {
-    let mut targets = BTreeSet::new();
+/// The things that an order is about: `host` and `service`, or the list `problems`, in which each may say its `monitoring` where the order says none for all.
+fn parts(values: &Map<String, Value>) -> Result<Vec<Part>, PlanProblem> {
+    let named = |values: &Map<String, Value>| text(values, "monitoring").map(|text| text.trim().to_owned());
+    let all = named(values).filter(|name| !name.is_empty());
+    let mut targets: BTreeMap<String, BTreeSet<Target>> = BTreeMap::new();
     let list = values.get("problems").and_then(Value::as_array).filter(|list| !list.is_empty());
     for one in list.into_iter().flatten() {
         let one = one.as_object().ok_or_else(|| unusable("problems", Flaw::NotProblems))?;
-        targets.insert(target(one, "problems")?);
+        let monitoring = all.clone().or_else(|| named(one)).unwrap_or_default();
+        targets.entry(monitoring).or_default().insert(target(one, "problems")?);
     }
     if list.is_none() {
-        targets.insert(target(values, "host")?);
+        targets.entry(all.unwrap_or_default()).or_default().insert(target(values, "host")?);
     }
-    if targets.len() > MOST {
+    if targets.values().map(BTreeSet::len).sum::<usize>() > MOST {
         return Err(unusable("problems", Flaw::TooManyProblems { most: MOST }));
     }
-    Ok(targets.into_iter().collect())
+    let parts = targets.into_iter();
+    Ok(parts.map(|(monitoring, about)| Part { monitoring, about: about.into_iter().collect() }).collect())
 }
 
 fn target(values: &Map<String, Value>, parameter: &str) -> Result<Target, PlanProblem> {

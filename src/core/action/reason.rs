@@ -347,6 +347,9 @@ pub enum Reason<'a> {
     /// Nothing of that name.
     #[error("the monitoring knows no such host or service, or does not show it to my account")]
     NotWatched,
+    /// A problem that was to be taken on is over.
+    #[error("is well by now")]
+    WellAlready,
     /// The way for it is not configured.
     #[error("a check can only be forced by Livestatus: name it by `livestatus` in [[monitoring]] of config.toml")]
     NoLivestatus,

@@ -64,6 +64,8 @@ pub struct Body {
     pub alerts: Vec<Told>,
     /// How many alerts of the group were left out, by `max_alerts` of the receiver.
     pub left_out: u64,
+    /// The name of the group.
+    pub group: String,
 }
 
 /// Why a body is not read.
@@ -97,7 +99,8 @@ impl Body {
             alerts.extend_from_within(..firing);
         }
         let left_out = body.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0);
-        Ok(Self { alerts, left_out })
+        let group = body.get("groupKey").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { alerts, left_out, group })
     }
 }
 

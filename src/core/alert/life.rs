@@ -352,6 +352,10 @@ impl Board {
             // It may be about a problem of which the first notification never came.
             Kind::Acknowledgement if bad => Turn::Acknowledged,
             Kind::Acknowledgement => return None,
+            Kind::AcknowledgementRemoved => match open?.acknowledged {
+                Some(_) => Turn::GivenBack,
+                None => Turn::Echo,
+            },
             Kind::DowntimeStart if open.is_some() || bad => Turn::DowntimeBegun,
             Kind::DowntimeStart => return None,
             Kind::DowntimeEnd | Kind::DowntimeCancelled => open.map(|_| Turn::DowntimeOver)?,
@@ -572,6 +576,9 @@ impl Board {
         }
         if turns.iter().any(|(turn, _)| turn_changes_choice(*turn)) {
             alert.choices = alert.choices.saturating_add(1);
+        }
+        if known.is_seen_to() && !alert.is_seen_to() {
+            alert.touch(asked);
         }
         let shown = alert.output != known.output || known.unknown.is_some();
         (shown || !turns.is_empty()).then_some(Seen { alert, turns })

@@ -59,6 +59,8 @@ pub enum Kind {
     Recovery,
     /// A person has taken it on.
     Acknowledgement,
+    /// Nobody has it any more.
+    AcknowledgementRemoved,
     /// Its state changes too often to be told each time.
     FlappingStart,
     /// It is calm again.
@@ -87,6 +89,7 @@ impl Kind {
             "PROBLEM" => Self::Problem,
             "RECOVERY" => Self::Recovery,
             "ACKNOWLEDGEMENT" => Self::Acknowledgement,
+            "ACKNOWLEDGEMENTREMOVED" => Self::AcknowledgementRemoved,
             "FLAPPINGSTART" => Self::FlappingStart,
             "FLAPPINGSTOP" => Self::FlappingStop,
             "FLAPPINGDISABLED" => Self::FlappingDisabled,

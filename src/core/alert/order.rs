@@ -92,15 +92,22 @@ impl Wanted {
     }
 }
 
+/// The things of one monitoring that an order is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The name of the monitoring in the configuration; the only one where it is empty.
+    pub monitoring: String,
+    /// To what.
+    pub about: Vec<Target>,
+}
+
 /// One order, about one thing or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// The name of the monitoring in the configuration; the only one where it is empty.
-    pub monitoring: String,
+    /// To what, each monitoring once.
+    pub parts: Vec<Part>,
     /// What is to be done.
     pub wanted: Wanted,
-    /// To what.
-    pub about: Vec<Target>,
     /// In whose name, and with what words.
     pub mark: Mark,
     /// What the person says, in one line.

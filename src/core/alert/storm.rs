@@ -476,6 +476,16 @@ impl Storms {
         }
     }
 
+    /// A monitoring is asked to do something about these problems, or has ended with that: the post says so, and its buttons are others.
+    pub fn ordered(&mut self, at: Timestamp, problems: &[Problem]) {
+        let Some(storm) = self.storm.as_deref_mut().filter(|storm| storm.phase != Phase::Over) else { return };
+        if problems.iter().any(|problem| storm.lists(problem)) {
+            storm.turned = storm.turned.saturating_add(1);
+            let id = storm.id.clone();
+            self.touch(&id, at);
+        }
+    }
+
     /// It is said that nobody touches it, for so many steps.
     pub fn escalate(&mut self, id: &StormId, steps: usize) {
         if let Some(storm) = self.storm.as_deref_mut().filter(|storm| storm.id == *id) {

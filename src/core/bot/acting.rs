@@ -8,6 +8,7 @@
 
 use super::press::Presser;
 use super::start::Wish;
+use super::storm_act::STORM;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Rights};
 use crate::core::action::execution::{Execution, LOCALHOST, Status};
@@ -15,7 +16,7 @@ use crate::core::action::run::Captured;
 use crate::core::alert::life::{Alert, OrderEnd, Posted};
 use crate::core::alert::notification::Problem;
 use crate::core::alert::offer::Origin;
-use crate::core::alert::order::{Order, Wanted};
+use crate::core::alert::order::{Order, Target, Wanted};
 use crate::core::callback::{Button, ButtonStyle, Dialog, DialogField, FieldKind, Meaning, Reply, Subject};
 use crate::core::chat::pace::Passage;
 use crate::core::effect::{Effect, Thread};
@@ -54,13 +55,17 @@ impl Bot {
         if order.wanted == Wanted::Read {
             return Ok(());
         }
-        let about = |alert: &&Alert| {
-            let names = (&alert.problem.host, alert.problem.service.as_ref());
-            order.about.iter().any(|target| (&target.host, target.service.as_ref()) == names)
-        };
-        let open = self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none()).filter(about);
-        let its = |problem: &Problem| self.watches_over(problem).is_some_and(|one| one.name == order.monitoring);
-        let problems: Vec<Problem> = open.map(|alert| alert.problem.clone()).filter(its).collect();
+        let targets: BTreeSet<(&str, &Target)> = order
+            .parts
+            .iter()
+            .flat_map(|part| part.about.iter().map(|target| (part.monitoring.as_str(), target)))
+            .collect();
+        let open = self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none());
+        let about = open.filter(|alert| {
+            let target = Target { host: alert.problem.host.clone(), service: alert.problem.service.clone() };
+            self.watches_over(&alert.problem).is_some_and(|one| targets.contains(&(one.name.as_str(), &target)))
+        });
+        let problems: Vec<Problem> = about.map(|alert| alert.problem.clone()).collect();
         if problems.is_empty() {
             return Ok(());
         }
@@ -93,6 +98,7 @@ impl Bot {
         });
         let result = result.unwrap_or_default();
         let entries = result.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
+        let all_named = result.get("left_out").and_then(Value::as_u64) == Some(0);
         let end = |problem: Problem| {
             let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
             let same = |entry: &&Value| {
@@ -103,6 +109,8 @@ impl Bot {
                 Some("confirmed" | "already") => Status::Succeeded,
                 Some("not_confirmed") => Status::Timeout,
                 Some(_) => Status::Failed,
+                // Of many only what was not done is named.
+                None if all_named => Status::Succeeded,
                 None => execution.status,
             };
             OrderEnd { status, why: entry.and_then(|entry| text(entry, "why")).unwrap_or_default(), problem }
@@ -133,8 +141,7 @@ impl Bot {
                 remedy.ended.is_none() && matches!(&remedy.origin, Origin::Order { order: known, .. } if known == order)
             })
         };
-        let there = |order: &str| self.catalog.actions.get(&action(order)).is_some_and(|action| action.enabled);
-        let orders = orders.into_iter().filter(|(order, fits, _)| *fits && idle(order) && there(order));
+        let orders = orders.into_iter().filter(|(order, fits, _)| *fits && idle(order) && self.is_there(order));
         let until = alert.since.saturating_add(STANDS).unwrap_or(alert.since);
         orders
             .map(|(order, _, style)| Button {
@@ -152,7 +159,12 @@ impl Bot {
             .collect()
     }
 
-    fn order_form(&self, what: &str, order: &str) -> String {
+    /// Whether there is an action for an order.
+    pub(super) fn is_there(&self, order: &str) -> bool {
+        self.catalog.actions.get(&action(order)).is_some_and(|action| action.enabled)
+    }
+
+    pub(super) fn order_form(&self, what: &str, order: &str) -> String {
         self.sentences.phrase(&Phrase::OrderForm { what, order })
     }
 
@@ -176,27 +188,43 @@ impl Bot {
         let Some((alert, channel)) = self.alert_at(&presser.card).filter(|(alert, _)| alert.recovered.is_none()) else {
             return told(self, "over");
         };
-        if self.stopping {
-            return Ok(Err(self.sentences.say(&Card::Stopping)));
-        }
-        let identity = &presser.identity;
-        let passage = self.pace.take(&identity.id, &channel, moment.at, &self.settings.limits);
-        if !matches!(passage, Passage::Open) {
-            let most = self.settings.limits.lines_per_user;
-            return Ok(Err(self.sentences.say(&Card::TooFast { most, channel: false })));
-        }
-        let rights = self.rights(Asker::Chat(identity), &self.place(&channel, false, moment.at));
-        if !rights.may(Verb::Run, &action(&order)) {
-            let by = Principal::ChatUser { id: identity.id.clone(), name: identity.username.clone() };
-            let back = Back::Told { channel: Some(channel), root: None };
-            let needed = format!("run:{}", action(&order));
-            self.deny(step, moment, (&by, &back), order.clone(), Some(&action(&order)), needed)?;
-            return told(self, "no_right");
-        }
+        let rights = match self.may_order(step, moment, presser, &channel)? {
+            Ok(rights) => rights,
+            Err(text) => return Ok(Err(text)),
+        };
         if presser.meaning.revision != alert.choices {
             return told(self, "old");
         }
         Ok(Ok((alert, channel, rights)))
+    }
+
+    /// Whether somebody may have such a thing asked for from a post in this channel, and with what rights; otherwise what they are told.
+    pub(super) fn may_order(
+        &mut self,
+        step: &mut Step,
+        moment: &Moment,
+        presser: &Presser,
+        channel: &ChannelId,
+    ) -> Result<Result<Rights, String>, Contradiction> {
+        let order = presser.meaning.action.clone();
+        if self.stopping {
+            return Ok(Err(self.sentences.say(&Card::Stopping)));
+        }
+        let identity = &presser.identity;
+        let passage = self.pace.take(&identity.id, channel, moment.at, &self.settings.limits);
+        if !matches!(passage, Passage::Open) {
+            let most = self.settings.limits.lines_per_user;
+            return Ok(Err(self.sentences.say(&Card::TooFast { most, channel: false })));
+        }
+        let rights = self.rights(Asker::Chat(identity), &self.place(channel, false, moment.at));
+        if !rights.may(Verb::Run, &action(&order)) {
+            let by = Principal::ChatUser { id: identity.id.clone(), name: identity.username.clone() };
+            let back = Back::Told { channel: Some(channel.clone()), root: None };
+            let needed = format!("run:{}", action(&order));
+            self.deny(step, moment, (&by, &back), order.clone(), Some(&action(&order)), needed)?;
+            return Ok(Err(self.order_form("no_right", &order)));
+        }
+        Ok(Ok(rights))
     }
 
     /// Somebody pressed a button below the post of a problem.
@@ -215,20 +243,40 @@ impl Bot {
             }
         };
         let order = presser.meaning.action.as_str();
-        let fields = self.fields(order);
-        if fields.is_empty() {
-            let begun = self.begin_order(step, moment, presser, (&alert, &channel, rights), BTreeMap::new())?;
+        if self.fields(order).is_empty() {
+            let given = self.about(&alert);
+            let begun = self.begin_order(step, moment, presser, (&channel, rights), given)?;
             let text = begun.err().unwrap_or_else(|| self.order_form("begun", order));
             step.effects.push(Effect::Reply { request: presser.request, reply: Reply::text(text) });
             return Ok(());
         }
         let Problem { host, service, .. } = &alert.problem;
         let about = service.as_ref().map_or(host.clone(), |service| format!("{host} · {service}"));
+        self.ask_about_order(step, presser, trigger, about);
+        Ok(())
+    }
+
+    /// What an order about one problem is given.
+    fn about(&self, alert: &Alert) -> BTreeMap<String, Value> {
+        let Problem { host, service, .. } = &alert.problem;
+        let mut given = BTreeMap::from([
+            ("host".to_owned(), Value::from(host.as_str())),
+            ("service".to_owned(), Value::from(service.as_deref().unwrap_or_default())),
+        ]);
+        if let Some(watched) = self.watches_over(&alert.problem) {
+            given.insert("monitoring".to_owned(), Value::from(watched.name.as_str()));
+        }
+        given
+    }
+
+    /// Asks by a form what an order leaves open.
+    pub(super) fn ask_about_order(&self, step: &mut Step, presser: &Presser, trigger: &str, about: String) {
+        let order = presser.meaning.action.as_str();
         let dialog = Dialog {
             title: self.order_form("heading", order),
             introduction: markdown::escape(&about),
             submit: self.order_form("submit", order),
-            fields,
+            fields: self.fields(order),
             meaning: presser.meaning.clone(),
             user: presser.identity.id.clone(),
             card: presser.card.clone(),
@@ -239,7 +287,6 @@ impl Bot {
             dialog: Box::new(dialog),
             otherwise: self.order_form("closed", order),
         });
-        Ok(())
     }
 
     /// What is asked before an order is given; nothing where it says all by itself.
@@ -282,8 +329,9 @@ impl Bot {
         let reply = match self.may_act(step, moment, presser)? {
             Err(text) => Reply { stays: true, ..Reply::text(text) },
             Ok((alert, channel, rights)) => {
-                let given = given(&presser.meaning.action, values);
-                match self.begin_order(step, moment, presser, (&alert, &channel, rights), given)? {
+                let mut given = given(&presser.meaning.action, values);
+                given.extend(self.about(&alert));
+                match self.begin_order(step, moment, presser, (&channel, rights), given)? {
                     Ok(()) => Reply::default(),
                     Err(text) => Reply { stays: true, ..Reply::text(text) },
                 }
@@ -293,14 +341,14 @@ impl Bot {
         Ok(())
     }
 
-    /// Begins an order about a problem; or what is told of why not.
-    fn begin_order(
+    /// Begins an order about what it is given; or what is told of why not.
+    pub(super) fn begin_order(
         &mut self,
         step: &mut Step,
         moment: &mut Moment,
         presser: &Presser,
-        (alert, channel, rights): (&Alert, &ChannelId, Rights),
-        mut given: BTreeMap<String, Value>,
+        (channel, rights): (&ChannelId, Rights),
+        given: BTreeMap<String, Value>,
     ) -> Result<Result<(), String>, Contradiction> {
         let order = presser.meaning.action.as_str();
         let Some(known) = self.catalog.actions.get(&action(order)).cloned() else {
@@ -310,11 +358,6 @@ impl Bot {
         let by = Principal::ChatUser { id: identity.id.clone(), name: identity.username.clone() };
         let root = Thread::Delivery { of: card };
         let back = Back::Told { channel: Some(channel.clone()), root: Some(root) };
-        given.insert("host".to_owned(), Value::from(alert.problem.host.as_str()));
-        given.insert("service".to_owned(), Value::from(alert.problem.service.as_deref().unwrap_or_default()));
-        if let Some(watched) = self.watches_over(&alert.problem) {
-            given.insert("monitoring".to_owned(), Value::from(watched.name.as_str()));
-        }
         if !self.may_with_given(&rights, moment.at, &known, &given, &by) {
             let needed = format!("run:{}", known.reference);
             self.deny(step, moment, (&by, &back), order.to_owned(), Some(&known.reference), needed)?;
@@ -323,7 +366,11 @@ impl Bot {
         // The alias of the pack says how such an execution is told: without a word where all goes well.
         let reference = AliasRef::new(format!("{PACK}.{order}"));
         let alias = self.catalog.aliases.iter().find(|alias| alias.reference == reference).cloned();
-        let line = alias.as_ref().and_then(|alias| self.catalog.matcher.line_for(alias, &given));
+        let mut worded = given.clone();
+        if worded.remove("problems").is_some() {
+            worded.insert("host".to_owned(), Value::from(STORM));
+        }
+        let line = alias.as_ref().and_then(|alias| self.catalog.matcher.line_for(alias, &worded));
         let wish = Wish {
             action: Arc::clone(&known),
             given,
@@ -359,7 +406,7 @@ fn action(order: &str) -> ActionRef {
 }
 
 /// What was put into a dialog, as the action takes it.
-fn given(order: &str, values: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+pub(super) fn given(order: &str, values: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
     let text = |name: &str| {
         let text = values.get(name).filter(|value| !value.is_null()).map(written)?;
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
@@ -382,10 +429,12 @@ fn given(order: &str, values: &BTreeMap<String, Value>) -> BTreeMap<String, Valu
     given
 }
 
-/// Whether the end of an execution is told by the problem's post and thread alone: an order that a button gave, and that is done.
+/// Whether the end of an execution is told by the problem's post and thread alone: an order that a button gave, and that is done. One about many says for how many it is.
 pub(super) fn is_seen_at_the_problem(execution: &Execution) -> bool {
+    let many =
+        execution.request.parameters.get("problems").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     let order = execution.request.parameters.get("order").and_then(Value::as_str).unwrap_or_default();
     let shown = matches!(order, "acknowledge" | "remove_acknowledgement" | "downtime" | "remove_downtime");
     let asked_there = matches!(execution.request.back, Back::Told { root: Some(_), .. });
-    shown && asked_there && execution.request.runner == PACK && execution.status == Status::Succeeded
+    shown && !many && asked_there && execution.request.runner == PACK && execution.status == Status::Succeeded
 }

@@ -1,7 +1,7 @@
 //! Alertmanager calls its webhook: `alertmanager`, or `alertmanager/NAME` where there are several.
 //!
 //! A body has many alerts, and most of them say nothing new. Those that do are taken up in one step, so that either all of it is on disk when Alertmanager is
-//! answered, or it is told to send it again.
+//! answered, or it is told to send it again. What it leaves out, since its receiver has a bound, is told to the administrators.
 
 use super::answer::answer;
 use super::{Bot, Moment, Step};
@@ -10,11 +10,15 @@ use crate::core::alert::source::Source as Alert;
 use crate::core::effect::Answer;
 use crate::core::id::{RequestId, TriggerInstanceId, TriggerRef};
 use crate::core::memory::Contradiction;
+use crate::core::message::card::{Card, MonitoringTold};
 use crate::core::message::phrase::Phrase;
 use crate::core::rule::trigger::{Source, TriggerInstance};
 use crate::core::settings::Monitored;
 use crate::core::webhook::{Call, Refusal};
 use serde_json::Map;
+
+/// Of so many groups it is known that they were not complete.
+const MOST_GROUPS: usize = 200;
 
 impl Bot {
     /// Takes up what a body says that is new. `site` is what the Alertmanager is called, empty where there is one.
@@ -78,8 +82,30 @@ impl Bot {
             new = true;
             executions.extend(self.consider(step, moment, instance)?);
         }
+        self.tell_of_left_out(step, moment, site, &body)?;
         let id = TriggerInstanceId::new(format!("{}:{:016x}", call.hook, moment.bits()));
         answer(step, request, Answer::Event { id, new, executions });
         Ok(())
+    }
+
+    /// Tells the administrators that a body does not have all alerts of its group: once for each group, until one comes that has all.
+    fn tell_of_left_out(
+        &mut self,
+        step: &mut Step,
+        moment: &mut Moment,
+        site: &str,
+        body: &Body,
+    ) -> Result<(), Contradiction> {
+        let group = format!("{site} {}", body.group);
+        if body.left_out == 0 {
+            self.left_out.remove(&group);
+            return Ok(());
+        }
+        if self.left_out.len() >= MOST_GROUPS || !self.left_out.insert(group) {
+            return Ok(());
+        }
+        let name = if site.is_empty() { Alert::Alertmanager.name() } else { site };
+        let told = MonitoringTold { name: name.to_owned(), left_out: body.left_out, ..MonitoringTold::default() };
+        self.tell_admins(step, moment, "monitoring", &Card::MonitoringTold(told))
     }
 }

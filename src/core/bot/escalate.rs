@@ -65,7 +65,10 @@ impl Bot {
         let concerns = matches!(
             fact,
             Fact::AlertChanged(_)
+                | Fact::AlertSeen { .. }
                 | Fact::AlertPosted { .. }
+                | Fact::OrderGiven { .. }
+                | Fact::OrderEnded { .. }
                 | Fact::AlertSettles { .. }
                 | Fact::Touched { .. }
                 | Fact::Escalated { .. }

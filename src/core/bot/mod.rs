@@ -83,6 +83,7 @@ mod sensor;
 mod settle;
 mod start;
 mod storm;
+mod storm_act;
 mod storm_post;
 mod telling;
 mod timer;
@@ -179,6 +180,8 @@ pub struct Bot {
     turned_remedies: Vec<rule::Turned>,
     turned_machines: alert_held::Turned,
     storm_view: storm::View,
+    /// Groups of alerts that were told of and not complete. Lost without harm.
+    left_out: BTreeSet<String>,
     outlook: escalate::Outlook,
     groups_of: storm_post::GroupsOf,
     looks: reading::Looks,
@@ -274,6 +277,7 @@ impl Bot {
             turned_remedies: Vec::new(),
             turned_machines: alert_held::Turned::default(),
             storm_view: storm::View::default(),
+            left_out: BTreeSet::new(),
             outlook: escalate::Outlook::default(),
             groups_of: storm_post::GroupsOf::default(),
             looks: reading::Looks::default(),

@@ -1,6 +1,7 @@
 //! What is asked of monitorings: what a line leaves open is filled in from what is known of alerts.
 //!
 //! - **What was meant is written into the parameters** before anything is asked of anybody: so it is shown, approved, noted and repeated as that.
+//! - **`storm` in the place of a host means the open problems of the storm**, those for which there is something to do: [`mod@super::storm_act`].
 //! - **Nothing is guessed**: where a host has several open problems, the one who asks says which.
 
 use super::Bot;
@@ -31,7 +32,15 @@ impl Bot {
         }
         let around = self.surroundings(at, wish.action.reference.pack(), &wish.by);
         // What is wrong with the values is said by those who resolve them to run.
-        let Ok(resolved) = params::resolve_in(&wish.action, &wish.given, &around) else { return Ok(wish) };
+        let Ok(mut resolved) = params::resolve_in(&wish.action, &wish.given, &around) else { return Ok(wish) };
+        if let Some(problems) = self.problems_meant(&wish, &resolved.values)? {
+            for name in ["host", "service"] {
+                wish.given.remove(name);
+                resolved.values.remove(name);
+            }
+            wish.given.insert("problems".to_owned(), problems.clone());
+            resolved.values.insert("problems".to_owned(), problems);
+        }
         let values = &resolved.values;
         let text = |name: &str| said(values, name);
         let order = text("order").unwrap_or_default();
@@ -67,8 +76,13 @@ impl Bot {
                 .map(|alert| alert.problem.clone())
                 .find(|problem| problem.service == service);
         }
-        let monitoring = self.monitoring_of(text("monitoring").as_deref(), problem.as_ref());
-        found.push(("monitoring", Value::from(monitoring.map_err(|why| declined_for(&wish, &why))?)));
+        if lists && text("monitoring").is_none() && self.settings.monitorings.len() > 1 {
+            let problems = self.each_with_its_monitoring(values).map_err(|why| declined_for(&wish, &why))?;
+            found.push(("problems", problems));
+        } else {
+            let monitoring = self.monitoring_of(text("monitoring").as_deref(), problem.as_ref());
+            found.push(("monitoring", Value::from(monitoring.map_err(|why| declined_for(&wish, &why))?)));
+        }
         for (length, end) in [("duration", "end"), ("expires", "expires")] {
             let Some(length) = text(length) else { continue };
             if text(end).is_some_and(|end| end.parse::<Timestamp>().is_ok()) {
@@ -90,6 +104,34 @@ impl Bot {
             }
         }
         Ok(wish)
+    }
+
+    /// The problems of the storm, where that is named in the place of a host.
+    fn problems_meant(&self, wish: &Wish, values: &Map<String, Value>) -> Result<Option<Value>, Box<Declined>> {
+        let lists = values.get("problems").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let host = said(values, "host").filter(|host| !lists && self.names_the_storm(host));
+        if host.is_none() || said(values, "service").is_some() {
+            return Ok(None);
+        }
+        let order = said(values, "order").unwrap_or_default();
+        let problems = self.problems_of_storm(&order);
+        problems.map(Some).map_err(|flaw| declined_for(wish, &unusable("host", flaw)))
+    }
+
+    /// A list of problems of which each says which monitoring watches it.
+    fn each_with_its_monitoring(&self, values: &Map<String, Value>) -> Result<Value, PlanProblem> {
+        let list = values.get("problems").and_then(Value::as_array).into_iter().flatten();
+        let entries = list.map(|entry| {
+            // What is no map is refused by those who make the order.
+            let Some(map) = entry.as_object() else { return Ok(entry.clone()) };
+            let (host, service) = (said(map, "host").unwrap_or_default(), said(map, "service"));
+            let known = self.alerts_of(&host).into_iter().find(|alert| alert.problem.service == service);
+            let name = self.monitoring_of(said(map, "monitoring").as_deref(), known.map(|alert| &alert.problem))?;
+            let mut map = map.clone();
+            map.insert("monitoring".to_owned(), Value::from(name));
+            Ok(Value::Object(map))
+        });
+        entries.collect::<Result<Vec<Value>, PlanProblem>>().map(Value::Array)
     }
 
     /// The problem that an order is about, as far as it is known; several where it could be one or the other.

@@ -9,6 +9,7 @@
 //!
 //! **What should not have come is noted, but not all of it**: a flood of made-up callbacks cannot fill the disk. The numbers count each.
 
+use super::storm_post::GO;
 use super::{Bot, Moment, Step};
 use crate::core::callback::{Meaning, Refusal, Reply, Subject};
 use crate::core::effect::Effect;
@@ -70,7 +71,10 @@ impl Bot {
                 self.lack_pressed(step, moment, &presser, &post, &press.trigger);
                 Ok(())
             }
-            Subject::Storm { storm } => self.storm_pressed(step, moment, &presser, &storm),
+            Subject::Storm { storm } if presser.meaning.action == GO => {
+                self.storm_pressed(step, moment, &presser, &storm)
+            }
+            Subject::Storm { storm } => self.storm_order_pressed(step, moment, &presser, (&storm, &press.trigger)),
             Subject::Offer { code } => self.offer_pressed(step, moment, &presser, &code),
             Subject::Alert => self.alert_pressed(step, moment, &presser, &press.trigger),
             Subject::Inquiry { .. } => self.inquiry_pressed(step, moment, &presser, &press.trigger),
@@ -118,6 +122,9 @@ impl Bot {
                 self.decide_by_dialog(step, moment, &presser, &execution, &submission.values)
             }
             Subject::Lack { post } => self.lack_submitted(step, moment, &presser, &post, &submission.values),
+            Subject::Storm { storm } if presser.meaning.action != GO => {
+                self.storm_order_submitted(step, moment, &presser, (&storm, &submission.values))
+            }
             // These are begun by the press; no dialog of ours asks about them.
             Subject::Offer { .. } | Subject::Storm { .. } => {
                 step.effects.push(Effect::Reply { request: presser.request, reply: Reply::default() });

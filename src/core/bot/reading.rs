@@ -152,7 +152,13 @@ impl Bot {
     ) -> Result<(), Contradiction> {
         let since = self.looks.0.get(name).and_then(|look| look.failing);
         let since = since.map(|since| shown_moment(since, moment.at, &self.clock(""))).unwrap_or_default();
-        let told = MonitoringTold { name: name.to_owned(), silent: why.is_some(), since, why: why.unwrap_or_default() };
+        let told = MonitoringTold {
+            name: name.to_owned(),
+            silent: why.is_some(),
+            since,
+            why: why.unwrap_or_default(),
+            left_out: 0,
+        };
         self.tell_admins(step, moment, "monitoring", &Card::MonitoringTold(told))?;
         let open = self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none() && alert.post.is_some());
         let mut open: Vec<&Alert> =
@@ -212,10 +218,16 @@ impl Bot {
         alert: Alert,
         turns: Vec<(Turn, Option<Word>)>,
     ) -> Result<(), Contradiction> {
+        // What is over is a part of it no more from then on.
+        let of_storm = self.in_storm(&alert.problem);
         let fact =
             Fact::AlertSeen { alert: Box::new(alert.clone()), turns: turns.iter().map(|(turn, _)| *turn).collect() };
         self.note(step, moment, fact)?;
         let Some(Posted { delivery, channel }) = alert.post.clone() else {
+            if of_storm {
+                self.storm_view.change();
+                return Ok(());
+            }
             let Some(holder) = self.holder(&alert.problem) else { return Ok(()) };
             for (turn, word) in turns {
                 let line = named_line(&alert, line_of(&alert, word_of(turn), word));

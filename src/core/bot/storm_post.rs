@@ -9,6 +9,7 @@
 use super::Bot;
 use crate::core::alert::life::{Alert, Remedy};
 use crate::core::alert::notification::{Problem, State};
+use crate::core::alert::offer::Origin;
 use crate::core::alert::storm::{FEW, Member, Phase, Storm};
 use crate::core::callback::{Button, ButtonStyle, Meaning, Subject};
 use crate::core::host::{Inventory, fold, is_name};
@@ -39,7 +40,7 @@ const STANDS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The host group that CheckMK gives to hosts of no group.
 const ALL_HOSTS: &str = "check_mk";
 /// The word for what the button means that lets rules act.
-const GO: &str = "go";
+pub(super) const GO: &str = "go";
 
 /// The groups of the inventory by their members.
 #[derive(Debug, Default)]
@@ -113,7 +114,9 @@ impl Bot {
         let at_work = known.iter().filter_map(|one| one.alert).flat_map(|alert| &alert.remedies);
         let works = |remedy: &&Remedy| {
             let execution = self.memory.executions.get(&remedy.execution);
-            execution.is_some_and(|execution| !execution.status.waits())
+            // What the monitoring is asked to do heals nothing, and has a line of its own.
+            !matches!(remedy.origin, Origin::Order { .. })
+                && execution.is_some_and(|execution| !execution.status.waits())
         };
         let at_work = at_work.filter(works).count();
         let mut rows = self.rows_of(&known);
@@ -150,6 +153,7 @@ impl Bot {
                 .map(|released| super::answer::name_of(&released.by).to_owned())
                 .unwrap_or_default(),
             button: self.settings.buttons,
+            orders: self.orders_of(storm),
             apart_count: apart.len(),
             apart: shown_hosts(apart),
         }
@@ -178,8 +182,11 @@ impl Bot {
             },
         };
         if storm.released.is_none() && open && self.rules_act() {
-            let label = self.sentences.phrase(&crate::core::message::phrase::Phrase::Storm { what: GO });
+            let label = self.sentences.phrase(&crate::core::message::phrase::Phrase::Storm { what: GO, count: 0 });
             buttons.push(button(GO, label, ButtonStyle::Primary));
+        }
+        for (order, label, style) in self.storm_orders(storm) {
+            buttons.push(button(order, label, style));
         }
         if buttons.is_empty() {
             let drawn = self.memory.buttons.get(&storm.posted.delivery).is_some_and(|buttons| buttons.gone.is_none());

@@ -51,10 +51,12 @@ pub enum Phrase<'a> {
         /// What may be meant, or what is needed.
         why: &'a str,
     },
-    /// What stands on a button of a storm.
+    /// What stands on a button of a storm, and above the forms that others open.
     Storm {
-        /// `go`: rules are to act.
+        /// `go`: rules are to act; `about`: what a form is about.
         what: &'static str,
+        /// For `about`: how many problems.
+        count: usize,
     },
     /// How the sensors are.
     HealthSensors {
@@ -189,7 +191,7 @@ pub enum Phrase<'a> {
     },
     /// What stands on the buttons below a problem that have the monitoring do something, on the forms that they open, and what whoever pressed is told.
     OrderForm {
-        /// `button`; `heading`, `submit`, `label_…` and `help_…` of a field, `length_…` for a choice; `begun`; `closed`, `over`, `old`, `gone`, `no_right`: why nothing was done.
+        /// `button`; `heading`, `submit`, `label_…` and `help_…` of a field, `length_…` for a choice; `begun`; `closed`, `over`, `old`, `gone`, `no_right`, `under_way`, `none_left`: why nothing was done.
         what: &'a str,
         /// `acknowledge`, `remove_acknowledgement`, `downtime`, `recheck`.
         order: &'a str,

@@ -141,6 +141,8 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
             "The problem is not as it was when this button was drawn, so nothing was done. Please press again.",
         ),
         ("gone", "downtime", "That cannot be asked for any more."),
+        ("under_way", "downtime", "The monitoring is being asked for that already, so nothing was done."),
+        ("none_left", "downtime", "None of its problems is left for that, so nothing was done."),
         ("no_right", "downtime", "You may not ask the monitoring for this, so nothing was done."),
     ] {
         check(Phrase::OrderForm { what, order }, said);
@@ -261,7 +263,8 @@ pub(super) fn phrases(check: &mut dyn FnMut(Phrase<'_>, &str)) {
     ] {
         check(phrase, said);
     }
-    check(Phrase::Storm { what: "go" }, "Let rules act");
+    check(Phrase::Storm { what: "go", count: 0 }, "Let rules act");
+    check(Phrase::Storm { what: "about", count: 150 }, "The storm: 150 open problems");
     let webhook = |what, name, why| Phrase::Webhook { what, name, why };
     for (phrase, said) in [
         (webhook("no_key", "", ""), "a key that I know is needed, in the header St2-Api-Key"),

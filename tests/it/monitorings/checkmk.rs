@@ -5,12 +5,12 @@ use halcyon::adapters::monitoring::checkmk::{CheckMk, CheckMkOptions, Livestatus
 use halcyon::adapters::monitoring::{MonitoringRunner, Watched};
 use halcyon::core::action::run::{Attach, Begun, Captured, Exit, Run, RunNews, Secret, Work};
 use halcyon::core::alert::notification::State;
-use halcyon::core::alert::order::{Mark, Order, Target, Wanted};
+use halcyon::core::alert::order::{Mark, Order, Part, Target, Wanted};
 use halcyon::core::alert::standing::Reading;
 use halcyon::core::id::Host;
 use halcyon::runtime::ports::{Monitoring, MonitoringError, Of, Runner};
 use halcyon::sandbox::nodes::{Access, MonitoringFaults, MonitoringOptions, Nodes, Options};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,9 +85,8 @@ impl Stage {
 
 fn ordered(id: &str, wanted: Wanted, about: &[Target], comment: &str) -> Order {
     Order {
-        monitoring: String::new(),
+        parts: vec![Part { monitoring: String::new(), about: about.to_vec() }],
         wanted,
-        about: about.to_vec(),
         mark: Mark { who: "lead".to_owned(), execution: id.to_owned() },
         comment: comment.to_owned(),
         patience: None,
@@ -143,7 +142,8 @@ async fn heard(mut news: mpsc::Receiver<RunNews>) -> Ended {
     let mut ended = Ended { exit: Exit::Left, result: Value::Null, said: String::new(), readings: 0 };
     let text = |captured: &Captured| match captured {
         Captured::Inline { text } => text.clone(),
-        Captured::Blob { .. } => panic!("short"),
+        // Of very many things each that was not done has a line.
+        Captured::Blob { head, .. } => head.clone(),
     };
     while let Some(news) = news.recv().await {
         match news {
@@ -349,4 +349,57 @@ async fn everything_that_is_open_is_read_also_of_an_older_site() {
     let gone = CheckMkOptions { address: stage.access.address.replace("/cluster/", "/other/"), ..stage.options() };
     let refused = CheckMk::new(gone).read(&Of::Open).await.unwrap_err();
     assert!(matches!(refused, MonitoringError::Refused { .. }), "{refused:?}");
+}
+
+/// Many are told of by one query, and looked at together; each has an end of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_things_are_one_command_and_each_has_its_end() {
+    let stage = Stage::open().await;
+    stage.nodes.abandon("wn002", "atlsqmal").unwrap();
+    let both = [target("wn001", "Unparent processes"), target("wn002", "Unparent processes")];
+    assert_eq!(stage.order(Wanted::Recheck, &both, "").await.code(), Some(0));
+    let paths = |from: usize| {
+        let taken = stage.faults.taken();
+        taken.into_iter().skip(from).map(|(path, body)| (path, body["acknowledge_type"].clone())).collect::<Vec<_>>()
+    };
+    let before = stage.faults.taken().len();
+    let ended = stage.order(TAKE, &both, "the switch").await;
+    assert_eq!((ended.code(), ended.ends()), (Some(0), vec!["confirmed", "confirmed"]), "{ended:?}");
+    assert_eq!((&ended.result["count"], &ended.result["counts"]["confirmed"]), (&json!(2), &json!(2)));
+    assert_eq!(paths(before), [("acknowledge/collections/service".to_owned(), json!("service_by_query"))]);
+    let before = stage.faults.taken().len();
+    assert_eq!(stage.order(Wanted::RemoveAcknowledgement, &both, "").await.code(), Some(0));
+    assert_eq!(paths(before).len(), 1);
+    // Hosts and services are two questions there.
+    let mixed = [target("wn001", ""), target("wn002", ""), both[0].clone(), both[1].clone()];
+    let before = stage.faults.taken().len();
+    let ended = stage.order_as("dddddd", two_hours(), &mixed, "", PATIENCE).await;
+    assert_eq!(ended.ends(), ["confirmed"; 4], "{ended:?}");
+    let kinds: Vec<Value> =
+        stage.faults.taken()[before..].iter().map(|(_, body)| body["downtime_type"].clone()).collect();
+    assert_eq!(kinds, ["host_by_query", "service_by_query"]);
+    let removal = Wanted::RemoveDowntime { id: None, token: Some("#dddddd".to_owned()) };
+    assert_eq!(stage.order(removal, &mixed, "").await.code(), Some(0));
+
+    // A site that knows no queries is told of each.
+    stage.faults.no_query(true);
+    let before = stage.faults.taken().len();
+    assert_eq!(stage.order_as("cccccc", TAKE, &both, "", PATIENCE).await.ends(), ["confirmed", "confirmed"]);
+    assert_eq!(paths(before).len(), 2);
+    stage.faults.no_query(false);
+    assert_eq!(stage.order(Wanted::RemoveAcknowledgement, &both, "").await.code(), Some(0));
+    // What one of them does not do is its own end.
+    stage.faults.deaf_to("wn002");
+    let ended = stage.order_as("bbbbbb", TAKE, &both, "", IMPATIENCE).await;
+    assert_eq!((ended.code(), ended.ends()), (Some(2), vec!["confirmed", "not_confirmed"]), "{ended:?}");
+
+    // Of very many what was not done is named, as far as there is room; and no look costs a question for each of them.
+    let many: Vec<Target> = (0..200).map(|number| target(&format!("wn{number:04}.example.org"), "")).collect();
+    let asked = stage.faults.asked();
+    let ended = stage.order(TAKE, &many, "").await;
+    assert!(stage.faults.asked() - asked < 20, "{}", stage.faults.asked() - asked);
+    let named = ended.result["problems"].as_array().unwrap().len();
+    assert_eq!((&ended.result["counts"]["refused"], ended.code()), (&json!(200), Some(1)));
+    assert_eq!(u64::try_from(named).unwrap() + ended.result["left_out"].as_u64().unwrap(), 200);
+    assert!((10..100).contains(&named), "{named}");
 }

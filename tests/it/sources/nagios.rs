@@ -2,7 +2,7 @@
 
 use halcyon::adapters::monitoring::nagios::{Nagios, NagiosOptions};
 use halcyon::core::alert::notification::State;
-use halcyon::core::alert::order::{Mark, Order, Target, Wanted};
+use halcyon::core::alert::order::{Mark, Order, Part, Target, Wanted};
 use halcyon::runtime::ports::{Monitoring, MonitoringError, Of};
 use jiff::{SignedDuration, Timestamp};
 use std::io::{BufRead, BufReader};
@@ -42,9 +42,8 @@ fn port() -> Target {
 
 fn order(wanted: Wanted) -> Order {
     Order {
-        monitoring: String::new(),
+        parts: vec![Part { monitoring: String::new(), about: vec![port()] }],
         wanted,
-        about: vec![port()],
         mark: Mark { who: "le;ad".to_owned(), execution: "ab12cd".to_owned() },
         comment: "on it; `now` | $(reboot)".to_owned(),
         patience: None,

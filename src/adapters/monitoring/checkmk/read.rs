@@ -9,8 +9,8 @@ use crate::runtime::ports::MonitoringError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// So many are asked for by name in one question.
-pub(super) const AT_ONCE: usize = 100;
+/// So many are asked for by name in one question: a site before 2.3, and the list of downtimes, are asked by an address.
+pub(super) const AT_ONCE: usize = 25;
 
 pub(super) const HOST_COLUMNS: &[&str] = &[
     "name",
@@ -49,6 +49,11 @@ const OF_ACKNOWLEDGEMENT: i64 = 4;
 /// All that is a problem.
 pub(super) fn open() -> Value {
     json!({"op": "!=", "left": "state", "right": "0"})
+}
+
+/// Those of these names that are a problem; all of them hosts, or all of them services.
+pub(super) fn troubled(targets: &[Target]) -> Option<Value> {
+    Some(json!({"op": "and", "expr": [open(), named_hosts(targets).or_else(|| named_services(targets))?]}))
 }
 
 /// The hosts among these; nothing where there are none.

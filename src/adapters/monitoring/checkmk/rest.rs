@@ -13,6 +13,11 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// So many are told of by one query.
+pub(super) const TOLD_AT_ONCE: usize = 200;
+/// So many calls are made at once where each is told of by itself.
+pub(super) const SINGLY_AT_ONCE: usize = 8;
+
 /// A connection to a site.
 pub(super) struct Rest {
     api: JsonApi,
@@ -50,10 +55,14 @@ impl Rest {
         self.collection("service", super::read::SERVICE_COLUMNS, query).await
     }
 
-    /// Downtimes that are like this.
-    pub(super) async fn downtimes(&self, query: &Value) -> Result<Vec<Value>, MonitoringError> {
+    /// Downtimes that are like this, or all of them.
+    pub(super) async fn downtimes(&self, query: Option<&Value>) -> Result<Vec<Value>, MonitoringError> {
         let asking = self.api.request(Method::GET, "/domain-types/downtime/collections/all");
-        rows(self.ask(asking.query(&[("query", query.to_string())])).await?)
+        let asking = match query {
+            Some(query) => asking.query(&[("query", query.to_string())]),
+            None => asking,
+        };
+        rows(self.ask(asking).await?)
     }
 
     async fn collection(&self, kind: &str, columns: &[&str], query: &Value) -> Result<Vec<Value>, MonitoringError> {
@@ -68,6 +77,52 @@ impl Rest {
         let mut parameters = vec![("query", query.to_string())];
         parameters.extend(columns.iter().map(|column| ("columns", (*column).to_owned())));
         rows(self.ask(self.api.request(Method::GET, &path).query(&parameters)).await?)
+    }
+
+    /// Hands an order on that concerns these, all hosts or all services, by one query; nothing where the API has none for such an order. What is to be
+    /// taken on is narrowed to what is a problem, since by a query the site takes hosts on without looking at that (`cmk/gui/openapi/endpoints/acknowledgement`).
+    pub(super) async fn send_query(&self, order: &Order, about: &[Target]) -> Option<Result<(), MonitoringError>> {
+        let kind = if about.first()?.service.is_some() { "service" } else { "host" };
+        let named = super::read::named_hosts(about).or_else(|| super::read::named_services(about))?;
+        let by_query = format!("{kind}_by_query");
+        let (path, body) = match &order.wanted {
+            Wanted::Acknowledge { sticky, notify, expires } => {
+                let mut body = json!({
+                    "acknowledge_type": by_query,
+                    "query": super::read::troubled(about)?,
+                    "sticky": sticky,
+                    "notify": notify,
+                    "persistent": false,
+                    "comment": order.signed(),
+                });
+                if let Some(expires) = expires {
+                    body["expire_on"] = json!(expires);
+                }
+                (format!("/domain-types/acknowledge/collections/{kind}"), body)
+            }
+            Wanted::RemoveAcknowledgement => {
+                let body = json!({"acknowledge_type": by_query, "query": named});
+                ("/domain-types/acknowledge/actions/delete/invoke".to_owned(), body)
+            }
+            Wanted::Downtime { start, end } => {
+                let body = json!({
+                    "downtime_type": by_query,
+                    "query": named,
+                    "start_time": in_seconds(start.unwrap_or_else(self.now)),
+                    "end_time": in_seconds(*end),
+                    "recur": "fixed",
+                    "duration": 0,
+                    "comment": order.signed(),
+                });
+                (format!("/domain-types/downtime/collections/{kind}"), body)
+            }
+            Wanted::MoveDowntime { .. }
+            | Wanted::RemoveDowntime { .. }
+            | Wanted::Comment
+            | Wanted::Recheck
+            | Wanted::Read => return None,
+        };
+        Some(self.write(Method::POST, &path, &body).await)
     }
 
     /// Hands an order on.

@@ -164,4 +164,6 @@ pub struct MonitoringTold {
     pub since: String,
     /// Why it cannot.
     pub why: String,
+    /// So many alerts were not in what it told; 0 when that is not what is told.
+    pub left_out: u64,
 }

@@ -24,7 +24,7 @@ pub use execution::{Announced, Ended, FailedPart, Following, LastLines, ListRow,
 pub use itself::{AuditRow, BrokenFile, MovedName, PackRow, StatusPart, StillRunning, UnreadPart};
 pub use rule::{RuleCard, RuleOutcome, RuleRow, RuleTold};
 pub use sensor::{SensorCard, SensorDown, SensorRow, SensorTold};
-pub use storm::{StormCard, StormLine, StormRow, StormTold};
+pub use storm::{StormCard, StormLine, StormOrder, StormRow, StormTold};
 pub use workflow::{TaskCount, TaskFailure, TaskRow, WorkflowCard};
 
 use crate::core::message::inquiry::{InquiryCard, InquiryEnd, InquiryRow};

@@ -37,10 +37,27 @@ pub struct StormCard {
     pub released_by: String,
     /// A button lets them.
     pub button: bool,
+    /// What the monitoring is being asked to do about its problems.
+    pub orders: Vec<StormOrder>,
     /// The hosts of those that have posts of their own, as inline code; empty where none has.
     pub apart: String,
     /// How many have.
     pub apart_count: usize,
+}
+
+/// Something that the monitoring is being asked to do about problems of a storm.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct StormOrder {
+    /// As in [`super::AlertRemedy::order`].
+    pub order: String,
+    /// Who wants it.
+    pub by: String,
+    /// The short id of the execution.
+    pub id: String,
+    /// `runs`, or `waits` for the yes of people.
+    pub state: &'static str,
+    /// For how many problems.
+    pub count: usize,
 }
 
 /// Problems of a storm that have something in common.

@@ -38,7 +38,12 @@ async fn call(plugin: &Plugin, Notification(variables): Notification) {
     let variables = variables.into_iter().map(|(name, value)| (name, value.replace('\0', "")));
     let mut command = Command::new(&plugin.program);
     command.args(&plugin.arguments).env_clear().envs(variables);
-    command.env("OMD_ROOT", &plugin.root).env("OMD_SITE", SITE).env("TZ", "UTC").env("PATH", "/usr/bin:/bin");
+    command
+        .env("HOME", &plugin.root)
+        .env("OMD_ROOT", &plugin.root)
+        .env("OMD_SITE", SITE)
+        .env("TZ", "UTC")
+        .env("PATH", "/usr/bin:/bin");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let said = match command.output().await {
         Ok(output) if output.status.success() => return,

@@ -45,6 +45,10 @@ struct Behaviour {
     forget: usize,
     /// So many questions and commands are answered 503.
     unwell: usize,
+    /// Commands about these hosts are taken and never carried out.
+    deaf: Vec<String>,
+    /// Nothing can be told of by a query.
+    no_query: bool,
     /// Commands wait.
     hold: bool,
     held: Vec<Act>,
@@ -66,6 +70,16 @@ enum Act {
     Move { id: u64, end: i64 },
 }
 
+impl Act {
+    fn is_about(&self, host: &str) -> bool {
+        match self {
+            Act::Command(line) => line.split(';').nth(1) == Some(host),
+            Act::Expire { host: known, .. } => known == host,
+            Act::Move { .. } => false,
+        }
+    }
+}
+
 /// The site as it is reached.
 #[derive(Clone)]
 pub(crate) struct Face {
@@ -84,6 +98,16 @@ impl MonitoringFaults {
     /// So many commands are answered as if they were carried out, and are not.
     pub fn forget(&self, commands: usize) {
         self.face.behaviour().forget = commands;
+    }
+
+    /// What commands say of this host is taken and never carried out.
+    pub fn deaf_to(&self, host: &str) {
+        self.face.behaviour().deaf.push(host.to_owned());
+    }
+
+    /// Commands that name things by a query are refused, as by a site that is older than that.
+    pub fn no_query(&self, on: bool) {
+        self.face.behaviour().no_query = on;
     }
 
     /// So many calls are answered with 503.
@@ -179,6 +203,8 @@ impl Face {
     fn write(&self, path: &str, body: &Value, acts: Vec<Act>) -> Response {
         let mut behaviour = self.behaviour();
         behaviour.taken.push((path.to_owned(), body.clone()));
+        let mut acts = acts;
+        acts.retain(|act| !behaviour.deaf.iter().any(|host| act.is_about(host)));
         if behaviour.forget > 0 {
             behaviour.forget -= 1;
         } else if behaviour.hold {
@@ -406,6 +432,13 @@ fn write(face: &Face, method: &Method, path: &str, body: &Value) -> Result<Respo
     }
     let command = |text: String| Act::Command(format!("COMMAND [{}] {text}", wall_clock().as_second()));
     let user = &face.access.user;
+    let by_query = ["acknowledge_type", "downtime_type"]
+        .iter()
+        .any(|key| body.get(key).and_then(Value::as_str).is_some_and(|kind| kind.ends_with("_by_query")));
+    if by_query {
+        let acts = write_by_query(face, path, body)?;
+        return Ok(face.write(path.trim_start_matches("domain-types/"), body, acts));
+    }
     let acts = match (method.as_str(), path) {
         ("POST", "domain-types/acknowledge/collections/host" | "domain-types/acknowledge/collections/service") => {
             let of_service = path.ends_with("service");
@@ -508,6 +541,75 @@ fn write(face: &Face, method: &Method, path: &str, body: &Value) -> Result<Respo
         _ => return Err(Problem::new(404, "Not Found", "The requested URL was not found on the server.")),
     };
     Ok(face.write(path.trim_start_matches("domain-types/"), body, acts))
+}
+
+/// Commands about all that a query finds: `host_by_query` and `service_by_query`.
+fn write_by_query(face: &Face, path: &str, body: &Value) -> Result<Vec<Act>, Problem> {
+    let kind = |key: &str| text(body, key).map(str::to_owned);
+    let unhandled = |what: &str| Problem::new(400, &format!("Unhandled {what}-type."), "It is not supported.");
+    let (what, wanted) = match path.split('/').nth(1) {
+        Some("acknowledge") => ("acknowledge", kind("acknowledge_type")?),
+        Some("downtime") => ("downtime", kind("downtime_type")?),
+        _ => return Err(unhandled("object")),
+    };
+    if face.behaviour().no_query {
+        return Err(unhandled(what));
+    }
+    let of_service = wanted == "service_by_query";
+    let removes = path.ends_with("actions/delete/invoke");
+    if !removes && of_service != path.ends_with("/service") {
+        return Err(unhandled(what));
+    }
+    let known: &[&str] = match (what, removes) {
+        ("acknowledge", true) => &["acknowledge_type", "query"],
+        ("acknowledge", false) => {
+            &["acknowledge_type", "query", "sticky", "persistent", "notify", "comment", "expire_on"]
+        }
+        _ => &["downtime_type", "query", "start_time", "end_time", "recur", "duration", "comment"],
+    };
+    only(body, known)?;
+    let query = body.get("query").ok_or_else(|| Problem::field("query", "Missing data for required field."))?;
+    let (table, columns): (&'static str, &[&str]) =
+        if of_service { ("services", &["host_name", "description", "state"]) } else { ("hosts", &["name", "state"]) };
+    let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+    let rows = livestatus::asked(&face.monitoring.site(), table, &columns, Some(query));
+    let rows = rows.map_err(|(_, why)| Problem::field("query", why))?;
+    if rows.is_empty() && !removes {
+        return Err(Problem::new(422, "No hosts found", "The provided query returned no monitored hosts"));
+    }
+    let user = &face.access.user;
+    let comment = body.get("comment").and_then(Value::as_str).unwrap_or_default();
+    let command = |text: String| Act::Command(format!("COMMAND [{}] {text}", wall_clock().as_second()));
+    let mut acts = Vec::new();
+    for row in &rows {
+        let name = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (host, service) = match of_service {
+            true => (name("host_name"), Some(name("description"))),
+            false => (name("name"), None),
+        };
+        let (kind, thing) = match &service {
+            Some(service) => ("SVC", format!("{host};{service}")),
+            None => ("HOST", host.clone()),
+        };
+        if removes {
+            acts.push(command(format!("REMOVE_{kind}_ACKNOWLEDGEMENT;{thing}")));
+        } else if what == "acknowledge" {
+            if of_service && row.get("state") == Some(&json!(0)) {
+                continue;
+            }
+            let sticky = if flag(body, "sticky", true)? { 2 } else { 1 };
+            let (notify, persistent) = (flag(body, "notify", true)?, flag(body, "persistent", false)?);
+            let rest = format!("{sticky};{};{};{user};{comment}", u8::from(notify), u8::from(persistent));
+            acts.push(command(format!("ACKNOWLEDGE_{kind}_PROBLEM;{thing};{rest}")));
+            if body.get("expire_on").is_some() {
+                acts.push(Act::Expire { host, service, at: moment(body, "expire_on")? });
+            }
+        } else {
+            let (start, end) = (moment(body, "start_time")?, moment(body, "end_time")?);
+            acts.push(command(format!("SCHEDULE_{kind}_DOWNTIME;{thing};{start};{end};1;0;0;{user};{comment}")));
+        }
+    }
+    Ok(acts)
 }
 
 /// A downtime by its number, on this site.

@@ -90,6 +90,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         silent: true,
         since: "13:02 UTC".into(),
         why: "the monitoring cannot be asked: connection refused".into(),
+        left_out: 0,
     };
     let told = |what| OfferTold { what, code: "K3QZ".into(), ..OfferTold::default() };
     let named = |what| Card::OfferTold(OfferTold { id: "5c61ad".into(), ..told(what) });
@@ -179,6 +180,10 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
         (
             "a monitoring that can be asked again",
             Card::MonitoringTold(MonitoringTold { name: "hep".into(), ..MonitoringTold::default() }),
+        ),
+        (
+            "a monitoring that left alerts out",
+            Card::MonitoringTold(MonitoringTold { name: "lab".into(), left_out: 12, ..MonitoringTold::default() }),
         ),
         ("a problem that is over", Card::Alert(Box::new(over))),
         ("it is back", Card::AlertLine(line("back", "critical"))),

@@ -1,6 +1,8 @@
 //! What is said of so many problems at once that they are told as one.
 
-use halcyon::core::message::card::{AlertRow, Card, EscalatedCard, StormCard, StormLine, StormRow, StormTold};
+use halcyon::core::message::card::{
+    AlertRow, Card, EscalatedCard, StormCard, StormLine, StormOrder, StormRow, StormTold,
+};
 
 /// A storm at its height, and one that has become calm.
 pub(super) fn told() -> (StormCard, StormCard) {
@@ -83,6 +85,17 @@ pub(super) fn told() -> (StormCard, StormCard) {
 
 pub(super) fn cards() -> Vec<(&'static str, Card)> {
     let (rising, calm) = told();
+    let order = |order: &str, state, count| StormOrder {
+        order: order.into(),
+        by: "operator".into(),
+        id: "ab12cd".into(),
+        state,
+        count,
+    };
+    let words = ["remove_acknowledgement", "downtime", "move_downtime", "remove_downtime", "comment", "recheck"];
+    let mut orders: Vec<StormOrder> = words.into_iter().map(|word| order(word, "runs", 1)).collect();
+    orders.push(order("acknowledge", "waits", 173));
+    let asked = StormCard { orders, ..rising.clone() };
     let workers = calm.rows[0].clone();
     let first = StormCard {
         count: 11,
@@ -150,6 +163,7 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
     vec![
         ("a storm begins", storm(&first)),
         ("a storm at its height", storm(&rising)),
+        ("a storm of which the monitoring is asked something", storm(&asked)),
         ("a storm of which all is over by now", storm(&all_back)),
         ("after a storm", storm(&calm)),
         ("a storm is over", storm(&over)),
