@@ -231,6 +231,15 @@ fn one_missing_value_is_asked_for() {
     }
 }
 
+/// That an action over ssh can take passwords hides nothing of a line in whose formats none stands.
+#[test]
+fn what_is_not_understood_is_repeated_but_for_secrets() {
+    for (line, shown) in [("!hold wn001 5", "`hold wn001 5` means"), ("!login s3cr3t wn001", "`login ********")] {
+        let told = said(&Machine::new().hear(line, None));
+        assert!(told.contains(&format!("I do not know what {shown}")) && !told.contains("s3cr3t"), "{line}: {told}");
+    }
+}
+
 #[test]
 fn a_question_for_a_value_has_its_bounds() {
     let asked = || {

@@ -1,6 +1,7 @@
 //! Lines that wait for their time.
 
 use crate::bot::{Machine, said, started};
+use crate::ruled::content;
 use crate::world::World;
 use halcyon::core::bot::Step;
 use halcyon::core::chat::when::{self, Odd, Wrong};
@@ -9,7 +10,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, UserId};
 use halcyon::core::input::{Identifying, Identity, Input};
 use halcyon::core::message::zone::zone;
-use halcyon::core::settings::Settings;
+use halcyon::core::settings::{Grant, Settings, Verb};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -177,6 +178,28 @@ fn times_go_by_the_clock_of_the_author_or_else_of_the_site() {
         assert!(said(&step).contains(expected), "{own} {site}: {}", said(&step));
         assert_eq!(said(&step).contains("by the site's clock"), own.is_empty(), "{}", said(&step));
     }
+}
+
+/// What a task of a workflow asks for is asked by the clock of whoever started the workflow.
+#[test]
+fn times_of_a_task_go_by_the_clock_of_who_started_its_workflow() {
+    let files = content(&[
+        ("actions/flow.yaml", "name: flow\nrunner_type: orquesta\nentry_point: workflows/flow.yaml\n"),
+        ("actions/workflows/flow.yaml", "version: 1.0\ntasks:\n  first:\n    action: site.careful\n"),
+        ("actions/careful.yaml", "name: careful\nrunner_type: noop\n"),
+        (
+            "policies/careful.yaml",
+            "name: careful\nresource_ref: site.careful\npolicy_type: action.approval\nparameters: {approvers: {roles: [operator]}, allow_requester: true}\n",
+        ),
+        ("aliases/flow.yaml", "name: flow\naction_ref: site.flow\nformats: [go with the flow]\n"),
+    ]);
+    let mut machine = Machine::with_content(Vec::new(), Timestamp::from_second(1_700_000_000).unwrap(), &files);
+    let mut settings = machine.bot.settings().clone();
+    settings.roles[0].grants.push(Grant::new(Verb::Approve, "*"));
+    machine.take(Input::Settings(Arc::new(settings)));
+    let begun = said(&machine.hear("!go with the flow", None));
+    let told = begun + &said(&machine.take(Input::Deadline));
+    assert!(told.contains("needs an approval") && told.contains("CET") && !told.contains("UTC"), "{told}");
 }
 
 #[test]

@@ -4,12 +4,14 @@ use super::Bot;
 use super::hear::Speaker;
 use super::start::secrets;
 use crate::core::action::params::MASK;
+use crate::core::action::spec::Action;
 use crate::core::alias::matcher::{Match, Selection};
 use crate::core::alias::spec::Alias;
 use crate::core::chat::key::hide_value;
 use crate::core::chat::secret::{hide, hide_pairs};
 use crate::core::settings::Verb;
 use serde_json::Value;
+use std::sync::Arc;
 
 impl Bot {
     /// A line that is repeated and not obeyed, without the secrets that its author could have put into it. What they may not use gives no sign
@@ -71,12 +73,19 @@ impl Bot {
         (shown.unwrap_or_else(|| hide_pairs(&hide(line, found), &secret)), corrected)
     }
 
-    /// The first word of a line that begins like a command which takes a secret: where in the line that stands is not known.
+    /// The first word of a line that begins like a command whose format holds a secret: where in the line that stands is not known. Secrets that
+    /// are only ever written as pairs are found by their names.
     pub(super) fn without_arguments(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Option<String> {
         let first = line.split_whitespace().next()?;
         let takes_secret = |alias: &Alias| {
             let action = self.catalog.actions.get(&alias.action);
-            action.is_some_and(|action| action.parameters.values().any(|parameter| parameter.secret))
+            let secrets = |action: &Arc<Action>| -> Vec<String> {
+                let parameters = action.parameters.iter().filter(|(_, parameter)| parameter.secret);
+                parameters.map(|(name, _)| name.clone()).collect()
+            };
+            let names = action.map(secrets).unwrap_or_default();
+            let texts = alias.formats.iter().flat_map(|format| &format.representations);
+            texts.into_iter().any(|text| names.iter().any(|name| text.text.contains(name.as_str())))
         };
         let begins = |alias: &Alias| {
             let texts = alias.formats.iter().flat_map(|format| &format.representations);
