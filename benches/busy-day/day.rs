@@ -50,6 +50,8 @@ pub(crate) struct Day {
     pub(crate) quarters: [Quarter; 4],
     pub(crate) store: Size,
     pub(crate) lost: Vec<String>,
+    /// Commands on nodes that were asked back about, since nobody heard them as they were written.
+    pub(crate) away: usize,
     pub(crate) doubled: Vec<String>,
 }
 
@@ -265,6 +267,8 @@ impl World {
                 let wanted = usize::from(book.lines[*number].hosts.contains(&host));
                 day.commands += count;
                 match count.cmp(&wanted) {
+                    // It was told that it was not done, and how to have it done.
+                    std::cmp::Ordering::Less if book.lines[*number].said.contains("while I was away") => day.away += 1,
                     std::cmp::Ordering::Less => {
                         let said: String = book.lines[*number].said.chars().take(400).collect();
                         day.lost.push(format!("{token} did not run on {}; its post says {said:?}", name(host)));

@@ -89,7 +89,7 @@ fn main() -> ExitCode {
         Bound { what: "store, live -> on disk (MB)", first: day.store.live, last: day.store.disk, most: 2.0 },
     ];
     let held = bounds.iter().map(Bound::print).filter(|held| !held).count() == 0;
-    println!("lost {}, doubled {}", day.lost.len(), day.doubled.len());
+    println!("lost {}, doubled {}, asked back about {}", day.lost.len(), day.doubled.len(), day.away);
     for what in day.lost.iter().chain(&day.doubled).take(20) {
         println!("  {what}");
     }
