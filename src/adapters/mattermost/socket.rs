@@ -27,6 +27,8 @@ const FRAME_LIMIT: usize = 16 << 20;
 const READ_AT_ONCE: usize = 16 << 10;
 /// After a shorter interruption a repeated event counts as heard when it happened.
 const PROMPT: Duration = Duration::from_secs(15);
+/// The longest wait after a connection that was greeted, however soon it broke: the server works, and people are writing meanwhile.
+const LONGEST_AFTER_GREETING: Duration = Duration::from_secs(2);
 /// How long after resuming repeated events come at most.
 const REPLAY: Duration = Duration::from_secs(5);
 
@@ -41,7 +43,7 @@ pub struct Pace {
     pub ping: Duration,
     /// A connection that was silent for so long is dead.
     pub silence: Duration,
-    /// The first wait before connecting again; doubles up to `slowest`.
+    /// The first wait before connecting again; doubles up to `slowest`, and after connections that were greeted up to two seconds.
     pub soonest: Duration,
     /// The longest wait before connecting again.
     pub slowest: Duration,
@@ -159,7 +161,8 @@ impl Listener<'_> {
                 Again::After(wish) => (jittered(wait).max(wish), "Connecting again when the server wishes."),
                 Again::Token => (pace.token, "Trying again every minute; `halcyon reload` takes a new token."),
             };
-            wait = (wait * 2).min(pace.slowest);
+            let longest = if since.is_some() { LONGEST_AFTER_GREETING.min(pace.slowest) } else { pace.slowest };
+            wait = (wait * 2).min(longest);
             let sentence = format!("{}. {plan}", without_request(&why));
             // One line a change of state: an outage of an hour is one event and not a hundred.
             if said.as_ref() != Some(&sentence) {
