@@ -7,7 +7,7 @@
 #   approval-waits, approval-ends, approval-frozen, approval-void   requests for an approval: one that waits, and how others ended or were held
 #   rollout-ends, mailbox            the roll-out of kernels of the tour, and its mails
 #   alert-healed                     the alert that the tour ends with: a rule asked to heal it, and it is over
-#   alert, alert-taken, alert-over   another one: new, with what can be done about it; taken on in the monitoring; over, since somebody pressed a button
+#   alert, alert-taken, alert-over   another one: new, with what can be done about it; taken on from chat; over, since somebody pressed a button
 #   rollout-asked, rollout-running   another one, before and in the middle
 #   rollout-watched                  its thread: what the monitoring tells of its nodes meanwhile
 #   workflow-3, -30, -300, -items   workflows of so many tasks under way; with -ended at their ends, with -graph their graphs
@@ -133,7 +133,7 @@ shot() {
 
 # The newest post, the one of a problem, or the newest that has a thread, with its beginning or its end in sight. Pictures in files come a moment later.
 newest='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
-problem='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Process slurmd") && post.textContent.includes("UTC")).at(-1).scrollIntoView({ block: "center" }); done(); }, 1500))'
+problem='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Process slurmd") && post.textContent.includes("since")).at(-1).scrollIntoView({ block: "center" }); done(); }, 1500))'
 own='new Promise((done) => setTimeout(() => { const own = [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("reply")).at(-1); own.scrollIntoView({ block: "start" }); done(); }, 1500))'
 thread='new Promise((done) => setTimeout(() => { [...document.querySelectorAll("li.post[data-post]")].filter((post) => post.textContent.includes("Over after")).at(-1).scrollIntoView({ block: "end" }); done(); }, 1500))'
 
@@ -144,7 +144,7 @@ SCREENSHOT_SCRIPT=$newest shot alert-healed
 write lead '!run systemctl stop slurmd on wn003' 'done on' >/dev/null
 sleep 4
 SCREENSHOT_SCRIPT=$problem shot alert
-write lead "!run printf 'COMMAND [0] ACKNOWLEDGE_SVC_PROBLEM;wn003;Process slurmd;1;1;0;operator;I look at it\\n\\n' | unixcat /omd/sites/cluster/tmp/run/live on mon01" 'done on' >/dev/null
+write operator '!ack wn003 "Process slurmd" I look at it' 'taken on' >/dev/null
 sleep 2
 SCREENSHOT_SCRIPT=$problem shot alert-taken
 press operator 'Restart slurmd'

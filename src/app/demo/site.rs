@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub(super) const BATCH_SERVER: &str = "slurm01";
 /// The machine of the monitoring.
 pub(super) const MONITORING_SERVER: &str = "mon01";
+/// The monitoring, as the bot and people call it.
+const SITE: &str = "cluster";
 /// Who gets the mails.
 pub(super) const MAIL_TO: &str = "cluster-admins@cluster.example";
 
@@ -37,6 +39,7 @@ pub(super) fn config(
         .with_context(|| format!("cannot write into {}", configs.display()))?;
     let healing = directory.join("healing");
     monitoring::write_pack(&healing)?;
+    let access = nodes.monitoring_access().context("the demo's cluster has no monitoring")?;
     // Free a moment ago; whoever takes it in between makes the start fail with a word.
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
     let http = free.context("there is no free port for [http]")?;
@@ -73,10 +76,18 @@ encryption = "none"
 from = "Halcyon <halcyon@cluster.example>"
 [storms]
 quiet = 30
+[[monitoring]]
+name = "{SITE}"
+kind = "checkmk"
+address = {address:?}
+user = {user:?}
+livestatus = "tcp:{livestatus}"
+confirm = 20
+read = 10
 [[access.roles]]
 name = "operator"
 users = ["operator"]
-grants = ["view:*", "run:site.*"]
+grants = ["view:*", "run:site.*", "run:monitoring.*"]
 [[access.roles]]
 name = "healing"
 rules = ["healing.*"]
@@ -87,6 +98,9 @@ users = ["lead"]
 grants = ["admin:*"]
 "#,
         url = chat.url(),
+        address = access.address,
+        user = access.user,
+        livestatus = access.livestatus,
         mail_port = mailbox.address().port(),
         pack = pack.display().to_string(),
         healing = healing.display().to_string(),
@@ -95,7 +109,10 @@ grants = ["admin:*"]
     let file = directory.join("config.toml");
     // Answers name its lines.
     std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
-    let environment = Environment::from([("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token())]);
+    let environment = Environment::from([
+        ("HALCYON_MATTERMOST_TOKEN".to_owned(), chat.bot_token()),
+        (format!("HALCYON_MONITORING_{}_SECRET", SITE.to_uppercase()), access.secret),
+    ]);
     Config::parse(&file, &text, &environment).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the demo's own configuration is not sound:\n{}", lines.join("\n"))
