@@ -187,6 +187,10 @@ impl Site {
                 self.machine.hear(&format!("!approve {}", approval.code), None);
                 self.machine.identify(&id)
             }
+            ["a", "moment"] => {
+                self.machine.now += SignedDuration::from_millis(300);
+                self.machine.take(Input::Deadline)
+            }
             ["late", host] => {
                 let past = self.machine.now.as_microsecond() - 100_000_000;
                 self.tell("PROBLEM", host, "CRITICAL", &json!({"microtime": past}))
@@ -195,6 +199,12 @@ impl Site {
             ["read", host, state, "before"] => {
                 let before = self.machine.now - SignedDuration::from_secs(60);
                 self.read(host, state, before)
+            }
+            // Monitorings tell no fractions of a second.
+            ["read", host, state, "cut"] => {
+                let second = Timestamp::from_second(self.machine.now.as_second()).unwrap();
+                assert!(second < self.machine.now, "this story is about a fraction of a second");
+                self.read(host, state, second)
             }
             [kind, host, state] => self.tell(kind, host, state, &json!({})),
             other => panic!("{other:?}"),
@@ -294,7 +304,7 @@ const POSTED: &str = "post: CRITICAL wn001 · Orphans / > 1 orphans / since T / 
      :construction: it began while site.mend (ID) had the machine out of service; \
      thread: wn001 · Orphans: still CRITICAL, and in the channel from now on";
 
-const STORIES: [(&str, Files, Story); 21] = [
+const STORIES: [(&str, Files, Story); 22] = [
     (
         "what breaks in a downtime of the machine is found by asking, and told in that thread",
         &[],
@@ -315,6 +325,20 @@ const STORIES: [(&str, Files, Story); 21] = [
             ("RECOVERY wn001 OK", "thread: wn001 · Orphans: :white_check_mark: Over after 1.0 s: 7 orphans"),
             ("ends well", ""),
             ("wait 1000", ""),
+        ],
+    ),
+    (
+        "also what broke, was over and broke again within the second in which the machine was taken",
+        &[],
+        &[
+            ("a moment", ""),
+            ("say mend wn001", ""),
+            ("read wn001 CRITICAL cut", OPENED),
+            (
+                "read wn001 OK cut",
+                "thread: wn001 · Orphans: :white_check_mark: Over after 0.1 s, found by asking: 2 orphans",
+            ),
+            ("read wn001 CRITICAL cut", "thread: wn001 · Orphans: It is back: CRITICAL 3 orphans"),
         ],
     ),
     (

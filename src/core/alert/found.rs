@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 impl Board {
     /// What is seen of a problem that began in a downtime, at `from` or later, as it stands when it is told: nothing where it is known, where somebody has taken it on, and where the
-    /// monitoring does not believe it yet.
+    /// monitoring does not believe it yet. Monitorings tell whole seconds, so what began within the second of `from` began later: told once too often is better than never.
     pub fn found(&self, standing: &Standing, asked: Timestamp, from: Timestamp) -> Option<Seen> {
-        let begun = standing.since.filter(|since| *since >= from)?;
+        let begun = standing.since.filter(|since| since.as_second() >= from.as_second())?;
         let is_new = standing.in_downtime && standing.hard && standing.state.is_some() && !standing.is_good();
         if !is_new || standing.acknowledged.is_some() {
             return None;
@@ -19,7 +19,8 @@ impl Board {
             None if self.alerts().count() >= MOST => return None,
             None => (Alert::new(standing.problem.clone(), asked), Turn::Opened),
             Some(known) => {
-                let over = known.recovered.filter(|over| *over < begun && known.told <= asked)?;
+                let over =
+                    known.recovered.filter(|over| over.as_second() <= begun.as_second() && known.told <= asked)?;
                 let soon = asked.duration_since(over) <= COMES_BACK;
                 let mut again = known.clone();
                 again.remedies.retain(|remedy| remedy.ended.is_none());
