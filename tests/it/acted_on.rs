@@ -3,8 +3,6 @@
 
 use crate::notify::Site;
 use crate::world::{CHANNEL, PATIENCE, World};
-use halcyon::config::{LivestatusWay, Monitoring, MonitoringKind};
-use halcyon::core::action::run::Secret;
 use halcyon::sandbox::mattermost::{Happening, Post, Server};
 use halcyon::sandbox::nodes::{MonitoringFaults, MonitoringOptions};
 use serde_json::{Value, json};
@@ -36,23 +34,7 @@ impl Place {
     async fn written(more: &str, confirm: Duration, read: Duration) -> Self {
         let mut world =
             World::on_nodes(more, |options| options.monitoring = Some(MonitoringOptions::new("mon01"))).await;
-        let access = world.nodes.monitoring_access().unwrap();
-        world.config.monitorings.push(Monitoring {
-            name: "hep".to_owned(),
-            kind: MonitoringKind::CheckMk,
-            address: access.address.clone(),
-            site: None,
-            user: access.user.clone(),
-            open: false,
-            secret: Ok(Secret::new(access.secret.clone())),
-            nagios: None,
-            host_label: None,
-            filter: None,
-            ca_file: None,
-            livestatus: Some(LivestatusWay::Tcp(access.livestatus.to_string())),
-            confirm,
-            read: Some(read),
-        });
+        world.ask_monitoring("hep", confirm, read);
         let faults = world.nodes.monitoring_faults().unwrap();
         let site = Site::watch(&mut world, true).await;
         Self { world, site, faults }
@@ -230,7 +212,10 @@ async fn buttons_below_a_problem_act_on_it() {
     assert!(body["sticky"] == false && body["expire_on"].is_string(), "{body}");
     let twice = place.submit("operator", &dialog, right).await;
     assert!(twice.to_string().contains("nothing was done"), "{twice}");
+    // A form that was open while the post was drawn anew still says what its reader means.
     let dialog = place.press("operator", &alert.id, "downtime").await.unwrap();
+    place.world.nodes.tell_monitoring(&format!("ACKNOWLEDGE_SVC_PROBLEM;wn003;{SERVICE};2;1;0;cmkadmin;mine"));
+    place.post_of("wn003", "taken on by cmkadmin: _mine_").await;
     let values = json!({"length": "30m", "duration": "", "comment": "new disks"});
     assert_eq!(place.submit("operator", &dialog, values).await, json!({}));
     let post = place.post_of("wn003", ":wrench: in downtime, by operator: _new disks_").await;
@@ -242,7 +227,7 @@ async fn buttons_below_a_problem_act_on_it() {
     place.world.reply(&alert.id, |post| post.message == "Nobody has taken it on any more.").await;
     place.quiet().await;
     let thread = place.thread(&alert.id);
-    assert_eq!(thread.iter().filter(|line| line.contains("Taken on by")).count(), 1, "{thread:?}");
+    assert_eq!(thread.iter().filter(|line| line.contains("Taken on by operator")).count(), 1, "{thread:?}");
     // In a downtime the monitoring never tells that it is over: that is found by asking.
     place.heal("wn003").await;
     let over = place.post_of("wn003", ":white_check_mark: **OK again**").await;

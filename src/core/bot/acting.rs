@@ -176,12 +176,14 @@ impl Bot {
         Some((alert.clone(), channel))
     }
 
-    /// Whether somebody may have this asked for now, and with what rights; otherwise what they are told.
+    /// Whether somebody may have this asked for now, and with what rights; otherwise what they are told. A button is refused where its post has been drawn anew since; a form that was
+    /// filled in meanwhile only where what it asks for cannot be asked for any more.
     fn may_act(
         &mut self,
         step: &mut Step,
         moment: &Moment,
         presser: &Presser,
+        filled: bool,
     ) -> Result<Result<(Alert, ChannelId, Rights), String>, Contradiction> {
         let order = presser.meaning.action.clone();
         let told = |bot: &Self, what| Ok(Err(bot.order_form(what, &order)));
@@ -192,7 +194,12 @@ impl Bot {
             Ok(rights) => rights,
             Err(text) => return Ok(Err(text)),
         };
-        if presser.meaning.revision != alert.choices {
+        let stands = if filled {
+            self.acting_buttons(&alert).iter().any(|button| button.meaning.action == order)
+        } else {
+            presser.meaning.revision == alert.choices
+        };
+        if !stands {
             return told(self, "old");
         }
         Ok(Ok((alert, channel, rights)))
@@ -235,7 +242,7 @@ impl Bot {
         presser: &Presser,
         trigger: &str,
     ) -> Result<(), Contradiction> {
-        let (alert, channel, rights) = match self.may_act(step, moment, presser)? {
+        let (alert, channel, rights) = match self.may_act(step, moment, presser, false)? {
             Ok(may) => may,
             Err(text) => {
                 step.effects.push(Effect::Reply { request: presser.request, reply: Reply::text(text) });
@@ -326,7 +333,7 @@ impl Bot {
         presser: &Presser,
         values: &BTreeMap<String, Value>,
     ) -> Result<(), Contradiction> {
-        let reply = match self.may_act(step, moment, presser)? {
+        let reply = match self.may_act(step, moment, presser, true)? {
             Err(text) => Reply { stays: true, ..Reply::text(text) },
             Ok((alert, channel, rights)) => {
                 let mut given = given(&presser.meaning.action, values);

@@ -4,7 +4,8 @@ mod chat;
 
 use chat::Chat;
 use halcyon::app::engine::{Engine, EngineOptions};
-use halcyon::config::{Config, Environment};
+use halcyon::config::{Config, Environment, LivestatusWay, Monitoring, MonitoringKind};
+use halcyon::core::action::run::Secret;
 use halcyon::core::effect::Answer;
 use halcyon::core::input::Ask;
 use halcyon::sandbox::mattermost::{Options, Post};
@@ -84,6 +85,27 @@ impl World {
             std::fs::write(file, text).unwrap();
         }
         self.config.content.packs.push(pack);
+    }
+
+    /// Has it ask the monitoring over its REST API: `confirm` is how long that has to show what was asked for, `read` how often it is asked how things stand.
+    pub(crate) fn ask_monitoring(&mut self, name: &str, confirm: Duration, read: Duration) {
+        let access = self.nodes.monitoring_access().unwrap();
+        self.config.monitorings.push(Monitoring {
+            name: name.to_owned(),
+            kind: MonitoringKind::CheckMk,
+            address: access.address.clone(),
+            site: None,
+            user: access.user.clone(),
+            open: false,
+            secret: Ok(Secret::new(access.secret.clone())),
+            nagios: None,
+            host_label: None,
+            filter: None,
+            ca_file: None,
+            livestatus: Some(LivestatusWay::Tcp(access.livestatus.to_string())),
+            confirm,
+            read: Some(read),
+        });
     }
 
     pub(crate) async fn start_bot(&mut self) {
