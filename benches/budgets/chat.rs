@@ -1,8 +1,8 @@
 //! Bots on one chat server: how long a line waits for its answer, how many lines a second, what a message costs, and what it takes to be there.
 //!
 //! The server is the sandbox, in this process; each bot is a process of its own. **All bots get the same lines from the same server**; the
-//! line is one that each answers with one post. Ours keeps a durable note of the line and of its answer besides (two facts, one sync), and
-//! puts an emoji on the line; the others do neither.
+//! line is one that each answers with one post. Ours keeps a durable note of the line and of its answer besides (two facts, one sync); the others keep
+//! nothing.
 
 use crate::report::{Bound, Report, figure, median, quantile, range};
 use crate::{Setting, peers, process, scratch};

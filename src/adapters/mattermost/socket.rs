@@ -27,8 +27,6 @@ const FRAME_LIMIT: usize = 16 << 20;
 const READ_AT_ONCE: usize = 16 << 10;
 /// After a shorter interruption a repeated event counts as heard when it happened.
 const PROMPT: Duration = Duration::from_secs(15);
-/// The longest wait after a connection that was greeted, however soon it broke: the server works, and people are writing meanwhile.
-const LONGEST_AFTER_GREETING: Duration = Duration::from_secs(2);
 /// How long after resuming repeated events come at most.
 const REPLAY: Duration = Duration::from_secs(5);
 
@@ -43,10 +41,12 @@ pub struct Pace {
     pub ping: Duration,
     /// A connection that was silent for so long is dead.
     pub silence: Duration,
-    /// The first wait before connecting again; doubles up to `slowest`, and after connections that were greeted up to two seconds.
+    /// The first wait before connecting again; each doubles the last, up to `slowest`.
     pub soonest: Duration,
     /// The longest wait before connecting again.
     pub slowest: Duration,
+    /// The longest wait after a connection that was greeted, however soon it broke: the server works, and people are writing meanwhile. Never above `slowest`.
+    pub slowest_greeted: Duration,
     /// After so long a connection that was greeted counts as healthy, and the waits start from the beginning. Only a server that hangs up
     /// at once is in trouble; one that merely dropped us is found again without delay, however often that happens.
     pub healthy: Duration,
@@ -65,6 +65,7 @@ impl Default for Pace {
             silence: Duration::from_secs(60),
             soonest: Duration::from_millis(250),
             slowest: Duration::from_secs(60),
+            slowest_greeted: Duration::from_secs(2),
             healthy: Duration::from_secs(1),
             token: Duration::from_secs(60),
             queue: 1024,
@@ -161,7 +162,7 @@ impl Listener<'_> {
                 Again::After(wish) => (jittered(wait).max(wish), "Connecting again when the server wishes."),
                 Again::Token => (pace.token, "Trying again every minute; `halcyon reload` takes a new token."),
             };
-            let longest = if since.is_some() { LONGEST_AFTER_GREETING.min(pace.slowest) } else { pace.slowest };
+            let longest = if since.is_some() { pace.slowest_greeted.min(pace.slowest) } else { pace.slowest };
             wait = (wait * 2).min(longest);
             let sentence = format!("{}. {plan}", without_request(&why));
             // One line a change of state: an outage of an hour is one event and not a hundred.

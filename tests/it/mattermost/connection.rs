@@ -100,6 +100,23 @@ async fn a_server_that_does_not_remember_greets_anew() {
     assert_eq!(world.next().await, heard("two"));
 }
 
+/// It works, so people are writing: the waits do not grow as they do for a server that is away.
+#[tokio::test]
+async fn a_server_that_greets_and_drops_is_not_waited_for_ever_longer() {
+    let hour = Duration::from_secs(3600);
+    let pace = Pace { slowest: hour, slowest_greeted: Duration::from_millis(40), healthy: hour, ..brisk() };
+    let mut world = World::with(Options::default(), pace, 64, None).await;
+    assert_eq!(world.next().await, "up as halcyon, 16383 characters");
+    world.faults().refuse_resume(true);
+    // Doubled each time, the last of these waits alone would be eleven minutes.
+    for _ in 0..16 {
+        world.faults().drop_sockets();
+        world.expect_interruption("Connecting again").await;
+    }
+    world.say("hello");
+    assert_eq!(world.next_post().await.0, heard("hello"));
+}
+
 #[tokio::test]
 async fn a_server_that_is_away_is_waited_for() {
     let mut world = World::start().await;
