@@ -147,6 +147,10 @@ fn what_could_not_be_run_now_is_refused_now() {
         ("!at 25:00 greet you on wn001", "I could not read `at 25:00 greet you on wn001` as a time"),
         ("!at tomorrow greet you on wn001", "as a time with a command behind it"),
         ("!at login with s3cr3t on wn001", "I do not know"),
+        ("!at 25:00 login with s3cr3t on wn001", "I could not read `at 25:00 login"),
+        ("!in 10 login with s3cr3t on wn001", "as a time with a command behind it"),
+        ("!at tomorrow 25:00 login with s3cr3t on wn001", "as a time with a command behind it"),
+        ("!at 25:00 key set --encrypt site.word s3cr3t", "as a time with a command behind it"),
     ] {
         let mut machine = Machine::new();
         let step = machine.hear(line, None);
@@ -155,6 +159,23 @@ fn what_could_not_be_run_now_is_refused_now() {
         assert_eq!(waiting(&machine).len(), usize::from(answer == "is due at"), "{line}");
         let facts = serde_json::to_string(&step.facts).unwrap();
         assert!(!facts.contains("s3cr3t"), "{line}: {facts}");
+    }
+}
+
+/// Nor is a secret repeated that stands in the line behind a command of the bot's own, when that comes too late.
+#[test]
+fn a_line_that_came_too_late_is_repeated_without_its_secret() {
+    for line in
+        ["!in 10m login with s3cr3t on wn001", "!plan login with s3cr3t on wn001", "!login with s3cr3t on wn001"]
+    {
+        let mut machine = Machine::new();
+        machine.wait(3_600);
+        let mut post = machine.post(line, None);
+        post.missed = true;
+        post.created -= jiff::SignedDuration::from_secs(1_800);
+        let step = machine.take(Input::Post(post));
+        let facts = serde_json::to_string(&step.facts).unwrap();
+        assert!(facts.contains("login") && !facts.contains("s3cr3t"), "{line}: {facts}");
     }
 }
 

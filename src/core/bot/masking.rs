@@ -13,19 +13,37 @@ use crate::core::settings::Verb;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// So many words may stand before the line that a command of the bot's own is about, and a time that is none has as many: `in 2 hours 30 minutes …`.
+const MOST_BEFORE: usize = 6;
+
 impl Bot {
-    /// A line that is repeated and not obeyed, without the secrets that its author could have put into it. What they may not use gives no sign
-    /// of being there by what it would hide.
+    /// A line that is repeated and not obeyed, without the secrets that its author could have put into it, also where it stands behind a command of
+    /// the bot's own. What they may not use gives no sign of being there by what it would hide.
     pub(super) fn masked(&self, speaker: Option<&Speaker<'_>>, line: &str) -> String {
+        let eyes = speaker.map(|speaker| self.eyes(&speaker.rights));
+        let may = |alias: &Alias| eyes.as_ref().is_none_or(|eyes| eyes.may_use(Verb::Run, alias));
+        let mut rest = line;
+        for _ in 0..=MOST_BEFORE {
+            let hidden = self.masked_alone(rest, &may);
+            if hidden != rest {
+                let before = line.len().saturating_sub(rest.len());
+                return format!("{}{hidden}", line.get(..before).unwrap_or_default());
+            }
+            let Some((_, behind)) = rest.split_once(char::is_whitespace) else { break };
+            rest = behind.trim_start();
+        }
+        line.to_owned()
+    }
+
+    /// The same where all of it is one line.
+    fn masked_alone(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> String {
         if let Some(hidden) = hide_value(line) {
             return hidden;
         }
-        let eyes = speaker.map(|speaker| self.eyes(&speaker.rights));
-        let may = |alias: &Alias| eyes.as_ref().is_none_or(|eyes| eyes.may_use(Verb::Run, alias));
-        match self.catalog.matcher.select_among(line, &may) {
+        match self.catalog.matcher.select_among(line, may) {
             Selection::One(found) => hide(line, self.secrets_in(&found)),
             Selection::Ambiguous(found) => hide(line, found.iter().flat_map(|found| self.secrets_in(found))),
-            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), &may).0,
+            Selection::None | Selection::Undecided(_) => self.without_secrets(line, Vec::new(), may).0,
         }
     }
 
