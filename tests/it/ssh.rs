@@ -10,6 +10,7 @@ use halcyon::runtime::capture::{Allowance, Live, Stream};
 use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -384,6 +385,24 @@ fn a_look_is_heard_or_ends_and_leaves_no_status() {
         let id = fresh_id();
         assert_eq!(node.ask(Verb::Kill, &id, &shell("")).0, 3);
         assert_eq!(node.ask(Verb::Look, &id, &looks("echo no")).1, "", "{:?}", node.shell);
+    }
+}
+
+/// Of a look no end is ever kept, so a kill does not wait for one.
+#[test]
+fn a_kill_does_not_wait_for_what_is_never_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let naps = directory.path().join("naps");
+    let sleep = directory.path().join("sleep");
+    std::fs::write(&sleep, format!("#!/bin/sh\necho nap >>{}\nexec /bin/sleep \"$@\"\n", naps.display())).unwrap();
+    std::fs::set_permissions(&sleep, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", directory.path().display(), std::env::var("PATH").unwrap());
+    for node in nodes() {
+        let (id, command) = (fresh_id(), ShellCommand { read_only: true, ..shell("echo seen") });
+        assert_eq!(node.ask(Verb::Look, &id, &command).1, "seen\n");
+        let killed = node.request(Verb::Kill, &id, &command).env("PATH", &path).stdin(Stdio::null()).status().unwrap();
+        assert_eq!(killed.code(), Some(0), "{:?}", node.shell);
+        assert_eq!(std::fs::read_to_string(&naps).unwrap_or_default(), "", "{:?}", node.shell);
     }
 }
 

@@ -173,11 +173,11 @@ EOT
   exit "$code"
   ;;
 kill)
-  # The mark stays: a run that is still on its way will not start.
+  # The mark stays: a run that is still on its way will not start. The end of a look, which has no pipes, is never kept and not waited for.
   true >"$base.kill" || refuse "cannot write in $dir" 4
   [ -e "$base.run" ] || exit 3
   tries=0
-  until ended || running || [ $tries -ge 20 ]; do nap; tries=$((tries + 1)); done
+  until ended || running || { [ "$pid" ] && [ ! -e "$base.out" ]; } || [ $tries -ge 20 ]; do nap; tries=$((tries + 1)); done
   # Of a command that has ended the note names the group, and so it does of one that is a zombie by now.
   running || left || exit 0
   kill -TERM -"$pid" 2>/dev/null
@@ -188,7 +188,7 @@ kill)
   while members "$pid" && [ $tries -lt 30 ]; do nap; tries=$((tries + 1)); done
   members "$pid" all && refuse "processes of group $pid cannot be killed" 4
   tries=0
-  until ended || [ $tries -ge 10 ]; do nap; tries=$((tries + 1)); done
+  until ended || [ ! -e "$base.out" ] || [ $tries -ge 10 ]; do nap; tries=$((tries + 1)); done
   exit 0
   ;;
 status)
