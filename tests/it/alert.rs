@@ -2,6 +2,7 @@
 
 use halcyon::core::alert::life::{Alert, Board, COMES_BACK, Turn};
 use halcyon::core::alert::notification::{Kind, Notification, Problem, State};
+use halcyon::core::alert::standing::{Reading, Standing};
 use jiff::{SignedDuration, Timestamp};
 use std::fmt::Write as _;
 
@@ -155,4 +156,40 @@ fn times_of_other_clocks() {
     early.sent = Some(at(9_000));
     let change = board.meaning(&early, at(0)).unwrap();
     assert_eq!(change.alert.told, at(0), "a clock that goes ahead does not make all that follows late");
+}
+
+/// Some monitorings tell by whole seconds when they have sent something: that is any moment of that second, so a reading of the same second may be older.
+#[test]
+fn a_time_of_whole_seconds_is_any_in_that_second() {
+    let board = || {
+        let mut board = Board::default();
+        hear(&mut board, Kind::Problem, State::Critical, 0);
+        board
+    };
+    let read = |board: &mut Board, state: State, asked: Timestamp, in_downtime: bool| {
+        let standing =
+            Standing { output: "read".to_owned(), in_downtime, ..Standing::new(problem("hep"), Some(state)) };
+        let (list, unknown) = (vec![standing], Vec::new());
+        let reading = Reading { monitoring: "hep".to_owned(), asked, all: true, list, unknown };
+        for seen in board.reconcile(&reading, |_| true) {
+            board.apply(&seen.alert);
+        }
+    };
+    let asked = at(10) + SignedDuration::from_millis(300);
+    let check = |(shown, in_downtime): (State, bool), kind, state, sent: Timestamp, expected| {
+        let mut board = board();
+        read(&mut board, shown, asked, in_downtime);
+        let told = Notification { sent: Some(sent), ..notification(kind, state, 0) };
+        let change = board.meaning(&told, at(11)).unwrap();
+        assert_eq!(change.turn, expected, "{shown:?} {kind:?} {sent}");
+    };
+    let before = at(10) + SignedDuration::from_millis(100);
+    for (sent, recovered, back) in
+        [(at(10), Turn::Recovered, Turn::Back), (at(9), Turn::Late, Turn::Late), (before, Turn::Late, Turn::Late)]
+    {
+        check((State::Critical, false), Kind::Recovery, State::Ok, sent, recovered);
+        check((State::Ok, false), Kind::Problem, State::Critical, sent, back);
+        // What the reading has shown is not told once more.
+        check((State::Critical, true), Kind::DowntimeStart, State::Critical, sent, Turn::Echo);
+    }
 }

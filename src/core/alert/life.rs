@@ -366,10 +366,13 @@ impl Board {
         let turn = match known {
             // What was seen since it was sent counts more.
             Some(known) if turn != Turn::Said && known.read.is_some_and(|read| told < read) => {
-                if !is_seen(turn, known, &word, notification.state) {
+                if is_seen(turn, known, &word, notification.state) {
+                    Turn::Echo
+                } else if known.read.is_some_and(|read| latest(told) < read) {
                     return Some(Change::new(Turn::Late, known.clone(), Some(word)));
+                } else {
+                    turn
                 }
-                Turn::Echo
             }
             Some(known)
                 if turn == Turn::Acknowledged
@@ -745,6 +748,13 @@ fn is_seen(turn: Turn, known: &Alert, word: &Word, state: Option<State>) -> bool
         Turn::Echo | Turn::Late => true,
         Turn::Said | Turn::Opened | Turn::Back | Turn::FoundOver | Turn::GivenBack => false,
     }
+}
+
+/// The latest moment at which something was sent, by the time that is told of it: whole seconds are all that some monitorings tell, and stand for any moment of that second.
+fn latest(told: Timestamp) -> Timestamp {
+    let rest =
+        if told.subsec_nanosecond() == 0 { SignedDuration::from_nanos(999_999_999) } else { SignedDuration::ZERO };
+    told.saturating_add(rest).unwrap_or(told)
 }
 
 /// Whether people can have something else done about a problem after a turn.
