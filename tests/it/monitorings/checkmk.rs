@@ -351,6 +351,20 @@ async fn everything_that_is_open_is_read_also_of_an_older_site() {
     assert!(matches!(refused, MonitoringError::Refused { .. }), "{refused:?}");
 }
 
+/// An address is not longer than what a web server takes, however long the names are; the sandbox refuses one that is, as Apache does.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_names_are_asked_for_in_several_addresses() {
+    let stage = Stage::open().await;
+    stage.faults.get_only(true);
+    let host = |number: usize| format!("wn{number:04}.{}.example.org", "rack".repeat(50));
+    let many = (0..25).map(|number| target(&host(number), &format!("Dateisystem /{}", "ü".repeat(100))));
+    let many: Vec<Target> = many.chain([target("wn002", "Memory"), target("wn002", "")]).collect();
+    for count in [25, 27] {
+        let seen = stage.reading(&Of::Named(many[many.len() - count..].to_vec())).await;
+        assert_eq!((seen.list.len(), seen.unknown.len()), (2, count - 2));
+    }
+}
+
 /// Many are told of by one query, and looked at together; each has an end of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_things_are_one_command_and_each_has_its_end() {

@@ -142,9 +142,12 @@ impl Monitoring for CheckMk {
                 reading.list.extend(read::services(&rest.services(&read::open()).await?, site, asked)?);
             }
             Of::Named(targets) if targets.len() <= read::AT_ONCE => {
-                reading.list = self.named(rest, targets, asked).await?;
-                let downtimes = rest.downtimes(Some(&read::downtimes_of(targets))).await?;
-                read::put_downtimes(&mut reading.list, &downtimes)?;
+                for part in read::parts(targets) {
+                    let mut found = self.named(rest, part, asked).await?;
+                    let downtimes = rest.downtimes(Some(&read::downtimes_of(part))).await?;
+                    read::put_downtimes(&mut found, &downtimes)?;
+                    reading.list.extend(found);
+                }
                 let missing = |target: &&Target| reading.of(target).is_none();
                 reading.unknown = targets.iter().filter(missing).cloned().collect();
             }
@@ -155,7 +158,7 @@ impl Monitoring for CheckMk {
                 found.retain(|standing| wanted.contains(&standing.target()));
                 let open: BTreeSet<Target> = found.iter().map(Standing::target).collect();
                 let others: Vec<Target> = wanted.difference(&open).cloned().collect();
-                for part in others.chunks(read::AT_ONCE) {
+                for part in read::parts(&others) {
                     found.extend(self.named(rest, part, asked).await?);
                 }
                 read::put_downtimes(&mut found, &rest.downtimes(None).await?)?;

@@ -1,16 +1,19 @@
 //! From rows of the REST API to how things stand, and the questions that bring them. The columns are Livestatus's.
 
 use super::SOURCE;
-use crate::core::action::reason::Reason;
+use crate::adapters::monitoring::json_api::unsound;
 use crate::core::alert::notification::{Problem, State};
 use crate::core::alert::order::Target;
 use crate::core::alert::standing::{Downtime, Said, Standing};
 use crate::runtime::ports::MonitoringError;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// So many are asked for by name in one question: a site before 2.3, and the list of downtimes, are asked by an address.
 pub(super) const AT_ONCE: usize = 25;
+/// Of the 8190 bytes that Apache takes as an address so many are for names, and the others for what stands around them.
+const LONGEST_NAMES: usize = 7_000;
 
 pub(super) const HOST_COLUMNS: &[&str] = &[
     "name",
@@ -58,16 +61,44 @@ pub(super) fn troubled(targets: &[Target]) -> Option<Value> {
 
 /// The hosts among these; nothing where there are none.
 pub(super) fn named_hosts(targets: &[Target]) -> Option<Value> {
-    let hosts = targets.iter().filter(|target| target.service.is_none());
-    any(hosts.map(|target| equal("name", &target.host)).collect())
+    any(targets.iter().filter(|target| target.service.is_none()).map(named).collect())
 }
 
 /// The services among these; nothing where there are none.
 pub(super) fn named_services(targets: &[Target]) -> Option<Value> {
-    let services = targets.iter().filter_map(|target| Some((&target.host, target.service.as_ref()?)));
-    let both = services
-        .map(|(host, service)| json!({"op": "and", "expr": [equal("host_name", host), equal("description", service)]}));
-    any(both.collect())
+    any(targets.iter().filter(|target| target.service.is_some()).map(named).collect())
+}
+
+/// One host or service by its name.
+fn named(target: &Target) -> Value {
+    match &target.service {
+        None => equal("name", &target.host),
+        Some(service) => {
+            json!({"op": "and", "expr": [equal("host_name", &target.host), equal("description", service)]})
+        }
+    }
+}
+
+/// These in parts that one address can name.
+pub(super) fn parts(targets: &[Target]) -> Vec<&[Target]> {
+    let (mut parts, mut left) = (Vec::new(), targets);
+    while !left.is_empty() {
+        let mut length = 0;
+        let fits = left.iter().take(AT_ONCE).take_while(|target| {
+            length += in_address(&named(target).to_string());
+            length <= LONGEST_NAMES
+        });
+        let (part, others) = left.split_at(fits.count().max(1));
+        parts.push(part);
+        left = others;
+    }
+    parts
+}
+
+/// How long a text is as a part of an address.
+fn in_address(text: &str) -> usize {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._ ".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { 1 } else { "%20".len() }).sum()
 }
 
 /// The downtimes of all hosts among these, those of their services included.
@@ -161,7 +192,11 @@ fn downtime(info: &Value) -> Downtime {
 
 /// Downtimes as they are listed, which tells their sites and times, in the place of those of the rows.
 pub(super) fn put_downtimes(list: &mut [Standing], rows: &[Value]) -> Result<(), MonitoringError> {
-    list.iter_mut().for_each(|standing| standing.downtimes.clear());
+    let mut of_host: BTreeMap<String, Vec<&mut Standing>> = BTreeMap::new();
+    for standing in list.iter_mut() {
+        standing.downtimes.clear();
+        of_host.entry(standing.problem.host.clone()).or_default().push(standing);
+    }
     for row in rows {
         let number = row.get("id").map(written).unwrap_or_default();
         let row = columns(row)?;
@@ -182,7 +217,7 @@ pub(super) fn put_downtimes(list: &mut [Standing], rows: &[Value]) -> Result<(),
             end: row.get("end_time").and_then(moment),
             covers: false,
         };
-        for standing in list.iter_mut().filter(|standing| standing.problem.host == host) {
+        for standing in of_host.get_mut(host).into_iter().flatten() {
             let own = standing.problem.service.as_deref() == service;
             if own || service.is_none() {
                 standing.downtimes.push(Downtime { covers: !own, ..found.clone() });
@@ -219,10 +254,6 @@ fn required<'v>(row: &'v Value, name: &str) -> Result<&'v str, MonitoringError> 
     text(row, name).ok_or_else(|| unsound(name))
 }
 
-fn unsound(what: &str) -> MonitoringError {
-    MonitoringError::Refused { why: Reason::AnswerUnsound { why: what }.to_string() }
-}
-
 fn text<'v>(row: &'v Value, name: &str) -> Option<&'v str> {
     row.get(name).and_then(Value::as_str)
 }
@@ -250,6 +281,7 @@ fn at(info: &Value, place: usize) -> String {
     info.get(place).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn written(value: &Value) -> String {
+/// A value as text.
+pub(super) fn written(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

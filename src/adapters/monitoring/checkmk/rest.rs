@@ -1,6 +1,7 @@
 //! Calls of the REST API 1.0, and what its answers mean.
 
 use super::CheckMkOptions;
+use super::read::written;
 use crate::adapters::monitoring::json_api::{self, Address, JsonApi, unsound};
 use crate::core::action::reason::Reason;
 use crate::core::action::run::Secret;
@@ -250,8 +251,4 @@ fn refusal(status: StatusCode, told: &Value) -> MonitoringError {
     words.retain(|word| !word.is_empty());
     words.dedup();
     json_api::refusal(status, &words.join(": "))
-}
-
-fn written(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

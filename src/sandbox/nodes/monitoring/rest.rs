@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
@@ -24,6 +24,8 @@ use crate::sandbox::nodes::machine::wall_clock;
 const USER: &str = "halcyon";
 /// The longest question over Livestatus.
 const LONGEST: u64 = 1 << 20;
+/// The longest address that Apache takes, less what stands around it in the first line of a request.
+const LONGEST_ADDRESS: usize = 8_190 - "GET  HTTP/1.1".len();
 
 /// How the site is asked and told over the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,12 +255,17 @@ impl IntoResponse for Problem {
 async fn call(
     State(face): State<Face>,
     method: Method,
+    address: Uri,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     face.behaviour().asked += 1;
+    if address.to_string().len() > LONGEST_ADDRESS {
+        // Apache says so itself, and not the site behind it.
+        return (StatusCode::URI_TOO_LONG, "<h1>Request-URI Too Long</h1>").into_response();
+    }
     answer(&face, &method, &path, query.as_deref().unwrap_or_default(), &headers, &body)
         .unwrap_or_else(Problem::into_response)
 }
