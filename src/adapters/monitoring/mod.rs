@@ -330,14 +330,15 @@ fn outcome(order: &Order, parts: &[Came], took: Duration) -> (Exit, String, Stri
     });
     // Of more than that it is told what was not done, as far as there is room: what is too long is not known to those who read it.
     if told.to_string().len() > INLINE_OUTPUT {
-        let mut left_out = 0;
-        told["problems"] = json!(undone);
-        while told.to_string().len() > INLINE_OUTPUT - SPARE
-            && told["problems"].as_array_mut().and_then(Vec::pop).is_some()
-        {
-            left_out += 1;
-            told["left_out"] = json!(left_out);
-        }
+        told["problems"] = json!([]);
+        let mut room = INLINE_OUTPUT.saturating_sub(told.to_string().len() + SPARE);
+        let fits = undone.iter().map_while(|one| {
+            room = room.checked_sub(one.to_string().len() + 1)?;
+            Some(one)
+        });
+        let fits: Vec<&Value> = fits.collect();
+        told["left_out"] = json!(undone.len() - fits.len());
+        told["problems"] = json!(fits);
     }
     (exit, told.to_string(), said.join("\n"))
 }
