@@ -70,7 +70,7 @@ impl Place {
     }
 
     async fn reached(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + 2 * PATIENCE;
+        let end = Instant::now() + 4 * PATIENCE;
         while !holds(self) {
             let posts = || self.world.chat.posts(CHANNEL).into_iter().map(|post| post.message).collect::<Vec<_>>();
             let node = || self.world.nodes.batch_state("wn001");
