@@ -4,6 +4,7 @@
 use crate::kernel_upgrade::{approve, world_without_bot};
 use crate::notify::Site;
 use crate::world::{CHANNEL, PATIENCE, World};
+use halcyon::config::MonitoringKind;
 use halcyon::core::effect::Answer;
 use halcyon::core::id::ActionRef;
 use halcyon::core::input::Ask;
@@ -36,13 +37,24 @@ struct Place {
 impl Place {
     /// A world in which the monitoring has so long to show something.
     async fn open(downtime: &str, confirm: Duration) -> Self {
+        Self::among(downtime, confirm, None).await
+    }
+
+    /// The same where another one can be asked as well, and the site says which opens downtimes.
+    async fn among(downtime: &str, confirm: Duration, another: Option<&str>) -> Self {
         let (mut world, mailbox) = world_without_bot(ACCESS, |_| {}).await;
         let config = world.directory.path().join("configs/site.yaml");
         let text = std::fs::read_to_string(&config).unwrap();
         assert!(text.contains("upgrade_downtime: none"), "{text}");
-        std::fs::write(&config, text.replace("upgrade_downtime: none", &format!("upgrade_downtime: {downtime}")))
-            .unwrap();
+        let mut text = text.replace("upgrade_downtime: none", &format!("upgrade_downtime: {downtime}"));
         world.ask_monitoring("hep", confirm, Duration::from_secs(1));
+        if let Some(name) = another {
+            text.push_str("upgrade_monitoring: hep\n");
+            world.ask_monitoring(name, confirm, Duration::from_secs(1));
+            let other = world.config.monitorings.last_mut().unwrap();
+            (other.kind, other.address, other.read) = (MonitoringKind::Alertmanager, "http://127.0.0.1:1".into(), None);
+        }
+        std::fs::write(&config, text).unwrap();
         let faults = world.nodes.monitoring_faults().unwrap();
         let site = Site::watch(&mut world, true).await;
         Self { world, site, faults, mailbox }
@@ -147,7 +159,7 @@ async fn an_upgrade_is_in_a_downtime_of_its_own() {
 /// An upgrade that somebody cancels has no time to close its downtime: the rule does that, by the comment.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_downtime_of_an_upgrade_that_is_cancelled_is_taken_off() {
-    let place = Place::open("wanted", Duration::from_secs(20)).await;
+    let place = Place::among("wanted", Duration::from_secs(20), Some("lab")).await;
     let enabled = place.world.say("lead", "!rule enable site.close_downtime").await;
     assert!(enabled.message.contains("site.close_downtime"), "{}", enabled.message);
     place.world.nodes.submit_job("wn001").unwrap();
