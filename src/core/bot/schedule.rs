@@ -127,7 +127,7 @@ impl Bot {
             wait: span(between(moment.at, at)),
             left_out: odd == Some(Odd::LeftOut),
             twice: odd == Some(Odd::Twice),
-            zone_known: !zone_name.is_empty(),
+            zone_known: zone::named_zone(&zone_name).is_some(),
         };
         self.say(step, moment, &speaker.back, &card)
     }
