@@ -13,7 +13,8 @@
 //!
 //! - **Sent is not done.** Monitorings take orders before they look at them (CheckMK answers 204 when the command is written, and a site that is out of reach loses
 //!   it); only a reading confirms.
-//! - **An order may be repeated at any time**: it is looked first whether it was carried out, by the mark in the comment. So a run that was lost is begun anew.
+//! - **An order may be repeated at any time**: it is looked first whether it was carried out, by the mark in the comment. So a run that was lost is begun anew; what it may have sent is looked for
+//!   some seconds before it is sent again.
 //! - **Many are asked for together**: one reading looks at all of them, and a monitoring that can be told of many at once is ([`Monitoring::send_all`]). Each has an end of its own.
 //! - **Every reading is handed on**, so that what is known of alerts follows what was seen.
 //! - **No secret is told**: credentials come from files, stand in no log and in no error.
@@ -126,9 +127,20 @@ impl MonitoringRunner {
         }
     }
 
-    async fn carry_out(&self, order: &Order, host: &Host, news: &mpsc::Sender<RunNews>) -> HostOutcome {
+    async fn begin(&self, work: &Work, news: &mpsc::Sender<RunNews>, cancel: &CancellationToken, anew: bool) {
+        match work {
+            Work::Monitoring(order) => {
+                let work = |host: Host| async move { self.carry_out(order, &host, news, anew).await };
+                outward::carry_out(work, &Live::default(), news, cancel).await;
+            }
+            Work::Local(_) | Work::Remote(_) | Work::Http(_) | Work::Mail(_) => outward::misled(news).await,
+        }
+    }
+
+    /// Carries an order out. What is begun `anew` may have been sent.
+    async fn carry_out(&self, order: &Order, host: &Host, news: &mpsc::Sender<RunNews>, anew: bool) -> HostOutcome {
         let began = Instant::now();
-        let parts = order.parts.iter().map(|part| self.carry_part_out(order, part, news));
+        let parts = order.parts.iter().map(|part| self.carry_part_out(order, part, news, anew));
         let parts: Vec<Came> = futures_util::future::join_all(parts).await;
         let (exit, told, said) = outcome(order, &parts, began.elapsed());
         let (allowance, live) = (Allowance::new(self.output_limit), Live::default());
@@ -140,7 +152,7 @@ impl MonitoringRunner {
     }
 
     /// Carries out what concerns one monitoring.
-    async fn carry_part_out(&self, order: &Order, part: &Part, news: &mpsc::Sender<RunNews>) -> Came {
+    async fn carry_part_out(&self, order: &Order, part: &Part, news: &mpsc::Sender<RunNews>, anew: bool) -> Came {
         let began = Instant::now();
         let mut things: BTreeMap<Target, Progress> =
             part.about.iter().map(|target| (target.clone(), Progress::default())).collect();
@@ -154,14 +166,16 @@ impl MonitoringRunner {
             }
         };
         let patience = order.patience.unwrap_or(watched.patience);
+        // Two downtimes are one too many, and a check too many is none.
+        let doubt = if anew && order.wanted != Wanted::Recheck { IN_DOUBT.min(patience / 4) } else { Duration::ZERO };
         let (mut pause, mut trouble) = (FIRST_LOOK, String::new());
         loop {
             let open: Vec<Target> =
                 things.iter().filter(|(_, thing)| thing.end.is_none()).map(|(target, _)| target.clone()).collect();
             match watched.monitoring.read(&Of::Named(open.clone())).await {
                 Ok(reading) => {
-                    trouble =
-                        self.take(watched, order, (&mut things, began.elapsed()), &reading).await.unwrap_or_default();
+                    let since = (began.elapsed(), doubt);
+                    trouble = self.take(watched, order, (&mut things, since), &reading).await.unwrap_or_default();
                     if things.values().any(|thing| thing.end.is_some()) || order.wanted == Wanted::Read {
                         // A loop that is gone wants nothing.
                         let _ = news.send(RunNews::Read(Box::new(reading))).await;
@@ -195,7 +209,7 @@ impl MonitoringRunner {
         &self,
         watched: &Watched,
         order: &Order,
-        (things, waited): (&mut BTreeMap<Target, Progress>, Duration),
+        (things, (waited, doubt)): (&mut BTreeMap<Target, Progress>, (Duration, Duration)),
         reading: &Reading,
     ) -> Option<String> {
         let mut wanted: Vec<(Target, Standing)> = Vec::new();
@@ -209,6 +223,7 @@ impl MonitoringRunner {
                     // Of many asked for together some are over meanwhile, and a monitoring that is told of many at once leaves these out without a word.
                     thing.end = Some(End::Refused(Reason::WellAlready.to_string()));
                 } else if !thing.sent
+                    && waited >= doubt
                     && thing.doubtful.is_none_or(|since| since.elapsed() >= IN_DOUBT)
                     && self.is_time(order, found, waited)
                 {
@@ -383,19 +398,10 @@ impl Monitorings for MonitoringRunner {
 #[async_trait]
 impl Runner for MonitoringRunner {
     async fn run(&self, run: Run, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
-        match &run.work {
-            Work::Monitoring(order) => {
-                let news = &news;
-                let work = |host: Host| async move { self.carry_out(order, &host, news).await };
-                outward::carry_out(work, &Live::default(), news, &cancel).await;
-            }
-            Work::Local(_) | Work::Remote(_) | Work::Http(_) | Work::Mail(_) => outward::misled(&news).await,
-        }
+        self.begin(&run.work, &news, &cancel, false).await;
     }
 
     async fn attach(&self, attach: Attach, news: mpsc::Sender<RunNews>, cancel: CancellationToken) {
-        // It is looked first what was done, so nothing is done twice.
-        let attempt = attach.begun.values().map(|begun| begun.attempt).max().unwrap_or_default();
-        self.run(Run { execution: attach.execution, work: attach.work, attempt }, news, cancel).await;
+        self.begin(&attach.work, &news, &cancel, true).await;
     }
 }

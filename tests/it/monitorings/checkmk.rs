@@ -290,7 +290,8 @@ async fn an_order_that_was_lost_is_begun_anew_and_done_once() {
     for (hold, expected) in [(false, "confirmed"), (true, "already"), (false, "already")] {
         stage.faults.hold(hold);
         if hold {
-            stage.order(Wanted::RemoveDowntime { id: None, token: None }, &host, "").await;
+            let removal = Wanted::RemoveDowntime { id: None, token: None };
+            stage.order_as("ab12cd", removal, &host, "", IMPATIENCE).await;
         }
         stage.faults.hold(false);
         let (sender, news) = mpsc::channel(64);
@@ -300,6 +301,32 @@ async fn an_order_that_was_lost_is_begun_anew_and_done_once() {
         let seen = stage.reading(&Of::Named(host.to_vec())).await;
         assert_eq!(seen.list[0].downtimes.len(), 1, "{hold}: {seen:?}");
     }
+
+    // It has been taken and waits there while nobody is left who knows that: it is looked for some seconds before it is sent again.
+    stage.order(Wanted::RemoveDowntime { id: None, token: None }, &host, "").await;
+    let opened = || stage.faults.taken().iter().filter(|(path, _)| path.starts_with("downtime/collections")).count();
+    let (before, asked) = (opened(), || stage.faults.asked());
+    stage.faults.hold(true);
+    let lost = Stage::runner(stage.options(), PATIENCE);
+    let order = ordered("ab12cd", two_hours(), &host, "new disks");
+    let lost = tokio::spawn(async move { carry_out(&lost, order).await });
+    while stage.faults.held() == 0 {
+        tokio::task::yield_now().await;
+    }
+    lost.abort();
+    assert!(lost.await.is_err(), "it was lost");
+    let (runner, (sender, news)) = (Stage::runner(stage.options(), PATIENCE), mpsc::channel(64));
+    let looked = asked() + 4;
+    let shown = async {
+        while asked() < looked {
+            tokio::task::yield_now().await;
+        }
+        stage.faults.hold(false);
+    };
+    let ((), ended, ()) = tokio::join!(runner.attach(attach(), sender, CancellationToken::new()), heard(news), shown);
+    assert_eq!((ended.ends(), opened() - before), (vec!["already"], 1), "{ended:?}");
+    let seen = stage.reading(&Of::Named(host.to_vec())).await;
+    assert_eq!(seen.list[0].downtimes.len(), 1, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
