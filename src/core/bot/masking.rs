@@ -13,7 +13,9 @@ use crate::core::settings::Verb;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// So many words may stand before the line that a command of the bot's own is about, and a time that is none has as many: `in 2 hours 30 minutes …`.
+/// The commands of the bot's own that are about a line.
+const ABOUT_A_LINE: [&str; 5] = ["at", "in", "plan", "may", "alias"];
+/// So many words of theirs may stand before it, and a time that is none has as many: `in 2 hours 30 minutes …`.
 const MOST_BEFORE: usize = 6;
 
 impl Bot {
@@ -22,12 +24,14 @@ impl Bot {
     pub(super) fn masked(&self, speaker: Option<&Speaker<'_>>, line: &str) -> String {
         let eyes = speaker.map(|speaker| self.eyes(&speaker.rights));
         let may = |alias: &Alias| eyes.as_ref().is_none_or(|eyes| eyes.may_use(Verb::Run, alias));
+        let first = line.split_whitespace().next().unwrap_or_default().to_lowercase();
+        let before = if ABOUT_A_LINE.contains(&first.as_str()) { MOST_BEFORE } else { 0 };
         let mut rest = line;
-        for _ in 0..=MOST_BEFORE {
+        for _ in 0..=before {
             let hidden = self.masked_alone(rest, &may);
             if hidden != rest {
-                let before = line.len().saturating_sub(rest.len());
-                return format!("{}{hidden}", line.get(..before).unwrap_or_default());
+                let shown = line.len().saturating_sub(rest.len());
+                return format!("{}{hidden}", line.get(..shown).unwrap_or_default());
             }
             let Some((_, behind)) = rest.split_once(char::is_whitespace) else { break };
             rest = behind.trim_start();
