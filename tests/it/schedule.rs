@@ -3,6 +3,8 @@
 use crate::bot::{Machine, said, started};
 use crate::ruled::content;
 use crate::world::World;
+use halcyon::core::action::run::Work;
+use halcyon::core::alert::order::Wanted;
 use halcyon::core::bot::Step;
 use halcyon::core::chat::when::{self, Odd, Wrong};
 use halcyon::core::effect::Effect;
@@ -10,7 +12,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ExecutionId, UserId};
 use halcyon::core::input::{Identifying, Identity, Input};
 use halcyon::core::message::zone::zone;
-use halcyon::core::settings::{Grant, Settings, Verb};
+use halcyon::core::settings::{Grant, Monitored, Settings, Verb};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -160,6 +162,44 @@ fn what_could_not_be_run_now_is_refused_now() {
         let facts = serde_json::to_string(&step.facts).unwrap();
         assert!(!facts.contains("s3cr3t"), "{line}: {facts}");
     }
+}
+
+/// What is asked of a monitoring is completed by what is known then: it can be put off, and planned.
+#[test]
+fn what_is_asked_of_a_monitoring_can_be_put_off_and_planned() {
+    let asked = |line: &str| {
+        let mut machine = Machine::new();
+        let mut settings = machine.bot.settings().clone();
+        let (name, source) = ("hep".to_owned(), "check_mk".to_owned());
+        settings.monitorings = vec![Monitored { name, source, site: None, checks: true, read: None, host_label: None }];
+        settings.roles[0].grants.push(Grant::new(Verb::Run, "monitoring.*"));
+        machine.take(Input::Settings(Arc::new(settings)));
+        let step = machine.hear(line, None);
+        (machine, said(&step))
+    };
+    for (line, answer) in [
+        ("!in 10m downtime wn001 2h new disks", "is due at"),
+        ("!in 10m downtime wn001 soon", "I do not know"),
+        ("!in 10m ack storm", "there is no storm"),
+        ("!plan downtime wn001 2h", "`end`"),
+        ("!plan ack storm", "there is no storm"),
+    ] {
+        assert!(asked(line).1.contains(answer), "{line}: {}", asked(line).1);
+    }
+    let (mut machine, _) = asked("!in 10m downtime wn001 2h new disks");
+    let settings = machine.bot.settings().clone();
+    machine = restarted(machine);
+    machine.take(Input::Settings(Arc::new(settings)));
+    machine.wait(600);
+    let step = due(&mut machine, true);
+    let order = step.effects.iter().find_map(|effect| match effect {
+        Effect::Run(run) => Some(&run.work),
+        _ => None,
+    });
+    let Some(Work::Monitoring(order)) = order else { panic!("{}", said(&step)) };
+    let Wanted::Downtime { end, .. } = order.wanted else { panic!("{order:?}") };
+    assert_eq!(end.duration_since(machine.now).as_secs(), 7_200);
+    assert_eq!(order.parts[0].monitoring, "hep");
 }
 
 /// Nor is a secret repeated that stands in the line behind a command of the bot's own, when that comes too late.

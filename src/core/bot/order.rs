@@ -5,7 +5,7 @@
 //! - **Nothing is guessed**: where a host has several open problems, the one who asks says which.
 
 use super::Bot;
-use super::start::{Declined, Wish, declined_for, numbered};
+use super::start::{Declined, Prepared, Wish, declined_for, numbered};
 use crate::core::action::flaw::Flaw;
 use crate::core::action::params;
 use crate::core::action::plan::PlanProblem;
@@ -104,6 +104,13 @@ impl Bot {
             }
         }
         Ok(wish)
+    }
+
+    /// A wish as it would be begun at that time, with what would be run; or why it would not.
+    pub(super) fn would_begin(&self, at: Timestamp, wish: Wish) -> Result<(Wish, Prepared), Box<Declined>> {
+        let wish = self.complete_order(at, wish)?;
+        let prepared = self.prepare(at, &wish)?;
+        Ok((wish, prepared))
     }
 
     /// The problems of the storm, where that is named in the place of a host.

@@ -71,8 +71,8 @@ impl Bot {
         let action = Arc::clone(&wish.action);
         // What is switched off would still do something if it were not.
         let on = Wish { action: Arc::new(Action { enabled: true, ..(*action).clone() }), ..wish };
-        match self.prepare(at, &on) {
-            Ok(prepared) => {
+        match self.would_begin(at, on) {
+            Ok((on, prepared)) => {
                 let terms = self.wanted(&on, &prepared);
                 let approvals = terms.iter().map(|terms| wanted_approval(terms, &[], &self.sentences)).collect();
                 let ways = self.would_wait(&on, &prepared);

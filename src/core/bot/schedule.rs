@@ -8,6 +8,7 @@
 //! was away is carried out if that is not long ago, and otherwise told; what can do harm is only offered again then.
 
 use super::hear::{HIGHEST, Speaker, is_there};
+use super::start::Wish;
 use super::{Bot, Moment, Step};
 use crate::core::access::{Asker, Place};
 use crate::core::action::execution::EffectClass;
@@ -153,7 +154,7 @@ impl Bot {
             return unfit(self.masked(Some(speaker), line), Unfit::Secret);
         }
         for wish in self.wishes(at, speaker, (line, true), &found)? {
-            self.prepare(at, &wish).map_err(|declined| Box::new(declined.card))?;
+            self.would_begin(at, wish).map_err(|declined| Box::new(declined.card))?;
         }
         Ok(*found)
     }
@@ -278,11 +279,11 @@ impl Bot {
             return self.ask_whether_still(step, moment, &speaker, &line, at);
         }
         let ready = self.wishes(moment.at, &speaker, (&line.line, true), &found).and_then(|wishes| {
-            let hindered = |wish| self.held_back(wish).or_else(|| self.prepare(moment.at, wish).err());
-            match wishes.iter().find_map(hindered) {
-                Some(declined) => Err(Box::new(declined.card)),
-                None => Ok(wishes),
-            }
+            let completed = wishes.into_iter().map(|wish| match self.held_back(&wish) {
+                Some(declined) => Err(declined),
+                None => self.would_begin(moment.at, wish).map(|(wish, _)| wish),
+            });
+            completed.collect::<Result<Vec<Wish>, _>>().map_err(|declined| Box::new(declined.card))
         });
         let (wishes, mut why) = match ready {
             Ok(wishes) => (wishes, None),

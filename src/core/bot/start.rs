@@ -45,7 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What is asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Wish {
     pub(super) action: Arc<Action>,
     pub(super) given: BTreeMap<String, Value>,
@@ -467,7 +467,7 @@ impl Bot {
             let card = Card::TooMany { line: first.line.clone(), most, yours };
             return Some(Box::new(Declined { card, offered: Vec::new() }));
         }
-        wishes.iter().find_map(|wish| self.prepare(at, wish).err())
+        wishes.iter().find_map(|wish| self.would_begin(at, wish.clone()).err())
     }
 
     /// The bound on executions under way that so many more would exceed, and whether it is that of this person.
