@@ -567,9 +567,9 @@ async fn answer_calls(
 async fn open_store(config: &Config) -> anyhow::Result<(DiskStore, Option<SetAside>, Option<AuditAside>)> {
     let (path, options) = (&config.store.path, store_options(config));
     let (store, opened, aside) = if config.mattermost.is_some() {
-        DiskStore::open_or_set_aside(path, options).await?
+        DiskStore::open_or_set_aside(path, options).await.map_err(super::not_opened)?
     } else {
-        let (store, opened) = DiskStore::open_with(path, options).await?;
+        let (store, opened) = DiskStore::open_with(path, options).await.map_err(super::not_opened)?;
         (store, opened, None)
     };
     for notice in opened.notices() {

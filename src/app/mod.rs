@@ -42,11 +42,13 @@ use crate::core::fact::{Dated, Fact};
 use crate::core::host::{HostError, Inventory, expand};
 use crate::core::id::{BlobId, RequestId};
 use crate::core::input::{Ask, Event, Input, Principal};
-use crate::runtime::ports::{Blobs, Clock, Recalled, Store};
+use crate::runtime::ports::{Blobs, Clock, Recalled, Store, StoreError};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::future::Future;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a line of chat would start.
@@ -122,6 +124,29 @@ fn matched(catalog: &Catalog, found: Match) -> Matched {
     }
 }
 
+/// The store of a bot that does not run.
+async fn open_store(path: &Path) -> anyhow::Result<DiskStore> {
+    let (store, _) = DiskStore::open(path).await.map_err(not_opened)?;
+    Ok(store)
+}
+
+/// Why a store does not open, with what its administrator can change about that.
+fn not_opened(problem: StoreError) -> anyhow::Error {
+    let mended_by_path = |source: &io::Error| {
+        use io::ErrorKind::{AlreadyExists, NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+        matches!(source.kind(), AlreadyExists | NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem)
+    };
+    if matches!(&problem, StoreError::Io { source, .. } if mended_by_path(source)) {
+        let advice = "`path` under [store] in config.toml has to name a directory that belongs to the account which the bot runs as";
+        return anyhow::anyhow!("{problem}; {advice}; run this as that account");
+    }
+    if matches!(&problem, StoreError::InUse { .. }) {
+        let advice = "a bot that runs on it answers `halcyon status`; another store is named by `path` under [store] in config.toml";
+        return anyhow::anyhow!("{problem}; {advice}");
+    }
+    problem.into()
+}
+
 /// Looks executions up in the store of a bot that does not run.
 ///
 /// # Errors
@@ -131,7 +156,7 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
         return Ok(Vec::new());
     }
     in_runtime(async move {
-        let (store, _) = DiskStore::open(&config.store.path).await?;
+        let store = open_store(&config.store.path).await?;
         Ok(store.find(&query).await?)
     })
 }
@@ -142,7 +167,7 @@ pub fn offline_find(config: &Config, query: Query) -> anyhow::Result<Vec<Executi
 /// When the store cannot be opened or read.
 pub fn offline_output(config: &Config, blob: &BlobId) -> anyhow::Result<Vec<u8>> {
     in_runtime(async move {
-        let (store, _) = DiskStore::open(&config.store.path).await?;
+        let store = open_store(&config.store.path).await?;
         Ok(store.blobs().read(blob, 0, usize::MAX).await?)
     })
 }
@@ -156,7 +181,7 @@ pub fn offline_asked(config: &Config, ask: Ask, reads: bool) -> anyhow::Result<A
     in_runtime(async move {
         let uid = rustix::process::getuid().as_raw();
         let store = match config.store.path.exists() || !reads {
-            true => Some(DiskStore::open(&config.store.path).await?.0),
+            true => Some(open_store(&config.store.path).await?),
             false => None,
         };
         let Recalled { snapshot, facts } = match &store {
@@ -192,7 +217,7 @@ pub fn offline_audit(config: &Config, question: Question) -> anyhow::Result<Told
         return Ok(question::answer(&[], &question));
     }
     in_runtime(async move {
-        let (store, _) = DiskStore::open(&config.store.path).await?;
+        let store = open_store(&config.store.path).await?;
         Ok(store.audit(&question).await?)
     })
 }
@@ -223,7 +248,7 @@ pub fn cut_audit(config: &Config, exported: &Verdict) -> anyhow::Result<(Head, u
     }
     in_runtime(async move {
         let path = &config.store.path;
-        let (store, _) = DiskStore::open(path).await?;
+        let store = open_store(path).await?;
         let Recalled { snapshot, facts } = store.recall().await?;
         let mut memory = snapshot.memory;
         facts.iter().try_for_each(|fact| memory.apply(fact))?;

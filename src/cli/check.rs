@@ -3,12 +3,13 @@
 use super::{Failure, Surroundings};
 use crate::app;
 use crate::config::Config;
-use crate::core::access::{Asker, Place, Rights};
+use crate::core::access::{Asker, Place, Rights, includes};
 use crate::core::content::Catalog;
 use crate::core::content::diagnostic::{Diagnostic, Severity};
+use crate::core::content::glob::covers;
 use crate::core::input::Directory;
 use crate::core::rule::spec::Rule;
-use crate::core::settings::Verb;
+use crate::core::settings::{Grant, Verb};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,9 +30,13 @@ pub(crate) fn check(
         Ok(config) => {
             let (catalog, problems) = app::catalog(&config);
             // A pack by itself knows no roles.
-            let unable = if whole { unable(&config, &catalog, (surroundings.now)()) } else { Vec::new() };
+            let (mut unable, mut unheard) = (Vec::new(), Vec::new());
+            if whole {
+                unable = self::unable(&config, &catalog, (surroundings.now)());
+                unheard = self::unheard(&config, &catalog);
+            }
             let mut diagnostics = config.warnings;
-            diagnostics.extend(problems.into_iter().chain(unable));
+            diagnostics.extend(problems.into_iter().chain(unable).chain(unheard));
             (Some(catalog), diagnostics)
         }
         Err(problems) => (None, problems),
@@ -74,6 +79,44 @@ fn unable(config: &Config, catalog: &Catalog, now: Timestamp) -> Vec<Diagnostic>
         suggestion: Some(format!("name `{}` in `rules` of a role that grants it", rule.reference)),
     });
     told.collect()
+}
+
+/// The policies that ask for approvals of roles that there are not, or for actions on which nobody may say yes.
+fn unheard(config: &Config, catalog: &Catalog) -> Vec<Diagnostic> {
+    let roles = config.settings(0).roles;
+    let mut told: BTreeMap<(&str, String), String> = BTreeMap::new();
+    for (action, policies) in &catalog.approvals {
+        let may = |grant: &Grant| includes(grant.verb, Verb::Approve) && covers(&grant.on, action.as_str());
+        let anybody = roles.iter().flat_map(|role| &role.grants).any(may);
+        for policy in policies {
+            let file = policy.file.as_str();
+            if !anybody {
+                told.entry((file, format!("no role grants `approve` on `{action}`, so nobody could say yes to it")))
+                    .or_insert_with(|| format!("add \"approve:{action}\" to the `grants` of a role"));
+            }
+            let stranger = |name: &&String| !roles.iter().any(|role| role.name == **name);
+            for name in policy.terms.approvers.roles.iter().filter(stranger) {
+                let known: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+                told.entry((
+                    file,
+                    format!("the configuration has no role `{name}`, so nobody can say yes as one of it"),
+                ))
+                .or_insert_with(|| match known.as_slice() {
+                    [] => "write it as one of [[access.roles]]".to_owned(),
+                    known => format!("write it as one of [[access.roles]], or name one of {}", known.join(", ")),
+                });
+            }
+        }
+    }
+    let diagnostic = |((file, message), suggestion): ((&str, String), String)| Diagnostic {
+        file: file.to_owned(),
+        line: None,
+        key_path: "parameters.approvers".to_owned(),
+        severity: Severity::Warning,
+        message,
+        suggestion: Some(suggestion),
+    };
+    told.into_iter().map(diagnostic).collect()
 }
 
 /// What is not built, each reason once, the commonest first, so that a long list says what it comes to.

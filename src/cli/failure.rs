@@ -47,8 +47,17 @@ impl From<io::Error> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Failure::Failed(format!("{error:#}"))
+        Failure::Failed(told_once(&error))
     }
+}
+
+/// An error and its causes, those left out that a sentence before them holds already.
+fn told_once(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told {
+        told if told.is_empty() => cause,
+        told if told.contains(&cause) => told,
+        told => format!("{told}: {cause}"),
+    })
 }
 
 impl From<ControlError> for Failure {

@@ -321,7 +321,11 @@ impl Reading {
 }
 
 /// Makes a new key in a new file that only its owner reads. A key that is there is never written over: what it sealed would be lost.
-fn create_master_key(file: &Path, as_json: bool, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+pub(super) fn create_master_key(
+    file: &Path,
+    as_json: bool,
+    surroundings: &mut Surroundings<'_>,
+) -> Result<(), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             let why = "it is there, and what was sealed with it would be lost";

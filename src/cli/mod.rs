@@ -45,7 +45,9 @@ pub use look::{execution_list, execution_text};
 use crate::config::{Config, Environment};
 use crate::core::approval::Verdict;
 use crate::core::content::diagnostic::Diagnostic;
-use arguments::{AliasCommand, ApprovalCommand, ExecutionCommand, NotifyCommand, PackCommand, WorkflowCommand};
+use arguments::{
+    AliasCommand, ApprovalCommand, ExecutionCommand, KeyCommand, NotifyCommand, PackCommand, WorkflowCommand,
+};
 use clap::Parser;
 use failure::Failure;
 use jiff::Timestamp;
@@ -163,6 +165,10 @@ fn carry_out(arguments: Arguments, surroundings: &mut Surroundings<'_>) -> Resul
             freeze::change(&load(file, surroundings)?, Some(reason.join(" ")), json, surroundings)
         }
         Command::Inquiry { command } => inquiry::inquiry(&load(file, surroundings)?, command, surroundings),
+        // Made before the configuration is right, which names it.
+        Command::Key { command: KeyCommand::CreateMasterKey { file: Some(file), json } } => {
+            key::create_master_key(&file, json, surroundings)
+        }
         Command::Key { command } => key::key(&load(file, surroundings)?, command, surroundings),
         Command::ApiKey { command } => api_key::api_key(&load(file, surroundings)?, command, surroundings),
         Command::Notify { command: NotifyCommand::Checkmk(asked) } => notify::checkmk(asked, surroundings),

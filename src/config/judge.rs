@@ -30,6 +30,10 @@ impl Judge<'_, '_, '_> {
         let mut config = Config::of_pack(&self.directory);
         config.file = path.to_owned();
         if let Some(store) = self.path(file.store_path.as_ref()) {
+            if let Some(spot) = file.store_path.as_ref().filter(|_| store.is_file()) {
+                let hint = Some("name a directory, which is made where there is none".to_owned());
+                self.document.problem(spot, format!("{} is a file", store.display()), hint);
+            }
             config.control.socket = store.join("control.sock");
             config.store.path = store;
         }

@@ -754,3 +754,84 @@ fn check_tells_of_rules_that_no_role_lets_act() {
     let said = halcyon(&["--config", &file, "rule", "test", "--rule", &asked, "--trigger-instance", &event]);
     assert!(said.out.contains("offers: Do it (it begins nothing by itself)"), "{}", said.out);
 }
+
+/// A request for an approval that nobody could decide about is found out before anybody waits for one.
+#[test]
+fn check_tells_of_approvals_that_nobody_could_give() {
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    write("p/pack.yaml", "{ref: p, name: n, description: d, version: 1.0.0, author: a}");
+    write("p/actions/cut.yaml", "{name: cut, runner_type: noop, enabled: true}");
+    let policy = |name: &str, roles: &str| {
+        format!(
+            "{{name: {name}, resource_ref: p.cut, policy_type: action.approval, parameters: {{approvers: {{roles: [{roles}]}}}}}}"
+        )
+    };
+    write("p/policies/sound.yaml", &policy("sound", "lead"));
+    write("p/policies/typo.yaml", &policy("typo", "laed, lead"));
+    let config = |grant: &str| {
+        let text =
+            "[content]\npacks = [\"p\"]\n[[access.roles]]\nname = \"lead\"\nusers = [\"lead\"]\ngrants = [\"GRANT\"]\n";
+        write("config.toml", &text.replace("GRANT", grant))
+    };
+    let said = halcyon(&["--config", &config("approve:p.*"), "check"]);
+    let warning = "typo.yaml: warning: parameters.approvers: the configuration has no role `laed`, so nobody can say yes as one of it; \
+                   write it as one of [[access.roles]], or name one of lead\n";
+    assert!(said.out.contains(warning), "{}", said.out);
+    assert!(said.out.ends_with(": 1 warning\n"), "{}", said.out);
+    let said = halcyon(&["--config", &config("run:p.*"), "check"]);
+    let warning = "sound.yaml: warning: parameters.approvers: no role grants `approve` on `p.cut`, so nobody could say yes to it; \
+                   add \"approve:p.cut\" to the `grants` of a role\n";
+    assert!(said.out.contains(warning), "{}", said.out);
+}
+
+/// Where the store cannot be had, it is told once why, and what of the configuration is to be mended.
+#[test]
+fn a_store_that_cannot_be_had_is_told_with_its_key() {
+    let place = tempfile::tempdir().unwrap();
+    let (file, store) = (place.path().join("config.toml"), place.path().join("store"));
+    std::fs::write(&file, "[store]\npath = \"store\"\n").unwrap();
+    std::fs::write(&store, "no directory").unwrap();
+    let file = file.to_str().unwrap();
+    let said = halcyon(&["--config", file, "check"]);
+    let wrong = format!(
+        "config.toml:2: store.path: {} is a file; name a directory, which is made where there is none\n",
+        store.display()
+    );
+    assert!(said.out.contains(&wrong), "{}", said.out);
+    assert_eq!(said.code, 1);
+
+    // What is in the way lies deeper than the configuration can see.
+    std::fs::remove_file(&store).unwrap();
+    std::fs::create_dir(&store).unwrap();
+    std::fs::write(store.join("log"), "no directory").unwrap();
+    let said = halcyon(&["--config", file, "key", "list"]);
+    assert_eq!(
+        said.err,
+        format!(
+            "halcyon: cannot make the directory {}: File exists (os error 17); `path` under [store] in config.toml has to name a directory \
+             that belongs to the account which the bot runs as; run this as that account\n",
+            store.join("log").display()
+        )
+    );
+    assert_eq!(said.code, 1);
+}
+
+/// The first of all keys is made before anything else is right.
+#[test]
+fn a_master_key_in_a_named_file_needs_no_configuration() {
+    let place = tempfile::tempdir().unwrap();
+    let (file, config) = (place.path().join("master.key"), place.path().join("config.toml"));
+    let (file, config) = (file.to_str().unwrap(), config.to_str().unwrap());
+    let said = halcyon(&["--config", config, "key", "create-master-key", file]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    assert!(said.out.contains("The master key "), "{}", said.out);
+    let said = halcyon(&["--config", config, "key", "create-master-key"]);
+    assert_eq!(said.code, 2);
+    assert!(said.err.contains("cannot read the configuration"), "{}", said.err);
+}
