@@ -3,6 +3,19 @@
 /// Invisible, and enough to keep an at sign from mentioning and backticks from closing a fence.
 const ZERO_WIDTH_SPACE: char = '\u{200b}';
 
+/// Shows where something stood that cannot be shown.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// Whether a character steers and is not seen. Those that turn the direction of writing would let a command look on a card like another one,
+/// and the two separators would let it go on in a line of its own.
+fn is_unshown(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || character.is_control()
+}
+
 /// Escapes text for the running text of a post: it shows as it is, on one line, formats nothing and mentions nobody.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -27,7 +40,7 @@ pub fn escape(text: &str) -> String {
                 }
             }
             '\n' | '\r' | '\t' => escaped.push(' '),
-            character if character.is_control() => escaped.push('\u{fffd}'),
+            character if is_unshown(character) => escaped.push(REPLACEMENT),
             character => escaped.push(character),
         }
     }
@@ -59,7 +72,7 @@ pub fn code(text: &str) -> String {
             '`' => '\u{2cb}',
             '\n' => '⏎',
             '\r' | '\t' => ' ',
-            character if character.is_control() => '\u{fffd}',
+            character if is_unshown(character) => REPLACEMENT,
             character => character,
         })
         .collect();
@@ -116,7 +129,7 @@ pub fn plain(text: &str) -> String {
                     out.pop();
                 }
             }
-            character if character.is_control() => out.push('\u{fffd}'),
+            character if is_unshown(character) => out.push(REPLACEMENT),
             character => out.push(character),
         }
     }

@@ -201,6 +201,8 @@ fn outside_text_is_harmless() {
     let check = |text: &str, escaped: &str| assert_eq!(markdown::escape(text), escaped, "{text:?}");
     check("plain words, 12:30 and a.b-c", "plain words, 12:30 and a.b-c");
     check("@all look", "@\u{200b}all look");
+    check("a\u{202e}b\u{2066}c\u{200f}d\u{2028}e", "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
+    check("\u{1f468}\u{200d}\u{1f469}", "\u{1f468}\u{200d}\u{1f469}");
     check("**bold** _it_ `code`", "\\*\\*bold\\*\\* \\_it\\_ \\`code\\`");
     check(":wave: http://evil", ":\u{200b}wave: http:\u{200b}//evil");
     check("[text](http://evil)", "\\[text\\]\\(http:\u{200b}//evil\\)");
@@ -216,6 +218,7 @@ fn output_cannot_leave_its_fence() {
         |text: &str, inner: &str| assert_eq!(markdown::fence(text), format!("```text\n{inner}\n```"), "{text:?}");
     check("one\ntwo\n", "one\ntwo");
     check("```\n@all", "``\u{200b}`\n@all");
+    check("rm \u{202e}txt.a\u{2069}", "rm \u{fffd}txt.a\u{fffd}");
     check("``````", "``\u{200b}``\u{200b}``");
     check("\u{1b}[31mred\u{1b}[0m", "red");
     check("\u{1b}]0;title\u{7}text", "text");
