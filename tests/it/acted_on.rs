@@ -187,6 +187,12 @@ async fn what_is_meant_is_asked_and_not_guessed() {
     assert!(answer.message.contains("no downtime any more"), "{}", answer.message);
     let answer = place.world.say("operator", "!recheck wn002 Memory").await;
     assert!(answer.message.contains("wn002 · Memory: OK · RAM:"), "{}", answer.message);
+    let answer = place.world.say("operator", "!state of wn002 Memory").await;
+    assert!(answer.message.contains("wn002 · Memory: OK"), "{}", answer.message);
+    for several in ["wn[001-003]", "wn001,wn002", "@workers"] {
+        let answer = place.world.say("operator", &format!("!downtime {several} 2h")).await;
+        assert!(answer.message.contains("`host` takes one host by the name"), "{}", answer.message);
+    }
     let answer = place.world.say("operator", "!downtime nobody 2h").await;
     assert!(answer.message.contains("not done") && answer.message.contains("knows no such host"), "{}", answer.message);
 }

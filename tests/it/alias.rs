@@ -280,10 +280,38 @@ fn says_what_own_commands_hide() {
     }
 }
 
+/// A format that only its expression describes is aligned as help shows it.
+#[test]
+fn a_slip_is_put_right_by_what_help_shows() {
+    let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": [
+        {"display": "hush {{host}} \"{{service}}\" {{time}}", "representation": [
+            r#"hush (?P<host>[^\s"]+)( "(?P<service>[^"]+)")? (?P<time>\d+[mh])"#]},
+        {"display": "hush {{host}} {{time}}", "representation": [
+            r#"(hush|quieten) (?P<host>[^\s"]+)( "(?P<service>[^"]+)")? (?P<time>\d+[mh])( (?P<why>[^"].*))?"#]},
+    ]}));
+    let (matcher, _) = Matcher::new(&[one], &|_| None);
+    let hosts = BTreeSet::from([Host::new("wn001")]);
+    for (line, expected) in [
+        ("huhs wn001 2h", vec!["hush wn001 2h"]),
+        ("huhs wn01 2h", vec!["hush wn001 2h"]),
+        ("huhs wn001 \"CPU load\" 2h", vec!["hush wn001 \"CPU load\" 2h"]),
+        ("huhs wn001", vec![]),
+        ("wn001 2h", vec![]),
+    ] {
+        assert_eq!(suggest(line, &matcher, &|_| true, &hosts), expected, "`{line}`");
+    }
+}
+
 /// One value short, or not.
 #[test]
 fn knows_what_a_line_lacks() {
-    let formats = ["reboot {{hosts}}", "send {{text}} to {{who}}", "run {{cmd}} {{times=1}}", "cut( down)? {{tree}}"];
+    let formats = [
+        "reboot {{hosts}}",
+        "send {{text}} to {{who}}",
+        "run {{cmd}} {{times=1}}",
+        "cut( down)? {{tree}}",
+        r"note (on )?(?P<place>[^\s]+):? (?P<words>.*)",
+    ];
     let one = alias(&serde_json::json!({"name": "one", "action": "site.x", "formats": formats}));
     let (matcher, _) = Matcher::new(&[one], &|_| None);
     for (line, expected) in [
@@ -295,6 +323,8 @@ fn knows_what_a_line_lacks() {
         ("cut down", vec![("tree", "cut down X")]),
         ("cut timeout=5", vec![("tree", "cut X timeout=5")]),
         ("rebot", vec![]),
+        ("note wn001", vec![("words", "note wn001 X")]),
+        ("note", vec![("place", "note X")]),
     ] {
         let found = matcher.lacking(line, &|_| true);
         let found: Vec<(&str, String)> =

@@ -169,8 +169,11 @@ pub enum Flaw {
     /// A name that cannot stand in a command.
     #[error("must be names as the monitoring has them: no semicolons, no line breaks, at most 500 letters")]
     NotWatchedName,
+    /// Several machines where one is meant.
+    #[error("takes one host by the name that the monitoring has for it, and no ranges, lists or groups")]
+    NotOneWatched,
     /// How long a downtime is.
-    #[error("must be a time such as `30m`, `2h`, `1d` or `until 18:00`")]
+    #[error("must be a time within a year, such as `30m`, `2h`, `1d` or `until 18:00`")]
     NotASpan,
     /// A downtime without an end.
     #[error("is missing: say how long, as in `2h` or `until 18:00`")]

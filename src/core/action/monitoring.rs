@@ -73,9 +73,17 @@ fn parts(values: &Map<String, Value>) -> Result<Vec<Part>, PlanProblem> {
     Ok(parts.map(|(monitoring, about)| Part { monitoring, about: about.into_iter().collect() }).collect())
 }
 
+/// Whether somebody has written an expression over hosts. An address may begin with a bracket and is the name of one.
+fn means_several(host: &str) -> bool {
+    host.starts_with('@') || host.contains(',') || host.find('[').is_some_and(|place| place > 0)
+}
+
 fn target(values: &Map<String, Value>, parameter: &str) -> Result<Target, PlanProblem> {
     let name = |key: &str| text(values, key).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let host = name("host").ok_or_else(|| unusable(parameter, Flaw::NoMachine))?;
+    if parameter == "host" && means_several(&host) {
+        return Err(unusable(parameter, Flaw::NotOneWatched));
+    }
     let service = name("service");
     for name in [Some(&host), service.as_ref()].into_iter().flatten() {
         // These names go into commands of one line, whose parts a semicolon ends.

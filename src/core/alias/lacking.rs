@@ -32,7 +32,8 @@ pub fn put_in(line: &str, place: usize, value: &str) -> String {
 
 impl Matcher {
     /// The formats that would read this line if one value were put in, each with the value that it lacks; `may` says whether the asker may
-    /// use an alias. Every one of them has been tried.
+    /// use an alias. Every one of them has been tried. Of several values that one alias may lack it is the one at the end of the line: people
+    /// write from left to right.
     pub fn lacking(&self, line: &str, may: &dyn Fn(&Alias) -> bool) -> Vec<Lacking> {
         let end = Tail::of(line).pairs.first().map_or(line.trim_end().len(), |pair| pair.start);
         let head = &line[..end];
@@ -51,6 +52,9 @@ impl Matcher {
                 let Some(parameter) = stood_in_for(&hit).filter(|_| may(&hit.alias)) else { continue };
                 let known =
                     |found: &Lacking| found.alias.reference == hit.alias.reference && found.parameter == parameter;
+                if place == end {
+                    found.retain(|found| found.alias.reference != hit.alias.reference);
+                }
                 if !found.iter().any(known) {
                     let (alias, display) = (hit.alias.clone(), hit.display.clone());
                     found.push(Lacking { alias, display, parameter: parameter.to_owned(), place });
@@ -78,7 +82,8 @@ fn stood_in_for(hit: &Match) -> Option<&str> {
     }
     let mut took = hit.parameters.iter().filter(|(_, value)| value.contains(STAND_IN));
     match (took.next(), took.next()) {
-        (Some((name, value)), None) => (value == STAND_IN).then_some(name.as_str()),
+        // A parameter at the end of a format may take the blanks behind it along.
+        (Some((name, value)), None) => (value.trim() == STAND_IN).then_some(name.as_str()),
         _ => None,
     }
 }

@@ -50,6 +50,15 @@ pub(crate) struct Entry {
     pub(crate) format: Arc<Format>,
     pub(crate) known: Option<Arc<BTreeSet<String>>>,
     pub(crate) multiple: bool,
+    /// What help shows of a format whose rows only the expression itself could tell.
+    shown: Option<Outline>,
+}
+
+impl Entry {
+    /// The rows of words and parameters by which its lines are written.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Outline> {
+        self.format.outlines().iter().chain(&self.shown).filter(|outline| outline.plain())
+    }
 }
 
 /// A line read by a format.
@@ -203,7 +212,9 @@ impl Matcher {
                         }
                     }
                     let shown = format.display.as_deref().unwrap_or(&representation.text);
+                    let described = compiled.outlines().iter().any(Outline::plain) || format.display.is_none();
                     entries.push(Entry {
+                        shown: (!described).then(|| Outline::shown(shown)),
                         alias: alias.clone(),
                         display: shown.into(),
                         representation: representation.text.as_str().into(),
@@ -218,8 +229,7 @@ impl Matcher {
         let multiple = Multiple::of(&entries);
         let mut vocabulary: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, entry) in entries.iter().enumerate() {
-            let plain = entry.format.outlines().iter().filter(|outline| outline.plain());
-            for word in plain.flat_map(Outline::words).collect::<BTreeSet<_>>() {
+            for word in entry.rows().flat_map(Outline::words).collect::<BTreeSet<_>>() {
                 vocabulary.entry(word.to_owned()).or_default().push(at);
             }
         }

@@ -46,6 +46,22 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
+    /// The row of words and parameters that help shows of a format. It may be another than what the format matches.
+    pub(crate) fn shown(display: &str) -> Self {
+        let place = |chunk: &str| {
+            let inside = chunk.trim_matches('"').strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+            match inside {
+                Some(inside) => {
+                    let (name, optional) = inside.split_once('=').map_or((inside, false), |(name, _)| (name, true));
+                    Place::Parameter { name: name.trim().to_owned(), optional }
+                }
+                None if chunk.contains("{{") => Place::Other,
+                None => Place::Word(folded(chunk)),
+            }
+        };
+        Self { places: display.split_whitespace().map(place).collect() }
+    }
+
     /// Whether the places say all that the expression says.
     pub(crate) fn plain(&self) -> bool {
         !self.places.contains(&Place::Other)

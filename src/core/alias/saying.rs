@@ -34,6 +34,8 @@ fn said(format: &str, given: &BTreeMap<String, String>) -> Option<String> {
         let name = name.trim();
         line.push_str(before);
         match given.get(name) {
+            // The format has the quotes.
+            Some(value) if before.ends_with('"') && after.starts_with('"') => line.push_str(unquoted(value)?),
             Some(value) => line.push_str(&quoted(value)?),
             None => drop(default?),
         }
@@ -47,12 +49,18 @@ fn said(format: &str, given: &BTreeMap<String, String>) -> Option<String> {
     Some(line.trim().to_owned())
 }
 
+/// A value as it is written between quotes that are there.
+fn unquoted(value: &str) -> Option<&str> {
+    Some(value).filter(|value| !value.is_empty() && !value.contains(['"', '\\', '\n', '\r']))
+}
+
 /// A value as it is written in a line.
 fn quoted(value: &str) -> Option<String> {
     let plain =
         !value.is_empty() && !value.contains(|letter: char| letter.is_whitespace() || "\"'“”{}[]=".contains(letter));
     match plain {
         true => Some(value.to_owned()),
-        false => (!value.contains(['"', '\\', '\n', '\r'])).then(|| format!("\"{value}\"")),
+        false if value.is_empty() => Some("\"\"".to_owned()),
+        false => unquoted(value).map(|value| format!("\"{value}\"")),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The words of the line are aligned with the row of words and parameters of a format: a misspelt word is put right, a missing one put in, a
 //! surplus one left out, and what falls on a parameter stays as it was typed. Each of these has a price, and a line that costs too much is
-//! not suggested. Host names are put right where a parameter takes hosts.
+//! not suggested. Host names are put right where a parameter takes hosts. Where only the expression itself can tell how a format goes, what help
+//! shows of it is the row.
 //!
 //! **Every suggestion has been matched**: sent as it stands it means exactly one alias, and one that its reader may use.
 
@@ -56,7 +57,7 @@ pub fn suggest(line: &str, matcher: &Matcher, may: &dyn Fn(&Alias) -> bool, host
     let mut aligned: Vec<(u32, String)> = Vec::new();
     for at in nearby(&words, matcher) {
         let Some(entry) = matcher.entries.get(at).filter(|entry| may(&entry.alias)) else { continue };
-        let rows = entry.format.outlines().iter().filter_map(|outline| align(&words, outline, &hosts));
+        let rows = entry.rows().filter_map(|outline| align(&words, outline, &hosts));
         // Of rows at one price the author's first is taken.
         let Some((price, mut corrected)) = rows.min_by_key(|(price, _)| *price) else { continue };
         if !pairs.trim().is_empty() {
@@ -176,9 +177,6 @@ enum Move {
 
 /// The cheapest way to read the words as this outline, written out again; nothing when no word of the format is there.
 fn align(words: &[&str], outline: &Outline, hosts: &Hosts<'_>) -> Option<(u32, String)> {
-    if !outline.plain() {
-        return None;
-    }
     let places = &outline.places;
     let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
     let width = places.len() + 1;

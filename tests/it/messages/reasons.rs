@@ -103,6 +103,7 @@ fn flaws() -> Vec<(&'static str, Flaw)> {
         ("problems", Flaw::NotProblems),
         ("problems", Flaw::TooManyProblems { most: 500 }),
         ("service", Flaw::NotWatchedName),
+        ("host", Flaw::NotOneWatched),
         ("host", Flaw::NoStorm),
         ("host", Flaw::NoneOfStorm),
         ("duration", Flaw::NotASpan),
