@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 /// Its tour goes as it should: the roll-out of kernels tells what became of every node, and an alert at its end heals.
@@ -33,4 +34,40 @@ async fn its_tour_goes_well() {
     assert_eq!(sign.find(&out).map(|sign| sign.as_str()), None, "a terminal has no names of signs: {out}");
     // What went wrong is marked where it went wrong.
     assert!(!out.contains(" ^ "), "{out}");
+}
+
+/// Nobody waits for the end of the tour to hear that a name was wrong.
+#[tokio::test]
+async fn a_node_that_is_not_there_is_told_at_once() {
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_halcyon"));
+    demo.args(["demo", "--once", "--nodes", "4", "--dead", "wn003,wn005"]);
+    demo.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).kill_on_drop(true);
+    let ended = tokio::time::timeout(Duration::from_secs(60), demo.output()).await.unwrap().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert_eq!((ended.status.code(), &*out), (Some(1), ""), "{err}");
+    assert!(err.contains("there is no node `wn005`") && err.contains("wn001 to wn004"), "{err}");
+}
+
+/// Whoever stops it during the tour finds nothing left behind.
+#[tokio::test]
+async fn stopped_in_its_tour_it_leaves_nothing_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_halcyon"));
+    demo.args(["demo", "--nodes", "4"]).current_dir(env!("CARGO_MANIFEST_DIR")).env("TMPDIR", place.path());
+    demo.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut demo = demo.spawn().unwrap();
+    let mut lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let played = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("uptime on") {
+                let pid = demo.id().unwrap().to_string();
+                assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), played).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(60), demo.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stderr));
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

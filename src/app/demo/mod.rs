@@ -51,6 +51,13 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
     in_runtime(async move {
         let directory =
             tempfile::Builder::new().prefix("halcyon-demo-").tempdir().context("cannot make a directory")?;
+        if let Some(stranger) = options.dead.iter().find(|name| !names(options.nodes).any(|node| node == **name)) {
+            bail!(
+                "there is no node `{stranger}` that could be dead; the nodes are wn001 to wn{:03}, and several are written with commas: wn007,wn009",
+                options.nodes
+            );
+        }
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stage = Stage::set(&options, directory.path()).await?;
         let stage_url = stage.chat.page_url();
         writeln!(
@@ -64,7 +71,16 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
             "That page is the channel: write there as operator, lead or guest. Mails go nowhere but to its mailbox. The bot's configuration is {}.\n",
             directory.path().join("config.toml").display()
         )?;
-        let well = stage.tour(&options, out).await?;
+        // Whoever stops it during the tour gets no directory left behind and no connections.
+        let well = tokio::select! {
+            well = stage.tour(&options, out) => Some(well?),
+            _ = terminate.recv() => None,
+            _ = interrupt.recv() => None,
+        };
+        let Some(well) = well else {
+            stage.clear().await?;
+            bail!("the demo was stopped before its tour was over");
+        };
         for name in &options.dead {
             if !stage.nodes.fault(name, Fault::RefuseConnections).await {
                 bail!("there is no node {name}");
@@ -77,7 +93,6 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
         writeln!(out, "The tour is over; the cluster is yours: {stage_url}")?;
         writeln!(out, "Ctrl-C ends it.")?;
         out.flush()?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
@@ -85,6 +100,11 @@ pub fn demo(options: DemoOptions, out: &mut dyn Write) -> anyhow::Result<bool> {
         stage.clear().await?;
         Ok(well)
     })
+}
+
+/// The names of so many nodes.
+fn names(count: u16) -> impl Iterator<Item = String> {
+    (1..=count).map(|number| format!("wn{number:03}"))
 }
 
 /// Everything that the tour plays on.
@@ -99,7 +119,7 @@ struct Stage {
 
 impl Stage {
     async fn set(options: &DemoOptions, directory: &Path) -> anyhow::Result<Self> {
-        let names: Vec<String> = (1..=options.nodes).map(|number| format!("wn{number:03}")).collect();
+        let names: Vec<String> = names(options.nodes).collect();
         // Updates, reboots, jobs and checks take a third of their time, or the tour would be long.
         let cluster = nodes::Options {
             user: "root".to_owned(),

@@ -96,6 +96,8 @@ grants = ["run:healing.*"]
 name = "lead"
 users = ["lead"]
 grants = ["admin:*"]
+[serve]
+grace = 2
 "#,
         url = chat.url(),
         address = access.address,
