@@ -742,7 +742,7 @@ pub enum KeyCommand {
         #[arg(long, value_name = "KEYFILE")]
         decrypt_with: Option<PathBuf>,
         /// How many seconds it stands
-        #[arg(short = 'l', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(short = 'l', long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
         ttl: Option<u64>,
         /// Where.
         #[command(flatten)]
@@ -825,6 +825,17 @@ pub enum KeyScope {
     /// All that may be seen; for lists
     All,
 }
+
+/// How long something stands.
+fn seconds(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=MOST_SECONDS) => Ok(seconds),
+        _ => Err(format!("must be a whole number of seconds from 1 to {MOST_SECONDS}")),
+    }
+}
+
+/// A hundred years.
+const MOST_SECONDS: u64 = 100 * 366 * 24 * 3600;
 
 /// How many executions can be listed at once.
 fn count(text: &str) -> Result<usize, String> {

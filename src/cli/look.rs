@@ -23,6 +23,11 @@ pub(crate) fn stackstorm(execution: &Execution) -> Value {
     to_stackstorm(execution, result(execution, &output), None)
 }
 
+/// A number of lines in words.
+pub(super) fn counted_lines(lines: u64) -> String {
+    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
+}
+
 /// An output: the whole, or beginning and end with a word on what is between.
 pub(crate) fn output(captured: &Captured) -> String {
     match captured {
@@ -30,8 +35,9 @@ pub(crate) fn output(captured: &Captured) -> String {
         Captured::Blob { bytes, lines, head, tail, dropped, .. } => {
             let lost = if *dropped > 0 { format!(", {dropped} bytes more were thrown away") } else { String::new() };
             format!(
-                "{}\n[... {lines} lines, {bytes} bytes in all{lost} ...]\n{}",
+                "{}\n[... {}, {bytes} bytes in all{lost} ...]\n{}",
                 head.trim_end_matches('\n'),
+                counted_lines(*lines),
                 tail.trim_end_matches('\n')
             )
         }

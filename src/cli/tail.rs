@@ -94,7 +94,7 @@ impl Page<'_> {
                 }
             }
             if let Captured::Blob { lines, bytes, .. } = &outcome.stdout {
-                self.line(&format!("{host}: [{lines} lines, {bytes} bytes in all]"))?;
+                self.line(&format!("{host}: [{}, {bytes} bytes in all]", look::counted_lines(*lines)))?;
             }
         }
         Ok(())

@@ -422,6 +422,11 @@ fn wrong_asking_ends_with_two() {
     check(&["execution", "list", "--config", "absent.toml"], "absent.toml: cannot read the configuration");
     check(&["check", "absent"], "there is no file or directory `absent`");
     check(&["--config", "tests/data/config/tls.toml", "execution", "list"], "TLS is not built");
+    for ttl in ["soon", "-1", "0", "18446744073709551615"] {
+        let ended = halcyon(&["key", "set", "--ttl", ttl, "name", "value"]);
+        assert_eq!(ended.code, 2, "{ttl}");
+        assert!(ended.err.contains("must be a whole number of seconds from 1 to "), "{}", ended.err);
+    }
     let ended = halcyon(&["--help"]);
     assert_eq!(ended.code, 0);
     assert!(ended.out.contains("Exit codes: 0 done"));

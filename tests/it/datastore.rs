@@ -270,7 +270,7 @@ fn without_a_bot_the_command_works_on_the_store() {
     place.check(&["key", "set", "--user", "abcdefghijklmnopqrstuvwxyz", "mine", "x"], 0, "scope: st2kv.user");
     place.check(&["key", "get", "mine"], 2, "there is no value `mine`");
     place.check(&["key", "list", "--json"], 0, "\"user\": \"abcdefghijklmnopqrstuvwxyz\"");
-    place.check(&["key", "set", "--ttl", "0", "a", "x"], 2, "0 is not in");
+    place.check(&["key", "set", "--ttl", "0", "a", "x"], 2, "must be a whole number of seconds from 1");
     place.check(&["key", "delete", "a.b", "--json"], 0, "{\"deleted\":[\"a.b\"]}");
     place.check(&["key", "delete", "a.b"], 2, "there is no value `a.b`");
     place.check(&["key", "delete-by-prefix", "-p", ""], 2, "would delete everything");

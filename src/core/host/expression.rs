@@ -195,6 +195,12 @@ fn check_name(name: &str, written: &str) -> Result<(), HostError> {
     if name.starts_with(['-', '.']) {
         return Err(malformed(written, "a name starts with a letter or a digit"));
     }
+    if name.contains(['*', '?']) {
+        return Err(malformed(
+            written,
+            "there are no wildcards; write a range, as in `wn[001-024]`, or a group, as in `@workers`",
+        ));
+    }
     if let Some(stranger) = name.chars().find(|&character| !is_name_character(character)) {
         let why = format!("{stranger:?} cannot be in a host name, which has letters, digits, `.`, `-` and `_`");
         return Err(malformed(written, why));
