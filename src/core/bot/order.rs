@@ -44,18 +44,21 @@ impl Bot {
         let values = &resolved.values;
         let text = |name: &str| said(values, name);
         let order = text("order").unwrap_or_default();
+        let monitoring = text("monitoring");
+        let monitoring = monitoring.as_deref();
         let mut found: Vec<(&str, Value)> = Vec::new();
         let mut problem = None;
         let lists = values.get("problems").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
         if let Some(host) = text("host").filter(|_| !lists) {
             let mut service = values.get("service").filter(|service| !service.is_null()).map(written);
+            let open = self.alerts_of(&host, monitoring);
             if service.is_none()
-                && let Some((named, rest)) = self.service_before(&order, &host, &text("comment").unwrap_or_default())
+                && let Some((named, rest)) = service_before(&order, &open, &text("comment").unwrap_or_default())
             {
                 found.push(("comment", Value::from(rest)));
                 service = Some(named);
             }
-            let alert = match self.problem_meant(&order, &host, service.as_deref()) {
+            let alert = match problem_meant(&order, open, service.as_deref()) {
                 Ok(alert) => alert,
                 Err(several) => return Err(self.which_problem(&wish, &host, &several)),
             };
@@ -71,16 +74,16 @@ impl Bot {
             let host = first.and_then(|first| said(first, "host")).unwrap_or_default();
             let service = first.and_then(|first| said(first, "service"));
             problem = self
-                .alerts_of(&host)
+                .alerts_of(&host, monitoring)
                 .into_iter()
                 .map(|alert| alert.problem.clone())
                 .find(|problem| problem.service == service);
         }
-        if lists && text("monitoring").is_none() && self.settings.monitorings.len() > 1 {
+        if lists && monitoring.is_none() && self.settings.monitorings.len() > 1 {
             let problems = self.each_with_its_monitoring(values).map_err(|why| declined_for(&wish, &why))?;
             found.push(("problems", problems));
         } else {
-            let monitoring = self.monitoring_of(text("monitoring").as_deref(), problem.as_ref());
+            let monitoring = self.monitoring_of(monitoring, problem.as_ref());
             found.push(("monitoring", Value::from(monitoring.map_err(|why| declined_for(&wish, &why))?)));
         }
         for (length, end) in [("duration", "end"), ("expires", "expires")] {
@@ -121,7 +124,7 @@ impl Bot {
             return Ok(None);
         }
         let order = said(values, "order").unwrap_or_default();
-        let problems = self.problems_of_storm(&order);
+        let problems = self.problems_of_storm(&order, said(values, "monitoring").as_deref());
         problems.map(Some).map_err(|flaw| declined_for(wish, &unusable("host", flaw)))
     }
 
@@ -132,8 +135,10 @@ impl Bot {
             // What is no map is refused by those who make the order.
             let Some(map) = entry.as_object() else { return Ok(entry.clone()) };
             let (host, service) = (said(map, "host").unwrap_or_default(), said(map, "service"));
-            let known = self.alerts_of(&host).into_iter().find(|alert| alert.problem.service == service);
-            let name = self.monitoring_of(said(map, "monitoring").as_deref(), known.map(|alert| &alert.problem))?;
+            let monitoring = said(map, "monitoring");
+            let known = self.alerts_of(&host, monitoring.as_deref());
+            let known = known.into_iter().find(|alert| alert.problem.service == service);
+            let name = self.monitoring_of(monitoring.as_deref(), known.map(|alert| &alert.problem))?;
             let mut map = map.clone();
             map.insert("monitoring".to_owned(), Value::from(name));
             Ok(Value::Object(map))
@@ -141,56 +146,10 @@ impl Bot {
         entries.collect::<Result<Vec<Value>, PlanProblem>>().map(Value::Array)
     }
 
-    /// The problem that an order is about, as far as it is known; several where it could be one or the other.
-    fn problem_meant(&self, order: &str, host: &str, service: Option<&str>) -> Result<Option<&Alert>, Vec<&Alert>> {
-        let open = self.alerts_of(host);
-        let Some(service) = service else {
-            if !about_problems(order) {
-                // Only how the monitoring writes the name.
-                return Ok(open.into_iter().next());
-            }
-            let taken = |alert: &&Alert| order != "remove_acknowledgement" || alert.acknowledged.is_some();
-            let fitting: Vec<&Alert> = open.into_iter().filter(taken).collect();
-            return match fitting.as_slice() {
-                [] => Ok(None),
-                [only] => Ok(Some(only)),
-                _ => Err(fitting),
-            };
-        };
-        let own = |alert: &&Alert| alert.problem.service.as_deref().unwrap_or_default() == service;
-        if let Some(exact) = open.iter().find(|alert| own(alert)) {
-            return Ok(Some(exact));
-        }
-        let part = service.to_lowercase();
-        let contains =
-            |alert: &&Alert| alert.problem.service.as_ref().is_some_and(|known| known.to_lowercase().contains(&part));
-        let fitting: Vec<&Alert> = open.into_iter().filter(contains).filter(|_| !part.is_empty()).collect();
-        match fitting.as_slice() {
-            [] => Ok(None),
-            [only] => Ok(Some(only)),
-            _ => Err(fitting),
-        }
-    }
-
-    /// A service with an open problem that stands before a comment without quotes, and the rest of that.
-    fn service_before(&self, order: &str, host: &str, comment: &str) -> Option<(String, String)> {
-        if !about_problems(order) || comment.is_empty() {
-            return None;
-        }
-        let named = self.alerts_of(host).into_iter().filter_map(|alert| alert.problem.service.clone());
-        let stands = named.filter_map(|service| {
-            let before = comment.get(..service.len())?;
-            let rest = comment.get(service.len()..)?;
-            let ends = rest.is_empty() || rest.starts_with([' ', ':', ',']);
-            (before.eq_ignore_ascii_case(&service) && ends)
-                .then(|| (service, rest.trim_start_matches([' ', ':', ',']).to_owned()))
-        });
-        stands.max_by_key(|(service, _)| service.len())
-    }
-
-    /// The open problems of a host, by its name or the first part of it, in any case.
-    fn alerts_of(&self, host: &str) -> Vec<&Alert> {
-        let open = || self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none());
+    /// The open problems of a host, by its name or the first part of it, in any case; those that one monitoring watches, where one is named.
+    fn alerts_of(&self, host: &str, monitoring: Option<&str>) -> Vec<&Alert> {
+        let its = |alert: &&Alert| self.is_watched_by(monitoring, &alert.problem);
+        let open = || self.memory.alerts.alerts().filter(|alert| alert.recovered.is_none()).filter(its);
         let whole: Vec<&Alert> = open().filter(|alert| alert.problem.host.eq_ignore_ascii_case(host)).collect();
         if !whole.is_empty() {
             return whole;
@@ -219,6 +178,12 @@ impl Bot {
             (None, [only]) => Ok(only.name.clone()),
             (None, _) => Err(unusable("monitoring", Flaw::WhichMonitoring { known: known() })),
         }
+    }
+
+    /// Whether this monitoring watches what a problem is about; any may where none is named.
+    pub(super) fn is_watched_by(&self, monitoring: Option<&str>, problem: &Problem) -> bool {
+        let its = |name: &str| self.watches_over(problem).is_some_and(|one| one.name.eq_ignore_ascii_case(name));
+        monitoring.is_none_or(its)
     }
 
     /// The configured monitoring that watches what a problem is about: one of its site before one of any site.
@@ -251,6 +216,56 @@ impl Bot {
         let card = Card::BadHosts { problem: markdown::prose(&problem.to_string()), suggestions: numbered(&offered) };
         Box::new(Declined { card, offered })
     }
+}
+
+/// The problem of these that an order is about, as far as it is known; several where it could be one or the other.
+fn problem_meant<'a>(
+    order: &str,
+    open: Vec<&'a Alert>,
+    service: Option<&str>,
+) -> Result<Option<&'a Alert>, Vec<&'a Alert>> {
+    let Some(service) = service else {
+        if !about_problems(order) {
+            // Only how the monitoring writes the name.
+            return Ok(open.into_iter().next());
+        }
+        let taken = |alert: &&Alert| order != "remove_acknowledgement" || alert.acknowledged.is_some();
+        let fitting: Vec<&Alert> = open.into_iter().filter(taken).collect();
+        return match fitting.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(only)),
+            _ => Err(fitting),
+        };
+    };
+    let own = |alert: &&Alert| alert.problem.service.as_deref().unwrap_or_default() == service;
+    if let Some(exact) = open.iter().find(|alert| own(alert)) {
+        return Ok(Some(exact));
+    }
+    let part = service.to_lowercase();
+    let contains =
+        |alert: &&Alert| alert.problem.service.as_ref().is_some_and(|known| known.to_lowercase().contains(&part));
+    let fitting: Vec<&Alert> = open.into_iter().filter(contains).filter(|_| !part.is_empty()).collect();
+    match fitting.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        _ => Err(fitting),
+    }
+}
+
+/// A service with an open problem that stands before a comment without quotes, and the rest of that.
+fn service_before(order: &str, open: &[&Alert], comment: &str) -> Option<(String, String)> {
+    if !about_problems(order) || comment.is_empty() {
+        return None;
+    }
+    let named = open.iter().filter_map(|alert| alert.problem.service.clone());
+    let stands = named.filter_map(|service| {
+        let before = comment.get(..service.len())?;
+        let rest = comment.get(service.len()..)?;
+        let ends = rest.is_empty() || rest.starts_with([' ', ':', ',']);
+        (before.eq_ignore_ascii_case(&service) && ends)
+            .then(|| (service, rest.trim_start_matches([' ', ':', ',']).to_owned()))
+    });
+    stands.max_by_key(|(service, _)| service.len())
 }
 
 /// Whether an order that names no service is about the one open problem of its host; others are about the host itself.

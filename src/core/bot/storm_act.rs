@@ -36,16 +36,17 @@ impl Bot {
         host.eq_ignore_ascii_case(STORM) && !is_host(host)
     }
 
-    /// The open problems of the storm for which there is something to do, as the actions of the pack `monitoring` take them.
+    /// The open problems of the storm for which there is something to do, as the actions of the pack `monitoring` take them; those of one monitoring, where one is named.
     ///
     /// # Errors
     /// Why there are none.
-    pub(super) fn problems_of_storm(&self, order: &str) -> Result<Value, Flaw> {
+    pub(super) fn problems_of_storm(&self, order: &str, monitoring: Option<&str>) -> Result<Value, Flaw> {
         let storm = self.memory.storms.now().filter(|storm| storm.phase != Phase::Over).ok_or(Flaw::NoStorm)?;
         if self.settings.monitorings.is_empty() {
             return Err(Flaw::NoMonitoring);
         }
         let left = self.left_of(storm).filter(|alert| is_left(order, alert));
+        let left = left.filter(|alert| self.is_watched_by(monitoring, &alert.problem));
         let left: Vec<&Alert> = left.filter(|alert| self.watches_over(&alert.problem).is_some()).collect();
         match left.len() {
             0 => Err(Flaw::NoneOfStorm),
@@ -109,7 +110,7 @@ impl Bot {
         if self.orders_of(storm).iter().any(|known| known.order == order) {
             return Err(self.order_form("under_way", order));
         }
-        let problems = self.problems_of_storm(order).map_err(|_| self.order_form("none_left", order))?;
+        let problems = self.problems_of_storm(order, None).map_err(|_| self.order_form("none_left", order))?;
         Ok((problems, storm.posted.channel.clone()))
     }
 
