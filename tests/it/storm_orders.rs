@@ -152,6 +152,16 @@ fn an_order_for_one_of_several_monitorings_is_about_its_own_problems() {
     tell(&mut machine, "alertmanager.notification", "wn001.example.org");
     assert_eq!(orders(&mut machine, "!downtime wn001 2h"), ["lab: wn001.example.org"]);
     assert_eq!(orders(&mut machine, "!downtime wn001 2h monitoring=hep"), ["hep: wn001"]);
+    // Where both tell of the same, the one who asks says which is meant.
+    for trigger in ["check_mk.event_handler", "alertmanager.notification"] {
+        machine.wait(3_600);
+        tell(&mut machine, trigger, "wn009");
+    }
+    let asked = said(&machine.hear("!ack wn009 I look", None));
+    assert!(asked.contains("monitoring=hep`") && asked.contains("monitoring=lab`"), "{asked}");
+    let number = if asked.find("monitoring=lab") < asked.find("monitoring=hep") { "!1" } else { "!2" };
+    assert_eq!(orders(&mut machine, number), ["lab: wn009"]);
+    machine.wait(3_600);
     for host in ["wn002", "wn003"] {
         tell(&mut machine, "check_mk.event_handler", host);
     }

@@ -199,6 +199,9 @@ impl Bot {
     /// Asks which of several problems is meant.
     fn which_problem(&self, wish: &Wish, host: &str, several: &[&Alert]) -> Box<Declined> {
         let service = |alert: &&Alert| alert.problem.service.clone().unwrap_or_default();
+        let watched = |alert: &Alert| self.watches_over(&alert.problem).map(|one| one.name.as_str());
+        let one_watches =
+            several.iter().all(|alert| watched(alert) == several.first().and_then(|first| watched(first)));
         let offered: Vec<String> = several
             .iter()
             .filter(|_| wish.correctable)
@@ -207,7 +210,9 @@ impl Bot {
                 let alias = wish.alias.as_ref()?;
                 let mut given = wish.given.clone();
                 given.insert("service".to_owned(), Value::from(service(alert)));
-                self.catalog.matcher.line_for(alias, &given)
+                let line = self.catalog.matcher.line_for(alias, &given)?;
+                let which = watched(alert).filter(|_| !one_watches);
+                Some(which.map_or_else(|| line.clone(), |name| format!("{line} monitoring={name}")))
             })
             .collect();
         let named = |alert: &&Alert| alert.problem.service.clone().unwrap_or_else(|| alert.problem.host.clone());
