@@ -212,7 +212,8 @@ impl Bot {
                 given.insert("service".to_owned(), Value::from(service(alert)));
                 let line = self.catalog.matcher.line_for(alias, &given)?;
                 let which = watched(alert).filter(|_| !one_watches);
-                Some(which.map_or_else(|| line.clone(), |name| format!("{line} monitoring={name}")))
+                let which = which.map(|name| format!("monitoring={name}"));
+                Some(std::iter::once(line).chain(which).collect::<Vec<_>>().join(" "))
             })
             .collect();
         let named = |alert: &&Alert| alert.problem.service.clone().unwrap_or_else(|| alert.problem.host.clone());
