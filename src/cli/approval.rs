@@ -1,7 +1,7 @@
 //! `approval list|approve|deny|revoke|withdraw`: as the chat user that the caller stands for (`[access.unix_users]`).
 
 use super::daemon::{Daemon, odd};
-use super::look::harmless;
+use super::look::{harmless, spoken};
 use super::{Failure, Surroundings};
 use crate::config::Config;
 use crate::core::approval::Verdict;
@@ -46,7 +46,7 @@ pub(crate) fn decide(
     let ask = Ask::Decide { of: of.to_owned(), verdict, words: words.join(" ") };
     match Daemon::new(config)?.ask(&ask)? {
         Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"code": of, "message": text}))?,
-        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", spoken(&text))?,
         other => return Err(odd(&other)),
     }
     Ok(())

@@ -183,7 +183,7 @@ impl<'c> Daemon<'c> {
 
 fn told(answer: Answer) -> Result<Answer, Failure> {
     match answer {
-        Answer::Refused { text } => Err(Failure::Wrong(super::look::harmless(&text))),
+        Answer::Refused { text } => Err(Failure::Wrong(super::look::spoken(&text))),
         Answer::Started { .. }
         | Answer::Execution { .. }
         | Answer::Executions { .. }
@@ -202,9 +202,7 @@ fn told(answer: Answer) -> Result<Answer, Failure> {
         | Answer::Event { .. }
         | Answer::ApiKeys { .. }
         | Answer::Audit { .. } => Ok(answer),
-        Answer::Failed { text } | Answer::CallRefused { text, .. } => {
-            Err(Failure::Failed(super::look::harmless(&text)))
-        }
+        Answer::Failed { text } | Answer::CallRefused { text, .. } => Err(Failure::Failed(super::look::spoken(&text))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::arguments::{Run, Settlement};
 use super::daemon::{Daemon, LAST, odd};
-use super::look::{self, harmless};
+use super::look::{self, harmless, spoken};
 use super::{Failure, Surroundings};
 use crate::config::Config;
 use crate::core::action::execution::{Judgement, Status};
@@ -96,7 +96,7 @@ pub(crate) fn pause_or_resume(
     };
     match Daemon::new(config)?.ask(&ask)? {
         Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
-        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", spoken(&text))?,
         other => return Err(odd(&other)),
     }
     Ok(())
@@ -140,7 +140,7 @@ pub(crate) fn cancel(
     for id in ids {
         match daemon.ask(&Ask::Cancel { id: id.clone() })? {
             Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
-            Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+            Answer::Done { text } => writeln!(surroundings.out, "{}", spoken(&text))?,
             other => return Err(odd(&other)),
         }
     }
@@ -161,7 +161,7 @@ pub(crate) fn settle(
     };
     match Daemon::new(config)?.ask(&Ask::Settle { id: id.to_owned(), judgement })? {
         Answer::Done { text } if as_json => writeln!(surroundings.out, "{}", json!({"id": id, "message": text}))?,
-        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", spoken(&text))?,
         other => return Err(odd(&other)),
     }
     Ok(())

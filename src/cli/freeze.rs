@@ -1,7 +1,7 @@
 //! `freeze` and `unfreeze`: told to the bot that runs.
 
 use super::daemon::{Daemon, odd};
-use super::look::harmless;
+use super::look::spoken;
 use super::{Failure, Surroundings};
 use crate::config::Config;
 use crate::core::effect::Answer;
@@ -19,7 +19,7 @@ pub(crate) fn change(
     let ask = reason.map_or(Ask::Unfreeze, |reason| Ask::Freeze { reason });
     match Daemon::new(config)?.ask(&ask)? {
         Answer::Done { text } if json => writeln!(surroundings.out, "{}", json!({"frozen": frozen, "text": text}))?,
-        Answer::Done { text } => writeln!(surroundings.out, "{}", harmless(&text))?,
+        Answer::Done { text } => writeln!(surroundings.out, "{}", spoken(&text))?,
         other => return Err(odd(&other)),
     }
     Ok(())

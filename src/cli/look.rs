@@ -23,6 +23,13 @@ pub(crate) fn stackstorm(execution: &Execution) -> Value {
     to_stackstorm(execution, result(execution, &output), None)
 }
 
+/// A sentence of the bot, without the name of the sign before it that a terminal does not draw.
+pub(super) fn spoken(text: &str) -> String {
+    let sign = text.strip_prefix(':').and_then(|rest| rest.split_once(": "));
+    let named = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    harmless(sign.filter(|(name, _)| named(name)).map_or(text, |(_, rest)| rest))
+}
+
 /// A number of lines in words.
 pub(super) fn counted_lines(lines: u64) -> String {
     if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }

@@ -221,6 +221,14 @@ async fn a_refusal_is_the_askers_fault_and_a_lost_bot_is_not() {
     let (ended, _) = with_bot(refusal, &["run", "core.remote"]).await;
     assert_eq!((ended.code, ended.err.as_str()), (2, "halcyon: you may not run core.remote\n"));
 
+    // A terminal draws no signs.
+    let frozen = vec![Answer::Refused { text: ":ice_cube: I am frozen: storm on the way".to_owned() }];
+    let (ended, _) = with_bot(frozen, &["run", "core.remote"]).await;
+    assert_eq!((ended.code, ended.err.as_str()), (2, "halcyon: I am frozen: storm on the way\n"));
+    let frozen = vec![Answer::Done { text: ":ice_cube: I am frozen: a: b: c".to_owned() }];
+    let (ended, _) = with_bot(frozen, &["freeze", "a: b: c"]).await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "I am frozen: a: b: c\n"));
+
     let (ended, _) = with_bot(vec![Answer::Started { id: id() }], &["run", "core.remote"]).await;
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("halcyon execution get 54e657d60640fd16887d6855"), "{}", ended.err);
