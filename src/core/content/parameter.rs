@@ -3,8 +3,9 @@
 use super::fields::{Report, Table, not_among, shorten, wrong_kind};
 use super::yaml::{Entry, Node, Value};
 use crate::core::action::spec::{Parameter, ParameterType};
-use crate::core::template::render::names_inside;
+use crate::core::template::render::{names_inside, unknown_filters_inside};
 use serde_json::Map;
+use std::collections::BTreeSet;
 
 /// What a keyword of the schema has to be.
 #[derive(Clone, Copy)]
@@ -182,9 +183,20 @@ fn check_pattern(table: &Table<'_>, entry: &Entry, report: &mut Report<'_>) {
 
 /// What only looks like a template stands for itself, in StackStorm as here; who meant one is told.
 fn check_template(node: &Node, line: usize, path: &str, report: &mut Report<'_>) {
-    if let Err(error) = names_inside(&node.json()) {
+    let value = node.json();
+    if let Err(error) = names_inside(&value) {
         let message = format!("this is no template and stands for itself: {error}");
         report.warning(Some(line), path, message);
+    } else {
+        check_filters(&unknown_filters_inside(&value), Some(line), path, report);
+    }
+}
+
+/// Warns of filters that there are not, before a run fails of them.
+pub(super) fn check_filters(unknown: &BTreeSet<String>, line: Option<usize>, path: &str, report: &mut Report<'_>) {
+    for name in unknown {
+        let message = format!("there is no filter `{name}`, so what gets there fails");
+        report.warning(line, path, message).suggestion = Some("docs/templates.md lists them all".to_owned());
     }
 }
 

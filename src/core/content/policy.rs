@@ -6,13 +6,14 @@
 use super::action::{EFFECTS, PARTINGS};
 use super::fields::{Report, Table, check_name, check_pack, not_among};
 use super::limits;
+use super::parameter::check_filters;
 use super::yaml::Node;
 use crate::core::access::approvers::Approvers;
 use crate::core::action::execution::EffectClass;
 use crate::core::action::run::Parting;
 use crate::core::approval::{self, Terms};
 use crate::core::policy::{Concurrency, Retry};
-use crate::core::template::render::{is_template, names};
+use crate::core::template::render::{is_template, names, unknown_filters};
 
 const KEYS: &[&str] = &[
     "name",
@@ -216,7 +217,7 @@ fn approval(parameters: Option<&Table<'_>>, report: &mut Report<'_>) -> Option<(
             Ok(_) if !is_template(when) => {
                 report.warning(Some(entry.line), &path, "holds no `{{ }}`, so it says the same of every run");
             }
-            Ok(_) => {}
+            Ok(_) => check_filters(&unknown_filters(when), Some(entry.line), &path, report),
         }
     }
     let terms = Terms {

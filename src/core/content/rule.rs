@@ -1,6 +1,7 @@
 //! A rule file.
 
 use super::fields::{Report, Table, check_name, check_pack, not_among, shorten, wrong_kind};
+use super::parameter::check_filters;
 use super::suggest::did_you_mean;
 use super::yaml::{Entry, Node, Value};
 use crate::core::action::plan::takes_shell_command;
@@ -15,7 +16,7 @@ use crate::core::rule::parameters::{LOOKED_AT, reaches_shell};
 use crate::core::rule::schema;
 use crate::core::rule::spec::{Condition, Kind, Offering, Rule};
 use crate::core::rule::trigger::{TriggerType, WEBHOOK_TRIGGER};
-use crate::core::template::render::{holds_template, is_template, names_inside};
+use crate::core::template::render::{holds_template, is_template, names_inside, unknown_filters_inside};
 use crate::core::timer;
 use crate::core::webhook;
 use std::time::Duration;
@@ -179,9 +180,13 @@ fn templates(
     report: &mut Report<'_>,
 ) {
     for (name, value) in parameters.iter().filter(|(_, value)| holds_template(value)) {
-        if let Err(error) = names_inside(value) {
-            let line = lines.iter().find(|(key, _)| key == name).map(|(_, line)| *line);
-            report.error(line, &format!("{at}.{name}"), format!("is no template: {error}"));
+        let line = lines.iter().find(|(key, _)| key == name).map(|(_, line)| *line);
+        let path = format!("{at}.{name}");
+        match names_inside(value) {
+            Ok(_) => check_filters(&unknown_filters_inside(value), line, &path, report),
+            Err(error) => {
+                report.error(line, &path, format!("is no template: {error}"));
+            }
         }
     }
 }

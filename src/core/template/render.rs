@@ -215,6 +215,29 @@ pub fn names_inside(value: &Value) -> Result<BTreeSet<String>, TemplateError> {
     Ok(found)
 }
 
+/// The filters that a sound template names and that there are not: it fails where a rendering gets to one.
+pub fn unknown_filters(template: &str) -> BTreeSet<String> {
+    let named = scan::filters(template).into_iter();
+    named.filter(|name| !is_filter(name)).collect()
+}
+
+/// The same of all templates inside a value.
+pub fn unknown_filters_inside(value: &Value) -> BTreeSet<String> {
+    match value {
+        Value::String(text) if is_template(text) => unknown_filters(text),
+        Value::Array(items) => items.iter().flat_map(unknown_filters_inside).collect(),
+        Value::Object(map) => map.values().flat_map(unknown_filters_inside).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// Whether there is a filter of this name. The engine tells it only when it is to apply one.
+fn is_filter(name: &str) -> bool {
+    let applied = format!("none|{name}");
+    let Ok(expression) = JINJA.compile_expression(&applied) else { return true };
+    !matches!(expression.eval(()), Err(error) if error.kind() == ErrorKind::UnknownFilter)
+}
+
 /// What a rendering writes, up to [`LARGEST_OUTPUT`].
 #[derive(Default)]
 pub(crate) struct Bounded(Vec<u8>);

@@ -272,6 +272,20 @@ pub(super) fn free_names(template: &str) -> BTreeSet<String> {
     used.into_iter().filter(|name| !given.contains(name)).collect()
 }
 
+/// The filters that a template names.
+pub(super) fn filters(template: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for piece in pieces(template) {
+        for pair in piece.tokens.windows(2) {
+            let applied = pair[0].kind == Kind::Sign('|') || (piece.block && &template[pair[0].at.clone()] == "filter");
+            if applied && pair[1].kind == Kind::Name {
+                named.insert(template[pair[1].at.clone()].to_owned());
+            }
+        }
+    }
+    named
+}
+
 /// A value as it may be kept: not too deep, and nothing that is worked out only when it is looked at.
 fn keep(state: &State<'_, '_>, value: Value, in_namespace: bool) -> Result<Value, Error> {
     Ok(settled(state, &value, in_namespace, 0)?.unwrap_or(value))
