@@ -111,6 +111,23 @@ fn action(name: &str, word: &str) -> String {
     )
 }
 
+/// A yes is for all that stands on the card; who means some of it is not taken for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_yes_to_some_of_the_machines_is_none() {
+    let world = world(true).await;
+    let asked = card(&world, "operator", "!plain wipe of wn[001-003]").await;
+    let code = code(&asked);
+    for part in ["wn001", "wn[001-002]", "2", "wn003,wn004"] {
+        told(&world, "lead", &format!("!approve {code} {part}"), "Nothing has changed").await;
+    }
+    assert_eq!(world.started(), 0);
+    told(&world, "lead", &format!("!approve {code} wn001 has been seen to"), "is approved").await;
+    became(&world, &asked, "done on all 3 hosts").await;
+    let again = card(&world, "operator", "!plain wipe of wn[001-002]").await;
+    told(&world, "lead", &format!("!approve {} wn[001-002]", self::code(&again)), "is approved").await;
+    became(&world, &again, "done on all 2 hosts").await;
+}
+
 /// Writes a line that needs an approval, and gives its card.
 async fn card(world: &World, user: &str, line: &str) -> Post {
     let asked = world.write(user, line);

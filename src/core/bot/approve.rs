@@ -23,7 +23,7 @@ use crate::core::approval::{Decision, Policy, Terms, Verdict};
 use crate::core::chat::code::Code;
 use crate::core::effect::{Answer, Effect};
 use crate::core::fact::Fact;
-use crate::core::host::fold;
+use crate::core::host::{expand, fold};
 use crate::core::id::{ActionRef, ChannelId, ExecutionId, Host, RequestId, UserId};
 use crate::core::input::{Back, Identifying, Identity, Principal};
 use crate::core::memory::Contradiction;
@@ -110,6 +110,20 @@ impl Bot {
             parent = workflow.request.parent.as_ref();
         }
         false
+    }
+
+    /// Whether the one word behind a yes names some of the machines and not all: a yes to these would be one to the others as well.
+    fn names_a_part(&self, execution: &Execution, word: &str) -> bool {
+        let hosts: BTreeSet<&Host> = execution.request.hosts.iter().collect();
+        if hosts.len() < 2 || word.contains(char::is_whitespace) {
+            return false;
+        }
+        if let Ok(count) = word.parse::<usize>() {
+            return count != hosts.len();
+        }
+        let Ok(named) = expand(word, &self.inventory) else { return false };
+        let named: BTreeSet<&Host> = named.iter().map(|machine| &machine.host).collect();
+        !named.is_disjoint(&hosts) && named != hosts
     }
 
     /// Whether an execution has to wait for people to say yes.
@@ -319,6 +333,11 @@ impl Bot {
             _ if voted => Ok(Card::Decided(told(Said::Voted))),
             Verdict::Approve | Verdict::Withdraw => {
                 let target = concerned().any(|terms| terms.confirm_target).then(|| Target::of(&execution));
+                let written = matches!(decision.via, Via::Line { .. } | Via::CommandLine { .. });
+                if target.is_none() && written && self.names_a_part(&execution, decision.words.trim()) {
+                    let target = Target::of(&execution).word();
+                    return Ok(Card::Decided(Decided { target, ..told(Said::OtherTarget) }));
+                }
                 let (given, reason) = match &target {
                     None => (None, decision.words.trim()),
                     Some(_) => match decision.words.trim().split_once(char::is_whitespace) {
