@@ -8,7 +8,7 @@ use crate::core::id::{ChannelId, DeliveryId, PostId};
 use crate::core::input::DeliveryOutcome;
 use crate::core::message::phrase::Phrase;
 use crate::runtime::ports::ChatError;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -31,7 +31,9 @@ pub(crate) struct Lane {
 struct State {
     /// The first one stays until it has its outcome.
     deliveries: VecDeque<Queued>,
+    /// Posts that have something newer to show, or on its way.
     refreshes: BTreeMap<DeliveryId, Refresh>,
+    resting: Resting,
     reactions: VecDeque<Reaction>,
 }
 
@@ -85,10 +87,32 @@ impl Refresh {
     }
 }
 
-impl State {
-    /// Forgets posts that may be refreshed again and have nothing to show.
-    fn forget_shown(&mut self, now: Instant) {
-        self.refreshes.retain(|_, refresh| refresh.newest.is_some() || refresh.showing || refresh.not_before > now);
+/// Posts that have nothing newer to show and may not be refreshed before some time. In the order in which they came, and so nearly in that of their
+/// times: what is over is forgotten from the front, whose cost does not grow with how many there are.
+#[derive(Default)]
+struct Resting {
+    until: HashMap<DeliveryId, Instant>,
+    order: VecDeque<(Instant, DeliveryId)>,
+}
+
+impl Resting {
+    fn begin(&mut self, of: &DeliveryId, until: Instant) {
+        self.until.insert(of.clone(), until);
+        self.order.push_back((until, of.clone()));
+    }
+
+    /// Ends it; until when it would have gone on.
+    fn end(&mut self, of: &DeliveryId) -> Option<Instant> {
+        self.until.remove(of)
+    }
+
+    fn forget_what_is_over(&mut self, now: Instant) {
+        while let Some((until, of)) = self.order.pop_front_if(|(until, _)| *until <= now) {
+            // It may rest again since.
+            if self.until.get(&of) == Some(&until) {
+                self.until.remove(&of);
+            }
+        }
     }
 }
 
@@ -108,6 +132,7 @@ impl Lane {
         let mut state = lock(&self.state);
         if let Body::Edit { of, .. } = &delivery.body {
             state.refreshes.remove(of);
+            state.resting.end(of);
         }
         state.deliveries.push_back(Queued { delivery, look, stands: None, promised });
         self.said.notify_one();
@@ -119,14 +144,13 @@ impl Lane {
         if state.deliveries.iter().any(edits) {
             return;
         }
-        let now = Instant::now();
-        state.forget_shown(now);
         if state.refreshes.len() >= MANY && !state.refreshes.contains_key(of) {
             let oldest = state.refreshes.iter().min_by_key(|(_, refresh)| refresh.not_before);
             let oldest = oldest.map(|(delivery, _)| delivery.clone());
             oldest.and_then(|delivery| state.refreshes.remove(&delivery));
         }
-        let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(now));
+        let rested = state.resting.end(of).unwrap_or_else(Instant::now);
+        let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(rested));
         refresh.newest = Some(shown);
         self.said.notify_one();
     }
@@ -175,7 +199,14 @@ impl Lane {
             }
             Body::Edit { .. } | Body::Post { .. } | Body::Attached { .. } | Body::Mark { .. } => None,
         });
-        last.or_else(|| state.refreshes.get_mut(of)?.newest.take())
+        last.or_else(|| {
+            let refresh = state.refreshes.get_mut(of)?;
+            let newest = refresh.newest.take();
+            if !refresh.showing {
+                state.refreshes.remove(of);
+            }
+            newest
+        })
     }
 
     /// A post was made like this: the promise of an edit to the same is kept with it.
@@ -209,17 +240,20 @@ impl Lane {
         let mut state = lock(&self.state);
         let now = Instant::now();
         let not_before = now + pause;
-        state.forget_shown(now);
+        state.resting.forget_what_is_over(now);
+        let before = state.refreshes.remove(of);
         let edits = |queued: &Queued| matches!(&queued.delivery.body, Body::Edit { of: edited, .. } if edited == of);
         if state.deliveries.iter().any(edits) {
             return;
         }
-        let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(not_before));
-        refresh.showing = false;
-        refresh.not_before = not_before;
-        refresh.failures = if failed.is_some() { refresh.failures + 1 } else { 0 };
-        if refresh.newest.is_none() {
-            refresh.newest = failed;
+        let (newest, failures) = before.map_or((None, 0), |refresh| (refresh.newest, refresh.failures));
+        let failures = if failed.is_some() { failures + 1 } else { 0 };
+        match newest.or(failed) {
+            Some(newest) => {
+                let refresh = Refresh { newest: Some(newest), not_before, failures, showing: false };
+                state.refreshes.insert(of.clone(), refresh);
+            }
+            None => state.resting.begin(of, not_before),
         }
     }
 
@@ -278,7 +312,7 @@ async fn refresh(outbox: &Outbox, lane: &Lane, of: &DeliveryId) {
         lane.shown(of, outbox.options.refresh_every, None);
         return;
     };
-    let text = fit(&shown.text, outbox.max_post(), &remark(&outbox.sentences(), Phrase::Cut { rest: "end" }));
+    let text = fit(&shown.text, outbox.max_post(), || remark(&outbox.sentences(), Phrase::Cut { rest: "end" }));
     let result = outbox.change(&lane.channel, of, &post, text, shown.attachments.as_deref()).await;
     outbox.note(&result);
     match result {

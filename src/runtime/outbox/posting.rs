@@ -225,7 +225,7 @@ impl Outbox {
         loop {
             self.bucket.take().await;
             let whole = format!("{text}{spelt}");
-            let said = fit(&whole, max, &remark(&self.sentences(), Phrase::Cut { rest: "thread" }));
+            let said = fit(&whole, max, || remark(&self.sentences(), Phrase::Cut { rest: "thread" }));
             let result = self.change(channel, of, post, said, below.as_deref()).await;
             self.note(&result);
             let (thread, why) = match result {
@@ -437,7 +437,7 @@ impl<'a> Making<'a> {
             key: self.id.clone(),
             channel: self.channel.clone(),
             root: self.root.clone(),
-            text: fit(&self.said(true, sentences), self.max, &remark(sentences, Phrase::Cut { rest })),
+            text: fit(&self.said(true, sentences), self.max, || remark(sentences, Phrase::Cut { rest })),
             files: self.files.iter().filter_map(stored).collect(),
             attachments: self.attachments.clone(),
             instance,

@@ -20,12 +20,13 @@ pub(crate) fn remark(sentences: &Sentences, phrase: Phrase<'_>) -> String {
     remark
 }
 
-/// The text if it is short enough; otherwise its beginning, open code blocks closed, and `remark` below. Lengths count characters, as
-/// the server does.
-pub(crate) fn fit(text: &str, max: usize, remark: &str) -> String {
+/// The text if it is short enough; otherwise its beginning, open code blocks closed, and `remark` below, which nearly no text needs. Lengths count
+/// characters, as the server does.
+pub(crate) fn fit(text: &str, max: usize, remark: impl FnOnce() -> String) -> String {
     if !is_longer(text, max) {
         return text.to_owned();
     }
+    let remark = remark();
     // Room for a closing fence and the blank line before the remark.
     const MARGIN: usize = 16;
     let room = max.saturating_sub(remark.chars().count() + MARGIN);
@@ -42,7 +43,7 @@ pub(crate) fn fit(text: &str, max: usize, remark: &str) -> String {
         cut.push_str(&"`".repeat(fence.min(MARGIN - 4)));
     }
     cut.push_str("\n\n");
-    cut.push_str(remark);
+    cut.push_str(&remark);
     cut
 }
 
