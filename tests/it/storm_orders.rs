@@ -1,14 +1,18 @@
 //! What people have the monitoring do about a storm as a whole: one order, one answer, and what becomes of the storm, of its rules and of those who are called. Each story is played twice: by
 //! one process, and by one that is killed before every step.
 
-use crate::bot::{Machine, said};
+use crate::bot::{Machine, ok, said};
 use crate::storms::{HEAL, check_where};
 use halcyon::config::{Config, Environment};
-use halcyon::core::action::run::Work;
+use halcyon::core::action::execution::{LOCALHOST, Status};
+use halcyon::core::action::run::{Exit, HostOutcome, RunNews, Work};
 use halcyon::core::alert::escalation::Escalation;
+use halcyon::core::alert::order::Order;
 use halcyon::core::alert::storm::Terms;
+use halcyon::core::bot::Step;
 use halcyon::core::effect::Effect;
-use halcyon::core::id::{TriggerInstanceId, TriggerRef};
+use halcyon::core::fact::Fact;
+use halcyon::core::id::{ExecutionId, Host, TriggerInstanceId, TriggerRef};
 use halcyon::core::input::Input;
 use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
 use halcyon::core::settings::{Grant, Monitored, Verb};
@@ -105,9 +109,8 @@ fn what_is_asked_for_about_a_storm_is_one_order() {
     );
 }
 
-/// Whoever names a monitoring means what that one watches, by the names that it has for it: also where another knows the same machine by another name.
-#[test]
-fn an_order_for_one_of_several_monitorings_is_about_its_own_problems() {
+/// A machine whose problems two monitorings tell.
+fn watched_by_two() -> Machine {
     let mut machine = Machine::new();
     let mut settings = machine.bot.settings().clone();
     settings.storms = Terms { problems: 1, ..Terms::default() };
@@ -123,28 +126,43 @@ fn an_order_for_one_of_several_monitorings_is_about_its_own_problems() {
         .to_vec();
     settings.roles[0].grants.push(Grant::new(Verb::Run, "monitoring.*"));
     machine.take(Input::Settings(Arc::new(settings)));
-    let tell = |machine: &mut Machine, trigger: &str, host: &str| {
-        let payload = json!({"notification_type": "PROBLEM", "host": {"name": host, "state": "DOWN"}, "event": {}});
-        let instance = TriggerInstance {
-            id: TriggerInstanceId::new(format!("{trigger}-{host}")),
-            trigger: TriggerRef::new(trigger),
-            parameters: Map::new(),
-            payload,
-            occurred: machine.now,
-            trace_tag: None,
-            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-            chain: Vec::new(),
-        };
-        machine.take(Input::Event(Box::new(Arrival { instance, request: None })));
+    machine
+}
+
+/// A monitoring tells that a machine is down.
+fn tell(machine: &mut Machine, trigger: &str, host: &str) {
+    let payload = json!({"notification_type": "PROBLEM", "host": {"name": host, "state": "DOWN"}, "event": {}});
+    let instance = TriggerInstance {
+        id: TriggerInstanceId::new(format!("{trigger}-{host}")),
+        trigger: TriggerRef::new(trigger),
+        parameters: Map::new(),
+        payload,
+        occurred: machine.now,
+        trace_tag: None,
+        source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
+        chain: Vec::new(),
     };
+    machine.take(Input::Event(Box::new(Arrival { instance, request: None })));
+}
+
+fn order_of(step: &Step) -> Option<(ExecutionId, Arc<Order>)> {
+    step.effects.iter().find_map(|effect| match effect {
+        Effect::Run(run) => match &run.work {
+            Work::Monitoring(order) => Some((run.execution.clone(), Arc::new(Order::clone(order)))),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// Whoever names a monitoring means what that one watches, by the names that it has for it: also where another knows the same machine by another name.
+#[test]
+fn an_order_for_one_of_several_monitorings_is_about_its_own_problems() {
+    let mut machine = watched_by_two();
     let orders = |machine: &mut Machine, line: &str| -> Vec<String> {
         machine.wait(60);
         let step = machine.hear(line, None);
-        let order = step.effects.iter().find_map(|effect| match effect {
-            Effect::Run(run) => Some(&run.work),
-            _ => None,
-        });
-        let Some(Work::Monitoring(order)) = order else { panic!("{line}: {}", said(&step)) };
+        let (_, order) = order_of(&step).unwrap_or_else(|| panic!("{line}: {}", said(&step)));
         let named =
             order.parts.iter().flat_map(|part| part.about.iter().map(|target| (&part.monitoring, &target.host)));
         named.map(|(monitoring, host)| format!("{monitoring}: {host}")).collect()
@@ -171,4 +189,31 @@ fn an_order_for_one_of_several_monitorings_is_about_its_own_problems() {
     let of = |name: &str| all.iter().filter(|one| one.starts_with(name)).cloned().collect::<Vec<_>>();
     assert!(!of("hep").is_empty() && !of("lab").is_empty(), "{all:?}");
     assert_eq!(orders(&mut machine, "!recheck storm monitoring=hep"), of("hep"));
+}
+
+/// Two monitorings tell of one machine, and one of them refuses: what came of it stands in the post of each.
+#[test]
+fn what_came_of_an_order_is_told_of_each_monitoring_by_itself() {
+    let mut machine = watched_by_two();
+    tell(&mut machine, "check_mk.event_handler", "wn009");
+    tell(&mut machine, "alertmanager.notification", "wn009");
+    machine.wait(60);
+    let step = machine.hear("!ack storm I look", None);
+    let (id, order) = order_of(&step).unwrap_or_else(|| panic!("{}", said(&step)));
+    assert_eq!(order.parts.len(), 2, "{order:?}");
+    let entry = |end: &str, monitoring: &str| json!({"host": "wn009", "end": end, "why": "", "monitoring": monitoring});
+    let result = json!({"problems": [entry("confirmed", "hep"), entry("refused", "lab")], "left_out": 0});
+    let outcome = HostOutcome { exit: Exit::Code { code: 1 }, ..*ok(&result.to_string()) };
+    machine.news(&id, RunNews::HostFinished { host: Host::new(LOCALHOST), outcome: Box::new(outcome) });
+    let step = machine.news(&id, RunNews::Finished { error: None });
+    let ends = step.facts.iter().find_map(|dated| match &dated.fact {
+        Fact::OrderEnded { ends, .. } => Some(ends),
+        _ => None,
+    });
+    let ends: Vec<(&str, Status)> = ends.unwrap().iter().map(|end| (end.problem.source.as_str(), end.status)).collect();
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(
+        ends.contains(&("check_mk", Status::Succeeded)) && ends.contains(&("alertmanager", Status::Failed)),
+        "{ends:?}"
+    );
 }

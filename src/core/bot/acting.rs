@@ -101,8 +101,11 @@ impl Bot {
         let all_named = result.get("left_out").and_then(Value::as_u64) == Some(0);
         let end = |problem: Problem| {
             let text = |entry: &Value, key: &str| entry.get(key).and_then(Value::as_str).map(str::to_owned);
+            // Named where the order went to several.
+            let watched = self.watches_over(&problem).map(|one| one.name.clone());
             let same = |entry: &&Value| {
-                text(entry, "host").as_ref() == Some(&problem.host) && text(entry, "service") == problem.service
+                let its = text(entry, "monitoring").is_none_or(|name| Some(name) == watched);
+                its && text(entry, "host").as_ref() == Some(&problem.host) && text(entry, "service") == problem.service
             };
             let entry = entries.iter().find(same);
             let status = match entry.and_then(|entry| text(entry, "end")).as_deref() {
