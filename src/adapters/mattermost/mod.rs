@@ -21,8 +21,8 @@
 //!
 //! ## Life cycle
 //! [`Mattermost::new`] checks what can be checked without a network. `listen` asks who we are, opens the websocket with the token in its
-//! header and waits for the greeting; it says `Up` then, `Down` when the connection ends, and connects again: after a second, doubling to a
-//! minute. A server that remembers the connection is asked to go on where we stopped; when it does not, and after the start, a `Gap` comes
+//! header and waits for the greeting; it says `Up` then, `Down` when the connection ends, and connects again: after a quarter of a second, doubling to a
+//! minute, or to half a second where the server greets. A server that remembers the connection is asked to go on where we stopped; when it does not, and after the start, a `Gap` comes
 //! before the `Up`, and whoever listens reads by `channels` and `history` what was written meanwhile.
 //!
 //! ## Invariants

@@ -65,7 +65,7 @@ impl Default for Pace {
             silence: Duration::from_secs(60),
             soonest: Duration::from_millis(250),
             slowest: Duration::from_secs(60),
-            slowest_greeted: Duration::from_secs(2),
+            slowest_greeted: Duration::from_millis(500),
             healthy: Duration::from_secs(1),
             token: Duration::from_secs(60),
             queue: 1024,
