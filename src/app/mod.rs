@@ -248,7 +248,11 @@ pub fn cut_audit(config: &Config, exported: &Verdict) -> anyhow::Result<(Head, u
     }
     in_runtime(async move {
         let path = &config.store.path;
-        let store = open_store(path).await?;
+        // What to do about a bot that runs on it is another thing here: it has to be stopped.
+        let (store, _) = DiskStore::open(path).await.map_err(|problem| match problem {
+            StoreError::InUse { .. } => problem.into(),
+            other => not_opened(other),
+        })?;
         let Recalled { snapshot, facts } = store.recall().await?;
         let mut memory = snapshot.memory;
         facts.iter().try_for_each(|fact| memory.apply(fact))?;

@@ -48,6 +48,8 @@ fn escaped(text: &str, escaped: &str) {
             .chars()
             .map(|character| match character {
                 '\n' | '\r' | '\t' => ' ',
+                // They turn the direction of writing, or begin a line.
+                '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
                 character if character.is_control() => '\u{fffd}',
                 character => character,
             })
