@@ -616,11 +616,7 @@ fn packs_are_listed_with_what_is_wrong_in_them() {
 #[test]
 fn rules_are_tried_without_anything_that_runs() {
     let place = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = place.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let write = |name: &str, text: &str| written(&place, name, text);
     let rule = "name: r\npack: st2ihep\nenabled: false\ntrigger: {type: check_mk.event_handler}\ncriteria:\n  trigger.n: {type: gt, pattern: 1}\n  any:\n    - trigger.a: {type: eq, pattern: 1}\n    - trigger.b: {type: exists}\naction: {ref: core.local, parameters: {cmd: 'echo {{trigger.n}}', timeout: '{{trigger.n}}'}}\n";
     let rule = write("rule.yaml", rule);
     let (none, nowhere) = ("absent.toml", place.path().join("absent.yaml"));
@@ -729,15 +725,18 @@ fn the_page_about_rules_shows_what_happens() {
     assert_eq!(said.out.replace(&folder, ""), output, "{}", said.err);
 }
 
+/// Writes a file below a directory, and gives its path.
+fn written(place: &tempfile::TempDir, name: &str, text: &str) -> String {
+    let path = place.path().join(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
 #[test]
 fn check_tells_of_rules_that_no_role_lets_act() {
     let place = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = place.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let write = |name: &str, text: &str| written(&place, name, text);
     write("p/pack.yaml", "{ref: p, name: n, description: d, version: 1.0.0, author: a}");
     let rule = |name: &str, more: &str| {
         format!(
@@ -772,12 +771,7 @@ fn check_tells_of_rules_that_no_role_lets_act() {
 #[test]
 fn check_tells_of_approvals_that_nobody_could_give() {
     let place = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = place.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let write = |name: &str, text: &str| written(&place, name, text);
     write("p/pack.yaml", "{ref: p, name: n, description: d, version: 1.0.0, author: a}");
     write("p/actions/cut.yaml", "{name: cut, runner_type: noop, enabled: true}");
     let policy = |name: &str, roles: &str| {

@@ -2,21 +2,21 @@
 //! by one process, and by one that is killed before every step.
 
 use crate::bot::{CHANNEL, Content, Machine, said};
-use crate::ruled::{RUN, content, enforcements, grant};
+use crate::ruled::{RUN, content, enforcements, grant, happens};
 use crate::taking_turns::{done, ends, gone};
 use halcyon::core::action::execution::Status;
 use halcyon::core::action::run::Exit;
 use halcyon::core::bot::Step;
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ChannelId, DeliveryId, ExecutionId, PostId, TriggerInstanceId, TriggerRef};
+use halcyon::core::id::{ChannelId, DeliveryId, ExecutionId, PostId};
 use halcyon::core::input::{Back, Input};
 use halcyon::core::memory::Memory;
 use halcyon::core::rule::guard::Guard;
-use halcyon::core::rule::trigger::{Arrival, Outcome, Source, TriggerInstance};
+use halcyon::core::rule::trigger::Outcome;
 use halcyon::core::settings::{Settings, Verb};
 use jiff::Timestamp;
-use serde_json::{Map, json};
+use serde_json::json;
 use std::sync::Arc;
 
 fn rule(more: &str) -> String {
@@ -54,17 +54,7 @@ impl Told {
             "host": {"name": host},
             "service": {"desc": "Orphans", "state": state, "output": self.output},
         });
-        let instance = TriggerInstance {
-            id: TriggerInstanceId::new(format!("e{}", self.count)),
-            trigger: TriggerRef::new("check_mk.event_handler"),
-            parameters: Map::new(),
-            payload,
-            occurred: machine.now,
-            trace_tag: None,
-            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-            chain: Vec::new(),
-        };
-        machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
+        happens(machine, &format!("e{}", self.count), "check_mk.event_handler", payload)
     }
 }
 

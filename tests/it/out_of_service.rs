@@ -2,7 +2,7 @@
 //! that is killed before every step; after every step no open problem may be told nowhere.
 
 use crate::bot::{Content, Machine};
-use crate::ruled::{RUN, content, grant};
+use crate::ruled::{RUN, content, grant, happens};
 use crate::taking_turns::{ask, done, ends, gone};
 use halcyon::core::action::execution::Status;
 use halcyon::core::action::run::{Exit, RunNews};
@@ -11,13 +11,12 @@ use halcyon::core::alert::standing::{Reading, Standing};
 use halcyon::core::bot::Step;
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ActionRef, DeliveryId, ExecutionId, Host, PostId, TriggerInstanceId, TriggerRef};
+use halcyon::core::id::{ActionRef, DeliveryId, ExecutionId, Host, PostId};
 use halcyon::core::input::{Ask, DeliveryOutcome, Identifying, Input};
 use halcyon::core::memory::{Memory, card_of};
-use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
 use halcyon::core::settings::{Grant, Monitored, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,17 +104,7 @@ impl Site {
             "service": {"desc": "Orphans", "state": state, "output": format!("{} orphans", self.told)},
             "event": more,
         });
-        let instance = TriggerInstance {
-            id: TriggerInstanceId::new(format!("e{}", self.told)),
-            trigger: TriggerRef::new("check_mk.event_handler"),
-            parameters: Map::new(),
-            payload,
-            occurred: self.machine.now,
-            trace_tag: None,
-            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-            chain: Vec::new(),
-        };
-        self.machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
+        happens(&mut self.machine, &format!("e{}", self.told), "check_mk.event_handler", payload)
     }
 
     /// The monitoring is asked, and shows a service of this host in a downtime, in this state since then.

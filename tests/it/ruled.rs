@@ -57,6 +57,7 @@ pub(crate) fn grant(mut machine: Machine, grants: &[(Verb, &str)]) -> Machine {
 
 pub(crate) const RUN: &[(Verb, &str)] = &[(Verb::Run, "*")];
 
+/// Something that happens, as a webhook brings it.
 fn event(id: &str, trigger: &str, payload: Value) -> TriggerInstance {
     TriggerInstance {
         id: TriggerInstanceId::new(id),
@@ -68,6 +69,12 @@ fn event(id: &str, trigger: &str, payload: Value) -> TriggerInstance {
         source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
         chain: Vec::new(),
     }
+}
+
+/// The same, now, and nobody waits for an answer.
+pub(crate) fn happens(machine: &mut Machine, id: &str, trigger: &str, payload: Value) -> Step {
+    let instance = TriggerInstance { occurred: machine.now, ..event(id, trigger, payload) };
+    machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
 }
 
 fn brought(machine: &mut Machine, instance: TriggerInstance) -> Step {

@@ -2,6 +2,7 @@
 //! one process, and by one that is killed before every step.
 
 use crate::bot::{Machine, ok, said};
+use crate::ruled::happens;
 use crate::storms::{HEAL, check_where};
 use halcyon::config::{Config, Environment};
 use halcyon::core::action::execution::{LOCALHOST, Status};
@@ -12,11 +13,10 @@ use halcyon::core::alert::storm::Terms;
 use halcyon::core::bot::Step;
 use halcyon::core::effect::Effect;
 use halcyon::core::fact::Fact;
-use halcyon::core::id::{ExecutionId, Host, TriggerInstanceId, TriggerRef};
+use halcyon::core::id::{ExecutionId, Host};
 use halcyon::core::input::Input;
-use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
 use halcyon::core::settings::{Grant, Monitored, Verb};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -132,17 +132,7 @@ fn watched_by_two() -> Machine {
 /// A monitoring tells that a machine is down.
 fn tell(machine: &mut Machine, trigger: &str, host: &str) {
     let payload = json!({"notification_type": "PROBLEM", "host": {"name": host, "state": "DOWN"}, "event": {}});
-    let instance = TriggerInstance {
-        id: TriggerInstanceId::new(format!("{trigger}-{host}")),
-        trigger: TriggerRef::new(trigger),
-        parameters: Map::new(),
-        payload,
-        occurred: machine.now,
-        trace_tag: None,
-        source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-        chain: Vec::new(),
-    };
-    machine.take(Input::Event(Box::new(Arrival { instance, request: None })));
+    happens(machine, &format!("{trigger}-{host}"), trigger, payload);
 }
 
 fn order_of(step: &Step) -> Option<(ExecutionId, Arc<Order>)> {

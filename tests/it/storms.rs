@@ -2,7 +2,7 @@
 //! process, and by one that is killed before every step.
 
 use crate::bot::{CHANNEL, Content, Machine, ok};
-use crate::ruled::{RUN, content, enforcements, grant};
+use crate::ruled::{RUN, content, enforcements, grant, happens};
 use crate::taking_turns::{done, ends};
 use halcyon::core::action::execution::LOCALHOST;
 use halcyon::core::action::run::{Captured, Exit, HostOutcome, RunNews, Work};
@@ -16,14 +16,13 @@ use halcyon::core::callback::{Meaning, Reply};
 use halcyon::core::effect::{Body, Delivery, Effect, Thread};
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::core::host::Inventory;
-use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, RequestId, TriggerInstanceId, TriggerRef, UserId};
+use halcyon::core::id::{ChannelId, ExecutionId, Host, PostId, RequestId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Directory, Identity, Input, Press};
 use halcyon::core::memory::Memory;
 use halcyon::core::message::attachment::meanings;
-use halcyon::core::rule::trigger::{Arrival, Source, TriggerInstance};
 use halcyon::core::settings::{Grant, Monitored, Settings, Verb};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, json};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,17 +157,7 @@ impl Site {
             }
         }
         payload["event"] = event;
-        let instance = TriggerInstance {
-            id: TriggerInstanceId::new(format!("e{}", self.told)),
-            trigger: TriggerRef::new("check_mk.event_handler"),
-            parameters: Map::new(),
-            payload,
-            occurred: self.machine.now,
-            trace_tag: None,
-            source: Source::Webhook { name: "st2".into(), key: "monitoring".into() },
-            chain: Vec::new(),
-        };
-        self.machine.take(Input::Event(Box::new(Arrival { instance, request: None })))
+        happens(&mut self.machine, &format!("e{}", self.told), "check_mk.event_handler", payload)
     }
 
     /// What was promised stands; gives what is said because of that.
