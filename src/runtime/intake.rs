@@ -2,10 +2,11 @@
 //! are filled.
 //!
 //! **Posts keep their order.** One task takes them one by one; a look-up that takes long holds up the posts behind it, and a bound on its
-//! time bounds that too. **After a gap, what was missed comes first**: posts that are heard meanwhile wait until it has been read and handed
-//! on. **No post is handed on twice**, neither one that is heard and read nor one that the server repeats. What was missed is read once more
-//! a little later, because servers read from replicas that lag. **A press waits for nothing but its own look-up**, since somebody is looking at
-//! the button.
+//! time bounds that too. **After a gap, what was missed and what was heard meanwhile come in the order in which they were written**: posts
+//! that are heard wait until the gap has been read, also when the connection breaks and it is read anew. Up to when everything has been
+//! considered is told once all of that has been handed on and nothing older waits. **No post is handed on twice**, neither one that is heard and
+//! read nor one that the server repeats. What was missed is read once more a little later, because servers read from replicas that lag. **A press
+//! waits for nothing but its own look-up**, since somebody is looking at the button.
 
 use crate::core::access::approvers::Approvers;
 use crate::core::alias::spec::DIRECT;
@@ -302,16 +303,11 @@ impl Intake {
         // upon it a moment before.
         let first_began = self.again.filter(|_| !first).map(|again| again.until);
         let before = self.since;
-        // What is heard as well comes in its turn, as heard.
-        let heard: BTreeSet<PostId> = self.waiting.iter().map(|post| post.id.clone()).collect();
+        let mut posts = in_order(posts, self.waiting.drain(..), until).into_iter().peekable();
         let mut count = 0_usize;
-        for post in posts.into_iter().filter(|post| !heard.contains(&post.id)) {
-            if self.seen.contains(&post.id) {
-                continue;
-            }
-            count += 1;
-            let missed = first_began.is_none_or(|began| post.created <= began);
-            self.hand_on(HeardPost { heard: self.chat.clock(), missed, ..post }).await?;
+        // A reading may end in the middle of what waits: what was written after it had begun comes once its end is told.
+        while let Some(post) = posts.next_if(|post| !first || post.written <= until) {
+            count += usize::from(self.hand_on_one(post, first_began).await?);
         }
         if count > 0 {
             tracing::info!(count, "read what was written while nobody listened");
@@ -327,12 +323,27 @@ impl Intake {
                 Some(since) => self.again = Some(Again { at: Instant::now() + self.options.again_after, since, until }),
                 None => self.begun = Some(until),
             }
-            while let Some(post) = self.waiting.pop_front() {
-                self.hand_on(*post).await?;
+            for post in posts {
+                self.hand_on_one(post, first_began).await?;
             }
         }
         self.gap = Gap::None;
         Some(())
+    }
+
+    /// Hands on a post that was read or that waited; says whether it was missed.
+    async fn hand_on_one(&mut self, ordered: Ordered, first_began: Option<Timestamp>) -> Option<bool> {
+        let Ordered { post, heard, .. } = ordered;
+        if heard {
+            self.hand_on(*post).await?;
+            return Some(false);
+        }
+        if self.seen.contains(&post.id) {
+            return Some(false);
+        }
+        let missed = first_began.is_none_or(|began| post.created <= began);
+        self.hand_on(HeardPost { heard: self.chat.clock(), missed, ..*post }).await?;
+        Some(true)
     }
 
     /// Somebody pressed or submitted: who that is, is looked up beside all else.
@@ -401,6 +412,38 @@ impl Intake {
         self.since = self.since.map(|since| since.max(reached));
         Some(())
     }
+}
+
+/// A post on its way to be handed on after a gap.
+struct Ordered {
+    /// When it was written, as far as that can be: a date in the future counts as of when it was read or heard.
+    written: Timestamp,
+    /// It was heard, and has waited; or it was only read.
+    heard: bool,
+    post: Box<HeardPost>,
+}
+
+/// What was read and what has waited, in the order of writing. Within one instant the list that was read has the order. What was heard as well
+/// comes as heard; an edit that was heard says nothing of the post that it changed.
+fn in_order(read: Vec<HeardPost>, waiting: impl Iterator<Item = Box<HeardPost>>, until: Timestamp) -> Vec<Ordered> {
+    let as_heard = |post: Box<HeardPost>| Ordered { written: post.created.min(post.heard), heard: true, post };
+    let mut waiting: Vec<Option<Box<HeardPost>>> = waiting.map(Some).collect();
+    let mut places: BTreeMap<PostId, usize> = BTreeMap::new();
+    for (place, post) in waiting.iter().enumerate() {
+        if let Some(post) = post.as_ref().filter(|post| !post.marks.edited) {
+            places.entry(post.id.clone()).or_insert(place);
+        }
+    }
+    let mut posts = Vec::with_capacity(read.len() + waiting.len());
+    for post in read {
+        let heard = places.get(&post.id).and_then(|place| waiting.get_mut(*place)?.take());
+        let only_read =
+            |post: HeardPost| Ordered { written: post.created.min(until), heard: false, post: Box::new(post) };
+        posts.push(heard.map_or_else(|| only_read(post), as_heard));
+    }
+    posts.extend(waiting.into_iter().flatten().map(as_heard));
+    posts.sort_by_key(|ordered| ordered.written);
+    posts
 }
 
 /// The posts that were handed on last.

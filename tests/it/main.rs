@@ -33,6 +33,7 @@ mod fuzz_corpus;
 mod guarded;
 mod healing;
 mod host;
+mod intake;
 mod kernel_upgrade;
 mod live_content;
 mod local;
