@@ -29,6 +29,7 @@ mod docs;
 mod escalating;
 mod execution;
 mod fire;
+mod fuse;
 mod fuzz_corpus;
 mod guarded;
 mod healing;

@@ -224,7 +224,7 @@ impl Bot {
         let passage = self.pace.take(&identity.id, channel, moment.at, &self.settings.limits);
         if !matches!(passage, Passage::Open) {
             let most = self.settings.limits.lines_per_user;
-            return Ok(Err(self.sentences.say(&Card::TooFast { most, channel: false })));
+            return Ok(Err(self.sentences.say(&Card::TooFast { most, channel: false, late: false })));
         }
         let rights = self.rights(Asker::Chat(identity), &self.place(channel, false, moment.at));
         if !rights.may(Verb::Run, &action(&order)) {

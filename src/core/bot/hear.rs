@@ -13,13 +13,13 @@ use crate::core::alias::suggest;
 use crate::core::chat::address::{Meant, addressed};
 use crate::core::chat::admission::admit;
 use crate::core::chat::command::{self, Command};
-use crate::core::chat::pace::{Bound, Passage};
+use crate::core::chat::pace::Passage;
 use crate::core::chat::secret::hide;
-use crate::core::effect::{Body, Delivery, Effect, Query};
+use crate::core::effect::{Effect, Query};
 use crate::core::fact::{Choice, Fact};
 use crate::core::id::{AliasRef, ChannelId, PostId};
 use crate::core::input::{Back, ChannelKind, HeardPost, Identity, PostMarks, Principal, Purpose, Ticket};
-use crate::core::memory::{Contradiction, answer_to, answers};
+use crate::core::memory::{Contradiction, answers};
 use crate::core::message::card::{Card, HelpLine, Numbered};
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
@@ -33,8 +33,6 @@ use std::time::Duration;
 
 /// How many commands that begin alike are shown to somebody who left something out.
 const MOST_ALIKE: usize = 5;
-/// With so many deliveries waiting, the marks on lines that are not taken are promised no more.
-const MOST_PROMISED: usize = 200;
 /// The sign on a line that was heard and is worked on.
 pub(super) const HEARD: &str = "eyes";
 /// How long an offered choice stands.
@@ -102,11 +100,19 @@ impl Bot {
         let back = Back::Chat { channel: post.channel.clone(), root: post.root.clone(), post: post.id.clone() };
         let ago = span(Duration::try_from(post.heard.duration_since(post.created)).unwrap_or_default());
         let speaker = post.identity.as_ref().map(|identity| self.speaker(post, identity, moment.at));
+        let late = changed || self.is_late(post);
+        // Whatever it will be answered with: a program that takes every answer for a question goes on for ever. What is read of long ago has a
+        // bound of its own, so that what is asked now is not kept waiting by it.
+        let pace = if late { &mut self.late_pace } else { &mut self.pace };
+        let passage = pace.take(&post.author, &post.channel, moment.at, &self.settings.limits);
+        if passage != Passage::Open {
+            return self.too_fast(step, moment, post, passage, late);
+        }
         let refusal = if elsewhere {
             Some(Card::Elsewhere { channels: self.settings.channels.clone() })
         } else if self.stopping {
             Some(Card::Stopping)
-        } else if changed || self.is_late(post) {
+        } else if late {
             let line = value_of
                 .as_ref()
                 .map_or_else(|| self.masked(speaker.as_ref(), &line), |lack| self.completed(lack, &line).0);
@@ -118,29 +124,6 @@ impl Bot {
         };
         if let Some(card) = refusal {
             return self.say(step, moment, &back, &card);
-        }
-        match self.pace.take(&post.author, &post.channel, moment.at, &self.settings.limits) {
-            Passage::Open => {}
-            passage => {
-                unreact(step, &post.channel, &post.id, HEARD);
-                let Passage::Closing(bound) = passage else {
-                    // It is all the answer that this line gets, so it is promised like one; in a flood of them it is only tried.
-                    if self.memory.unsent.len() >= MOST_PROMISED {
-                        react(step, &post.channel, &post.id, "no_entry_sign");
-                        return Ok(());
-                    }
-                    let body = Body::Mark { post: post.id.clone(), emoji: "no_entry_sign".to_owned() };
-                    let id = answer_to(&post.id, "closed");
-                    return self.deliver(step, moment, Delivery { id, channel: post.channel.clone(), body });
-                };
-                react(step, &post.channel, &post.id, "no_entry_sign");
-                let limits = &self.settings.limits;
-                let card = match bound {
-                    Bound::User => Card::TooFast { most: limits.lines_per_user, channel: false },
-                    Bound::Channel => Card::TooFast { most: limits.lines_per_channel, channel: true },
-                };
-                return self.say(step, moment, &back, &card);
-            }
         }
         let Some(speaker) = speaker else {
             return self.say(step, moment, &back, &Card::NotIdentified { line: self.masked(None, &line) });

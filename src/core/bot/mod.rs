@@ -59,6 +59,7 @@ mod clarify;
 mod escalate;
 mod farewell;
 mod freeze;
+mod fuse;
 mod hand_out;
 mod health;
 mod hear;
@@ -158,6 +159,8 @@ pub struct Bot {
     /// The number says how many executions were interrupted.
     announcement: Option<usize>,
     pace: Pace,
+    /// The same for lines that are answered because they are too old to be taken.
+    late_pace: Pace,
     refusals: press::Refusals,
     /// Whose turn it is, as the memory has it.
     queue: turn::Queue,
@@ -264,6 +267,7 @@ impl Bot {
             sentences: Sentences::new(),
             announcement: None,
             pace: Pace::default(),
+            late_pace: Pace::default(),
             refusals: press::Refusals::default(),
             tried: BTreeMap::new(),
             told_by_emoji: BTreeSet::new(),

@@ -305,7 +305,7 @@ impl Bot {
             // A press is bounded like a line, since a refusal of either is noted.
             Some((_, channel)) if self.is_too_fast(&presser.identity, &channel, moment.at) => {
                 let most = self.settings.limits.lines_per_user;
-                Taken::Declined(Box::new(Card::TooFast { most, channel: false }))
+                Taken::Declined(Box::new(Card::TooFast { most, channel: false, late: false }))
             }
             Some((problem, channel)) => {
                 let rights = self.rights(Asker::Chat(&presser.identity), &self.place(&channel, false, moment.at));

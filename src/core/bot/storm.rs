@@ -426,7 +426,7 @@ impl Bot {
         let card = match found {
             None => Card::StormTold(StormTold { what: "none", ..StormTold::default() }),
             Some(channel) if self.is_too_fast(&presser.identity, &channel, moment.at) => {
-                Card::TooFast { most: self.settings.limits.lines_per_user, channel: false }
+                Card::TooFast { most: self.settings.limits.lines_per_user, channel: false, late: false }
             }
             Some(channel) => {
                 let identity = &presser.identity;

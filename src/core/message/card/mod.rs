@@ -171,6 +171,8 @@ pub enum Card {
         most: usize,
         /// It is the channel's bound.
         channel: bool,
+        /// They were written while nobody listened, and are too old to be taken.
+        late: bool,
     },
     /// More executions under way than there may be.
     TooMany {

@@ -79,8 +79,16 @@ pub(super) fn cards() -> Vec<(&'static str, Card)> {
                 pick: false,
             },
         ),
-        ("too fast", Card::TooFast { most: 60, channel: false }),
-        ("too fast for a channel", Card::TooFast { most: 300, channel: true }),
+        ("too fast", Card::TooFast { most: 60, channel: false, late: false }),
+        ("too fast for a channel", Card::TooFast { most: 300, channel: true, late: false }),
+        (
+            "more lines of one person than are answered, written while I was away",
+            Card::TooFast { most: 60, channel: false, late: true },
+        ),
+        (
+            "more lines of a channel than are answered, written while I was away",
+            Card::TooFast { most: 300, channel: true, late: true },
+        ),
         ("too many of one person", Card::TooMany { line: "uptime on wn001".into(), most: 50, yours: true }),
         ("too many", Card::TooMany { line: "uptime on wn001".into(), most: 500, yours: false }),
         ("undecided", Card::Undecided { line: "x".repeat(20), formats: vec![markdown::prose("`x+(?=y)` of site.x")] }),
