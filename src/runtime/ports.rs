@@ -337,6 +337,16 @@ pub enum StoreError {
         /// ` (pid 123)` where that is known.
         holder: String,
     },
+    /// An import into it was cut off before all was gathered.
+    #[error(
+        "an import into the store {store} was cut off. Run `halcyon import` again; or, to begin with an empty store, remove {place}"
+    )]
+    Unfinished {
+        /// The store.
+        store: PathBuf,
+        /// Where what was gathered lies.
+        place: PathBuf,
+    },
     /// A snapshot is needed, since facts before it are gone, and another version of this program wrote it.
     #[error("{path} was written by another version of this program: {what}")]
     Version {

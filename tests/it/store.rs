@@ -2,6 +2,7 @@
 
 mod audited;
 mod crash;
+mod importing;
 mod keeping;
 mod power;
 

@@ -5,6 +5,7 @@
 use crate::adapters::store::audit::{self, Audit};
 use crate::adapters::store::blobs::DiskBlobs;
 use crate::adapters::store::entry::Entry;
+use crate::adapters::store::import;
 use crate::adapters::store::index::{Index, Origin};
 use crate::adapters::store::lock::Lock;
 use crate::adapters::store::log::{self, Cut, Log, Rooms, Written, sync_directory};
@@ -235,6 +236,7 @@ pub(crate) fn open(path: PathBuf, options: Options, audit_anew: bool) -> Result<
         make_directory(&path.join(directory))?;
     }
     let lock = Arc::new(Lock::take(&path)?);
+    import::settle(&path)?;
     let blobs = DiskBlobs::open(path.join("blobs"), Arc::clone(&lock))?;
     let Found { log, cut, start, base, notices } = opening::open(&path, options.rooms())?;
     for notice in cut.iter().map(Cut::to_string).chain(notices.iter().cloned()) {

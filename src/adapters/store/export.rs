@@ -1,7 +1,7 @@
 //! All facts as lines of JSON, for people and for other programs.
 
 use crate::adapters::store::reading::{Reading, Stored};
-use crate::adapters::store::{opening, snapshot};
+use crate::adapters::store::{import, opening, snapshot};
 use crate::runtime::ports::StoreError;
 use serde::Serialize;
 use std::io;
@@ -38,7 +38,8 @@ pub fn export(store: &Path) -> impl Iterator<Item = Result<String, StoreError>> 
         let directory = directory.clone();
         move |error| StoreError::Io { doing: "export", path: directory.clone(), source: io::Error::other(error) }
     };
-    let (from, first) = match opening::base(store) {
+    let base = import::refuse_unsettled(store).and_then(|()| opening::base(store));
+    let (from, first) = match base {
         Err(error) => (u64::MAX, Some(Err(error))),
         Ok(None) => (1, None),
         Ok(Some(base)) => {

@@ -1,7 +1,11 @@
 //! An export becomes a store again.
 //!
-//! The lines go into a store of their own inside the one that is to be filled, and into their places only when all of them were good: the
-//! base first, then the log. **A store is filled or stays empty**; what an import that died has left behind is removed by the next one.
+//! The lines go into a store of their own inside the one that is to be filled, `importing/`. When all of them were good it is called `imported/`,
+//! and its parts go into their places one by one.
+//!
+//! **A store is filled or stays empty, whatever instant an import dies at.** As long as it is `importing/`, nothing of the import counts: the store
+//! does not open, so that nobody takes it for one that was never used, and the next import begins anew. From when it is `imported/` it is all
+//! there: whoever opens the store next moves what has not been moved yet.
 
 use crate::adapters::store::disk::{DIRECTORIES, DiskStore, Options, make_directory};
 use crate::adapters::store::lock::Lock;
@@ -20,6 +24,10 @@ use std::path::{Path, PathBuf};
 const BATCH: usize = 1024;
 /// Where an import gathers what it reads.
 const PLACE: &str = "importing";
+/// What that is called once all is there.
+const WHOLE: &str = "imported";
+/// What goes from there into the store.
+const PARTS: [&str; 4] = ["index", "snapshots", AUDIT, "log"];
 
 /// Why an export was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +75,12 @@ struct BaseLine {
 /// Fills the empty store in this directory with what [`export`](super::export()) gave. Gives the number of facts that were taken in.
 ///
 /// # Errors
-/// The store is not empty or in use, a line is not as it must be, or the system refuses. The store is then as it was.
+/// The store is not empty or in use, or a line is not as it must be; the store is then as it was. Where the system refuses it is as it was, or the
+/// next start has the import finished.
 pub async fn import(store: &Path, lines: impl BufRead) -> Result<u64, ImportError> {
     make_directory(store)?;
     let _lock = Lock::take(store)?;
+    finish(store)?;
     for directory in DIRECTORIES.into_iter().filter(|name| *name != "blobs") {
         if holds_anything(&store.join(directory))? {
             return Err(ImportError::NotEmpty(store.to_owned()));
@@ -78,10 +88,47 @@ pub async fn import(store: &Path, lines: impl BufRead) -> Result<u64, ImportErro
     }
     let place = store.join(PLACE);
     clear(&place)?;
-    let taken = fill(&place, lines).await;
-    let moved = taken.and_then(|count| settle(store, &place).map(|()| count).map_err(ImportError::from));
-    clear(&place)?;
-    moved
+    let gathered = fill(&place, lines).await.and_then(|count| {
+        rename(&place, &store.join(WHOLE))?;
+        Ok(count)
+    });
+    match gathered {
+        Ok(count) => {
+            sync_directory(store)?;
+            finish(store)?;
+            Ok(count)
+        }
+        Err(problem) => {
+            clear(&place)?;
+            Err(problem)
+        }
+    }
+}
+
+/// Sees to what an import has left that was cut off, before the store is opened: what is whole comes into its places.
+///
+/// # Errors
+/// It was cut off before all was gathered, or the system refuses.
+pub(crate) fn settle(store: &Path) -> Result<(), StoreError> {
+    finish(store)?;
+    refuse_half(store)
+}
+
+/// Refuses a store into which an import has gathered something, and not all. Takes no lock.
+fn refuse_half(store: &Path) -> Result<(), StoreError> {
+    let place = store.join(PLACE);
+    if is_there(&place)? { Err(StoreError::Unfinished { store: store.to_owned(), place }) } else { Ok(()) }
+}
+
+/// Refuses a store whose parts are not in their places, for who reads it as it lies.
+pub(crate) fn refuse_unsettled(store: &Path) -> Result<(), StoreError> {
+    let whole = store.join(WHOLE);
+    if is_there(&whole)? {
+        let source =
+            io::Error::other("an import is not finished; the next start of the bot, or `halcyon doctor`, finishes it");
+        return Err(StoreError::Io { doing: "read", path: whole, source });
+    }
+    refuse_half(store)
 }
 
 /// Whether a log has a fact in it, or there is a snapshot. A store that was opened and never used is empty.
@@ -162,13 +209,29 @@ fn begin_after(place: &Path, snapshot: Snapshot) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Moves what was gathered into its places. The log comes last: until it is there the store begins anew, or knows that facts are missing.
-fn settle(store: &Path, place: &Path) -> Result<(), StoreError> {
-    for directory in ["index", "snapshots", AUDIT, "log"] {
-        let (from, to) = (place.join(directory), store.join(directory));
-        clear(&to)?;
-        fs::rename(&from, &to).map_err(|source| StoreError::Io { doing: "move", path: from, source })?;
-        sync_directory(store)?;
+/// Moves what was gathered into its places, as far as it has not been.
+fn finish(store: &Path) -> Result<(), StoreError> {
+    let whole = store.join(WHOLE);
+    if !is_there(&whole)? {
+        return Ok(());
     }
-    Ok(())
+    for part in PARTS {
+        let (from, to) = (whole.join(part), store.join(part));
+        // Not there any more: it has come into its place.
+        if is_there(&from)? {
+            clear(&to)?;
+            rename(&from, &to)?;
+            sync_directory(store)?;
+        }
+    }
+    clear(&whole)?;
+    sync_directory(store)
+}
+
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().map_err(|source| StoreError::Io { doing: "look for", path: path.to_owned(), source })
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|source| StoreError::Io { doing: "move", path: from.to_owned(), source })
 }

@@ -10,6 +10,7 @@
 //! <path>/snapshots/…20000.base              the memory as of the last fact that was removed
 //! <path>/audit/00000000000000000001.entries who did what, made of the facts: kept when they go
 //! <path>/audit.damaged-<date>/              an audit that was damaged and set aside
+//! <path>/importing/, imported/              what an import has gathered that goes on or was cut off
 //! <path>/reserve                            room that is given up when the disk is full
 //! <path>/damaged-<date>/                    a store that was damaged and set aside
 //! ```

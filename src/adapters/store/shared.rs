@@ -227,6 +227,9 @@ pub(crate) fn same(error: &StoreError) -> StoreError {
         StoreError::InUse { path, holder } => StoreError::InUse { path: path.clone(), holder: holder.clone() },
         StoreError::Version { path, what } => StoreError::Version { path: path.clone(), what: what.clone() },
         StoreError::Index(what) => StoreError::Index(what.clone()),
+        StoreError::Unfinished { store, place } => {
+            StoreError::Unfinished { store: store.clone(), place: place.clone() }
+        }
         StoreError::NotKept => StoreError::NotKept,
     }
 }

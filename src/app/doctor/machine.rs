@@ -83,6 +83,7 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
                     "restore a backup; a bot that starts on it sets it aside and begins anew, frozen",
                 );
             }
+            Err(problem @ StoreError::Unfinished { .. }) => findings.fail("store", problem.to_string(), ""),
             Err(problem) => {
                 findings.fail("store", problem.to_string(), "run this as the bot's account; see store.path")
             }

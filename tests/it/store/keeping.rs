@@ -62,7 +62,7 @@ pub(super) async fn snapshot_and_retain(path: &Path) {
     assert!(store.retain(at(60)).await.unwrap().facts > 0);
 }
 
-fn lines(path: &Path) -> Vec<String> {
+pub(super) fn lines(path: &Path) -> Vec<String> {
     export(path).collect::<Result<_, _>>().unwrap()
 }
 
