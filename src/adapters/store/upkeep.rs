@@ -115,6 +115,8 @@ fn audit_some(shared: &Shared, trouble: &mut Option<String>) -> bool {
 }
 
 fn remove_old(shared: &Shared) {
+    // Also where nothing is ever removed: there is one for every output.
+    shared.blobs.forget_old();
     let now = (shared.options.now)();
     let before = |keep: Option<Duration>| keep.and_then(|keep| now.checked_sub(keep).ok());
     let retained = before(shared.options.keep).map(|cutoff| retain(shared, cutoff));
