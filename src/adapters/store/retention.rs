@@ -56,15 +56,29 @@ pub struct Freed {
     pub bytes: u64,
 }
 
-/// Removes what is older than `cutoff`. Ends early, without harm, when the store is being closed.
+/// Removes what is older than `cutoff`. Ends early, without harm, when the store is being closed. A file that is damaged where it begins holds up
+/// itself and what is after it, and is told of when what is before it has gone.
 pub(crate) fn retain(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreError> {
     // One at a time; a poisoned lock guards nothing but the order.
     let _alone = shared.retaining.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut freed = Freed::default();
-    let mut slices = Slices { shared, begun: Instant::now() };
     // Nothing goes that the audit has not taken in.
     shared.audit_all()?;
-    if let Some(last) = last_to_go(shared, cutoff)? {
+    let (last, damaged) = last_to_go(shared, cutoff)?;
+    let freed = remove_up_to(shared, last)?;
+    match damaged {
+        Some(damaged) => {
+            tracing::info!(?freed, "freed what was older than it is to be kept, up to a file that is damaged");
+            Err(damaged)
+        }
+        None => Ok(freed),
+    }
+}
+
+/// Removes the files of the log that end with this fact or before, and what hangs on them.
+fn remove_up_to(shared: &Shared, last: Option<u64>) -> Result<Freed, StoreError> {
+    let mut freed = Freed::default();
+    let mut slices = Slices { shared, begun: Instant::now() };
+    if let Some(last) = last {
         let known = shared.base();
         if last > known.snapshot.newest {
             let Some(mut base) = fold(shared, known, last, &mut slices)? else { return Ok(freed) };
@@ -101,20 +115,29 @@ pub(crate) fn retain(shared: &Shared, cutoff: Timestamp) -> Result<Freed, StoreE
     Ok(freed)
 }
 
-/// The number of the last fact in the files that may go. The file that is written to never does.
-fn last_to_go(shared: &Shared, cutoff: Timestamp) -> Result<Option<u64>, StoreError> {
+/// The number of the last fact in the files that may go, and what is wrong with the first that does not begin as it should: it cannot be folded.
+/// The file that is written to never goes.
+fn last_to_go(shared: &Shared, cutoff: Timestamp) -> Result<(Option<u64>, Option<StoreError>), StoreError> {
     let directory = shared.directory("log");
     let base = shared.base().snapshot.newest;
-    let mut last = None;
-    for first in segment::list(&directory)?.into_iter().skip(1) {
+    let (mut last, mut damaged) = (None, None);
+    let mut firsts = segment::list(&directory)?.into_iter().skip(1).peekable();
+    while let Some(first) = firsts.next() {
         // What comes first in a file is younger than all that is in those before it.
-        let old = first <= base + 1 || segment::begins_at(&directory, first)?.is_some_and(|begins| begins < cutoff);
-        if !old {
-            break;
+        let begins = if first <= base + 1 { Ok(Timestamp::MIN) } else { segment::begins_at(&directory, first) };
+        match begins {
+            Ok(begins) if begins >= cutoff => break,
+            // What is before a file that cannot tell when it begins is as old as a later one says.
+            Ok(_) => last = Some(damaged.as_ref().map_or(first, |(bad, _)| *bad) - 1),
+            // Nothing has been written to the newest yet, or it is not whole.
+            Err(StoreError::Damaged { .. }) if firsts.peek().is_none() => break,
+            Err(error @ StoreError::Damaged { .. }) => {
+                damaged.get_or_insert((first, error));
+            }
+            Err(error) => return Err(error),
         }
-        last = Some(first - 1);
     }
-    Ok(last)
+    Ok((last, damaged.map(|(_, error)| error)))
 }
 
 /// Folds facts onto a base. Nothing when the store is being closed.

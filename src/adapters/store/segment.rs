@@ -135,11 +135,15 @@ pub(crate) fn fetch(directory: &Path, place: Written, sequence: u64) -> Result<D
     record.decode().map_err(|error| damaged(format!("fact {sequence} is none that this program knows: {error}")))
 }
 
-/// When the first fact of a file happened; nothing when there is none in it.
-pub(crate) fn begins_at(directory: &Path, first: u64) -> Result<Option<Timestamp>, StoreError> {
+/// When the first fact of a file happened. A file that does not begin with it is damaged, or nothing was written to it yet.
+pub(crate) fn begins_at(directory: &Path, first: u64) -> Result<Timestamp, StoreError> {
     match fetch(directory, Written { first, offset: 0 }, first) {
-        Ok(dated) => Ok(Some(dated.at)),
-        Err(StoreError::Damaged { .. }) => Ok(None),
+        Ok(dated) => Ok(dated.at),
+        // Its length goes beyond the file.
+        Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::UnexpectedEof => {
+            let what = format!("the record of fact {first} is longer than the file");
+            Err(StoreError::Damaged { path: path(directory, first), offset: 0, what })
+        }
         Err(error) => Err(error),
     }
 }

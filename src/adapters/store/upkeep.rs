@@ -31,6 +31,7 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
     let mut due = Instant::now() + RETAIN_FIRST;
     let (mut behind, mut unaudited) = (true, true);
     let mut trouble = None;
+    let mut told = Vec::new();
     loop {
         let rest = due.saturating_duration_since(Instant::now()).min(AUDIT_EVERY);
         let wait = if behind || unaudited { Duration::ZERO } else { rest };
@@ -48,7 +49,7 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
             Err(RecvTimeoutError::Timeout) => {
                 due = Instant::now() + every;
                 begin_reserve(shared);
-                remove_old(shared);
+                remove_old(shared, &mut told);
             }
         }
         if shared.stopping.load(Ordering::Relaxed) {
@@ -114,9 +115,11 @@ fn audit_some(shared: &Shared, trouble: &mut Option<String>) -> bool {
     }
 }
 
-fn remove_old(shared: &Shared) {
+/// What keeps it from being removed is told once, as long as it is the same.
+fn remove_old(shared: &Shared, told: &mut Vec<String>) {
     // Also where nothing is ever removed: there is one for every output.
     shared.blobs.forget_old();
+    let mut problems = Vec::new();
     let now = (shared.options.now)();
     let before = |keep: Option<Duration>| keep.and_then(|keep| now.checked_sub(keep).ok());
     let retained = before(shared.options.keep).map(|cutoff| retain(shared, cutoff));
@@ -128,8 +131,13 @@ fn remove_old(shared: &Shared) {
                 tracing::info!(facts, executions, outputs, bytes, "freed what was older than it is to be kept");
             }
             Err(error) => {
-                tracing::warn!(%error, "what is old could not be removed; it is tried again, within the hour")
+                let why = error.to_string();
+                if !told.contains(&why) {
+                    tracing::warn!(%error, "what is old could not be removed; it is tried again, at least every hour");
+                }
+                problems.push(why);
             }
         }
     }
+    *told = problems;
 }

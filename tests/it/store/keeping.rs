@@ -590,6 +590,40 @@ async fn an_export_fills_an_empty_store_and_only_that() {
 }
 
 #[tokio::test]
+async fn a_file_that_begins_badly_is_told_of_and_what_is_before_it_goes() {
+    for (what, byte) in [("its length", 0), ("its record", 40)] {
+        let directory = directory();
+        let (store, _) = open(directory.path()).await;
+        for number in 0..60 {
+            let stdout = piece(&store, &format!("output {number}")).await;
+            for batch in with_output(number, i64::try_from(number).unwrap() * 100, stdout, true) {
+                store.append(batch).await.unwrap();
+            }
+        }
+        let facts = store.replay().await.unwrap();
+        snapshot(&store, &facts).await;
+        drop(store);
+        let files = log_files(directory.path());
+        let bad = files[files.len() / 2].clone();
+        let mut bytes = fs::read(&bad).unwrap();
+        bytes[byte..byte + 4].iter_mut().for_each(|byte| *byte ^= 0x55);
+        fs::write(&bad, &bytes).unwrap();
+        let (store, opened) = open(directory.path()).await;
+        assert_eq!(opened.facts, facts.len() as u64, "{what}: the start does not need it");
+        for time in ["first", "second"] {
+            let told = store.retain(at(5_900)).await;
+            assert!(matches!(&told, Err(StoreError::Damaged { path, .. }) if *path == bad), "{what}, {time}: {told:?}");
+            assert_eq!(log_files(directory.path())[0], bad, "{what}, {time}: what is before it has gone");
+        }
+        // The facts after it are as they were.
+        store.append(vec![taken(900)]).await.unwrap();
+        drop(store);
+        let (_, opened) = open(directory.path()).await;
+        assert_eq!(opened.facts, facts.len() as u64 + 1, "{what}");
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_store_is_set_aside_and_nothing_else_is() {
     let directory = directory();
     super::filled(directory.path(), &all_in_memory()).await;
