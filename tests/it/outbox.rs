@@ -457,6 +457,24 @@ async fn refreshes_are_rare_and_show_the_newest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn however_many_posts_wait_for_a_refresh_each_comes_to_show_its_newest() {
+    let mut world = World::new([]);
+    let (channel, count) = (ChannelId::new("c1"), 600);
+    for number in 0..count {
+        world.outbox.deliver(post(&format!("d{number}"), "c1", "0"));
+    }
+    world.outcomes(count).await;
+    for step in 1..=2 {
+        for number in 0..count {
+            world.outbox.refresh(&channel, &DeliveryId::new(format!("d{number}")), step.to_string(), None);
+        }
+    }
+    sleep(Duration::from_secs(300)).await;
+    let behind = world.posts().iter().filter(|post| post.text != "2").count();
+    assert_eq!(behind, 0, "posts that do not show their newest");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refresh_never_comes_after_the_final_text() {
     // The refresh is on its way, slowly, when the end is promised; another is waiting.
     let mut world = World::new([("edit", vec![Mood::Takes(3), Mood::Later(None), Mood::Works])]);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// How many posts of a channel may wait for a refresh, and how many reactions.
+/// How many reactions of a channel may wait, and how many posts for a refresh before that is said.
 const MANY: usize = 256;
 /// How often a reaction is tried.
 const REACTION_TRIES: usize = 4;
@@ -31,8 +31,11 @@ pub(crate) struct Lane {
 struct State {
     /// The first one stays until it has its outcome.
     deliveries: VecDeque<Queued>,
-    /// Posts that have something newer to show, or on its way.
+    /// Posts that have something newer to show, or on its way: one entry for each, and none is dropped, since what it shows may be the last for
+    /// long. The ledger knows only so many posts, and only those are refreshed.
     refreshes: BTreeMap<DeliveryId, Refresh>,
+    /// It was said that many of them wait.
+    many_wait: bool,
     resting: Resting,
     reactions: VecDeque<Reaction>,
 }
@@ -144,11 +147,10 @@ impl Lane {
         if state.deliveries.iter().any(edits) {
             return;
         }
-        if state.refreshes.len() >= MANY && !state.refreshes.contains_key(of) {
-            let oldest = state.refreshes.iter().min_by_key(|(_, refresh)| refresh.not_before);
-            let oldest = oldest.map(|(delivery, _)| delivery.clone());
-            oldest.and_then(|delivery| state.refreshes.remove(&delivery));
+        if state.refreshes.len() >= MANY && !state.many_wait {
+            tracing::warn!(channel = %self.channel, waiting = state.refreshes.len(), "many posts wait to be shown anew; each will be, later");
         }
+        state.many_wait = state.refreshes.len() >= if state.many_wait { MANY / 2 } else { MANY };
         let rested = state.resting.end(of).unwrap_or_else(Instant::now);
         let refresh = state.refreshes.entry(of.clone()).or_insert_with(|| Refresh::new(rested));
         refresh.newest = Some(shown);
