@@ -7,12 +7,13 @@ use crate::core::alert::order::Target;
 use crate::core::audit::question::{Asker, Question};
 use crate::core::callback::{Dialog, Reply};
 use crate::core::effect::{Answer, Effect, Query};
-use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, PostId, RequestId, UserId};
-use crate::core::input::{Ask, HeardReaction, Identifying, Identity, Input, Principal, Ticket};
+use crate::core::id::{BlobId, ChannelId, DeliveryId, ExecutionId, RequestId, UserId};
+use crate::core::input::{Ask, Identifying, Input, Principal, Ticket};
 use crate::core::memory::Memory;
 use crate::core::message::sentences::Sentences;
 use crate::runtime::outbox::OutboxHandle;
 use crate::runtime::ports::{Blobs, Chat, ChatError, Monitorings, ReloadCall, Runner, Store};
+use crate::runtime::reactions::ReactionReader;
 use crate::runtime::sensing::Sensing;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -35,9 +36,6 @@ const IDENTIFYING: Duration = Duration::from_secs(10);
 
 /// How long it may take to open a dialog: what opens it is good for three seconds in 5.37, and the one who pressed is waiting.
 const OPENING: Duration = Duration::from_millis(2_500);
-/// How often it is tried to read the emojis on a post, and how long the first wait between is; it doubles.
-const READINGS: u32 = 10;
-const READING_PAUSE: Duration = Duration::from_millis(500);
 
 /// How many bytes of an output a caller gets at a time.
 const HANDED_OUT: usize = 1024 * 1024;
@@ -56,6 +54,7 @@ pub struct Dispatch {
     sensing: Sensing,
     outbox: Option<OutboxHandle>,
     chat: Option<Arc<dyn Chat>>,
+    reactions: Option<ReactionReader>,
     running: Arc<Mutex<BTreeMap<ExecutionId, Going>>>,
     callers: Callers,
     pressers: Callers<Reply>,
@@ -153,6 +152,7 @@ impl Dispatch {
             pressers,
             reloads,
         } = hands;
+        let reactions = chat.clone().map(|chat| ReactionReader::new(chat, inputs.downgrade(), stop.clone()));
         Self {
             inputs: inputs.downgrade(),
             store,
@@ -166,6 +166,7 @@ impl Dispatch {
             sensing,
             outbox,
             chat,
+            reactions,
             running: Arc::default(),
             callers,
             pressers,
@@ -244,7 +245,11 @@ impl Dispatch {
             Effect::OpenDialog { request, trigger, dialog, otherwise } => {
                 self.open_dialog(request, trigger, *dialog, otherwise);
             }
-            Effect::ReadReactions { channel, post, channels } => self.read_reactions(channel, post, channels),
+            Effect::ReadReactions { channel, post, channels } => {
+                if let Some(reactions) = &self.reactions {
+                    reactions.read(channel, post, channels);
+                }
+            }
         }
     }
 
@@ -339,33 +344,6 @@ impl Dispatch {
             };
             tracing::warn!(why, "a dialog could not be opened");
             pressers.answer(request, Reply::text(otherwise));
-        });
-    }
-
-    fn read_reactions(&self, channel: ChannelId, post: PostId, channels: Vec<ChannelId>) {
-        let (Some(inputs), Some(chat)) = (self.inputs.upgrade(), self.chat.clone()) else { return };
-        let stop = self.stop.clone();
-        tokio::spawn(async move {
-            let mut pause = READING_PAUSE;
-            for _ in 0..READINGS {
-                match reactions_with_people(chat.as_ref(), &channel, &post, &channels).await {
-                    Ok(reactions) => {
-                        // Without a loop nothing waits for them.
-                        let _ = inputs.send(Input::ReactionsRead { channel, post, reactions }).await;
-                        return;
-                    }
-                    Err(problem @ (ChatError::Refused { .. } | ChatError::Unknown { .. })) => {
-                        return tracing::warn!(%post, %problem, "the emojis on a post cannot be read");
-                    }
-                    Err(ChatError::Later { after, .. }) => pause = pause.max(after.unwrap_or_default()),
-                    Err(ChatError::Token { .. }) => {}
-                }
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => pause *= 2,
-                    () = stop.cancelled() => return,
-                }
-            }
-            tracing::error!(%post, "the emojis on a post could not be read; who has put one there has to do it again");
         });
     }
 
@@ -496,30 +474,6 @@ async fn follow(runner: Arc<dyn Runner>, task: Task, cancel: CancellationToken, 
         // Without a loop there is nobody left to tell.
         let _ = inputs.send(Input::Run { execution, news }).await;
     }
-}
-
-/// The emojis on a post with who put them there. Somebody who is not known any more has put none.
-async fn reactions_with_people(
-    chat: &dyn Chat,
-    channel: &ChannelId,
-    post: &PostId,
-    channels: &[ChannelId],
-) -> Result<Vec<HeardReaction>, ChatError> {
-    let mut reactions = chat.reactions(channel, post).await?;
-    let mut known: BTreeMap<UserId, Option<Identity>> = BTreeMap::new();
-    for reaction in &mut reactions {
-        let user = &reaction.user;
-        if !known.contains_key(user) {
-            let identity = match chat.identify(user, channels).await {
-                Ok(identity) => Some(identity),
-                Err(ChatError::Refused { .. } | ChatError::Unknown { .. }) => None,
-                Err(problem) => return Err(problem),
-            };
-            known.insert(user.clone(), identity);
-        }
-        reaction.identity = known.get(user).cloned().flatten();
-    }
-    Ok(reactions)
 }
 
 /// Those who have asked for something and wait for their answers: callers of the control socket, people who pressed a button.

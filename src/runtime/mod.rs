@@ -8,6 +8,7 @@
 //! - [`attend`]: asks a machine what has become of a command that was lost sight of;
 //! - [`intake`]: from what the chat server tells to inputs, with who said it;
 //! - [`catch_up`]: what was written while nobody listened;
+//! - [`reactions`]: what stands on posts that wait for emojis;
 //! - [`sensing`]: what sensors tell, on its way to the core;
 //! - [`storage`]: tells the core how much room its store has;
 //! - [`painting`]: pictures as files;
@@ -37,6 +38,7 @@ pub mod outward;
 pub mod painting;
 pub mod ports;
 pub mod pulse;
+pub mod reactions;
 pub mod sensing;
 pub mod storage;
 mod story;

@@ -10,11 +10,13 @@ use halcyon::runtime::catch_up::CatchUpOptions;
 use halcyon::runtime::dispatch::Callers;
 use halcyon::runtime::intake::{Beginning, Callbacks, Named, listen};
 use halcyon::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost};
+use halcyon::runtime::reactions::ReactionReader;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const CHANNEL: &str = "c1";
@@ -29,10 +31,16 @@ struct Scripted {
     readings: mpsc::UnboundedSender<()>,
     /// How many of them may end.
     may_end: Semaphore,
+    /// Until then it answers nothing.
+    away_until: Option<Instant>,
+    /// When the emojis on posts were asked for, and how many such calls are under way, at most.
+    asked: Mutex<Vec<Instant>>,
+    under_way: Arc<()>,
+    at_once: Mutex<usize>,
 }
 
 impl Scripted {
-    fn new() -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
+    fn new(away_until: Option<Instant>) -> (Arc<Self>, mpsc::UnboundedReceiver<()>) {
         let (readings, begun) = mpsc::unbounded_channel();
         let scripted = Self {
             clock: Mutex::new(START),
@@ -40,6 +48,10 @@ impl Scripted {
             written: Mutex::default(),
             readings,
             may_end: Semaphore::new(0),
+            away_until,
+            asked: Mutex::default(),
+            under_way: Arc::default(),
+            at_once: Mutex::default(),
         };
         (Arc::new(scripted), begun)
     }
@@ -112,8 +124,27 @@ impl Chat for Scripted {
         refused()
     }
 
-    async fn reactions(&self, _: &ChannelId, _: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
-        refused()
+    async fn reactions(&self, channel: &ChannelId, post: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
+        self.asked.lock().unwrap().push(Instant::now());
+        let call = Arc::clone(&self.under_way);
+        {
+            let mut at_once = self.at_once.lock().unwrap();
+            *at_once = (*at_once).max(Arc::strong_count(&call) - 1);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(call);
+        if self.away_until.is_some_and(|until| Instant::now() < until) {
+            return Err(ChatError::Later { after: None, why: "down".into() });
+        }
+        Ok(vec![HeardReaction {
+            post: post.clone(),
+            channel: Some(channel.clone()),
+            user: UserId::new("u1"),
+            identity: None,
+            emoji: "+1".into(),
+            removed: false,
+            created: START,
+        }])
     }
 
     async fn edit(&self, _: &PostId, _: &str) -> Result<(), ChatError> {
@@ -146,7 +177,7 @@ impl Chat for Scripted {
 /// post: it is written unheard, written and heard, changed. A `+` dates it in the future, with `=` it is written in the same instant as what
 /// came before.
 async fn handed_on(script: &str) -> String {
-    let (chat, mut begun) = Scripted::new();
+    let (chat, mut begun) = Scripted::new(None);
     let (inputs, mut taken) = mpsc::channel(64);
     let (_calls, calls) = mpsc::channel(1);
     let stop = CancellationToken::new();
@@ -274,5 +305,45 @@ async fn what_is_read_and_what_waits_meanwhile_is_handed_on_in_the_order_of_its_
         ("gap up hear:a edit:a down write:b gap up read", "a a* (b) |"),
     ] {
         assert_eq!(handed_on(script).await, expected, "{script}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn emojis_are_read_however_long_the_server_is_away_and_once_for_each_post() {
+    // (how long it is away, how many posts wait, how often each is asked for)
+    for (hours, posts) in [(0, 1), (1, 1), (30, 40)] {
+        let away = Duration::from_secs(3600 * hours);
+        let (chat, _begun) = Scripted::new(Some(Instant::now() + away));
+        let (inputs, mut taken) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let reader = ReactionReader::new(chat.clone(), inputs.downgrade(), stop);
+        let begun = Instant::now();
+        // Asked for again after every gap.
+        for _ in 0..3 {
+            for post in 0..posts {
+                reader.read(ChannelId::new(CHANNEL), PostId::new(format!("p{post}")), Vec::new());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut read = BTreeSet::new();
+        while read.len() < posts {
+            let input = tokio::time::timeout(away + Duration::from_secs(60), taken.recv()).await;
+            let Ok(Some(Input::ReactionsRead { post, reactions, .. })) = input else {
+                panic!("{hours} h: {} of {posts} are read, then {input:?}", read.len())
+            };
+            assert_eq!((reactions.len(), reactions[0].identity.is_some()), (1, true));
+            read.insert(post);
+        }
+        assert!(begun.elapsed() >= away && begun.elapsed() < away + Duration::from_secs(60), "{:?}", begun.elapsed());
+        let asked = chat.asked.lock().unwrap().len();
+        assert!(
+            asked <= posts * (10 + 180 * usize::try_from(hours).unwrap()),
+            "{asked} calls in {hours} h for {posts} posts"
+        );
+        let at_once = *chat.at_once.lock().unwrap();
+        assert!(at_once <= 8, "{at_once} calls at once");
+        // It ends with the stop, and whoever takes the inputs is not waited for.
+        drop(inputs);
+        assert!(taken.recv().await.is_none(), "something is read twice, or held");
     }
 }
