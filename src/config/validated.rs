@@ -179,7 +179,7 @@ pub struct Ssh {
     pub known_hosts: HostKeys,
     /// Where known host keys are kept.
     pub known_hosts_file: Option<PathBuf>,
-    /// How many machines at a time.
+    /// On how many machines one execution works at a time.
     pub max_parallel: usize,
     /// How long a connection may take.
     pub connect_timeout: Duration,
