@@ -132,7 +132,7 @@ pub struct NewPost {
 /// Why a call to the chat server failed, by what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
-    /// Too busy, unreachable or in trouble: try again, not before `after` where the server said so.
+    /// Too busy, unreachable or in trouble, or something else answers in its place: try again, not before `after` where it said so.
     #[error("the chat server is not answering as it should: {why}")]
     Later {
         /// The server's wish.
@@ -140,7 +140,7 @@ pub enum ChatError {
         /// What happened.
         why: String,
     },
-    /// The server will not do it, now or later.
+    /// The server itself will not do it, now or later.
     #[error("the chat server refuses: {why}")]
     Refused {
         /// Status, error id and message.

@@ -8,7 +8,7 @@ use halcyon::adapters::mattermost::Pace;
 use halcyon::app::engine::EngineOptions;
 use halcyon::runtime::catch_up::CatchUpOptions;
 use halcyon::runtime::outbox::OutboxOptions;
-use halcyon::sandbox::mattermost::{Draft, Faults, Post, PostFailure};
+use halcyon::sandbox::mattermost::{Detour, Draft, Faults, Options, Post, PostFailure};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -70,7 +70,10 @@ impl Scene {
     }
 
     async fn without_bot(more: &str) -> Self {
-        let mut world = World::without_bot(more).await;
+        Self::on(World::without_bot(more).await)
+    }
+
+    fn on(mut world: World) -> Self {
         world.options = brisk();
         Self { world, lines: Vec::new(), count: 100 }
     }
@@ -299,6 +302,50 @@ async fn trouble_with_calls_loses_and_doubles_nothing() {
     }
 }
 
+/// What a proxy says is not the server's word: nothing that was promised is thrown away for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn results_outlive_a_proxy_that_answers_for_the_server() {
+    for (detour, dies) in [
+        (Detour::Maintenance, false),
+        (Detour::Maintenance, true),
+        (Detour::Page(403), false),
+        (Detour::Page(404), false),
+        (Detour::Page(404), true),
+    ] {
+        let name = format!("{detour:?}, the bot dies: {dies}");
+        let mut scene = Scene::start("").await;
+        // Whoever writes is known then, so that the next lines are carried out without asking.
+        scene.look(Fate::Ran);
+        scene.answered().await;
+        let faults = scene.faults();
+        faults.detour(Some(detour));
+        scene.look(Fate::Ran);
+        scene.change(Fate::Ran);
+        let ran = || scene.lines.iter().all(|(_, line, _)| scene.runs(line) == 1);
+        scene.until("the commands are carried out", ran).await;
+        let posts = || scene.world.chat.calls_of("by proxy: POST /api/v4/posts");
+        scene.until("an answer is tried", || posts() > 0).await;
+        if dies {
+            scene.world.kill_bot();
+            let before = faults.detoured();
+            let meanwhile = async {
+                let end = Instant::now() + PATIENCE;
+                // By then what was promised has been looked for, and the connection tried.
+                while faults.detoured() < before + 6 {
+                    assert!(Instant::now() < end, "{name}: the bot does not try");
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                faults.detour(None);
+            };
+            tokio::join!(scene.world.start_bot(), meanwhile);
+        } else {
+            faults.detour(None);
+        }
+        scene.look(Fate::Ran);
+        scene.judge(&name).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn trouble_with_lists_loses_and_doubles_nothing() {
     let cases: [(&str, Script, Script); 4] = [
@@ -449,9 +496,9 @@ async fn what_is_too_old_is_answered_and_a_first_start_answers_nothing_older() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_clock_is_wrong_is_judged_by_its_own_clock() {
-    for skew in [-7_200_000, 7_200_000] {
-        let mut scene = Scene::without_bot("").await;
-        scene.faults().skew_clock(skew);
+    for skew_ms in [-7_200_000, 7_200_000] {
+        let wrong = Options { skew_ms, ..Options::default() };
+        let mut scene = Scene::on(World::on_chat("", |_| {}, wrong).await);
         scene.world.start_bot().await;
         scene.look(Fate::Ran);
         scene.change(Fate::Ran);
@@ -460,7 +507,7 @@ async fn a_server_whose_clock_is_wrong_is_judged_by_its_own_clock() {
         scene.look(Fate::Ran);
         scene.change(Fate::AskedAgain);
         scene.world.start_bot().await;
-        scene.judge(&format!("skewed by {skew}")).await;
+        scene.judge(&format!("skewed by {skew_ms}")).await;
     }
 }
 
@@ -493,27 +540,35 @@ async fn a_bot_that_dies_while_catching_up_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_was_made_and_not_noted_is_found_however_much_was_said_since() {
-    for how in [PostFailure::DeadAfter, PostFailure::DeadBefore] {
-        let mut scene = Scene::start("").await;
+    // (how the post was lost, how far the server's clock is from ours)
+    for (how, skew_ms) in [(PostFailure::DeadAfter, 0), (PostFailure::DeadBefore, 0)] {
+        // Long after that, for a server that remembers its last posts for a while.
+        let forgetful = Options { pending_life: Duration::ZERO, skew_ms, ..Options::default() };
+        let mut scene = Scene::on(World::on_chat("", |_| {}, forgetful).await);
+        scene.world.start_bot().await;
         scene.world.say("operator", "!whoami").await;
         scene.faults().fail_posts(1, how);
-        // Looking for it fails as well, so that the bot dies without knowing.
         let made = scene.world.chat.calls_of("POST /api/v4/posts");
         scene.world.write("operator", "!help reboot");
         scene.until("the answer is tried", || scene.world.chat.calls_of("POST /api/v4/posts") > made).await;
+        // Looking for it fails, so that the bot dies without knowing.
+        scene.faults().detour(Some(Detour::Page(404)));
+        let helps = |scene: &Scene| {
+            let posts = scene.world.chat.posts(CHANNEL).into_iter();
+            posts.filter(|post| post.user_id == scene.world.bot && post.message.contains("`reboot {{hosts}}`")).count()
+        };
+        let stands = how == PostFailure::DeadAfter;
+        scene.until("the answer is made", || !stands || helps(&scene) > 0).await;
         scene.world.kill_bot();
+        scene.faults().detour(None);
         for number in 0..450 {
             scene.world.write("lead", &format!("chatter {number}"));
         }
         scene.world.start_bot().await;
         scene.world.settle().await;
-        let helps = || {
-            let posts = scene.world.chat.posts(CHANNEL).into_iter();
-            posts.filter(|post| post.user_id == scene.world.bot && post.message.contains("`reboot {{hosts}}`")).count()
-        };
-        scene.until("the answer stands", || helps() > 0).await;
+        scene.until("the answer stands", || helps(&scene) > 0).await;
         scene.world.settle().await;
-        assert_eq!(helps(), 1, "{how:?}");
+        assert_eq!(helps(&scene), 1, "{how:?}, {skew_ms} ms");
     }
 }
 

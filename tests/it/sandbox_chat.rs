@@ -1,7 +1,7 @@
 //! The sandbox's Mattermost server: what it refuses, what it tells, how it misbehaves. Everything here goes over the wire, as a client does.
 
 use futures_util::{SinkExt, StreamExt};
-use halcyon::sandbox::mattermost::{Draft, Options, PostFailure, RateLimit, Server};
+use halcyon::sandbox::mattermost::{Detour, Draft, Options, PostFailure, RateLimit, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -396,6 +396,18 @@ async fn faults_of_rest_calls() {
     assert_eq!((answer.status().as_u16(), answer.headers()["Retry-After"].to_str().unwrap()), (429, "7"));
     faults.fail_calls(1, 503);
     assert_eq!(bot.call("GET", "/users/me", Value::Null).await.0, 503);
+    let before = server.calls_of("GET /api/v4/users/{user_id}");
+    for (detour, status) in [(Detour::Maintenance, 200), (Detour::Page(404), 404)] {
+        faults.detour(Some(detour));
+        // Whoever follows the redirect reads the page that stands there.
+        let answer = bot.request("GET", "/users/me").send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"]),
+            (status, &"text/html".parse().unwrap())
+        );
+    }
+    faults.detour(None);
+    assert_eq!((faults.detoured(), server.calls_of("GET /api/v4/users/{user_id}")), (2, before));
 
     for (how, made) in [
         (PostFailure::ErrorBefore, false),

@@ -82,7 +82,7 @@ impl Mattermost {
     /// # Errors
     /// Why the server does not say.
     pub async fn client_config(&self) -> Result<BTreeMap<String, String>, ChatError> {
-        let config: BTreeMap<String, Value> = self.rest.look_up("config/client", &[("format", "old")]).await?;
+        let config: BTreeMap<String, Value> = self.rest.read("config/client", &[("format", "old")]).await?;
         Ok(config.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect())
     }
 
@@ -91,7 +91,7 @@ impl Mattermost {
     /// # Errors
     /// Why the server does not say.
     pub async fn account(&self) -> Result<Account, ChatError> {
-        self.rest.look_up("users/me", &[]).await
+        self.rest.read("users/me", &[]).await
     }
 
     /// The team of the settings; nothing when there is none, or the bot may not know of it.

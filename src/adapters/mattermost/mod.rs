@@ -15,7 +15,8 @@
 //!
 //! ## Which client makes a call
 //! **Reads go through `mattermost_api`, writes through `reqwest`.** The crate's `query` and `post` are made for look-ups. It hides response
-//! headers, and a write must obey `Retry-After`; it forces JSON, and an upload is not JSON. It builds its HTTP client inside, so where the
+//! headers, and a write must obey `Retry-After`; it forces JSON, and an upload is not JSON; it follows redirects, and the question who we are has to
+//! find out whether it is Mattermost that answers. It builds its HTTP client inside, so where the
 //! site has an authority of its own, or a proxy stands before loopback, all goes through `reqwest`. Its websocket is not used: it cannot
 //! resume, does not notice a dead peer, and drops every frame in which somebody wrote `seq_reply`.
 //!
@@ -31,6 +32,8 @@
 //! - **A missing number is a loss**, and is reported and repaired by connecting again; nothing is passed over in silence.
 //! - **The server's times are compared with the server's clock**, which is asked for with every connection (the `Date` of an answer, good to
 //!   a second) and counted on from there without looking at our own.
+//! - **Only the server itself refuses.** It gives each of its errors a name; a redirect, or a 403 or 404 without one, is what a proxy in maintenance
+//!   says, and is waited out like a server that is down, with the question whether the address is right.
 //! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
 //! - **Nothing is filtered.** Own posts, edits and webhooks are handed on with their marks; the core decides.
 //! - **Props are never sent back**: an edit carries the message alone, or all props made anew, since the server strips what it returns.

@@ -29,6 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The message length that every server version takes, for when the server does not tell its own.
 const SAFE_POST_SIZE: usize = 4000;
 
+/// Said of an answer that the server did not sign.
+const NOT_ITS_OWN: &str = "which is no answer of Mattermost's";
+/// What may be the matter then.
+const ELSEWHERE: &str = "is mattermost.url right, is a proxy in between?";
+
 /// The server's REST interface with our token.
 pub(crate) struct Rest {
     base: Url,
@@ -43,7 +48,7 @@ impl Rest {
     pub(crate) fn new(options: &MattermostOptions, authorities: Option<&[u8]>) -> Result<Self, SetupError> {
         let base = base_url(&options.url)?;
         let token = options.token.clone();
-        // Redirects are refused: following one would turn a write into a read, and its target is the URL that should be configured.
+        // Redirects are not followed: that would turn a write into a read, and what they lead to is no answer to what was asked.
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
@@ -90,7 +95,7 @@ impl Rest {
 
     /// Our own user, asked for now: tells whether the token is good.
     pub(crate) async fn probe(&self) -> Result<User, ChatError> {
-        let me: User = self.look_up("users/me", &[]).await?;
+        let me: User = self.read("users/me", &[]).await?;
         *lock(&self.me) = Some(me.clone());
         Ok(me)
     }
@@ -137,7 +142,8 @@ impl Rest {
         jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
     }
 
-    /// Reads one of many pages. Never by the crate: whoever makes many calls has to obey `Retry-After`.
+    /// Reads, never by the crate: it hides `Retry-After` from whoever makes many calls, and follows redirects where it has to be told that
+    /// something else answers in the place of the server.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, ChatError> {
         parse(&self.exchange(CALL_LIMIT, self.request(Method::GET, path, query)?).await?)
     }
@@ -148,13 +154,13 @@ impl Rest {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ChatError> {
-        match &self.look_ups {
-            Some(client) => {
-                within(CALL_LIMIT, async { client.query("GET", path, Some(query), None).await.map_err(told_by_crate) })
-                    .await
+        if let Some(client) = &self.look_ups {
+            let asked = async { told_by_crate(client.query("GET", path, Some(query), None).await) };
+            if let Some(answer) = within(CALL_LIMIT, asked).await? {
+                return Ok(answer);
             }
-            None => parse(&self.exchange(CALL_LIMIT, self.request(Method::GET, path, query)?).await?),
         }
+        self.read(path, query).await
     }
 
     /// Reads by a question that needs a body.
@@ -163,12 +169,13 @@ impl Rest {
         path: &str,
         body: &B,
     ) -> Result<T, ChatError> {
-        match &self.look_ups {
-            Some(client) => {
-                within(CALL_LIMIT, async { client.post(path, None, body).await.map_err(told_by_crate) }).await
+        if let Some(client) = &self.look_ups {
+            let asked = async { told_by_crate(client.post(path, None, body).await) };
+            if let Some(answer) = within(CALL_LIMIT, asked).await? {
+                return Ok(answer);
             }
-            None => parse(&self.exchange(CALL_LIMIT, self.request(Method::POST, path, &[])?.json(body)).await?),
         }
+        parse(&self.exchange(CALL_LIMIT, self.request(Method::POST, path, &[])?.json(body)).await?)
     }
 
     /// Writes. Never by the crate: it hides `Retry-After`.
@@ -216,29 +223,50 @@ impl Rest {
                 }
                 body.extend_from_slice(&chunk);
             }
-            match target {
-                Some(target) if status.is_redirection() => Err(ChatError::Refused {
-                    why: format!(
-                        "it sends us to {target}: mattermost.url should be the address that answers by itself"
-                    ),
-                }),
-                _ if status.is_success() => Ok(body),
-                _ => Err(failure(status.as_u16(), after, &wire::explanation(&body))),
+            if status.is_success() {
+                return Ok(body);
             }
+            let (code, explanation) = (status.as_u16(), wire::explanation(&body));
+            Err(match wire::is_signed(&body) && !status.is_redirection() {
+                true => failure(code, after, &explanation),
+                false => unsigned(code, after, target.as_deref(), &explanation),
+            })
         })
         .await
     }
 }
 
-/// What a failure asks for, by its status. 501 is how a switched-off feature answers: waiting does not switch it on.
+/// What a failure asks for that the server itself has signed, by its status. 501 is how a switched-off feature answers: waiting does not switch
+/// it on.
 pub(crate) fn failure(status: u16, after: Option<Duration>, explanation: &str) -> ChatError {
     let why = format!("status {status}, {explanation}");
     match status {
         401 => ChatError::Token { why },
         404 => ChatError::Unknown { why },
         501 => ChatError::Refused { why },
-        408 | 425 | 429 | 500.. => ChatError::Later { after, why },
+        _ if passes(status) => ChatError::Later { after, why },
         _ => ChatError::Refused { why },
+    }
+}
+
+/// Whether a status means trouble that passes, whoever gives it.
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429 | 500 | 502..)
+}
+
+/// What a failure asks for that may be anybody's. A proxy in maintenance, or without a server behind it, says nothing about what was asked for, so
+/// nothing is given up for it. What is too long for a proxy stays too long.
+fn unsigned(status: u16, after: Option<Duration>, target: Option<&str>, explanation: &str) -> ChatError {
+    match status {
+        _ if passes(status) => failure(status, after, explanation),
+        413 | 414 | 431 => ChatError::Refused { why: format!("status {status}, {explanation}") },
+        _ => {
+            let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
+            // A page is no explanation.
+            let said = Some(explanation).filter(|said| !said.is_empty() && !said.starts_with('<'));
+            let said = said.map(|said| format!(" ({said})")).unwrap_or_default();
+            ChatError::Later { after, why: format!("status {status}{target}, {NOT_ITS_OWN}{said}: {ELSEWHERE}") }
+        }
     }
 }
 
@@ -275,9 +303,13 @@ pub(crate) fn chain(problem: &dyn std::error::Error) -> String {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ChatError> {
     // A page of a proxy in the way is trouble that passes, and a write that did happen is found by its key.
-    serde_json::from_slice(body).map_err(|problem| ChatError::Later {
-        after: None,
-        why: format!("the answer is not what was asked for: {}", wire::shorten(&problem.to_string())),
+    serde_json::from_slice(body).map_err(|problem| {
+        let what = wire::shorten(&problem.to_string());
+        let why = match problem.is_data() {
+            true => format!("the answer is not what was asked for: {what}"),
+            false => format!("something that is no JSON, {NOT_ITS_OWN} ({what}): {ELSEWHERE}"),
+        };
+        ChatError::Later { after: None, why }
     })
 }
 
@@ -290,20 +322,25 @@ fn told_by_http(problem: reqwest::Error) -> ChatError {
     ChatError::Later { after: None, why: chain(&problem.without_url()) }
 }
 
-fn told_by_crate(problem: ApiError) -> ChatError {
-    match problem {
-        ApiError::MattermostApiError(error) => {
+/// What the crate made of an answer. None where it does not tell what that was: it knows no error without a number for the request, which the
+/// server gives for a path that leads nowhere, and follows redirects to pages of strangers. The call is to be made without it then.
+fn told_by_crate<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ChatError> {
+    Err(match answer {
+        Ok(answer) => return Ok(Some(answer)),
+        Err(ApiError::MattermostApiError(error)) => {
             let said = json!({"id": error.id, "message": error.message, "request_id": error.request_id}).to_string();
             failure(u16::try_from(error.status_code).unwrap_or(500), None, &wire::explanation(said.as_bytes()))
         }
-        ApiError::StatusCodeError(status) => {
+        Err(ApiError::StatusCodeError(status)) if passes(status) => {
             let meaning = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
             failure(status, None, meaning.unwrap_or("no reason given"))
         }
-        ApiError::ReqwestError(problem) => told_by_http(problem),
+        Err(ApiError::StatusCodeError(_)) => return Ok(None),
+        Err(ApiError::ReqwestError(problem)) if problem.is_decode() => return Ok(None),
+        Err(ApiError::ReqwestError(problem)) => told_by_http(problem),
         // The rest are wrong URLs, methods and headers, which are ours and do not mend themselves.
-        other => ChatError::Refused { why: chain(&other) },
-    }
+        Err(other) => ChatError::Refused { why: chain(&other) },
+    })
 }
 
 fn base_url(text: &str) -> Result<Url, SetupError> {

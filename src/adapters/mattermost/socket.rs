@@ -164,7 +164,8 @@ impl Listener<'_> {
             };
             let longest = if since.is_some() { pace.slowest_greeted.min(pace.slowest) } else { pace.slowest };
             wait = (wait * 2).min(longest);
-            let sentence = format!("{}. {plan}", without_request(&why));
+            let stop = if why.ends_with('?') { "" } else { "." };
+            let sentence = format!("{}{stop} {plan}", without_request(&why));
             // One line a change of state: an outage of an hour is one event and not a hundred.
             if said.as_ref() != Some(&sentence) {
                 tracing::warn!("no connection to Mattermost: {sentence}");
@@ -192,7 +193,7 @@ impl Listener<'_> {
             }
             ChatError::Later { why, .. } => Ended::soon(format!("Mattermost does not say who the bot is: {why}")),
             ChatError::Unknown { why } | ChatError::Refused { why } => {
-                Ended::soon(format!("there is no Mattermost where mattermost.url points to: {why}"))
+                Ended::soon(format!("Mattermost will not say who the bot is: {why}"))
             }
         })?;
         self.chat.set_clock().await;

@@ -360,6 +360,14 @@ pub(crate) fn explanation(body: &[u8]) -> String {
     }
 }
 
+/// Whether an error is the server's own: it gives each a name. What comes from a proxy, or from whatever else answers at an address, has none.
+pub(crate) fn is_signed(body: &[u8]) -> bool {
+    let Ok(Value::Object(error)) = serde_json::from_slice(body) else { return false };
+    let named = error.get("id").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
+    let told = |key: &str| error.get(key).is_some_and(|value| value.is_number() || value.is_string());
+    named && (told("status_code") || told("message"))
+}
+
 fn reason(error: &Value) -> String {
     let part = |key: &str| error.get(key).and_then(Value::as_str).unwrap_or_default().trim();
     let mut reason =

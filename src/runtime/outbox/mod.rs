@@ -17,7 +17,8 @@
 //! [`OutboxHandle::drain`] waits for the promises; [`OutboxHandle::stop`] ends the tasks, and what was not done is restored by the next process.
 //!
 //! ## Invariants
-//! - **A delivery ends in one outcome**: it stands, or the server will not have it. Trouble is waited out, for as long as it takes.
+//! - **A delivery ends in one outcome**: it stands, or the server will not have it. Trouble is waited out, for as long as it takes; what a proxy says
+//!   in the place of the server is trouble.
 //! - **A post is made once.** After an attempt whose end is not known, and for what was restored, its key is looked for before it is made, as
 //!   far back as it can have been made.
 //! - **Creates and final edits of a channel keep their order**, and a refresh overtakes neither the create nor the edit of its post.

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Before the route of a call that a proxy answered.
+pub(crate) const BY_PROXY: &str = "by proxy: ";
+
 /// How making a post fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PostFailure {
@@ -18,6 +21,15 @@ pub enum PostFailure {
     DeadAfter,
 }
 
+/// What a proxy before the server answers in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detour {
+    /// 302 to a page that says that there is maintenance.
+    Maintenance,
+    /// A page of its own with this status.
+    Page(u16),
+}
+
 /// What is to go wrong next.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
@@ -27,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) down: bool,
     pub(crate) holes_in_since: bool,
     pub(crate) forbid_callbacks: bool,
+    pub(crate) detour: Option<Detour>,
     pub(crate) limited_calls: u32,
     pub(crate) retry_after: Duration,
     pub(crate) post_failures: VecDeque<PostFailure>,
@@ -112,6 +125,17 @@ impl Faults {
         self.shared.plan().failing_calls.extend(std::iter::repeat_n(status, calls));
     }
 
+    /// No call and no new websocket reaches the server: a proxy answers all of them, until it is turned off. Open websockets stay.
+    pub fn detour(&self, how: Option<Detour>) {
+        self.shared.plan().detour = how;
+    }
+
+    /// How many calls a proxy has answered.
+    pub fn detoured(&self) -> u64 {
+        let calls = self.shared.calls();
+        calls.into_iter().filter(|(route, _)| route.starts_with(BY_PROXY)).map(|(_, calls)| calls).sum()
+    }
+
     /// The next posts fail in this way.
     pub fn fail_posts(&self, posts: usize, how: PostFailure) {
         self.shared.plan().post_failures.extend(std::iter::repeat_n(how, posts));
@@ -142,7 +166,8 @@ impl Faults {
         self.shared.world().clock_stopped = on;
     }
 
-    /// The server's clock shows this much more (less, if negative) than it should, in its posts and in its answers.
+    /// The server's clock shows this much more (less, if negative) than it should, in its posts and in its answers. No post is older than the
+    /// one before it, though; a clock that was always behind is a matter of `Options`.
     pub fn skew_clock(&self, milliseconds: i64) {
         self.shared.world().skew_ms = milliseconds;
     }

@@ -11,7 +11,7 @@
 //! - `gate`: every accepted TCP connection, so that one can be cut, silenced or broken in the middle of a frame;
 //! - `rest`: requests to calls on the world; the only place that knows paths;
 //! - `socket`: one task a websocket, which only moves frames; numbering, replay and queues belong to `connection` inside the world;
-//! - `faults`: what shall go wrong next;
+//! - `faults`: what shall go wrong next, at the server or at a proxy before it (`rest` has that proxy, outermost);
 //! - `page`: the web chat, an ordinary client of REST and websocket with a demo user's session.
 //!
 //! ## Invariants
@@ -50,7 +50,7 @@ mod wire;
 mod world;
 
 pub use event::Happening;
-pub use faults::{Faults, PostFailure};
+pub use faults::{Detour, Faults, PostFailure};
 pub use model::{Channel, ChannelKind, FileInfo, Post, Reaction, Revision, Team, User};
 pub use posting::Draft;
 pub use refusal::Refusal;

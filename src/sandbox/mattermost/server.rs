@@ -57,6 +57,8 @@ pub struct Options {
     pub integration_timeout: Duration,
     /// Calls a token may make; none is the default of real servers.
     pub rate_limit: Option<RateLimit>,
+    /// How much more its clock shows than it should (less, if negative), from the first post on.
+    pub skew_ms: i64,
     /// Whether the world starts with its team, channels, users and bot.
     pub populated: bool,
     /// Pages that the chat page links to, behind the same secret.
@@ -112,6 +114,7 @@ impl Default for Options {
             pong_deadline: Duration::from_secs(100),
             integration_timeout: Duration::from_secs(30),
             rate_limit: None,
+            skew_ms: 0,
             populated: true,
             beside: Vec::new(),
         }
@@ -170,7 +173,9 @@ impl Server {
             rate_limit: options.rate_limit,
             beside: options.beside,
         };
-        let shared = Arc::new(Shared::new(World::new(limits, happenings.clone()), settings, http, happenings));
+        let mut world = World::new(limits, happenings.clone());
+        world.skew_ms = options.skew_ms;
+        let shared = Arc::new(Shared::new(world, settings, http, happenings));
         let app = rest::router(&shared).into_make_service_with_connect_info::<Line>();
         let gated = GatedListener::new(listener, Arc::clone(&shared));
         let accepting = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Identity};
 use halcyon::runtime::outbox::{Outbox, OutboxOptions};
 use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, NewPost, StoreError};
-use halcyon::sandbox::mattermost::{Draft, PostFailure, Server};
+use halcyon::sandbox::mattermost::{Detour, Draft, PostFailure, Server};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::PathBuf;
@@ -116,6 +116,48 @@ async fn failures_say_what_to_do_about_them() {
     world.server.stop();
     assert_eq!(kind(&chat.create(&post).await.unwrap_err()), "later None");
     assert_eq!(kind(&chat.identify(&somebody, &[]).await.unwrap_err()), "later None");
+}
+
+/// A proxy that answers in the place of the server says nothing about what was asked for, and goes away again.
+#[tokio::test]
+async fn what_the_server_did_not_say_itself_is_trouble_that_passes() {
+    let world = World::start().await;
+    let (chat, faults) = (&world.chat, world.faults());
+    let (post, somebody) = (new_post(&world, "d1", "hello"), UserId::new(world.server.user_id("guest").unwrap()));
+    let id = chat.create(&post).await.unwrap();
+    for (detour, named, expected) in [
+        (Detour::Maintenance, "status 302 to /maintenance", "later None"),
+        (Detour::Page(400), "status 400", "later None"),
+        (Detour::Page(401), "status 401", "later None"),
+        (Detour::Page(403), "status 403", "later None"),
+        (Detour::Page(404), "status 404", "later None"),
+        (Detour::Page(405), "status 405", "later None"),
+        (Detour::Page(407), "status 407", "later None"),
+        (Detour::Page(410), "status 410", "later None"),
+        (Detour::Page(501), "status 501", "later None"),
+        // What is too long for a proxy stays too long.
+        (Detour::Page(413), "status 413", "refused"),
+    ] {
+        faults.detour(Some(detour));
+        for (what, problem) in [
+            ("make", chat.create(&NewPost { key: DeliveryId::new("d2"), ..post.clone() }).await.unwrap_err()),
+            ("edit", chat.edit(&id, "x").await.unwrap_err()),
+            ("store", chat.upload(&post.channel, "x", b"x".to_vec()).await.unwrap_err()),
+            ("look up", chat.identify(&somebody, &[]).await.unwrap_err()),
+            ("find", chat.find(&post.channel, Some(&id), &post.key, WITHIN).await.unwrap_err()),
+            ("read", chat.reactions(&post.channel, &id).await.unwrap_err()),
+            ("ask", chat.directory(&["lead".to_owned()], &[], &[], &[]).await.unwrap_err()),
+        ] {
+            let told = problem.to_string();
+            assert_eq!(kind(&problem), expected, "{what} with {detour:?}: {told}");
+            assert!(told.contains(named), "{what} with {detour:?}: {told}");
+            assert_eq!(told.contains("is mattermost.url right"), expected != "refused", "{what}: {told}");
+        }
+        faults.detour(None);
+    }
+    // A path that leads nowhere is answered by the server itself, though without a number for the request.
+    let dotted = ["no.name".to_owned()];
+    assert_eq!(chat.directory(&[], &dotted, &[], &[]).await.unwrap(), Default::default());
 }
 
 #[tokio::test]

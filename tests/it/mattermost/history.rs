@@ -132,11 +132,13 @@ async fn a_server_of_old_tells_channels_by_team() {
         };
         axum::Json(page)
     };
+    let nowhere =
+        json!({"id": "api.context.404.app_error", "message": "Sorry.", "detailed_error": "", "status_code": 404});
     let api = Router::new()
         .route("/users/me/teams", get(async || axum::Json(json!([{"id": "t1"}, {"id": "t2"}]))))
         .route("/users/me/teams/{team}/channels", get(channels))
         .route("/channels/{channel}/posts", get(posts))
-        .route("/{*rest}", any(async || StatusCode::NOT_FOUND));
+        .route("/{*rest}", any(async || (StatusCode::NOT_FOUND, axum::Json(nowhere))));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().nest("/api/v4", api)).await });

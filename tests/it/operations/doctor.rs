@@ -5,6 +5,7 @@ use crate::world::World;
 use halcyon::adapters::store::DiskStore;
 use halcyon::core::fact::{Dated, Fact};
 use halcyon::runtime::ports::Store;
+use halcyon::sandbox::mattermost::Detour;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -114,6 +115,13 @@ async fn what_is_wrong_is_found_and_what_to_change_is_said() {
     assert!(code == 2 && said.contains("did you mean `team`"), "{code} {said}");
     std::fs::write(&file, &sound).unwrap();
 
+    for detour in [Detour::Maintenance, Detour::Page(404)] {
+        world.chat.faults().detour(Some(detour));
+        let (code, lines) = examine(&world, &[]).await;
+        check(&lines, "chat FAIL: reaching", "is mattermost.url right");
+        assert_eq!(code, 1);
+    }
+    world.chat.faults().detour(None);
     world.chat.faults().no_hello(true);
     let (code, lines) = examine(&world, &[]).await;
     check(&lines, "chat FAIL", "over the websocket");

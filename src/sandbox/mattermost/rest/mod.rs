@@ -13,6 +13,7 @@ mod roles;
 mod system;
 mod users;
 
+use super::faults::{BY_PROXY, Detour};
 use super::id::{is_id, new_id};
 use super::page;
 use super::refusal::Refusal;
@@ -20,7 +21,7 @@ use super::shared::Shared;
 use super::socket;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -29,6 +30,9 @@ use axum::routing::{any, delete, get, post, put};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Where a proxy in maintenance sends everybody.
+const MAINTENANCE: &str = "/maintenance";
 
 /// All routes.
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
@@ -120,16 +124,40 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .merge(page::router())
         .fallback(async || Refusal::no_route())
         .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(shared), pass))
         .with_state(Arc::clone(shared))
+}
+
+/// The proxy before the server: lets requests through, or answers them itself.
+async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let Some(detour) = shared.plan().detour else { return next.run(request).await };
+    let path = request.uri().path();
+    if !path.starts_with("/api/") {
+        return match path {
+            MAINTENANCE => page_of_proxy(StatusCode::OK),
+            _ => next.run(request).await,
+        };
+    }
+    shared.count_call(format!("{BY_PROXY}{} {}", request.method(), route(&request)));
+    match detour {
+        Detour::Maintenance => (StatusCode::FOUND, [(LOCATION, MAINTENANCE)]).into_response(),
+        Detour::Page(status) => page_of_proxy(StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND)),
+    }
+}
+
+fn page_of_proxy(status: StatusCode) -> Response {
+    (status, [(CONTENT_TYPE, "text/html")], "<html><head><title>Please wait</title></head></html>\n").into_response()
+}
+
+/// The path of a request as the router knows it.
+fn route(request: &Request) -> String {
+    let known = request.extensions().get::<MatchedPath>();
+    known.map_or_else(|| request.uri().path().to_owned(), |path| path.as_str().to_owned())
 }
 
 /// Counts a call and lets it suffer what a test ordered.
 async fn attend(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| request.uri().path().to_owned(), |path| path.as_str().to_owned());
-    shared.count_call(format!("{} {route}", request.method()));
+    shared.count_call(format!("{} {}", request.method(), route(&request)));
     let (limited, failing, slow) = {
         let mut plan = shared.plan();
         let limited = (plan.limited_calls > 0).then(|| {
