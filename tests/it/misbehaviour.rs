@@ -541,7 +541,9 @@ async fn a_bot_that_dies_while_catching_up_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_was_made_and_not_noted_is_found_however_much_was_said_since() {
     // (how the post was lost, how far the server's clock is from ours)
-    for (how, skew_ms) in [(PostFailure::DeadAfter, 0), (PostFailure::DeadBefore, 0)] {
+    for (how, skew_ms) in
+        [(PostFailure::DeadAfter, 0), (PostFailure::DeadBefore, 0), (PostFailure::DeadAfter, -7_200_000)]
+    {
         // Long after that, for a server that remembers its last posts for a while.
         let forgetful = Options { pending_life: Duration::ZERO, skew_ms, ..Options::default() };
         let mut scene = Scene::on(World::on_chat("", |_| {}, forgetful).await);

@@ -31,7 +31,8 @@
 //! - **The reader never waits for work.** A full queue ends the connection, with a word, and the server is asked to repeat.
 //! - **A missing number is a loss**, and is reported and repaired by connecting again; nothing is passed over in silence.
 //! - **The server's times are compared with the server's clock**, which is asked for with every connection (the `Date` of an answer, good to
-//!   a second) and counted on from there without looking at our own.
+//!   a second) and counted on from there without looking at our own. A post is looked for by no other: a process that has just begun asks for it
+//!   before.
 //! - **Only the server itself refuses.** It gives each of its errors a name; a redirect, or a 403 or 404 without one, is what a proxy in maintenance
 //!   says, and is waited out like a server that is down, with the question whether the address is right.
 //! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
@@ -156,6 +157,22 @@ impl Mattermost {
         }
     }
 
+    /// What the server's clock shows, as far as it ever told.
+    fn told_clock(&self) -> Option<Timestamp> {
+        let (then, date) = (*lock(&self.clock))?;
+        Some(date.saturating_add(then.elapsed()).unwrap_or(date))
+    }
+
+    /// What the server's clock shows, asked for where it is not known yet. Whoever begins before the connection stands would otherwise go by
+    /// our own, which may be wrong by hours.
+    async fn server_clock(&self) -> Result<Timestamp, ChatError> {
+        if self.told_clock().is_none() {
+            self.set_clock().await;
+        }
+        let why = || ChatError::Later { after: None, why: "it does not tell its time".to_owned() };
+        self.told_clock().ok_or_else(why)
+    }
+
     /// Checks the options and prepares the clients; connects nowhere yet.
     pub fn new(options: MattermostOptions) -> Result<Self, SetupError> {
         let token = options.token.reveal();
@@ -242,7 +259,8 @@ impl Chat for Mattermost {
             },
             None => {
                 let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX).saturating_add(MARGIN);
-                let floor = self.clock().saturating_sub(within).unwrap_or(Timestamp::MIN).as_millisecond();
+                let now = self.server_clock().await?;
+                let floor = now.saturating_sub(within).unwrap_or(Timestamp::MIN).as_millisecond();
                 let stretch = history::read_back(&self.rest, channel.as_str(), floor, FARTHEST, ours).await?;
                 if !stretch.complete {
                     tracing::warn!(%channel, %key, "a post of ours was not among the newest {FARTHEST}; it counts as not made");
@@ -256,10 +274,7 @@ impl Chat for Mattermost {
     }
 
     fn clock(&self) -> Timestamp {
-        match *lock(&self.clock) {
-            Some((then, date)) => date.saturating_add(then.elapsed()).unwrap_or(date),
-            None => (self.now)(),
-        }
+        self.told_clock().unwrap_or_else(self.now)
     }
 
     async fn channels(&self) -> Result<Vec<Joined>, ChatError> {

@@ -8,7 +8,7 @@ use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
 use halcyon::core::input::{DeliveryOutcome, Identity};
 use halcyon::runtime::outbox::{Outbox, OutboxOptions};
 use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, NewPost, StoreError};
-use halcyon::sandbox::mattermost::{Detour, Draft, PostFailure, Server};
+use halcyon::sandbox::mattermost::{Detour, Draft, Options, PostFailure, Server};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::PathBuf;
@@ -158,6 +158,30 @@ async fn what_the_server_did_not_say_itself_is_trouble_that_passes() {
     // A path that leads nowhere is answered by the server itself, though without a number for the request.
     let dotted = ["no.name".to_owned()];
     assert_eq!(chat.directory(&[], &dotted, &[], &[]).await.unwrap(), Default::default());
+}
+
+/// A process that has just begun looks for what the last one made before its connection stands.
+#[tokio::test]
+async fn a_post_is_looked_for_by_the_clock_of_the_server() {
+    let server = Server::start(Options { skew_ms: -86_400_000, ..Options::default() }).await.unwrap();
+    let ahead = || Timestamp::from_second(4_000_000_000).unwrap();
+    let new = || {
+        let chat = options(server.url(), &server.bot_token(), Pace::default());
+        Mattermost::new(MattermostOptions { now: ahead, ..chat }).unwrap()
+    };
+    let channel = ChannelId::new(server.channel_id("cluster").unwrap());
+    let key = DeliveryId::new("d1");
+    let post = NewPost {
+        key: key.clone(),
+        channel: channel.clone(),
+        root: None,
+        text: "done".into(),
+        files: Vec::new(),
+        attachments: Vec::new(),
+        instance: None,
+    };
+    let made = new().create(&post).await.unwrap();
+    assert_eq!(new().find(&channel, None, &key, WITHIN).await.unwrap(), Some(made));
 }
 
 #[tokio::test]
