@@ -473,24 +473,33 @@ impl Seen {
     }
 }
 
-/// Who somebody is; None when the server does not say so in time. Trouble that passes is waited out when `patient`.
+/// Who somebody is; None when the server does not say so in time. Trouble that passes is waited out when `patient`, unless the server wishes
+/// to be left alone for longer than a post waits.
 async fn identify(chat: &dyn Chat, user: &UserId, channels: &[ChannelId], patient: bool) -> Option<Identity> {
     let end = Instant::now() + PATIENCE;
     loop {
         match tokio::time::timeout_at(end, chat.identify(user, channels)).await {
             Ok(Ok(identity)) => return Some(identity),
-            Ok(Err(ChatError::Later { after, .. })) if patient && Instant::now() + IDENTITY_RETRY < end => {
-                tokio::time::sleep(IDENTITY_RETRY.max(after.unwrap_or_default())).await;
-            }
-            Ok(Err(problem)) => {
-                tracing::warn!(%problem, %user, "a user could not be looked up");
-                return None;
-            }
+            Ok(Err(problem)) => match wait_for(&problem).filter(|pause| patient && Instant::now() + *pause < end) {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => {
+                    tracing::warn!(%problem, %user, "a user could not be looked up");
+                    return None;
+                }
+            },
             Err(_) => {
                 tracing::warn!(%user, "a user could not be looked up in time");
                 return None;
             }
         }
+    }
+}
+
+/// How long to wait before a failed look-up is tried again: not less than the server wishes. None where waiting is of no use.
+fn wait_for(problem: &ChatError) -> Option<Duration> {
+    match problem {
+        ChatError::Later { after, .. } => Some(IDENTITY_RETRY.max(after.unwrap_or_default())),
+        ChatError::Refused { .. } | ChatError::Unknown { .. } | ChatError::Token { .. } => None,
     }
 }
 

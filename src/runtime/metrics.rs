@@ -105,7 +105,7 @@ pub const FAMILIES: &[Family] = &[
     plain(
         "halcyon_chat_pauses_total",
         Kind::Counter,
-        "Times that the chat server asked the outbox to wait (Retry-After).",
+        "Times that the outbox had to wait because the chat server asked for it (Retry-After).",
     ),
     plain(CALLBACKS, Kind::Counter, "Presses of buttons and dialogs submitted, rightly signed."),
     labelled(

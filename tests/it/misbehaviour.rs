@@ -575,6 +575,28 @@ async fn an_answer_that_was_made_and_not_noted_is_found_however_much_was_said_si
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_writes_is_not_asked_for_while_the_server_wants_a_pause() {
+    let scene = Scene::start("").await;
+    let asked = || scene.world.chat.calls_of("GET /api/v4/users/{user_id}");
+    let before = asked();
+    // Longer than a line waits for its author.
+    scene.faults().limit_rate(1_000, Duration::from_secs(6));
+    for _ in 0..5 {
+        scene.world.write("lead", "!whoami");
+    }
+    scene.until("the server is asked", || asked() > before).await;
+    scene.faults().limit_rate(0, Duration::ZERO);
+    let told = || {
+        let posts = scene.world.chat.posts(CHANNEL).into_iter();
+        posts.filter(|post| post.message.contains("could not tell me who you are")).count()
+    };
+    scene.until("each line is answered", || told() == 5).await;
+    assert_eq!(asked() - before, 1, "one was told to wait, and the others know it");
+    let answer = scene.world.say("lead", "!whoami").await;
+    assert!(answer.message.contains("lead"), "{}", answer.message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_instance_is_noticed_and_said_once() {
     let scene = Scene::start("").await;
     let told = || {

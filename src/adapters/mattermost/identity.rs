@@ -1,5 +1,7 @@
 //! Who a user is: looked up by id, kept for a minute, forgotten when the server says that something changed.
 //!
+//! **A server that is in a storm is not asked once a post**: these look-ups hear its `Retry-After`.
+//!
 //! **Rights hang on this, so it errs on the side of less**: a membership that the server will not confirm is none. Callers who ask for the
 //! same user at the same time share one look-up, because the second waits for the first and finds it kept.
 
@@ -50,7 +52,7 @@ impl Identities {
         let mut known = slot.known.lock().await;
         if known.as_ref().is_none_or(|known| known.since.elapsed() >= FRESH) {
             let (since, as_of) = (Instant::now(), now());
-            let user: User = rest.look_up(&format!("users/{}", segment(user.as_str())?), &[]).await?;
+            let user: User = rest.read(&format!("users/{}", segment(user.as_str())?), &[]).await?;
             *known = Some(Known { since, as_of, user, member: BTreeMap::new() });
         }
         let known = known.as_mut().expect("it was looked up just above");
@@ -98,7 +100,7 @@ async fn is_member(rest: &Rest, channel: &ChannelId, user: &UserId) -> Result<bo
         user_id: String,
     }
     let path = format!("channels/{}/members/{}", segment(channel.as_str())?, segment(user.as_str())?);
-    match rest.look_up::<Member>(&path, &[]).await {
+    match rest.read::<Member>(&path, &[]).await {
         Ok(member) => Ok(member.user_id == user.as_str()),
         Err(ChatError::Unknown { .. }) => Ok(false),
         Err(ChatError::Refused { why }) => {

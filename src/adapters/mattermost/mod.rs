@@ -15,8 +15,8 @@
 //!
 //! ## Which client makes a call
 //! **Reads go through `mattermost_api`, writes through `reqwest`.** The crate's `query` and `post` are made for look-ups. It hides response
-//! headers, and a write must obey `Retry-After`; it forces JSON, and an upload is not JSON; it follows redirects, and the question who we are has to
-//! find out whether it is Mattermost that answers. It builds its HTTP client inside, so where the
+//! headers, and a write must obey `Retry-After`, as a read must that is made once a post; it forces JSON, and an upload is not JSON; it follows
+//! redirects, and the question who we are has to find out whether it is Mattermost that answers. It builds its HTTP client inside, so where the
 //! site has an authority of its own, or a proxy stands before loopback, all goes through `reqwest`. Its websocket is not used: it cannot
 //! resume, does not notice a dead peer, and drops every frame in which somebody wrote `seq_reply`.
 //!
@@ -35,6 +35,9 @@
 //!   before.
 //! - **Only the server itself refuses.** It gives each of its errors a name; a redirect, or a 403 or 404 without one, is what a proxy in maintenance
 //!   says, and is waited out like a server that is down, with the question whether the address is right.
+//! - **A pause that the server asks for is for all**: whichever call of ours was told `Retry-After`, none is made before, read or write; who would make
+//!   one is told how long that is. How fast the bot speaks by itself is a matter of the outbox, whose tokens are for what is written and for what it
+//!   looks for.
 //! - **A wrong token makes no storm**: one look-up a minute and a sentence in the state.
 //! - **Nothing is filtered.** Own posts, edits and webhooks are handed on with their marks; the core decides.
 //! - **Props are never sent back**: an edit carries the message alone, or all props made anew, since the server strips what it returns.
@@ -167,6 +170,7 @@ impl Mattermost {
     /// our own, which may be wrong by hours.
     async fn server_clock(&self) -> Result<Timestamp, ChatError> {
         if self.told_clock().is_none() {
+            self.rest.paused()?;
             self.set_clock().await;
         }
         let why = || ChatError::Later { after: None, why: "it does not tell its time".to_owned() };

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a look-up or a small write may take.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -42,6 +43,8 @@ pub(crate) struct Rest {
     look_ups: Option<mattermost_api::client::Mattermost>,
     me: Mutex<Option<User>>,
     max_post: Mutex<Option<usize>>,
+    /// Until when the server wants no calls.
+    pause: Mutex<Option<Instant>>,
 }
 
 impl Rest {
@@ -72,7 +75,15 @@ impl Rest {
             let client = mattermost_api::client::Mattermost::new(base.as_str(), access);
             Some(client.map_err(|problem| SetupError::Url { url: options.url.clone(), why: problem.to_string() })?)
         };
-        Ok(Self { base, token, http, look_ups, me: Mutex::new(None), max_post: Mutex::new(None) })
+        Ok(Self {
+            base,
+            token,
+            http,
+            look_ups,
+            me: Mutex::new(None),
+            max_post: Mutex::new(None),
+            pause: Mutex::new(None),
+        })
     }
 
     /// Where the websocket is, and the token for it.
@@ -137,6 +148,7 @@ impl Rest {
 
     /// The server's clock, to the second, from an answer of whatever kind. None when there is no answer or it has no date.
     pub(crate) async fn date(&self) -> Option<Timestamp> {
+        self.paused().ok()?;
         let answer = self.request(Method::GET, "system/ping", &[]).ok()?.timeout(CLOCK_LIMIT).send().await.ok()?;
         let date = answer.headers().get(DATE)?.to_str().ok()?;
         jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp())
@@ -154,6 +166,7 @@ impl Rest {
         path: &str,
         query: &[(&str, &str)],
     ) -> Result<T, ChatError> {
+        self.paused()?;
         if let Some(client) = &self.look_ups {
             let asked = async { told_by_crate(client.query("GET", path, Some(query), None).await) };
             if let Some(answer) = within(CALL_LIMIT, asked).await? {
@@ -169,6 +182,7 @@ impl Rest {
         path: &str,
         body: &B,
     ) -> Result<T, ChatError> {
+        self.paused()?;
         if let Some(client) = &self.look_ups {
             let asked = async { told_by_crate(client.post(path, None, body).await) };
             if let Some(answer) = within(CALL_LIMIT, asked).await? {
@@ -207,7 +221,28 @@ impl Rest {
         Ok(self.http.request(method, url).query(query).bearer_auth(self.token.reveal()))
     }
 
+    /// Whoever would call while the server wants no calls is told how long that is still so. Each of them would be told the same by the server,
+    /// and lengthen what it suffers from.
+    pub(crate) fn paused(&self) -> Result<(), ChatError> {
+        let left = (*lock(&self.pause)).map(|until| until.saturating_duration_since(Instant::now()));
+        match left.filter(|left| !left.is_zero()) {
+            Some(left) => Err(ChatError::Later { after: Some(left), why: "it has asked for a pause".to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes a call of ours, and notes what pause the server asks for.
     async fn exchange(&self, limit: Duration, request: RequestBuilder) -> Result<Vec<u8>, ChatError> {
+        self.paused()?;
+        let answer = self.call(limit, request).await;
+        if let Err(ChatError::Later { after: Some(after), .. }) = &answer {
+            let (mut pause, until) = (lock(&self.pause), Instant::now() + *after);
+            *pause = Some(pause.map_or(until, |pause| pause.max(until)));
+        }
+        answer
+    }
+
+    async fn call(&self, limit: Duration, request: RequestBuilder) -> Result<Vec<u8>, ChatError> {
         within(limit, async {
             let mut response = request.send().await.map_err(told_by_http)?;
             let (status, after) = (response.status(), retry_after(response.headers()));

@@ -24,7 +24,8 @@
 //! - **Creates and final edits of a channel keep their order**, and a refresh overtakes neither the create nor the edit of its post.
 //! - **Nothing is cut in silence.** What is too long ends with a remark, and the whole goes with it as a file. A file that cannot be stored
 //!   is named in the text. An edit that the server refuses is said as a new post.
-//! - **One pace for all channels**, first come first served; when the server asks for a pause, all pause.
+//! - **One pace for all channels**, first come first served; when the server asks for a pause, all pause. The pace is for what is written, and for
+//!   what is looked for before it is; what others read of the server takes no tokens, and keeps its pauses.
 
 pub(crate) mod bucket;
 mod file;

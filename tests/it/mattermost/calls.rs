@@ -5,9 +5,9 @@ use halcyon::adapters::mattermost::{Mattermost, MattermostOptions, Pace};
 use halcyon::core::action::run::Secret;
 use halcyon::core::effect::{Body, Delivery, Thread, Upload, UploadPart};
 use halcyon::core::id::{BlobId, ChannelId, DeliveryId, PostId, UserId};
-use halcyon::core::input::{DeliveryOutcome, Identity};
+use halcyon::core::input::{ChannelKind, DeliveryOutcome, Identity};
 use halcyon::runtime::outbox::{Outbox, OutboxOptions};
-use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, NewPost, StoreError};
+use halcyon::runtime::ports::{BlobWriter, Blobs, Chat, ChatError, Joined, NewPost, StoreError};
 use halcyon::sandbox::mattermost::{Detour, Draft, Options, PostFailure, Server};
 use jiff::Timestamp;
 use serde_json::json;
@@ -89,17 +89,10 @@ async fn failures_say_what_to_do_about_them() {
         assert_eq!(kind(&written), expected, "a write with status {status}");
         assert!(written.to_string().contains("sandbox.ordered.app_error"), "{written}");
         faults.fail_calls(1, status);
-        let read = chat.identify(&somebody, &[]).await.unwrap_err();
+        let read = chat.reactions(&post.channel, &PostId::new("abcdefghijklmnopqrstuvwxyz")).await.unwrap_err();
         assert_eq!(kind(&read), expected, "a read with status {status}");
         assert!(read.to_string().contains("sandbox.ordered.app_error"), "{read}");
     }
-    faults.limit_rate(1, Duration::from_secs(7));
-    assert_eq!(kind(&chat.create(&post).await.unwrap_err()), "later Some(7)");
-    faults.limit_rate(1, Duration::from_secs(7));
-    assert_eq!(kind(&chat.identify(&somebody, &[]).await.unwrap_err()), "later None", "the crate hides the header");
-    faults.limit_rate(1, Duration::from_secs(1 << 40));
-    assert_eq!(kind(&chat.create(&post).await.unwrap_err()), "later Some(600)", "there is a limit to obedience");
-
     let unknown = PostId::new("abcdefghijklmnopqrstuvwxyz");
     for (what, problem) in [
         ("edit", chat.edit(&unknown, "x").await.unwrap_err()),
@@ -116,6 +109,51 @@ async fn failures_say_what_to_do_about_them() {
     world.server.stop();
     assert_eq!(kind(&chat.create(&post).await.unwrap_err()), "later None");
     assert_eq!(kind(&chat.identify(&somebody, &[]).await.unwrap_err()), "later None");
+}
+
+#[tokio::test]
+async fn a_pause_that_one_call_is_asked_for_holds_all_calls() {
+    let world = World::start().await;
+    let somebody = UserId::new(world.server.user_id("guest").unwrap());
+    let new = || Mattermost::new(options(world.server.url(), &world.token, Pace::default())).unwrap();
+    let asked = || world.server.calls().values().sum::<u64>();
+    for (seconds, reads, told) in [(7, true, 7), (7, false, 7), (1 << 40, true, 600), (1 << 40, false, 600)] {
+        let (chat, post) = (new(), new_post(&world, &format!("d{seconds}{reads}"), "hello"));
+        // There is a limit to obedience.
+        world.faults().limit_rate(1, Duration::from_secs(seconds));
+        let problem = match reads {
+            true => chat.identify(&somebody, &[]).await.unwrap_err(),
+            // The bot's own user is asked for first.
+            false => chat.create(&post).await.unwrap_err(),
+        };
+        assert_eq!(kind(&problem), format!("later Some({told})"));
+        let before = asked();
+        for problem in [
+            chat.identify(&somebody, &[]).await.unwrap_err(),
+            chat.history(&joined(&world), Timestamp::UNIX_EPOCH, 1).await.unwrap_err(),
+            chat.directory(&["lead".to_owned()], &[], &[], &[]).await.unwrap_err(),
+            chat.reactions(&post.channel, &PostId::new("x")).await.unwrap_err(),
+            chat.create(&post).await.unwrap_err(),
+            chat.edit(&PostId::new("x"), "x").await.unwrap_err(),
+        ] {
+            let ChatError::Later { after: Some(after), .. } = problem else { panic!("{problem}") };
+            assert!(after <= Duration::from_secs(told) && after + PATIENCE > Duration::from_secs(told), "{after:?}");
+        }
+        assert_eq!(asked(), before, "nobody asks meanwhile");
+    }
+    // When it is over, all goes on.
+    let chat = new();
+    world.faults().limit_rate(1, Duration::from_millis(1));
+    let ChatError::Later { after: Some(after), .. } = chat.identify(&somebody, &[]).await.unwrap_err() else {
+        panic!()
+    };
+    tokio::time::sleep(after).await;
+    assert_eq!(chat.identify(&somebody, &[]).await.unwrap().username, "guest");
+}
+
+fn joined(world: &World) -> Joined {
+    let channel = ChannelId::new(world.server.channel_id("cluster").unwrap());
+    Joined { channel, kind: ChannelKind::Public, newest: Timestamp::UNIX_EPOCH }
 }
 
 /// A proxy that answers in the place of the server says nothing about what was asked for, and goes away again.
