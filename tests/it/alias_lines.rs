@@ -11,7 +11,7 @@ use halcyon::core::fact::Fact;
 use halcyon::core::id::{ChannelId, ExecutionId, Host, UserId};
 use halcyon::core::input::{ChannelKind, Directory, HeardPost, Input};
 use halcyon::core::message::attachment::Attachment;
-use halcyon::core::settings::{Limits, Settings};
+use halcyon::core::settings::{Address, Limits, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -399,6 +399,38 @@ fn an_alias_can_be_bound_to_channels() {
         let post = place(machine.post("!help lounge", None));
         assert_eq!(said(&machine.take(Input::Post(post))).contains("lounge report"), runs);
     }
+}
+
+/// Whoever writes without an address is owed an answer as well, where what they write means something to anybody.
+#[test]
+fn a_bare_line_whose_author_is_not_known_is_answered_where_it_means_something() {
+    let mut machine = machine();
+    let mut settings = machine.bot.settings().clone();
+    settings.address.push(Address::Bare);
+    // Nobody may run anything, so that it is not asked who could.
+    settings.roles.clear();
+    machine.take(Input::Settings(Arc::new(settings)));
+    for (line, answered) in [
+        ("paint red", true),
+        ("wipe it 2 times", true),
+        ("status", true),
+        ("help", true),
+        ("paint", false),
+        ("good morning", false),
+        ("2", false),
+        ("!!", false),
+        // There only where it is bound to.
+        ("lounge report", false),
+        ("!good morning", true),
+    ] {
+        machine.wait(60);
+        let post = HeardPost { identity: None, ..machine.post(line, None) };
+        let step = machine.take(Input::Post(post));
+        let told = said(&step).contains("could not tell me who you are");
+        assert_eq!((told, ignored(&step)), (answered, !answered), "{line}: {}", said(&step));
+    }
+    // Of somebody who is known and may not, it is talk.
+    assert!(ignored(&machine.hear("paint red", None)));
 }
 
 #[test]

@@ -172,7 +172,8 @@ impl Bot {
         Some(choice.clone())
     }
 
-    /// Whether a bare line means something to the bot, said by this person.
+    /// Whether a bare line means something to the bot, said by this person. Of somebody whom the server does not tell, it means something where it
+    /// would for anybody: they are owed an answer then, as with an address.
     pub(super) fn understands(&self, line: &str, post: &HeardPost, now: Timestamp) -> bool {
         match Command::read(line) {
             None => {}
@@ -180,7 +181,10 @@ impl Bot {
             Some(Command::Again(_)) => return line == "!!" && self.is_fresh(&post.author, &post.channel, now),
             Some(_) => return true,
         }
-        let Some(identity) = &post.identity else { return false };
+        let Some(identity) = &post.identity else {
+            let here = self.names_in(&post.channel, post.channel_kind == ChannelKind::Direct);
+            return !matches!(self.catalog.select_among(line, &|alias| is_there(alias, &here)), Selection::None);
+        };
         let speaker = self.speaker(post, identity, now);
         !matches!(self.select_here(&speaker, line), Selection::None)
     }
