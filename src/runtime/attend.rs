@@ -22,7 +22,7 @@ const PATIENCE_WHEN_STOPPED: Duration = Duration::from_mins(1);
 /// How many times a command is killed before it is given up.
 const MOST_KILLS: u32 = 3;
 
-/// How much longer than the command is old a machine must have been up to know of it: clocks are set now and then.
+/// How much longer than the command is old a machine must have been up, and its notes been kept, to know of it: clocks are set now and then.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 /// How old a command may be for a machine that knows nothing of it to be believed: notes are swept away after some days.
 const NOTES_STAY: Duration = Duration::from_hours(24);
@@ -175,12 +175,17 @@ async fn killed(machine: &impl Asked, over: bool) -> Attended {
     }
 }
 
-/// The machine knew nothing and has barred the id.
+/// The machine knew nothing and has barred the id. That the command never began is believed only where its note could not have been lost: a
+/// machine that was up may all the same have lost them, where its temporary files are cleaned away or are not the same for everybody.
 fn barred(report: &Report, age: Duration) -> Attended {
-    let exit = match report.up {
-        Some(up) if up <= age + CLOCKS_DIFFER => Exit::Unknown { why: Reason::StartedAnew.to_string() },
-        Some(_) if age < NOTES_STAY => Exit::NeverBegan { why: Reason::NotArrived.to_string() },
-        Some(_) | None => Exit::Unknown { why: Reason::Forgotten.to_string() },
+    let needed = age + CLOCKS_DIFFER;
+    let unknown = |why: Reason<'_>| Exit::Unknown { why: why.to_string() };
+    let exit = match (report.up, report.noted) {
+        (Some(up), _) if up <= needed => unknown(Reason::StartedAnew),
+        (None, _) | (_, None) => unknown(Reason::Forgotten),
+        _ if age >= NOTES_STAY => unknown(Reason::Forgotten),
+        (_, Some(noted)) if noted <= needed => unknown(Reason::NotesYounger),
+        (Some(_), Some(_)) => Exit::NeverBegan { why: Reason::NotArrived.to_string() },
     };
     Attended { exit, lost: true }
 }

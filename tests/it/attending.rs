@@ -8,6 +8,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// It knows nothing of any command, and says for how long it has been up and has kept its notes.
+struct Blank(Option<u64>, Option<u64>);
+
+impl Asked for Blank {
+    async fn status(&self) -> Result<Report, String> {
+        let words = [("up", self.0), ("noted", self.1)];
+        let said = words.iter().filter_map(|(word, time)| time.map(|time| format!("{word} {time} ")));
+        let text = format!("none\n{}\n", said.collect::<String>());
+        Ok(Report::parse(&text).unwrap_or_else(|| panic!("{text}")))
+    }
+
+    async fn kill(&self) -> Result<Killed, String> {
+        Ok(Killed::Barred)
+    }
+}
+
 /// It is off, and stays so.
 struct Off;
 
@@ -35,6 +51,35 @@ async fn check(command: ShellCommand, stopped: bool, expected: Duration) {
     assert!(why.contains("no route to host"), "{why}");
     assert_eq!(began.elapsed().as_secs(), expected.as_secs(), "{command:?}");
     assert!(!attended.lost, "nobody has said that nothing runs there");
+}
+
+#[tokio::test]
+async fn a_command_never_began_only_where_its_note_could_not_have_been_lost() {
+    const DAY: u64 = 86_400;
+    // How long it has been up, how long it has kept notes, how long ago the command was asked for, and what is said of it.
+    let table = [
+        (Some(1_000), Some(1_000), 5, "never"),
+        (Some(1_000), Some(66), 5, "never"),
+        (Some(1_000), Some(65), 5, "no older than this one"),
+        (Some(1_000), Some(0), 5, "no older than this one"),
+        (Some(1_000), None, 5, "no longer knows"),
+        (Some(65), Some(65), 5, "rebooted"),
+        (Some(65), Some(1_000), 5, "rebooted"),
+        (None, Some(1_000), 5, "no longer knows"),
+        (None, None, 5, "no longer knows"),
+        (Some(9 * DAY), Some(9 * DAY), DAY, "no longer knows"),
+    ];
+    for (up, noted, ago, expected) in table {
+        let cancel = CancellationToken::new();
+        let terms = Terms::of(&shell("true"), Duration::from_secs(ago), USUAL, &cancel);
+        let attended = attend(&Blank(up, noted), &terms, async || {}).await;
+        assert!(attended.lost, "{up:?} {noted:?}");
+        match (&attended.exit, expected) {
+            (Exit::NeverBegan { .. }, "never") => {}
+            (Exit::Unknown { why }, text) if why.contains(text) => {}
+            other => panic!("{up:?} {noted:?} {ago}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

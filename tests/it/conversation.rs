@@ -292,6 +292,19 @@ async fn what_a_reboot_has_taken_is_asked_about_and_settled_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_machine_has_lost_its_note_of_is_not_run_again() {
+    let mut world = World::start().await;
+    let asked = world.write("operator", "!hold 600 on wn001");
+    let going = world.answer_that(&asked, |post| post.message.contains("holding")).await;
+    world.kill_bot();
+    assert!(world.nodes.lose_notes("wn001"));
+    world.start_bot().await;
+    let question = world.reply(&going.id, |reply| reply.message.contains("@operator")).await;
+    assert!(question.message.contains("outcome unknown on wn001"), "{}", question.message);
+    assert_eq!(world.started(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reboot_is_done_when_the_machine_is_back() {
     let mut world = World::without_bot("").await;
     let pack = world.directory.path().join("own");

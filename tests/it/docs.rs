@@ -162,3 +162,19 @@ fn every_key_is_explained_and_stands_in_the_example() {
         }
     }
 }
+
+/// The unit's settings, the last of each name.
+fn unit() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(root().join("docs/halcyon.service")).unwrap();
+    let settings = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Local commands outlive the bot and are asked after by notes in `/tmp`.
+#[test]
+fn the_unit_leaves_local_commands_and_their_notes_alone() {
+    let unit = unit();
+    assert_eq!(unit["KillMode"], "process");
+    assert_eq!(unit.get("PrivateTmp").map_or("no", String::as_str), "no");
+    assert!(!unit.contains_key("DynamicUser"), "it implies PrivateTmp");
+}

@@ -173,7 +173,8 @@ async fn a_command_that_outlives_its_process_is_seen_to_its_end() {
     assert_eq!(watched.end().await.unwrap().exit, Exit::Code { code: 5 });
     let mut never = attached(attach(&super::ssh::execution(), 1));
     let RunNews::HostLost { outcome, .. } = never.next().await else { panic!("nobody knows it") };
-    assert!(matches!(outcome.exit, Exit::NeverBegan { .. }), "{outcome:?}");
+    // Which of the two depends on how long this machine has kept notes: `attending.rs` has the table.
+    assert!(matches!(outcome.exit, Exit::NeverBegan { .. } | Exit::Unknown { .. }), "{outcome:?}");
 }
 
 #[tokio::test]

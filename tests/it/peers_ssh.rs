@@ -362,9 +362,11 @@ async fn runs_that_outlive_their_process_are_seen_to_their_end() {
     stopped.until(|run| run.started == 1).await;
     stopped.cancel.cancel();
     assert_eq!(stopped.end().await.outcome("n04").exit, Exit::Canceled);
-    // One that never arrived is barred, and said to have never begun; of an old one nobody can say that.
+    // One that never arrived is barred; whether it is said to have never begun depends on how long this machine has kept notes, and of an old one
+    // nobody can say that.
     let never = attached(&second, &execution(), "n05", 60, 5).await.end().await;
-    assert!(matches!(never.lost["n05"].exit, Exit::NeverBegan { .. }), "{:?}", never.lost);
+    let exit = &never.lost["n05"].exit;
+    assert!(matches!(exit, Exit::NeverBegan { .. } | Exit::Unknown { .. }), "{exit:?}");
     let late = Run { execution: never.execution.clone(), work: Work::Remote(remote("n05", shell("true"))), attempt: 0 };
     let (sender, mut news) = mpsc::channel(16);
     second.run(late, sender, CancellationToken::new()).await;

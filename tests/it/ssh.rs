@@ -11,6 +11,7 @@ use halcyon::runtime::ports::{BlobWriter, Blobs, StoreError};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -112,12 +113,19 @@ pub(crate) fn group_lives(group: u32) -> bool {
 /// The wrapper under one shell, as a node would run it.
 struct Node {
     shell: Vec<&'static str>,
+    /// Where its notes are kept, where not at their usual place.
+    notes: Option<PathBuf>,
 }
 
 impl Node {
     fn request(&self, verb: Verb, id: &str, command: &ShellCommand) -> Command {
-        let words = wrapper::words(verb, id, command);
+        let mut words = wrapper::words(verb, id, command);
         assert_eq!(words[0], "sh");
+        if let Some(notes) = &self.notes {
+            let usual = if rustix::process::geteuid().is_root() { "/run/halcyon" } else { "/tmp/.halcyon-$uid" };
+            assert_eq!(words[2].matches(usual).count(), 1);
+            words[2] = words[2].replace(usual, notes.to_str().unwrap());
+        }
         let mut request = Command::new(self.shell[0]);
         request.args(&self.shell[1..]).args(&words[1..]);
         request.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -150,7 +158,7 @@ fn nodes() -> Vec<Node> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join(shell).is_file())
     };
-    all.into_iter().filter(|shell| here(&shell[0])).map(|shell| Node { shell }).collect()
+    all.into_iter().filter(|shell| here(&shell[0])).map(|shell| Node { shell, notes: None }).collect()
 }
 
 fn fresh_id() -> String {
@@ -314,6 +322,50 @@ fn a_machine_says_how_long_it_has_been_up() {
 }
 
 #[test]
+fn a_machine_says_for_how_long_it_has_kept_its_notes() {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let boot = boot.trim();
+    for node in nodes() {
+        let place = tempfile::tempdir().unwrap();
+        let notes = place.path().join("notes");
+        let node = Node { notes: Some(notes.clone()), ..node };
+        let noted = |verb| {
+            assert_eq!(node.ask(verb, &fresh_id(), &shell("true")).0, if verb == Verb::Kill { 3 } else { 0 });
+            Report::parse(&node.ask(Verb::Status, &fresh_id(), &shell("")).1).unwrap().noted.map(|time| time.as_secs())
+        };
+        // They are counted from whatever comes first.
+        for verb in [Verb::Run, Verb::Look, Verb::Kill, Verb::Status, Verb::Forget] {
+            assert!(noted(verb).unwrap() < 60, "{:?} {verb:?}", node.shell);
+            assert!(notes.join("since").is_file(), "{:?} {verb:?}", node.shell);
+            std::fs::remove_dir_all(&notes).unwrap();
+        }
+        std::fs::create_dir(&notes).unwrap();
+        // What they have been counted from since, and whether that is believed.
+        for (text, believed) in [
+            (format!("0 {boot}\n"), true),
+            ("0 01234567-89ab-cdef-0123-456789abcdef\n".to_owned(), false),
+            (String::new(), false),
+            ("0\n".to_owned(), false),
+        ] {
+            std::fs::write(notes.join("since"), &text).unwrap();
+            let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+            let uptime: u64 = uptime.split('.').next().unwrap().parse().unwrap();
+            let age = noted(Verb::Status).unwrap();
+            assert!(if believed { age >= uptime } else { age < 60 }, "{:?} {text:?} {age}", node.shell);
+            let counted = std::fs::read_to_string(notes.join("since")).unwrap();
+            assert!(counted.ends_with(&format!(" {boot}\n")) && (counted == text) == believed, "{counted}");
+        }
+        // Where it cannot be written, nothing is said; nor of time to come.
+        std::fs::remove_file(notes.join("since")).unwrap();
+        std::fs::create_dir(notes.join("since")).unwrap();
+        assert_eq!(noted(Verb::Status), None, "{:?}", node.shell);
+        std::fs::remove_dir(notes.join("since")).unwrap();
+        std::fs::write(notes.join("since"), format!("999999999999 {boot}\n")).unwrap();
+        assert_eq!(noted(Verb::Status), None, "{:?}", node.shell);
+    }
+}
+
+#[test]
 fn a_lost_connection_does_not_end_the_command() {
     for node in nodes() {
         let id = fresh_id();
@@ -430,7 +482,7 @@ fn what_is_left_in_the_background_does_not_hold_the_wrapper() {
 
 #[test]
 fn what_is_not_of_the_protocol_is_refused() {
-    let node = Node { shell: vec!["sh"] };
+    let node = Node { shell: vec!["sh"], notes: None };
     for (id, verb, expected) in
         [("../x", Verb::Run, 125), ("", Verb::Kill, 2), (".x", Verb::Status, 2), ("a b", Verb::Forget, 2)]
     {

@@ -55,6 +55,9 @@ pub enum Reason<'a> {
     /// The machine's note is too old to be there.
     #[error("the machine no longer knows anything of it")]
     Forgotten,
+    /// What the machine noted at the time may have been lost, or it had noted nothing before.
+    #[error("the machine knows nothing of it, but what it keeps of commands is no older than this one")]
+    NotesYounger,
     /// It was begun and its end never noted.
     #[error("it had begun there, but how it ended was never noted")]
     EndNotNoted,

@@ -77,6 +77,8 @@ pub struct Report {
     pub up: Option<Duration>,
     /// How long the command has been running, where it is.
     pub running_for: Option<Duration>,
+    /// For how long the machine has surely kept what it notes; absent where it does not say.
+    pub noted: Option<Duration>,
 }
 
 impl Report {
@@ -84,17 +86,18 @@ impl Report {
     pub fn parse(text: &str) -> Option<Self> {
         let standing = Standing::parse(text)?;
         let mut words = text.lines().nth(1).unwrap_or_default().split_whitespace();
-        let (mut up, mut running_for) = (None, None);
+        let (mut up, mut running_for, mut noted) = (None, None, None);
         while let (Some(word), Some(number)) = (words.next(), words.next()) {
             let time = number.parse().ok().map(Duration::from_secs);
             match word {
                 "up" => up = time,
                 "for" => running_for = time,
+                "noted" => noted = time,
                 // What a later version may add.
                 _ => {}
             }
         }
-        Some(Self { standing, up, running_for })
+        Some(Self { standing, up, running_for, noted })
     }
 }
 

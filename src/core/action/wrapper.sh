@@ -24,15 +24,26 @@ for try; do
 done
 [ "$dir" ] || refuse "neither $1 nor $2 is a directory of our own" $wrong
 base=$dir/$id
+# Since when notes have been kept here: seconds of uptime, and the boot that they are of. Without it, or after a reboot, what was noted
+# before may be missing, so it is counted anew. What cleans away by age takes this file before any note that is younger.
+noted= boot= booted= up=
+{ read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
+{ read -r noted boot <"$dir/since"; } 2>/dev/null
+[ "$noted" ] && [ "$boot" = "$booted" ] || {
+  { read -r up _ </proc/uptime; } 2>/dev/null
+  noted=${up%%.*}
+  { echo "$noted $booted" >"$dir/since"; } 2>/dev/null || noted=
+}
+# Of the second directory it is not told: notes may stand in the first, which is none of ours for now.
+[ "$booted" ] && [ "$dir" = "$1" ] || noted=
 
 # Whether the command runs. The process id alone would be believed of another process after a reboot or a long time.
 running() {
   pid= start= boot=
   { read -r pid start boot <"$base.run"; } 2>/dev/null
   [ "$pid" ] || return 1
-  stat= booted=
+  stat=
   { read -r stat <"/proc/$pid/stat"; } 2>/dev/null || return 1
-  { read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
   set -- ${stat##*) }
   [ "${20}" = "$start" ] && [ "$booted" = "$boot" ] && [ "$1" != Z ]
 }
@@ -55,8 +66,6 @@ members() {
 # process. So the boot must be the same, the number nobody else's, and one member in the session must bear the id in its environment.
 left() {
   [ "$pid" ] && [ ! -e "/proc/$pid" ] || return 1
-  booted=
-  { read -r booted </proc/sys/kernel/random/boot_id; } 2>/dev/null
   [ "$booted" = "$boot" ] && kill -0 -"$pid" 2>/dev/null || return 1
   for file in /proc/[0-9]*/stat; do
     { read -r stat <"$file"; } 2>/dev/null || continue
@@ -66,7 +75,7 @@ left() {
   return 1
 }
 # Notes of a week ago are of no use to anybody. Every hundredth command or so looks for them.
-sweep() { find "$dir" ! -type d -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & }
+sweep() { find "$dir" ! -type d ! -name since -mtime +7 -exec rm -f {} + >/dev/null 2>&1 & }
 # A tenth of a second, where sleep can.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 
@@ -195,10 +204,11 @@ status)
   running || ended || { [ -e "$base.run" ] && nap; }
   up=
   { read -r up _ </proc/uptime; } 2>/dev/null
+  up=${up%%.*}
   # The kernel counts the start of a process in hundredths of a second since the boot.
-  since=
-  if ended; then echo "exited $code"; elif running; then echo running && since=$start; else echo none; fi
-  [ "${up%%.*}" ] && echo "up ${up%%.*}${since:+ for $((${up%%.*} - since / 100))}"
+  began=
+  if ended; then echo "exited $code"; elif running; then echo running && began=$start; else echo none; fi
+  [ "$up" ] && echo "up $up${began:+ for $((up - began / 100))}${noted:+ noted $((up - noted))}"
   exit 0
   ;;
 forget)

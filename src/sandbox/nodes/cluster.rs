@@ -302,6 +302,12 @@ impl Nodes {
         true
     }
 
+    /// Takes away all that a node's wrapper has noted, as what cleans temporary files away does; false when there is no such node.
+    pub fn lose_notes(&self, name: &str) -> bool {
+        let node = self.nodes.get(name);
+        node.inspect(|node| node.machine.lose_notes()).is_some()
+    }
+
     /// What ran on a node, in the order of starting; nothing for a node that does not exist.
     pub fn ledger(&self, name: &str) -> Vec<LedgerEntry> {
         self.nodes.get(name).map(|node| node.machine.ledger()).unwrap_or_default()

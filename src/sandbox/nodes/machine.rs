@@ -70,6 +70,8 @@ pub(crate) struct State {
     kept: BTreeMap<(String, String), Kept>,
     /// Ids that were killed before they were run.
     barred: BTreeSet<(String, String)>,
+    /// When all that the wrapper keeps was last lost but by a reboot.
+    notes_lost: Option<Instant>,
     ledger: Vec<LedgerEntry>,
     /// Ends when all open connections must.
     connections: CancellationToken,
@@ -248,6 +250,20 @@ impl Machine {
     pub(crate) fn up(&self) -> Duration {
         let state = self.state();
         state.up_before + state.booted.elapsed()
+    }
+
+    /// For how long the wrapper's notes have been kept: its accounts have been used ever since the node is up.
+    pub(crate) fn noted(&self) -> Duration {
+        let lost = self.state().notes_lost.map(|at| at.elapsed());
+        lost.map_or(self.up(), |since| since.min(self.up()))
+    }
+
+    /// Loses all that the wrapper keeps, as where temporary files are cleaned away. What runs goes on.
+    pub(crate) fn lose_notes(&self) {
+        let mut state = self.state();
+        state.kept.clear();
+        state.barred.clear();
+        state.notes_lost = Some(Instant::now());
     }
 
     /// Load averages now: a steady value for the node, with a slow swing.
@@ -515,6 +531,7 @@ impl State {
             files: FileSystem::default(),
             kept: BTreeMap::new(),
             barred: BTreeSet::new(),
+            notes_lost: None,
             ledger: Vec::new(),
             connections: CancellationToken::new(),
         }

@@ -164,7 +164,8 @@ impl Request {
                     Some((None, since, _)) => ("running".to_owned(), format!(" for {}", since.elapsed().as_secs())),
                     Some((Some(code), _, false)) => (format!("exited {code}"), String::new()),
                 };
-                let answer = format!("{line}\nup {}{age}\n", self.machine.up().as_secs());
+                let (up, noted) = (self.machine.up().as_secs(), self.machine.noted().as_secs());
+                let answer = format!("{line}\nup {up}{age} noted {noted}\n");
                 let _ = self.sender.send((Lane::Out, answer.into())).await;
                 0
             }

@@ -142,6 +142,7 @@ pub(super) fn reasons() -> Vec<String> {
         Reason::NotArrived,
         Reason::NotRebooted { seconds: 600 },
         Reason::Forgotten,
+        Reason::NotesYounger,
         Reason::EndNotNoted,
         Reason::NotSeen,
         Reason::NoBeginning,
