@@ -298,11 +298,12 @@ impl Engine {
         self.shared.settings.borrow().grace
     }
 
-    /// Reads configuration and packs again; returns when what is in force of them is.
-    pub async fn reload(&self) {
+    /// Reads configuration and packs again; what is returned ends when what is in force of them is.
+    pub fn reload(&self) -> impl Future<Output = ()> + use<> {
         let (done, ended) = oneshot::channel();
-        // An engine that is ending reads nothing any more.
-        if self.reloads.send(ReloadCall { by: None, back: None, done: Some(done) }).is_ok() {
+        // An engine that is ending reads nothing any more: then nobody keeps the other end either.
+        let _ = self.reloads.send(ReloadCall { by: None, back: None, done: Some(done) });
+        async {
             let _ = ended.await;
         }
     }

@@ -50,6 +50,10 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long threads that read or write are waited for once all else has ended.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// What a line of chat would start.
 #[derive(Debug, Clone, PartialEq)]
@@ -300,5 +304,8 @@ pub fn import(config: &Config, lines: impl std::io::BufRead) -> Result<u64, Impo
 fn in_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
-    runtime.block_on(work)
+    let done = runtime.block_on(work);
+    // A thread that reads from a file system which does not answer is not waited for any longer.
+    runtime.shutdown_timeout(LAST_WAIT);
+    done
 }

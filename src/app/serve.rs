@@ -32,13 +32,19 @@ pub fn serve(config: Config, read: Read, environment: &Environment) -> anyhow::R
         let mut ticks = tokio::time::interval(often);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         notifier.ready();
+        // What is read may be on a file system that does not answer: the bot is stopped and gives signs of life all the same. A signal that
+        // comes meanwhile has everything read once more.
+        let mut reload = None;
         loop {
             tokio::select! {
                 () = signals.stop() => break,
-                _ = hangup.recv() => {
+                _ = hangup.recv(), if reload.is_none() => {
                     tracing::info!("SIGHUP: configuration and packs are read again");
                     notifier.reloading();
-                    engine.reload().await;
+                    reload = Some(Box::pin(engine.reload()));
+                }
+                () = async { reload.as_mut().expect("it goes on").await }, if reload.is_some() => {
+                    reload = None;
                     notifier.ready();
                 }
                 ended = engine.ended() => return ended,

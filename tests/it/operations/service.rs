@@ -30,6 +30,31 @@ async fn the_service_manager_is_told_how_the_bot_is() {
     }
 }
 
+/// What is read again may be on a file system that does not answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reload_that_hangs_keeps_nobody_from_stopping_the_bot() {
+    let world = world("").await;
+    let mut service = Service::start(&world, false);
+    heard(&world, "I am here").await;
+    let config = world.directory.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::remove_file(&config).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&config).status().unwrap().success());
+    for answered in [true, false] {
+        service.signal(Signal::HUP);
+        service.told("RELOADING=1");
+        service.told("WATCHDOG=1");
+        if answered {
+            std::fs::write(&config, &text).unwrap();
+            service.told("READY=1");
+        }
+    }
+    service.signal(Signal::TERM);
+    service.told("STOPPING=1");
+    assert_eq!(service.ended().code(), Some(0), "{}", service.log());
+    heard(&world, "I am being stopped").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_that_does_not_turn_feeds_no_watchdog() {
     let world = world("").await;
