@@ -68,6 +68,12 @@ impl Notifier {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
     }
 
+    /// The start goes on, and the manager waits for it so much longer at least.
+    pub fn starting(&self, longer: Duration, sentence: &str) {
+        self.status(sentence);
+        self.tell(&format!("EXTEND_TIMEOUT_USEC={}", longer.as_micros()));
+    }
+
     /// The end has begun and takes at most so long.
     pub fn stopping(&self, longest: Duration) {
         self.tell(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", longest.as_micros()));

@@ -586,6 +586,7 @@ pub(super) fn store_options(config: &Config) -> store::Options {
         keep_outputs: section.keep_outputs,
         reserve: section.reserve,
         now: super::now,
+        brief: config.mattermost.is_none(),
         ..store::Options::default()
     }
 }

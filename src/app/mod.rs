@@ -130,7 +130,7 @@ fn matched(catalog: &Catalog, found: Match) -> Matched {
 
 /// The store of a bot that does not run.
 async fn open_store(path: &Path) -> anyhow::Result<DiskStore> {
-    let (store, _) = DiskStore::open(path).await.map_err(not_opened)?;
+    let (store, _) = DiskStore::open_briefly(path).await.map_err(not_opened)?;
     Ok(store)
 }
 
@@ -146,7 +146,8 @@ fn not_opened(problem: StoreError) -> anyhow::Error {
     }
     if matches!(&problem, StoreError::InUse { .. }) {
         let advice = "a bot that runs on it answers `halcyon status`; another store is named by `path` under [store] in config.toml";
-        return anyhow::anyhow!("{problem}; {advice}");
+        let told = format!("{problem}; {advice}");
+        return anyhow::Error::new(problem).context(told);
     }
     problem.into()
 }
@@ -253,7 +254,7 @@ pub fn cut_audit(config: &Config, exported: &Verdict) -> anyhow::Result<(Head, u
     in_runtime(async move {
         let path = &config.store.path;
         // What to do about a bot that runs on it is another thing here: it has to be stopped.
-        let (store, _) = DiskStore::open(path).await.map_err(|problem| match problem {
+        let (store, _) = DiskStore::open_briefly(path).await.map_err(|problem| match problem {
             StoreError::InUse { .. } => problem.into(),
             other => not_opened(other),
         })?;

@@ -1,5 +1,7 @@
 //! The bot as a service: signals in, the service manager told.
 //!
+//! **A command that has the store until it is done is waited for**, since such a command is the bot for as long as no other is there; another bot that has it is an error.
+//!
 //! SIGTERM and SIGINT stop it in good order, a second one at once; SIGHUP has it read configuration and packs again. The manager hears when the
 //! bot is ready, a sentence on how it is, and signs of life for as long as the loop proves that it turns.
 
@@ -9,13 +11,24 @@ use super::reload::Read;
 use crate::adapters::systemd::Notifier;
 use crate::config::{Config, Environment};
 use crate::runtime::metrics::Metrics;
+use crate::runtime::ports::StoreError;
 use crate::runtime::pulse;
 use anyhow::bail;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep};
 
 /// How often the manager hears how the bot is, unless its watchdog wants to hear more often.
 const TELL: Duration = Duration::from_secs(5);
+
+/// How long a command that has the store is waited for.
+const HANDOVER: Duration = Duration::from_mins(5);
+/// How long whoever has the store may take to note who they are.
+const INTRODUCTION: Duration = Duration::from_millis(300);
+/// How often it is tried again.
+const TRY: Duration = Duration::from_millis(100);
+/// How much time the manager is asked for while it is waited, the opening of the store included.
+const LONGER: Duration = Duration::from_mins(2);
 
 /// Runs the bot until it is told to stop.
 ///
@@ -26,7 +39,13 @@ pub fn serve(config: Config, read: Read, environment: &Environment) -> anyhow::R
     in_runtime(async move {
         let mut signals = Signals::new()?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let mut engine = Engine::start_reading(&config, EngineOptions::default(), read).await?;
+        let mut engine = tokio::select! {
+            started = start(&config, &read, &notifier) => started?,
+            () = signals.stop() => {
+                tracing::info!("told to stop before it had started");
+                return Ok(());
+            }
+        };
         let metrics = engine.metrics();
         let often = notifier.watchdog().map_or(TELL, |watchdog| TELL.min(watchdog / 3));
         let mut ticks = tokio::time::interval(often);
@@ -65,6 +84,32 @@ pub fn serve(config: Config, read: Read, environment: &Environment) -> anyhow::R
             }
         }
     })
+}
+
+/// Starts the bot once the store is free.
+async fn start(config: &Config, read: &Read, notifier: &Notifier) -> anyhow::Result<Engine> {
+    let began = Instant::now();
+    let (mut said, mut due) = (String::new(), began);
+    loop {
+        let refused = match Engine::start_reading(config, EngineOptions::default(), read.clone()).await {
+            Ok(engine) => return Ok(engine),
+            Err(refused) => refused,
+        };
+        let Some(StoreError::InUse { holder, brief, .. }) = refused.downcast_ref() else { return Err(refused) };
+        if began.elapsed() >= if *brief { HANDOVER } else { INTRODUCTION } {
+            return Err(refused);
+        }
+        let now = Instant::now();
+        if *brief && (now >= due || said != *holder) {
+            let longest = HANDOVER.as_secs();
+            if said != *holder {
+                tracing::warn!("the store is in use by another process{holder}; waiting for it, {longest} s at most");
+            }
+            notifier.starting(LONGER, &format!("waiting for the store, which another process has{holder}"));
+            (said, due) = (holder.clone(), now + TELL);
+        }
+        sleep(TRY).await;
+    }
 }
 
 struct Signals {

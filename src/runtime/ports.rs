@@ -336,6 +336,8 @@ pub enum StoreError {
         path: PathBuf,
         /// ` (pid 123)` where that is known.
         holder: String,
+        /// It has said that it is a command, which has the store until it is done.
+        brief: bool,
     },
     /// An import into it was cut off before all was gathered.
     #[error(

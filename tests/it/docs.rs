@@ -170,6 +170,12 @@ fn unit() -> BTreeMap<String, String> {
     settings.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+#[test]
+fn the_unit_never_gives_the_bot_up() {
+    let unit = unit();
+    assert_eq!((unit["Restart"].as_str(), unit["StartLimitIntervalSec"].as_str()), ("on-failure", "0"));
+}
+
 /// Local commands outlive the bot and are asked after by notes in `/tmp`.
 #[test]
 fn the_unit_leaves_local_commands_and_their_notes_alone() {

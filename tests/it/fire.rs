@@ -233,7 +233,7 @@ impl World {
                     if !self.chat.is_connected("halcyon") {
                         next += Duration::from_millis(150);
                     }
-                    // A bot that found its store in use by a call from the shell is started again, as systemd would.
+                    // One that has ended by itself is started again, as systemd would.
                     if self.bot.has_ended() {
                         self.bot.spawn();
                     }

@@ -38,6 +38,7 @@ const SMALL: Options = Options {
     reserve: 0,
     snapshot_facts: None,
     now: || jiff::Timestamp::UNIX_EPOCH,
+    brief: false,
 };
 
 fn taken(number: u64) -> Dated {

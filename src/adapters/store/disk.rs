@@ -59,6 +59,8 @@ pub struct Options {
     pub snapshot_facts: Option<u64>,
     /// The clock by which things get old; by the default one nothing ever does.
     pub now: fn() -> Timestamp,
+    /// Whoever opens it is a command that has it until it is done, so that a bot which is to start waits for it.
+    pub brief: bool,
 }
 
 impl Default for Options {
@@ -71,6 +73,7 @@ impl Default for Options {
             reserve: 64 << 20,
             snapshot_facts: None,
             now: || Timestamp::UNIX_EPOCH,
+            brief: false,
         }
     }
 }
@@ -157,6 +160,14 @@ impl DiskStore {
         Self::open_with(path, Options::default()).await
     }
 
+    /// The same for a command that has it until it is done.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_briefly(path: impl Into<PathBuf>) -> Result<(Self, Opened), StoreError> {
+        Self::open_with(path, Options { brief: true, ..Options::default() }).await
+    }
+
     /// Opens the store with another layout than usual.
     ///
     /// # Errors
@@ -235,7 +246,7 @@ pub(crate) fn open(path: PathBuf, options: Options, audit_anew: bool) -> Result<
     for directory in DIRECTORIES {
         make_directory(&path.join(directory))?;
     }
-    let lock = Arc::new(Lock::take(&path)?);
+    let lock = Arc::new(Lock::take(&path, options.brief)?);
     import::settle(&path)?;
     let blobs = DiskBlobs::open(path.join("blobs"), Arc::clone(&lock))?;
     let Found { log, cut, start, base, notices } = opening::open(&path, options.rooms())?;

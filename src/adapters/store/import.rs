@@ -79,7 +79,7 @@ struct BaseLine {
 /// next start has the import finished.
 pub async fn import(store: &Path, lines: impl BufRead) -> Result<u64, ImportError> {
     make_directory(store)?;
-    let _lock = Lock::take(store)?;
+    let _lock = Lock::take(store, true)?;
     finish(store)?;
     for directory in DIRECTORIES.into_iter().filter(|name| *name != "blobs") {
         if holds_anything(&store.join(directory))? {

@@ -87,7 +87,7 @@ async fn audit_anew(path: PathBuf, options: Options) -> Result<(DiskStore, Opene
     let place = path.clone();
     let opening = tokio::task::spawn_blocking(move || {
         {
-            let _lock = Lock::take(&path)?;
+            let _lock = Lock::take(&path, options.brief)?;
             audit::set_aside(&path, (options.now)())?;
         }
         disk::open(path, options, true)
@@ -97,7 +97,7 @@ async fn audit_anew(path: PathBuf, options: Options) -> Result<(DiskStore, Opene
 }
 
 fn set_aside(store: &Path, options: Options) -> Result<(), StoreError> {
-    let _lock = Lock::take(store)?;
+    let _lock = Lock::take(store, options.brief)?;
     let date = (options.now)().strftime("%Y-%m-%dT%H-%M-%SZ");
     let place = store.join(format!("{NAME}{date}"));
     let failed = |doing, path: &Path, source| StoreError::Io { doing, path: path.to_owned(), source };

@@ -224,7 +224,9 @@ pub(crate) fn same(error: &StoreError) -> StoreError {
         StoreError::Damaged { path, offset, what } => {
             StoreError::Damaged { path: path.clone(), offset: *offset, what: what.clone() }
         }
-        StoreError::InUse { path, holder } => StoreError::InUse { path: path.clone(), holder: holder.clone() },
+        StoreError::InUse { path, holder, brief } => {
+            StoreError::InUse { path: path.clone(), holder: holder.clone(), brief: *brief }
+        }
         StoreError::Version { path, what } => StoreError::Version { path: path.clone(), what: what.clone() },
         StoreError::Index(what) => StoreError::Index(what.clone()),
         StoreError::Unfinished { store, place } => {

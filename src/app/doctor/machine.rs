@@ -63,7 +63,7 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
     if runs {
         findings.ok("store", format!("{shown} is in the hands of the bot that runs"));
     } else {
-        match DiskStore::open(path).await {
+        match DiskStore::open_briefly(path).await {
             Ok((store, opened)) => {
                 findings.ok("store", format!("{shown} opens; {} facts are stored", opened.facts));
                 for notice in opened.notices() {

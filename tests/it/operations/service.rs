@@ -2,6 +2,7 @@
 
 use super::{Service, halcyon, heard, world};
 use crate::world::{PATIENCE, id_of, under_way};
+use halcyon::app::engine::Engine;
 use rustix::process::Signal;
 use std::time::Instant;
 
@@ -116,8 +117,36 @@ async fn a_start_that_fails_ends_with_one() {
     heard(&world, "I am here").await;
     let (code, said) = halcyon(&world, &["serve"]).await;
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("in use"), "{said}");
+    let holder = rustix::process::Pid::from_child(&taken.child).as_raw_nonzero();
+    assert!(said.contains(&format!("is in use by another process (pid {holder}); a bot that runs on it")), "{said}");
     drop(taken);
+}
+
+/// A command that found no bot is the bot for a moment, and a start of the bot meanwhile is none that fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_has_the_store_is_waited_for() {
+    let world = world("").await;
+    let moment = Engine::start_alone(&world.config).await.unwrap();
+    let holder = format!("(pid {}, a command that ends by itself)", std::process::id());
+    let waits = || {
+        let service = Service::start(&world, false);
+        service.told(&format!("STATUS=waiting for the store, which another process has {holder}"));
+        service.told("EXTEND_TIMEOUT_USEC=120000000");
+        assert!(
+            service.log().contains(&format!("is in use by another process {holder}; waiting")),
+            "{}",
+            service.log()
+        );
+        service
+    };
+    let mut stopped = waits();
+    stopped.signal(Signal::TERM);
+    assert_eq!(stopped.ended().code(), Some(0), "{}", stopped.log());
+    let service = waits();
+    moment.stop().await.unwrap();
+    service.told("READY=1");
+    heard(&world, "I am here").await;
+    assert_eq!(service.log().matches("waiting for it").count(), 1, "{}", service.log());
 }
 
 /// The log has everything of a line under the id of its post: what was heard, matched, started, said, and how it ended; and none of its words.
