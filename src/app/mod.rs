@@ -149,6 +149,10 @@ fn not_opened(problem: StoreError) -> anyhow::Error {
         let told = format!("{problem}; {advice}");
         return anyhow::Error::new(problem).context(told);
     }
+    if matches!(&problem, StoreError::Version { .. }) {
+        let advice = "nothing is damaged and nothing has been changed; start that version again, or let this one begin anew with another `path` under [store] in config.toml";
+        return anyhow::anyhow!("{problem}; {advice}");
+    }
     problem.into()
 }
 

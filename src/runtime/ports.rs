@@ -349,7 +349,7 @@ pub enum StoreError {
         /// Where what was gathered lies.
         place: PathBuf,
     },
-    /// A snapshot is needed, since facts before it are gone, and another version of this program wrote it.
+    /// What the start needs was written by another version of this program. Nothing is wrong with it.
     #[error("{path} was written by another version of this program: {what}")]
     Version {
         /// The file.

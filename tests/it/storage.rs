@@ -7,7 +7,7 @@ use halcyon::adapters::content::read_packs;
 use halcyon::adapters::monitoring::MonitoringRunner;
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore};
 use halcyon::app::engine::Engine;
-use halcyon::core::action::execution::Execution;
+use halcyon::core::action::execution::{Execution, Status};
 use halcyon::core::action::run::{Attach, Run, RunNews};
 use halcyon::core::content::load::load;
 use halcyon::core::effect::{Answer, Query};
@@ -482,6 +482,20 @@ async fn a_damaged_store_is_set_aside_and_the_bot_says_so() {
     world.start_bot().await;
     let after = world.say("operator", "!greet you on wn001").await;
     assert!(after.message.contains("done"), "{}", after.message);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn facts_that_cannot_be_true_do_not_keep_the_bot_from_starting() {
+    let mut world = World::without_bot("").await;
+    let (store, _) = DiskStore::open(&world.config.store.path).await.unwrap();
+    let id = crate::ssh::execution();
+    let never = Fact::ExecutionFinished { id, status: Status::Succeeded, error: None };
+    store.append(vec![Dated { at: SystemClock.now(), fact: never }]).await.unwrap();
+    drop(store);
+    world.start_bot().await;
+    let greeting = world.chat.posts(CHANNEL).into_iter().rfind(|post| post.message.contains("I am here")).unwrap();
+    assert!(greeting.message.contains("my store was damaged"), "{}", greeting.message);
+    assert!(world.say("operator", "!uptime on wn001").await.message.contains("done on wn001"));
 }
 
 /// A small file system in memory.

@@ -5,6 +5,7 @@ mod crash;
 mod importing;
 mod keeping;
 mod power;
+mod unfit;
 
 use crate::execution::{asked, at, outcome, somebody};
 use halcyon::adapters::store::{DiskStore, MemoryBlobs, MemoryStore, Opened, Options, Origin, export};

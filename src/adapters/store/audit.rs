@@ -269,6 +269,9 @@ fn lines_of(directory: &Path, first: u64) -> Result<(Vec<String>, Option<String>
     }
     let bad = match scanner.rest() {
         Rest::Damaged { offset, what } => Some(format!("{} is damaged at byte {offset}: {what}", path.display())),
+        Rest::Version { what } => {
+            Some(format!("{} was written by another version of this program: {what}", path.display()))
+        }
         // A line that is being written.
         Rest::Empty | Rest::Torn { .. } => None,
     };

@@ -54,6 +54,7 @@ impl Contents {
             Rest::Empty => Ending::Clean,
             Rest::Torn { what } => Ending::Torn { offset: scanner.place.offset, what },
             Rest::Damaged { offset, what } => Ending::Damaged { offset, what },
+            Rest::Version { what } => Ending::Damaged { offset: scanner.place.offset, what },
         };
         Self { facts, ending }
     }

@@ -396,8 +396,39 @@ impl Store for DiskStore {
 }
 
 impl DiskStore {
+    /// Folds what the start begins with up to the newest fact, so that whatever keeps the facts from being a memory is found out before
+    /// anybody relies on them. [`Store::recall`] then gives the result.
+    ///
+    /// # Errors
+    /// A fact is none, or cannot be true after those before it.
+    pub(crate) async fn fold(&self) -> Result<(), StoreError> {
+        let Some(kept) = self.start.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(()) };
+        let (shared, newest) = (Arc::clone(&self.shared), self.newest());
+        let folding = tokio::task::spawn_blocking(move || {
+            let directory = shared.directory("log");
+            let mut kept = kept;
+            let from = kept.snapshot.newest + 1;
+            if from > newest {
+                return Ok(kept);
+            }
+            for stored in Reading::new(&directory, from, newest).near(shared.anchor()) {
+                kept.take(&directory, &stored?)?;
+            }
+            Ok(kept)
+        });
+        let path = self.shared.path.clone();
+        let folded = folding
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Io { doing: "read", path, source: io::Error::other(error) }))?;
+        *self.start.lock().unwrap_or_else(PoisonError::into_inner) = Some(folded);
+        Ok(())
+    }
+
     /// All facts after this one.
     async fn read_after(&self, number: u64) -> Result<Vec<Dated>, StoreError> {
+        if number == self.newest() {
+            return Ok(Vec::new());
+        }
         let reading = Reading::new(&self.shared.directory("log"), number + 1, self.newest()).near(self.shared.anchor());
         let path = self.shared.path.clone();
         let read =

@@ -138,6 +138,7 @@ impl Log {
             (next, end) = (scanner.place.next, base + scanner.place.offset as u64);
             match (scanner.rest(), firsts.get(index + 1)) {
                 (Rest::Damaged { offset, what }, _) => return damaged(base + offset as u64, what),
+                (Rest::Version { what }, _) => return Err(StoreError::Version { path, what }),
                 (Rest::Torn { what }, None) => cut = Some(Cut { path, offset: end, what }),
                 (Rest::Torn { what }, Some(_)) => return damaged(end, what),
                 (Rest::Empty, Some(following)) if *following != next => {

@@ -1,7 +1,7 @@
 //! # Store: remembers
 //!
 //! ```text
-//! <path>/lock                               held while the store is open; the holder's process id stands in it
+//! <path>/lock                               held while the store is open; in it the holder's process id, and whether it is a command
 //! <path>/log/00000000000000000001.facts     the truth: records one after the other, named by the first one's number
 //! <path>/index/                             derived by sled: executions by end of id and by time
 //! <path>/index.broken-1/                    an index that would not open, kept for whoever wants to know why
@@ -42,6 +42,9 @@
 //!
 //! **Only what was never acknowledged is cut**: every record says with which write it came (`record.rs`). Where a later write than the bad
 //! one's exists, the bad one had been synced, so it is damage, and damage stops the start.
+//!
+//! **What another version of this program wrote is no damage**: it stops the start, and nothing is set aside. Before a bot begins its facts are folded,
+//! so that what is no fact, or contradicts others, is found there and counts as damage.
 //!
 //! **A full disk loses nothing**: the write that failed is taken back, the caller is told, and the next one may succeed.
 //!

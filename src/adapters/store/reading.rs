@@ -90,10 +90,9 @@ impl Reading {
                             if record.sequence < self.from {
                                 continue;
                             }
-                            let dated = record.decode().map_err(|error| StoreError::Damaged {
-                                path: segment::path(&self.directory, open.first),
-                                offset: open.base + open.place.offset as u64,
-                                what: format!("fact {} is none that this program knows: {error}", record.sequence),
+                            let dated = record.decode().map_err(|error| {
+                                let path = segment::path(&self.directory, open.first);
+                                segment::not_decoded(path, place.offset, record.sequence, &error)
                             })?;
                             self.ready.push_back(Stored {
                                 sequence: record.sequence,
@@ -149,6 +148,7 @@ impl Reading {
         let (offset, what) = match (rest, following) {
             (_, Some(following)) if following == next => return self.open(next),
             (Rest::Empty | Rest::Torn { .. }, None) => return Ok(At::End),
+            (Rest::Version { what }, _) => return Err(StoreError::Version { path, what }),
             (Rest::Damaged { offset, what }, _) => (offset, what),
             (_, Some(following)) => {
                 (open.place.offset, format!("facts {next} to {} are missing", following.saturating_sub(1)))

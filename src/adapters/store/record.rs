@@ -83,6 +83,16 @@ pub(crate) fn write(buffer: &mut Vec<u8>, sequence: u64, group: u64, last: bool,
     checksum
 }
 
+/// The record at the beginning of `bytes` as if it had our version, whatever version it says.
+pub(crate) fn with_our_version(bytes: &[u8]) -> Vec<u8> {
+    let length = payload_length(bytes).map_or(0, |length| (HEADER + length).min(bytes.len()));
+    let mut ours = bytes[..length].to_vec();
+    if let Some(version) = ours.get_mut(3) {
+        *version = VERSION;
+    }
+    ours
+}
+
 /// Reads the record at the beginning of `bytes`.
 pub(crate) fn read(bytes: &[u8]) -> Result<Record<'_>, Fault> {
     let Some(header) = bytes.first_chunk::<HEADER>() else {

@@ -146,13 +146,7 @@ fn fold(shared: &Shared, mut base: Kept, last: u64, slices: &mut Slices<'_>) -> 
     let reading = Reading::new(&directory, base.snapshot.newest + 1, last);
     for (count, stored) in reading.enumerate() {
         let stored = stored?;
-        base.snapshot.memory.apply(&stored.dated).map_err(|contradiction| StoreError::Damaged {
-            path: segment::path(&directory, stored.place.first),
-            offset: stored.place.offset,
-            what: format!("fact {} contradicts those before it: {contradiction}", stored.sequence),
-        })?;
-        (base.snapshot.newest, base.snapshot.at) = (stored.sequence, stored.dated.at);
-        (base.checksum, base.offset) = (stored.checksum, u32::try_from(stored.place.offset).unwrap_or_default());
+        base.take(&directory, &stored)?;
         if count % SLICE == SLICE - 1 && !slices.pause() {
             return Ok(None);
         }

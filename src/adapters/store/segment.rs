@@ -2,6 +2,7 @@
 
 use crate::adapters::store::log::Written;
 use crate::adapters::store::record::{self, Fault, Record};
+use crate::core::audit::chain::Parts;
 use crate::core::fact::Dated;
 use crate::runtime::ports::StoreError;
 use jiff::Timestamp;
@@ -128,11 +129,30 @@ pub(crate) fn fetch(directory: &Path, place: Written, sequence: u64) -> Result<D
     bytes.resize(record::HEADER + length, 0);
     let (_, payload) = bytes.split_at_mut(record::HEADER);
     file.read_exact_at(payload, place.offset + record::HEADER as u64).map_err(failed)?;
-    let record = record::read(&bytes).map_err(|_| damaged(format!("the record of fact {sequence} is bad")))?;
+    let record = record::read(&bytes).map_err(|fault| match fault {
+        Fault::Version(version) => StoreError::Version { path: path.clone(), what: foreign(sequence, version) },
+        Fault::Broken(_) => damaged(format!("the record of fact {sequence} is bad")),
+    })?;
     if record.sequence != sequence {
         return Err(damaged(format!("fact {} stands where fact {sequence} is due", record.sequence)));
     }
-    record.decode().map_err(|error| damaged(format!("fact {sequence} is none that this program knows: {error}")))
+    record.decode().map_err(|error| not_decoded(path.clone(), place.offset, sequence, &error))
+}
+
+/// Why a fact cannot be had whose bytes are as they were written. Kinds of facts, and of what is in them, come with new versions of this program
+/// and never go, so one that is not known here came from a later one; anything else that does not fit was written wrongly.
+pub(crate) fn not_decoded(path: PathBuf, offset: u64, sequence: u64, error: &serde_json::Error) -> StoreError {
+    let error = error.to_string();
+    // It goes on with all that is known, which nobody wants to read.
+    match error.split(", expected").next().filter(|_| error.starts_with("unknown variant")) {
+        Some(unknown) => StoreError::Version { path, what: format!("fact {sequence} has an {unknown}") },
+        None => StoreError::Damaged { path, offset, what: format!("fact {sequence} makes no sense: {error}") },
+    }
+}
+
+/// What is said of a record of another version.
+fn foreign(number: u64, version: u8) -> String {
+    format!("record {number} has version {version}, which this one does not know")
 }
 
 /// When the first fact of a file happened. A file that does not begin with it is damaged, or nothing was written to it yet.
@@ -187,7 +207,12 @@ pub(crate) enum Rest {
         /// What gives it away.
         what: String,
     },
-    /// Records follow that were written after the bad one had been acknowledged, or ones that this program cannot read.
+    /// Records of another version of this program, which this one cannot read. Nothing is wrong with them.
+    Version {
+        /// Which.
+        what: String,
+    },
+    /// Records follow that were written after the bad one had been acknowledged.
     Damaged {
         /// The place of the bad record.
         offset: usize,
@@ -229,10 +254,11 @@ impl<'a> Scanner<'a> {
         let Place { offset, next, .. } = place;
         let after = self.bytes.get(offset..).unwrap_or_default();
         let what = match wrong {
-            Wrong::Version(version) => {
-                let what = format!("record {next} has version {version}, which this program does not know");
-                return Rest::Damaged { offset, what };
+            // Behind a record of another version there is none of ours, and none of another can be read as ours: else it is the byte that is bad.
+            Wrong::Version(version) if acknowledged(after, next) || reads_as_ours(after) => {
+                return Rest::Damaged { offset, what: foreign(next, version) };
             }
+            Wrong::Version(version) => return Rest::Version { what: foreign(next, version) },
             Wrong::Sequence(found) => format!("record {found} stands where record {next} is due"),
             Wrong::Broken(_) if after.iter().all(|byte| *byte == 0) => {
                 if offset == self.place.offset {
@@ -262,6 +288,13 @@ enum Wrong {
     Broken(&'static str),
     Version(u8),
     Sequence(u64),
+}
+
+/// Whether the record at the beginning of `bytes` is one of ours but for the version that it says.
+fn reads_as_ours(bytes: &[u8]) -> bool {
+    let ours = record::with_our_version(bytes);
+    let is_line = |payload: &[u8]| std::str::from_utf8(payload).is_ok_and(|text| Parts::of(text).is_some());
+    record::read(&ours).is_ok_and(|record| record.decode().is_ok() || is_line(record.payload))
 }
 
 /// Whether anything among `bytes` proves that the fact with this number had been synced: a record of a later write.

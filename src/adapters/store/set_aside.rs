@@ -3,6 +3,9 @@
 //! It goes into a directory inside the store's own, `damaged-<date>/`: the lock stays held over it, nothing but the store has to be
 //! writable, and it costs no copy. **As long as the new store has no fact but its name and such a directory is there, the bot has to start frozen**,
 //! whatever instant it died at before.
+//!
+//! **Facts that contradict each other, or make no sense, are damage** as bad bytes are ([decision 30](../../../docs/decisions/0030-what-cannot-be-a-memory-is-damage.md)).
+//! **What another version of this program wrote is none**: it is left as it is, and that version can go on with it.
 
 use crate::adapters::store::audit;
 use crate::adapters::store::disk::{self, DiskStore, Opened, Options};
@@ -50,15 +53,23 @@ impl DiskStore {
         options: Options,
     ) -> Result<(Self, Opened, Option<SetAside>), StoreError> {
         let path = path.into();
-        let (opened, why) = match Self::open_with(&path, options).await {
+        let opened = match Self::open_with(&path, options).await {
             Err(damaged @ StoreError::Damaged { .. }) if is_of_audit(&damaged, &path) => {
                 tracing::error!(%damaged, "the audit is damaged; it is set aside and made again, and the bot starts frozen");
                 let (store, mut opened) = audit_anew(path.clone(), options).await?;
                 if let Some(aside) = &mut opened.audit_aside {
                     aside.why = Some(damaged.to_string());
                 }
-                ((store, opened), None)
+                Ok((store, opened))
             }
+            opened => opened,
+        };
+        // Bytes that are as they were written may be no facts all the same, or such as cannot be true one after the other.
+        let folded = match opened {
+            Ok((store, opened)) => store.fold().await.map(|()| (store, opened)),
+            Err(problem) => Err(problem),
+        };
+        let (opened, why) = match folded {
             Err(damaged @ StoreError::Damaged { .. }) => {
                 tracing::error!(%damaged, "the store is damaged; it is set aside, and the bot starts frozen");
                 set_aside(&path, options)?;

@@ -18,7 +18,8 @@
 //! like it; one of a version that this program does not know is left as it is.
 
 use crate::adapters::store::log::sync_directory;
-use crate::adapters::store::segment::Anchor;
+use crate::adapters::store::reading::Stored;
+use crate::adapters::store::segment::{self, Anchor};
 use crate::core::audit::chain::Head;
 use crate::core::memory::{Memory, VERSION};
 use crate::runtime::ports::{Snapshot, StoreError};
@@ -68,6 +69,19 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Folds the next fact in, which stands in the log in this directory.
+    pub(crate) fn take(&mut self, log: &Path, stored: &Stored) -> Result<(), StoreError> {
+        let Stored { sequence, checksum, place, dated } = stored;
+        self.snapshot.memory.apply(dated).map_err(|contradiction| StoreError::Damaged {
+            path: segment::path(log, place.first),
+            offset: place.offset,
+            what: format!("fact {sequence} contradicts those before it: {contradiction}"),
+        })?;
+        (self.snapshot.newest, self.snapshot.at) = (*sequence, dated.at);
+        (self.checksum, self.offset) = (*checksum, u32::try_from(place.offset).unwrap_or_default());
+        Ok(())
+    }
+
     /// The record of the newest fact that was folded in.
     pub(crate) fn anchor(&self) -> Anchor {
         Anchor { number: self.snapshot.newest, offset: self.offset.into() }

@@ -84,6 +84,11 @@ async fn store(config: &Config, runs: bool, findings: &mut Findings) {
                 );
             }
             Err(problem @ StoreError::Unfinished { .. }) => findings.fail("store", problem.to_string(), ""),
+            Err(problem @ StoreError::Version { .. }) => {
+                let advice =
+                    "start that version of the bot again; nothing is damaged, and this one changes nothing in it";
+                findings.fail("store", problem.to_string(), advice);
+            }
             Err(problem) => {
                 findings.fail("store", problem.to_string(), "run this as the bot's account; see store.path")
             }
