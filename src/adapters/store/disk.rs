@@ -1,6 +1,10 @@
-//! The store on disk: a handle for callers, and the one thread that writes.
+//! The store on disk: a handle for callers, and the thread that writes for them.
 //!
 //! **Many callers share one sync**: while the disk is busy with one write, batches gather, and the next write takes them all.
+//!
+//! **A quick disk is waited for on the spot.** To hand a batch to a thread and to hear of it takes two threads that sleep to be woken, half as
+//! long as the sync of a quick disk. So where nobody else wants to write and the last write took less than [`QUICK`], the caller's own thread writes. One
+//! write at most is slow there: after it the thread writes again, until the disk has proven quick. The index is left to the threads.
 
 use crate::adapters::store::audit::{self, Audit};
 use crate::adapters::store::blobs::DiskBlobs;
@@ -29,16 +33,20 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// How many batches may wait before callers wait to hand theirs over.
 const WAITING: usize = 4096;
 /// How many facts the audit takes in before a store is closed; of more the next start takes in the rest.
 const AUDITED_AT_THE_END: u64 = 100_000;
+/// A disk whose last write took less is waited for by whoever writes, on the spot.
+const QUICK: Duration = Duration::from_millis(1);
+/// How many facts may wait for the index before the thread takes the next write, and them.
+const UNINDEXED: usize = 512;
 /// How many bytes one write takes at most, unless a single batch is longer.
 const WRITE: usize = 4 << 20;
 
@@ -136,6 +144,9 @@ pub struct Counters {
 /// The store on disk. Dropping it waits for what is being written and gives the store free for the next process.
 pub struct DiskStore {
     shared: Arc<Shared>,
+    writer: Arc<Mutex<Writer>>,
+    /// How many want something written or wait for it.
+    callers: AtomicUsize,
     /// Absent only while dropping.
     queue: Option<mpsc::Sender<Batch>>,
     /// Absent only while dropping.
@@ -143,6 +154,15 @@ pub struct DiskStore {
     threads: Vec<JoinHandle<()>>,
     /// What the start begins with, until it is asked for.
     start: Mutex<Option<Kept>>,
+}
+
+/// Somebody who wants something written, until it is or they let go.
+struct Call<'a>(&'a AtomicUsize);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Batch {
@@ -232,6 +252,23 @@ impl DiskStore {
         self.shared.room().map(|room| room.free)
     }
 
+    /// Writes a batch on the caller's thread when the disk is quick, nobody else wants to write and nothing waits; gives it back otherwise.
+    async fn write_here(&self, batch: Batch) -> Option<Batch> {
+        let waiting = || self.queue.as_ref().is_none_or(|queue| queue.capacity() < queue.max_capacity());
+        if !self.shared.quick.load(Ordering::Relaxed) || waiting() || self.shared.waiting_for_index() > UNINDEXED {
+            return Some(batch);
+        }
+        // Others on this thread come to their turn, be it to write as well or to get going what was stored before.
+        tokio::task::yield_now().await;
+        if waiting() || self.callers.load(Ordering::Relaxed) > 1 {
+            return Some(batch);
+        }
+        let Ok(mut writer) = self.writer.try_lock() else { return Some(batch) };
+        let bytes = batch.bytes() as u64;
+        writer.store(&mut vec![batch], bytes);
+        None
+    }
+
     fn gone(&self) -> StoreError {
         let source = io::Error::other("the thread that writes has stopped; restart the bot");
         StoreError::Io { doing: "append to", path: self.shared.path.clone(), source }
@@ -275,14 +312,16 @@ pub(crate) fn open(path: PathBuf, options: Options, audit_anew: bool) -> Result<
     log::begin_reserve(&shared);
     let (queue, batches) = mpsc::channel(WAITING);
     let (snapshots, wanted) = std::sync::mpsc::channel();
-    let writer = Writer { log, batches, shared: Arc::clone(&shared) };
+    let writer = Arc::new(Mutex::new(Writer { log, shared: Arc::clone(&shared) }));
     let upkeep = Arc::clone(&shared);
+    let writing = Arc::clone(&writer);
     let threads = vec![
-        begin(&shared, "store", move || writer.run())?,
+        begin(&shared, "store", move || write(&writing, batches))?,
         begin(&shared, "store-upkeep", move || upkeep::run(&upkeep, &wanted))?,
     ];
     let start = Mutex::new(Some(start));
-    Ok((DiskStore { shared, queue: Some(queue), snapshots: Some(snapshots), threads, start }, opened))
+    let callers = AtomicUsize::new(0);
+    Ok((DiskStore { shared, writer, callers, queue: Some(queue), snapshots: Some(snapshots), threads, start }, opened))
 }
 
 fn begin(shared: &Shared, name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
@@ -311,6 +350,7 @@ impl Drop for DiskStore {
             let _ = thread.join();
         }
         // What is left undone is done by the next start.
+        drop(self.shared.index());
         let newest = self.shared.newest();
         let mut audit = self.shared.audit();
         let audited = audit.catch_up(newest, AUDITED_AT_THE_END).and_then(|_| audit.settle());
@@ -333,7 +373,11 @@ impl Store for DiskStore {
         })?;
         let (done, told) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(|| self.gone())?;
-        queue.send(Batch { facts, payloads, done }).await.map_err(|_| self.gone())?;
+        self.callers.fetch_add(1, Ordering::Relaxed);
+        let _calls = Call(&self.callers);
+        if let Some(batch) = self.write_here(Batch { facts, payloads, done }).await {
+            queue.send(batch).await.map_err(|_| self.gone())?;
+        }
         told.await.map_err(|_| self.gone())?
     }
 
@@ -437,36 +481,41 @@ impl DiskStore {
     }
 }
 
-/// What the writer's thread owns.
+/// Whoever holds it writes.
 struct Writer {
     log: Log,
-    batches: mpsc::Receiver<Batch>,
     shared: Arc<Shared>,
 }
 
-impl Writer {
-    /// Until nobody can append any more.
-    fn run(mut self) {
-        let mut group = Vec::new();
-        let mut carried = None;
-        loop {
-            let Some(first) = carried.take().or_else(|| self.batches.blocking_recv()) else { return };
-            let mut bytes = first.bytes();
-            group.push(first);
-            while let Ok(batch) = self.batches.try_recv() {
-                if bytes + batch.bytes() > WRITE {
-                    carried = Some(batch);
-                    break;
-                }
-                bytes += batch.bytes();
-                group.push(batch);
+/// Writes what waits until nobody can append any more.
+fn write(writer: &Mutex<Writer>, mut batches: mpsc::Receiver<Batch>) {
+    let mut group = Vec::new();
+    let mut carried = None;
+    loop {
+        let Some(first) = carried.take().or_else(|| batches.blocking_recv()) else { return };
+        // While somebody else writes, more gathers.
+        let Ok(mut writer) = writer.lock() else { return };
+        let mut bytes = first.bytes();
+        group.push(first);
+        while let Ok(batch) = batches.try_recv() {
+            if bytes + batch.bytes() > WRITE {
+                carried = Some(batch);
+                break;
             }
-            self.store(&mut group, bytes as u64);
+            bytes += batch.bytes();
+            group.push(batch);
         }
+        writer.store(&mut group, bytes as u64);
+        let shared = Arc::clone(&writer.shared);
+        drop(writer);
+        shared.try_index();
     }
+}
 
+impl Writer {
     fn store(&mut self, group: &mut Vec<Batch>, bytes: u64) {
         let before = self.log.newest();
+        let began = Instant::now();
         let counts = &self.shared.counts;
         let mut appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
         if let Err(StoreError::Io { source, .. }) = &appended
@@ -477,6 +526,7 @@ impl Writer {
             appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
         }
         counts.syncs.store(self.log.syncs(), Ordering::Relaxed);
+        self.shared.quick.store(began.elapsed() < QUICK, Ordering::Relaxed);
         if self.shared.refusing.swap(appended.is_err(), Ordering::Relaxed) {
             self.shared.forget_room();
         }
@@ -503,7 +553,6 @@ impl Writer {
         for batch in group.drain(..) {
             let _ = batch.done.send(Ok(()));
         }
-        self.shared.try_index();
     }
 }
 

@@ -15,7 +15,8 @@
 //! <path>/damaged-<date>/                    a store that was damaged and set aside
 //! ```
 //!
-//! Life of a batch of facts: [`DiskStore`] encodes it → the writer's thread takes whatever batches wait (`disk.rs`) → they are written behind
+//! Life of a batch of facts: [`DiskStore`] encodes it → where the disk is quick and nothing waits, the caller's thread writes it; else the
+//! writer's thread takes whatever batches wait (`disk.rs`) → they are written behind
 //! each other and synced once (`log.rs`) → the callers hear of it → the index notes where they stand (`index.rs`).
 //!
 //! Life of a snapshot: every 10,000 facts or 4 MiB of them the loop hands over a copy of its memory → another thread writes it down

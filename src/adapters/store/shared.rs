@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     /// The last batch was not stored.
     pub(crate) refusing: AtomicBool,
+    /// The last write took so little that it can be waited for on the spot.
+    pub(crate) quick: AtomicBool,
     /// Outputs have been swept since the store was opened.
     pub(crate) swept: AtomicBool,
     /// Held by whoever removes what is old.
@@ -86,6 +88,7 @@ impl Shared {
             blobs,
             stopping: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
+            quick: AtomicBool::new(false),
             swept: AtomicBool::new(false),
             retaining: Mutex::default(),
             index: Mutex::new(index),
@@ -140,13 +143,18 @@ impl Shared {
         index
     }
 
-    /// Gives the index what has been stored, at once unless somebody else has it.
+    /// Keeps what has been stored for the index.
     pub(crate) fn tell_index(&self, entries: Vec<Entry>) {
         let mut waiting = locked(&self.waiting);
         waiting.extend(entries);
         if waiting.len() > WAITING {
             waiting.clear();
         }
+    }
+
+    /// How many facts the index has not been given.
+    pub(crate) fn waiting_for_index(&self) -> usize {
+        locked(&self.waiting).len()
     }
 
     /// The audit, as far as it has seen the facts.

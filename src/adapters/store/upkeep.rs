@@ -19,7 +19,7 @@ const RETAIN_PART: u32 = 10;
 const RETAIN_FIRST: Duration = Duration::from_secs(30);
 /// The longest pause between two parts of what the audit lacks.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-/// How long facts wait for the audit at most, when nobody asks for it.
+/// How long facts wait for the index and the audit at most, when nobody asks for them.
 const AUDIT_EVERY: Duration = Duration::from_secs(2);
 /// How many facts an index that is behind takes in without giving way to those who look something up.
 const STRIDE: u64 = 4096;
@@ -45,7 +45,10 @@ pub(crate) fn run(shared: &Arc<Shared>, snapshots: &Receiver<Box<Snapshot>>) {
             }
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) if behind => behind = catch_up(shared),
-            Err(RecvTimeoutError::Timeout) if Instant::now() < due => unaudited = audit_some(shared, &mut trouble),
+            Err(RecvTimeoutError::Timeout) if Instant::now() < due => {
+                shared.try_index();
+                unaudited = audit_some(shared, &mut trouble);
+            }
             Err(RecvTimeoutError::Timeout) => {
                 due = Instant::now() + every;
                 begin_reserve(shared);
