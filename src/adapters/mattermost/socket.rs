@@ -10,6 +10,7 @@ use crate::core::id::UserId;
 use crate::core::input::Connection;
 use crate::runtime::ports::{Chat, ChatError, ChatEvent};
 use futures_util::{SinkExt, StreamExt};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
@@ -25,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 const FRAME_LIMIT: usize = 16 << 20;
 /// How much is read from the socket at once: a few events. The library fills so much memory with zeros before every read.
 const READ_AT_ONCE: usize = 16 << 10;
+/// How many frames are read in a row.
+const FRAMES_A_TURN: usize = 32;
 /// After a shorter interruption a repeated event counts as heard when it happened.
 const PROMPT: Duration = Duration::from_secs(15);
 /// How long after resuming repeated events come at most.
@@ -114,24 +117,71 @@ impl Ended {
 pub(crate) async fn listen(chat: &Mattermost, events: mpsc::Sender<ChatEvent>, stop: CancellationToken) {
     // Two futures with a queue between them: the bot may be slow, the reader must not be.
     let (queue, mut waiting) = mpsc::channel(chat.pace.queue.max(1));
+    let way = Way { events, queue, behind: AtomicUsize::new(0) };
     let hand_on = async {
         while let Some(event) = waiting.recv().await {
-            if events.send(event).await.is_err() {
+            if way.events.send(event).await.is_err() {
                 return;
             }
+            way.behind.fetch_sub(1, Ordering::Relaxed);
         }
     };
-    let mut listener = Listener { chat, queue, place: None, doubt: true, heard: None, held: None };
+    let mut listener = Listener { chat, way: &way, place: None, doubt: true, heard: None, held: None };
     tokio::select! {
         () = hand_on => {}
         () = listener.keep_connected() => {}
+        () = way.events.closed() => {}
         () = stop.cancelled() => {}
+    }
+}
+
+/// From the reader to the bot. What the bot has room for goes straight to it; by the queue, the reader's task would wake itself and, as the
+/// runtime has it, another thread.
+struct Way {
+    events: mpsc::Sender<ChatEvent>,
+    queue: mpsc::Sender<ChatEvent>,
+    /// How many events are in the queue, or were taken from it and wait for room.
+    behind: AtomicUsize,
+}
+
+impl Way {
+    fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed) > 0
+    }
+
+    /// Hands an event on without waiting; order is kept.
+    fn hand_on(&self, event: ChatEvent) -> Result<(), TrySendError<ChatEvent>> {
+        let event = match (!self.is_behind()).then(|| self.events.try_reserve()) {
+            Some(Ok(room)) => {
+                room.send(event);
+                return Ok(());
+            }
+            Some(Err(TrySendError::Closed(()))) => return Err(TrySendError::Closed(event)),
+            Some(Err(TrySendError::Full(()))) | None => event,
+        };
+        self.queue.try_send(event)?;
+        self.behind.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Hands an event on once there is room. False when nobody listens any more.
+    async fn hand_on_later(&self, event: ChatEvent) -> bool {
+        match self.hand_on(event) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(event)) => {
+                let Ok(room) = self.queue.reserve().await else { return false };
+                room.send(event);
+                self.behind.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        }
     }
 }
 
 struct Listener<'a> {
     chat: &'a Mattermost,
-    queue: mpsc::Sender<ChatEvent>,
+    way: &'a Way,
     place: Option<Place>,
     doubt: bool,
     /// When the server was heard last.
@@ -170,7 +220,7 @@ impl Listener<'_> {
             if said.as_ref() != Some(&sentence) {
                 tracing::warn!("no connection to Mattermost: {sentence}");
                 let down = ChatEvent::Connection(Connection::Down { why: sentence.clone() });
-                if self.queue.send(down).await.is_err() {
+                if !self.way.hand_on_later(down).await {
                     return;
                 }
                 said = Some(sentence);
@@ -283,6 +333,7 @@ impl Hearing<'_, '_> {
         let greet_by = Instant::now() + pace.greeting;
         let mut heard = Instant::now();
         let mut ping_at = Instant::now() + pace.ping;
+        let mut frames: usize = 0;
         if self.listener.place.is_some() {
             // A resumed connection is not greeted, and a quiet one brings no event: only an answer tells that it stands.
             self.ping().await?;
@@ -295,8 +346,11 @@ impl Hearing<'_, '_> {
                         self.listener.heard = Some(heard);
                     }
                     self.take(message)?;
-                    // After a pause there may be many in the buffer; whoever empties our queue gets a turn between them.
-                    tokio::task::yield_now().await;
+                    frames += 1;
+                    // After a pause there may be many in the buffer; whoever takes them gets a turn between them.
+                    if self.listener.way.is_behind() || frames.is_multiple_of(FRAMES_A_TURN) {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 () = sleep_until(greet_by), if self.since.is_none() => {
                     // A place that leads nowhere must not be tried for ever.
@@ -466,7 +520,7 @@ impl Hearing<'_, '_> {
     }
 
     fn enqueue(&mut self, event: ChatEvent) -> Result<(), Ended> {
-        match self.listener.queue.try_send(event) {
+        match self.listener.way.hand_on(event) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => Err(Ended::soon(format!(
                 "{} events wait for the bot and one more came; the server is asked to repeat it",
