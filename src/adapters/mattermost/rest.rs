@@ -217,8 +217,10 @@ impl Rest {
     }
 
     fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<RequestBuilder, ChatError> {
-        let url = self.base.join(path).map_err(|problem| ChatError::Refused { why: format!("{path}: {problem}") })?;
-        Ok(self.http.request(method, url).query(query).bearer_auth(self.token.reveal()))
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        let request = self.http.request(method, url).bearer_auth(self.token.reveal());
+        Ok(if query.is_empty() { request } else { request.query(query) })
     }
 
     /// Whoever would call while the server wants no calls is told how long that is still so. Each of them would be told the same by the server,

@@ -6,11 +6,13 @@
 use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{ChannelKind, HeardPost, HeardReaction, PostMarks};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Props by which a post says that it is not simply a person's own words. Any user can set them, so they only ever take trust away.
 const MARKING_PROPS: [&str; 9] = [
@@ -84,8 +86,8 @@ pub fn decode(text: &str) -> Frame {
         Err(problem) => return Frame::Noise(shorten(&format!("not JSON: {problem}"))),
     };
     if let Some(name) = frame.text("event") {
-        let event = event(&name, &frame.object("data"), &frame.object("broadcast"))
-            .unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
+        let event =
+            event(&name, &frame).unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
         return Frame::Event { seq: frame.read_as("seq"), event };
     }
     let Some(to) = frame.read_as("seq_reply") else {
@@ -98,10 +100,12 @@ pub fn decode(text: &str) -> Frame {
     Frame::Reply { to, failed }
 }
 
-fn event(name: &str, data: &Object<'_>, broadcast: &Object<'_>) -> Result<Event, String> {
+fn event(name: &str, frame: &Object<'_>) -> Result<Event, String> {
+    let (data, broadcast) = (|| frame.object("data"), || frame.object("broadcast"));
     match name {
-        "hello" => Ok(Event::Hello { connection: data.text("connection_id").map(Cow::into_owned) }),
+        "hello" => Ok(Event::Hello { connection: data().text("connection_id").map(Cow::into_owned) }),
         "posted" | "post_edited" => {
+            let data = data();
             let post = data.text("post").ok_or("no post in it")?;
             let post: Post =
                 serde_json::from_str(&post).map_err(|problem| format!("the post is not readable: {problem}"))?;
@@ -109,23 +113,24 @@ fn event(name: &str, data: &Object<'_>, broadcast: &Object<'_>) -> Result<Event,
                 .map(|post| Event::Post(Box::new(post)))
         }
         "reaction_added" | "reaction_removed" => {
+            let data = data();
             let reaction = data.text("reaction").ok_or("no reaction in it")?;
             let reaction: Reaction = serde_json::from_str(&reaction)
                 .map_err(|problem| format!("the reaction is not readable: {problem}"))?;
-            let channel = broadcast.text("channel_id").map(ChannelId::new);
+            let channel = broadcast().text("channel_id").map(ChannelId::new);
             let heard = reaction.heard(channel.as_ref(), name == "reaction_removed")?;
             Ok(Event::Reaction(Box::new(heard)))
         }
         "user_updated" => {
             // An object in the versions that were read; a string holding one would follow the custom of the other events.
-            let user: Value = data.read_as("user").ok_or("no user in it")?;
+            let user: Value = data().read_as("user").ok_or("no user in it")?;
             let parsed = user.as_str().and_then(|user| serde_json::from_str::<Value>(user).ok());
             let id = parsed.as_ref().unwrap_or(&user).get("id").and_then(Value::as_str).ok_or("the user has no id")?;
             Ok(Event::UserChanged(UserId::new(id)))
         }
         "user_added" | "user_removed" | "user_role_updated" | "added_to_team" | "leave_team" => {
             // Who is removed hears of it by a frame of their own that names them in the address only.
-            let user = data.text("user_id").or_else(|| broadcast.text("user_id")).ok_or("it names no user")?;
+            let user = data().text("user_id").or_else(|| broadcast().text("user_id")).ok_or("it names no user")?;
             Ok(Event::UserChanged(UserId::new(user)))
         }
         "user_activation_status_change" => Ok(Event::UsersChanged),
@@ -134,18 +139,87 @@ fn event(name: &str, data: &Object<'_>, broadcast: &Object<'_>) -> Result<Event,
     }
 }
 
-/// An object of which only what is asked for is read: of most frames that is the name of the event.
+/// The keys that anything is asked of.
+const KEYS: [&str; 14] = [
+    "broadcast",
+    "channel_id",
+    "channel_type",
+    "connection_id",
+    "data",
+    "error",
+    "event",
+    "post",
+    "reaction",
+    "seq",
+    "seq_reply",
+    "status",
+    "user",
+    "user_id",
+];
+
+/// An object of which only what is asked for is read: of most frames that is the name of the event. All else is passed over without a copy.
 #[derive(Default)]
-struct Object<'a>(BTreeMap<String, &'a RawValue>);
+struct Object<'a>(Vec<(&'static str, &'a RawValue)>);
+
+/// One of the keys that anything is asked of.
+struct Key(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(Key(KEYS.iter().find(|known| **known == key).copied()))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut object = Object::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    match key {
+                        Some(key) => object.0.push((key, map.next_value()?)),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(object)
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
 
 impl<'a> Object<'a> {
     fn read(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text).map(Self)
+        serde_json::from_str(text)
+    }
+
+    /// The value of a key; the last one where it stands twice.
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| value.get())
     }
 
     /// A value of that kind; absent where it is of another, too.
     fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
-        serde_json::from_str(self.0.get(key)?.get()).ok()
+        serde_json::from_str(self.get(key)?).ok()
     }
 
     /// A text that is not empty.
@@ -155,7 +229,7 @@ impl<'a> Object<'a> {
 
     /// An object; an empty one where there is none.
     fn object(&self, key: &str) -> Self {
-        self.0.get(key).and_then(|value| Self::read(value.get()).ok()).unwrap_or_default()
+        self.get(key).and_then(|value| Self::read(value).ok()).unwrap_or_default()
     }
 }
 
