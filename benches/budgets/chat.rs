@@ -5,7 +5,7 @@
 //! nothing.
 
 use crate::report::{Bound, Report, figure, median, quantile, range};
-use crate::{Setting, peers, process, scratch};
+use crate::{Setting, peers, process, scratch, tls};
 use halcyon::sandbox::mattermost::{Happening, Options, Server};
 use std::collections::BTreeMap;
 use std::fs;
@@ -34,6 +34,7 @@ struct Guest {
     /// From the start of the process to its first answer.
     first: Duration,
     _place: tempfile::TempDir,
+    _memory: Option<tempfile::TempDir>,
 }
 
 impl Drop for Guest {
@@ -44,7 +45,16 @@ impl Drop for Guest {
     }
 }
 
-fn ours(place: &Path, server: &Server, channels: &[String]) -> Command {
+/// Halcyon as it is, without what the first half of the budget leaves out, and with what the second half asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ours {
+    AsShipped,
+    /// The store in memory: nothing waits for the disk.
+    Unwritten,
+    OverTls,
+}
+
+fn ours(how: Ours, place: &Path, store: &Path, url: &str, server: &Server, channels: &[String]) -> Command {
     let pack = place.join("pack");
     fs::create_dir_all(pack.join("aliases")).expect("a directory can be made");
     let write = |name: &str, text: &str| fs::write(pack.join(name), text).expect("a file can be written");
@@ -52,12 +62,15 @@ fn ours(place: &Path, server: &Server, channels: &[String]) -> Command {
     write("aliases/nothing.yaml", "name: nothing\naction_ref: core.noop\nformats: [nothing]\n");
     let names: Vec<String> = channels.iter().map(|name| format!("{name:?}")).collect();
     let config = format!(
-        "[mattermost]\nurl = {url:?}\nteam = \"ops\"\nchannels = [{names}]\ncalls_per_second = 100000\ncalls_at_once = 100000\n\
-         [store]\npath = \"store\"\n[content]\npacks = [{pack:?}]\n\
+        "[mattermost]\nurl = {url:?}\n{authority}team = \"ops\"\nchannels = [{names}]\ncalls_per_second = 100000\ncalls_at_once = 100000\n\
+         [store]\npath = {store:?}\n[content]\npacks = [{pack:?}]\n\
          [limits]\nexecutions = 1000000\nexecutions_per_user = 1000000\nlines_per_user = 1000000\nlines_per_channel = 1000000\n\
          [log]\nlevel = \"warn\"\n\
          [[access.roles]]\nname = \"operator\"\nusers = [\"operator\"]\ngrants = [\"admin:*\"]\n",
-        url = server.url(),
+        authority = match how {
+            Ours::OverTls => format!("ca_file = {:?}\n", tls::authority()),
+            Ours::AsShipped | Ours::Unwritten => String::new(),
+        },
         names = names.join(", "),
     );
     let file = place.join("config.toml");
@@ -68,6 +81,10 @@ fn ours(place: &Path, server: &Server, channels: &[String]) -> Command {
 }
 
 const OURS: &str = "Halcyon";
+const UNWRITTEN: &str = "Halcyon, its store in memory";
+const OVER_TLS: &str = "Halcyon over TLS";
+/// Where files are in memory.
+const IN_MEMORY: &str = "/dev/shm";
 
 impl Guest {
     /// Starts the bot and has it answer one line; nothing when it is not installed.
@@ -82,8 +99,18 @@ impl Guest {
                 server.join(user, &id).expect("the sandbox has this user");
             }
         }
+        let mut memory = None;
         let mut command = match name {
-            OURS => ours(place.path(), &server, &channels),
+            OURS => ours(Ours::AsShipped, place.path(), &place.path().join("store"), &server.url(), &server, &channels),
+            UNWRITTEN => {
+                let store = memory.insert(tempfile::TempDir::new_in(IN_MEMORY).ok()?).path().join("store");
+                ours(Ours::Unwritten, place.path(), &store, &server.url(), &server, &channels)
+            }
+            OVER_TLS => {
+                let plain = server.url().trim_start_matches("http://").parse().expect("the sandbox has an address");
+                let url = format!("https://{}", tls::relay(plain).await);
+                ours(Ours::OverTls, place.path(), &place.path().join("store"), &url, &server, &channels)
+            }
             "floor" => {
                 let mut command = Command::new(std::env::current_exe().expect("this program has a file"));
                 command.args(["--floor", server.url().trim_start_matches("http://"), &server.bot_token()]);
@@ -104,7 +131,8 @@ impl Guest {
             PATIENCE,
         );
         let connected = connected.await.is_some();
-        let mut guest = Self { child, server, happenings, bot, channels, first: Duration::ZERO, _place: place };
+        let mut guest =
+            Self { child, server, happenings, bot, channels, first: Duration::ZERO, _place: place, _memory: memory };
         if !connected || !guest.wake().await {
             let log = fs::read_to_string(guest._place.path().join("log")).unwrap_or_default();
             panic!("{name} does not answer (connected: {connected}):\n{log}");
@@ -222,7 +250,7 @@ pub(crate) async fn run(setting: &Setting, report: &mut Report) {
     println!("\nchat");
     let (passes, lines, count) = if setting.quick { (1, 200, 1_000) } else { (3, 600, 4_000) };
     let rest = if setting.quick { 3 } else { 6 };
-    let names: Vec<&str> = [OURS, "floor"].into_iter().chain(peers::BOTS).collect();
+    let names: Vec<&str> = [OURS, UNWRITTEN, OVER_TLS, "floor"].into_iter().chain(peers::BOTS).collect();
     let mut all: BTreeMap<&str, Figures> = BTreeMap::new();
     for _ in 0..passes {
         for &name in &names {
@@ -239,6 +267,9 @@ pub(crate) async fn run(setting: &Setting, report: &mut Report) {
             let times = guest.latencies(LINE, lines).await;
             figures.p50.push(quantile(&times, 0.5));
             figures.p99.push(quantile(&times, 0.99));
+            if matches!(name, UNWRITTEN | OVER_TLS) {
+                continue;
+            }
             guest.load(LINE, count / 4, CHANNELS).await;
             let load = guest.load(LINE, count, CHANNELS).await;
             figures.rate.push(load.rate);
@@ -278,6 +309,15 @@ fn tell(all: &BTreeMap<&str, Figures>, report: &mut Report) {
                 report.beside(budget, what, median(pick(ours)), unit, (name, median(pick(peer))), bound);
             }
         }
+    }
+    if let (Some(unwritten), Some(hubot)) = (all.get(UNWRITTEN), hubot) {
+        let beside = ("Hubot 14", median(&hubot.p50));
+        let bound = Some(Bound::AtMost(0.6));
+        report.beside("9", "line to answer, store in memory, p50", median(&unwritten.p50), "ms", beside, bound);
+    }
+    if let Some(over_tls) = all.get(OVER_TLS) {
+        let bound = Some(Bound::AtMost(0.8));
+        report.value("9", "line to answer, over TLS and written, p50", median(&over_tls.p50), "ms", bound);
     }
     report.value("9", "CPU a message", median(&ours.bot), "ms", Some(Bound::AtMost(0.1)));
     report.value("10", "idle memory, resident", median(&ours.fresh), "MB", Some(Bound::AtMost(15.0)));

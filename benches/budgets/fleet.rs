@@ -30,7 +30,16 @@ use tokio_util::sync::CancellationToken;
 const NODES: usize = 150;
 /// How many addresses one server listens on; sshd takes at most 16.
 const NODES_EACH: usize = 15;
+const LOOK: &str = "look";
 const QUICK_KEX: &str = "curve25519-sha256";
+
+/// How a command is carried out: so that it outlives its connection and its end is kept, or as one that only looks. What peers run is lost with
+/// its connection, so a look is what stands beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Run,
+    Look,
+}
 
 /// Servers with their keys.
 struct Lab {
@@ -166,10 +175,11 @@ impl Lab {
     }
 
     /// Our run in a process of its own: once over new connections, then `warm` times over those.
-    fn ours(&self, config: &str, nodes: usize, warm: usize) -> (Figures, Vec<Figures>, Value) {
+    fn ours(&self, kind: Kind, config: &str, nodes: usize, warm: usize) -> (Figures, Vec<Figures>, Value) {
         let mut command = Command::new(std::env::current_exe().expect("this program has a file"));
         command.arg("--fleet-client").arg(self.path(config)).arg(self.path("c"));
         command.args([nodes.to_string(), warm.to_string()]);
+        command.args((kind == Kind::Look).then_some(LOOK));
         let output =
             command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().expect("this program can be started");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -198,9 +208,10 @@ fn masters_cpu(place: &Path) -> BTreeMap<u32, f64> {
     process::naming(place).into_iter().map(|pid| (pid, process::threads_of(pid))).collect()
 }
 
-/// The process that plays our part: `CONFIG CONTROL_DIR NODES WARM`.
+/// The process that plays our part: `CONFIG CONTROL_DIR NODES WARM [look]`.
 pub(crate) fn client(words: &[String]) -> ExitCode {
-    let [config, control, nodes, warm] = words else { return ExitCode::from(2) };
+    let [config, control, nodes, warm, rest @ ..] = words else { return ExitCode::from(2) };
+    let kind = if rest.iter().any(|word| word == LOOK) { Kind::Look } else { Kind::Run };
     let (Ok(nodes), Ok(warm)) = (nodes.parse::<usize>(), warm.parse::<usize>()) else { return ExitCode::from(2) };
     let runtime = tokio::runtime::Runtime::new().expect("the runtime starts");
     let answer = runtime.block_on(async {
@@ -213,7 +224,7 @@ pub(crate) fn client(words: &[String]) -> ExitCode {
         for number in 0..=warm {
             let masters = masters_cpu(place).values().sum::<f64>();
             let (before, began) = (process::own_and_children(), Instant::now());
-            let failed = everywhere(&runner, nodes).await;
+            let failed = everywhere(&runner, kind, nodes).await;
             let wall = began.elapsed().as_secs_f64();
             assert!(failed.is_empty(), "{failed:?}");
             let own = process::own_and_children() - before;
@@ -232,10 +243,10 @@ pub(crate) fn client(words: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
+async fn everywhere(runner: &SshRunner, kind: Kind, nodes: usize) -> Vec<String> {
     let hosts = (1..=nodes).map(|node| RemoteHost { host: Host::new(format!("n{node:03}")), port: None }).collect();
     let command =
-        RemoteCommand { hosts, command: hostname(), username: None, port: None, bastion: None, private_key: None };
+        RemoteCommand { hosts, command: hostname(kind), username: None, port: None, bastion: None, private_key: None };
     let execution = ExecutionId::generate(SystemClock.now(), SystemClock.entropy());
     let (news, mut heard) = mpsc::channel(64);
     let run = Run { execution, attempt: 0, work: Work::Remote(command) };
@@ -253,10 +264,10 @@ async fn everywhere(runner: &SshRunner, nodes: usize) -> Vec<String> {
     tokio::join!(runner.run(run, news, CancellationToken::new()), listening).1
 }
 
-fn hostname() -> ShellCommand {
+fn hostname(kind: Kind) -> ShellCommand {
     ShellCommand {
         parting: Parting::default(),
-        read_only: false,
+        read_only: kind == Kind::Look,
         script: "hostname".to_owned(),
         cwd: None,
         env: BTreeMap::new(),
@@ -318,16 +329,18 @@ impl Runs {
 }
 
 fn measure(lab: &Lab, nodes: usize, warm: usize, pass: usize, runs: &mut Runs) {
-    let (cold, again, answer) = lab.ours("quick", nodes, warm);
+    let (cold, again, answer) = lab.ours(Kind::Look, "quick", nodes, warm);
     runs.add("ours cold", [cold]);
     runs.add("ours warm", again);
+    let (_, again, _) = lab.ours(Kind::Run, "quick", nodes, warm);
+    runs.add("ours warm, kept", again);
     runs.memory.extend(answer["memory"].as_f64());
     runs.own.extend(answer["own"].as_f64());
     runs.add("pdsh cold", lab.peer("pdsh", "quick", 32, nodes));
     if pass < 2 {
         // As Debian ships it, it takes three times as long; two passes will do.
         runs.add("pdsh default cold", lab.peer("pdsh", "default", 32, nodes));
-        let (cold, _, _) = lab.ours("default", nodes, 0);
+        let (cold, _, _) = lab.ours(Kind::Look, "default", nodes, 0);
         runs.add("ours default cold", [cold]);
     }
     runs.add("clush cold", lab.peer("clush", "quick", 32, nodes));
@@ -355,6 +368,7 @@ fn tell(nodes: usize, runs: &Runs, report: &mut Report) {
         ("1", "ours default cold", "pdsh default cold", "pdsh, both as shipped", None, None),
         ("1", "ours cold", "clush cold", "clush, equal kex", None, None),
         ("3", "ours warm", "pdsh warm", "pdsh + ControlMaster", most(0.35), most(0.35)),
+        ("3", "ours warm, kept", "pdsh warm", "pdsh + ControlMaster", None, None),
         ("3", "ours warm", "clush warm", "clush + ControlMaster", None, None),
         ("4", "ours warm", "ssh warm", "ssh + ControlMaster", (nodes == 1).then_some(Bound::AtMost(0.8)), None),
     ];
@@ -362,7 +376,11 @@ fn tell(nodes: usize, runs: &Runs, report: &mut Report) {
         if !runs.by.contains_key(peer) {
             continue;
         }
-        let how = if ours == "ours warm" { "warm" } else { "cold" };
+        let how = match ours {
+            "ours warm" => "warm",
+            "ours warm, kept" => "warm, outliving its connection",
+            _ => "cold",
+        };
         let (our_walls, peer_walls) = (runs.walls(ours), runs.walls(peer));
         let what = format!("{nodes} nodes {how}, wall");
         let both = (name, median(&peer_walls) * 1e3);
@@ -390,40 +408,38 @@ fn tell(nodes: usize, runs: &Runs, report: &mut Report) {
 fn node_cost(setting: &Setting, report: &mut Report) {
     let count = if setting.quick { 40 } else { 200 };
     let scratch = scratch();
-    let (mut wrapped, mut bare) = (Vec::new(), Vec::new());
+    let (mut kept, mut looked, mut bare) = (Vec::new(), Vec::new(), Vec::new());
+    let each = |work: &dyn Fn()| {
+        let before = process::waited_children();
+        (0..count).for_each(|_| work());
+        (process::waited_children() - before) * 1e3 / f64::from(count)
+    };
     for _ in 0..3 {
-        let before = process::waited_children();
-        for _ in 0..count {
-            let number = getrandom::u64().expect("the system has randomness");
-            let id = format!("bench{number:016x}");
-            let words = wrapper::words(Verb::Run, &id, &hostname());
-            let input = wrapper::input(Verb::Run, &id, &hostname()).expect("the command has no zero bytes");
-            let mut child = Command::new(&words[0])
-                .args(&words[1..])
-                .current_dir(scratch.path())
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()
-                .expect("there is a shell");
-            let written = child.stdin.take().map(|mut to| to.write_all(input.reveal().as_bytes()));
-            assert!(
-                written.is_some_and(|written| written.is_ok()) && child.wait().is_ok_and(|status| status.success())
-            );
-        }
-        wrapped.push((process::waited_children() - before) * 1e3 / f64::from(count));
-        let before = process::waited_children();
-        for _ in 0..count {
+        kept.push(each(&|| under_wrapper(Kind::Run, scratch.path())));
+        looked.push(each(&|| under_wrapper(Kind::Look, scratch.path())));
+        bare.push(each(&|| {
             let status = Command::new("bash").args(["-c", "hostname; exit"]).stdout(Stdio::null()).status();
             assert!(status.is_ok_and(|status| status.success()));
-        }
-        bare.push((process::waited_children() - before) * 1e3 / f64::from(count));
+        }));
     }
-    report.beside(
-        "-",
-        "CPU of a command on its node, wrapped",
-        median(&wrapped),
-        "ms",
-        ("bare bash", median(&bare)),
-        None,
-    );
+    for (how, ours) in [("a look", &looked), ("outliving its connection", &kept)] {
+        let what = format!("CPU of a command on its node, {how}");
+        report.beside("-", &what, median(ours), "ms", ("bare bash", median(&bare)), None);
+    }
+}
+
+fn under_wrapper(kind: Kind, place: &Path) {
+    let (command, verb) = (hostname(kind), Verb::of(&hostname(kind)));
+    let id = format!("bench{:016x}", getrandom::u64().expect("the system has randomness"));
+    let words = wrapper::words(verb, &id, &command);
+    let input = wrapper::input(verb, &id, &command).expect("the command has no zero bytes");
+    let mut child = Command::new(&words[0])
+        .args(&words[1..])
+        .current_dir(place)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("there is a shell");
+    let written = child.stdin.take().map(|mut to| to.write_all(input.reveal().as_bytes()));
+    assert!(written.is_some_and(|written| written.is_ok()) && child.wait().is_ok_and(|status| status.success()));
 }

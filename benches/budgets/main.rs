@@ -18,6 +18,7 @@ mod report;
 mod rules;
 mod start;
 mod store;
+mod tls;
 mod workflow;
 
 use report::Report;
