@@ -67,8 +67,9 @@ impl Bot {
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--config").arg(&self.file).args(words);
-        // As docs/halcyon.service has it.
-        command.env("HALCYON_MATTERMOST_TOKEN", &self.token).env("MALLOC_ARENA_MAX", "2");
+        command.env("HALCYON_MATTERMOST_TOKEN", &self.token);
+        let unit = include_str!("../../../docs/halcyon.service").lines();
+        command.envs(unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('=')));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         command
     }
