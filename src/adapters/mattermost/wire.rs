@@ -6,7 +6,7 @@
 use crate::core::id::{ChannelId, PostId, UserId};
 use crate::core::input::{ChannelKind, HeardPost, HeardReaction, PostMarks};
 use jiff::Timestamp;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -87,13 +87,13 @@ pub fn decode(text: &str) -> Frame {
     };
     if let Some(name) = frame.text("event") {
         let event =
-            event(&name, &frame).unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
+            event(name, &frame).unwrap_or_else(|why| Event::Unreadable { why: shorten(&format!("{name}: {why}")) });
         return Frame::Event { seq: frame.read_as("seq"), event };
     }
     let Some(to) = frame.read_as("seq_reply") else {
         return Frame::Noise("neither an event nor a reply".into());
     };
-    let failed = match (frame.text("status").as_deref(), frame.read_as("error")) {
+    let failed = match (frame.text("status").map(Cow::as_ref), frame.read_as("error")) {
         (Some("OK"), None | Some(Value::Null)) => None,
         (_, error) => Some(error.map_or_else(|| "no reason given".into(), |error| shorten(&reason(&error)))),
     };
@@ -101,37 +101,35 @@ pub fn decode(text: &str) -> Frame {
 }
 
 fn event(name: &str, frame: &Object<'_>) -> Result<Event, String> {
-    let (data, broadcast) = (|| frame.object("data"), || frame.object("broadcast"));
+    let (data, broadcast) = (frame.object("data"), frame.object("broadcast"));
     match name {
-        "hello" => Ok(Event::Hello { connection: data().text("connection_id").map(Cow::into_owned) }),
+        "hello" => Ok(Event::Hello { connection: data.text("connection_id").map(|id| id.to_string()) }),
         "posted" | "post_edited" => {
-            let data = data();
             let post = data.text("post").ok_or("no post in it")?;
             let post: Post =
-                serde_json::from_str(&post).map_err(|problem| format!("the post is not readable: {problem}"))?;
-            heard(post, data.text("channel_type").as_deref(), name == "post_edited")
+                serde_json::from_str(post).map_err(|problem| format!("the post is not readable: {problem}"))?;
+            heard(post, data.text("channel_type").map(Cow::as_ref), name == "post_edited")
                 .map(|post| Event::Post(Box::new(post)))
         }
         "reaction_added" | "reaction_removed" => {
-            let data = data();
             let reaction = data.text("reaction").ok_or("no reaction in it")?;
-            let reaction: Reaction = serde_json::from_str(&reaction)
-                .map_err(|problem| format!("the reaction is not readable: {problem}"))?;
-            let channel = broadcast().text("channel_id").map(ChannelId::new);
+            let reaction: Reaction =
+                serde_json::from_str(reaction).map_err(|problem| format!("the reaction is not readable: {problem}"))?;
+            let channel = broadcast.text("channel_id").map(|id| ChannelId::new(id.as_ref()));
             let heard = reaction.heard(channel.as_ref(), name == "reaction_removed")?;
             Ok(Event::Reaction(Box::new(heard)))
         }
         "user_updated" => {
             // An object in the versions that were read; a string holding one would follow the custom of the other events.
-            let user: Value = data().read_as("user").ok_or("no user in it")?;
+            let user: Value = data.read_as("user").ok_or("no user in it")?;
             let parsed = user.as_str().and_then(|user| serde_json::from_str::<Value>(user).ok());
             let id = parsed.as_ref().unwrap_or(&user).get("id").and_then(Value::as_str).ok_or("the user has no id")?;
             Ok(Event::UserChanged(UserId::new(id)))
         }
         "user_added" | "user_removed" | "user_role_updated" | "added_to_team" | "leave_team" => {
             // Who is removed hears of it by a frame of their own that names them in the address only.
-            let user = data().text("user_id").or_else(|| broadcast().text("user_id")).ok_or("it names no user")?;
-            Ok(Event::UserChanged(UserId::new(user)))
+            let user = data.text("user_id").or_else(|| broadcast.text("user_id")).ok_or("it names no user")?;
+            Ok(Event::UserChanged(UserId::new(user.as_ref())))
         }
         "user_activation_status_change" => Ok(Event::UsersChanged),
         "config_changed" => Ok(Event::ConfigChanged),
@@ -139,30 +137,83 @@ fn event(name: &str, frame: &Object<'_>) -> Result<Event, String> {
     }
 }
 
+/// How the value of a key is read.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Object,
+    Raw,
+}
+
 /// The keys that anything is asked of.
-const KEYS: [&str; 14] = [
-    "broadcast",
-    "channel_id",
-    "channel_type",
-    "connection_id",
-    "data",
-    "error",
-    "event",
-    "post",
-    "reaction",
-    "seq",
-    "seq_reply",
-    "status",
-    "user",
-    "user_id",
+const KEYS: [(&str, Kind); 14] = [
+    ("broadcast", Kind::Object),
+    ("channel_id", Kind::Text),
+    ("channel_type", Kind::Text),
+    ("connection_id", Kind::Text),
+    ("data", Kind::Object),
+    ("error", Kind::Raw),
+    ("event", Kind::Text),
+    ("post", Kind::Text),
+    ("reaction", Kind::Text),
+    ("seq", Kind::Raw),
+    ("seq_reply", Kind::Raw),
+    ("status", Kind::Text),
+    ("user", Kind::Raw),
+    ("user_id", Kind::Text),
 ];
 
-/// An object of which only what is asked for is read: of most frames that is the name of the event. All else is passed over without a copy.
+/// An object of which only what is asked for is read, in one pass: the post of a frame is long, and JSON within JSON. All else is passed over
+/// without a copy. Of a key that stands twice the last value counts.
 #[derive(Default)]
-struct Object<'a>(Vec<(&'static str, &'a RawValue)>);
+struct Object<'a>(Vec<(&'static str, Part<'a>)>);
+
+/// What an object has under a key.
+enum Part<'a> {
+    Text(Cow<'a, str>),
+    Object(Object<'a>),
+    Raw(&'a RawValue),
+    /// Something else than what is to be there.
+    Other,
+}
+
+impl<'a> Object<'a> {
+    fn read(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn get(&self, key: &str) -> Option<&Part<'a>> {
+        self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, part)| part)
+    }
+
+    /// A value of that kind; absent where it is of another, too.
+    fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
+        match self.get(key)? {
+            Part::Raw(value) => serde_json::from_str(value.get()).ok(),
+            Part::Text(_) | Part::Object(_) | Part::Other => None,
+        }
+    }
+
+    /// A text that is not empty.
+    fn text(&self, key: &str) -> Option<&Cow<'a, str>> {
+        match self.get(key)? {
+            Part::Text(text) => Some(text).filter(|text| !text.is_empty()),
+            Part::Object(_) | Part::Raw(_) | Part::Other => None,
+        }
+    }
+
+    /// An object; an empty one where there is none.
+    fn object(&self, key: &str) -> &Self {
+        const EMPTY: &Object<'static> = &Object(Vec::new());
+        match self.get(key) {
+            Some(Part::Object(object)) => object,
+            Some(Part::Text(_) | Part::Raw(_) | Part::Other) | None => EMPTY,
+        }
+    }
+}
 
 /// One of the keys that anything is asked of.
-struct Key(Option<&'static str>);
+struct Key(Option<(&'static str, Kind)>);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -175,7 +226,7 @@ impl<'de> Deserialize<'de> for Key {
             }
 
             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                Ok(Key(KEYS.iter().find(|known| **known == key).copied()))
+                Ok(Key(KEYS.iter().find(|(known, _)| *known == key).copied()))
             }
         }
         deserializer.deserialize_str(Reader)
@@ -192,50 +243,81 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut object = Object::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    match key {
-                        Some(key) => object.0.push((key, map.next_value()?)),
-                        None => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(object)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<'de>, A::Error> {
+                object(map)
             }
         }
         deserializer.deserialize_map(Reader)
     }
 }
 
-impl<'a> Object<'a> {
-    fn read(text: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+fn object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Object<'de>, A::Error> {
+    let mut object = Object::default();
+    while let Some(Key(key)) = map.next_key()? {
+        let Some((key, kind)) = key else {
+            map.next_value::<IgnoredAny>()?;
+            continue;
+        };
+        let part = match kind {
+            Kind::Raw => Part::Raw(map.next_value()?),
+            Kind::Text | Kind::Object => map.next_value()?,
+        };
+        object.0.push((key, part));
     }
-
-    /// The value of a key; the last one where it stands twice.
-    fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().rev().find(|(known, _)| *known == key).map(|(_, value)| value.get())
-    }
-
-    /// A value of that kind; absent where it is of another, too.
-    fn read_as<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
-        serde_json::from_str(self.get(key)?).ok()
-    }
-
-    /// A text that is not empty.
-    fn text(&self, key: &str) -> Option<Cow<'a, str>> {
-        self.read_as::<Text<'a>>(key).map(|text| text.0).filter(|text| !text.is_empty())
-    }
-
-    /// An object; an empty one where there is none.
-    fn object(&self, key: &str) -> Self {
-        self.get(key).and_then(|value| Self::read(value).ok()).unwrap_or_default()
-    }
+    Ok(object)
 }
 
-/// A text that is copied only where it is written with escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A text or an object, whatever stands there.
+impl<'de> Deserialize<'de> for Part<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Part<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Part<'de>, E> {
+                Ok(Part::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Part<'de>, E> {
+                Ok(Part::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Part<'de>, A::Error> {
+                object(map).map(Part::Object)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Part<'de>, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Part::Other)
+            }
+
+            fn visit_unit<E>(self) -> Result<Part<'de>, E> {
+                Ok(Part::Other)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Part<'de>, E> {
+                Ok(Part::Other)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Part<'de>, E> {
+                Ok(Part::Other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Part<'de>, E> {
+                Ok(Part::Other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Part<'de>, E> {
+                Ok(Part::Other)
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
 
 /// A post as the runtime takes it. It knows no clock: whoever hears it dates the hearing.
 pub(crate) fn heard(post: Post, channel_type: Option<&str>, edited: bool) -> Result<HeardPost, String> {
