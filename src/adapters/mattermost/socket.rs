@@ -210,7 +210,10 @@ impl Listener<'_> {
             let (pause, plan) = match again {
                 Again::Soon | Again::Doubting => (jittered(wait), "Connecting again."),
                 Again::After(wish) => (jittered(wait).max(wish), "Connecting again when the server wishes."),
-                Again::Token => (pace.token, "Trying again every minute; `halcyon reload` takes a new token."),
+                Again::Token => (
+                    pace.token,
+                    "Trying again every minute; `halcyon reload` takes a new token from a file, a restart one that systemd hands over.",
+                ),
             };
             let longest = if since.is_some() { pace.slowest_greeted.min(pace.slowest) } else { pace.slowest };
             wait = (wait * 2).min(longest);

@@ -114,10 +114,14 @@ pub(crate) fn settle(store: &Path) -> Result<(), StoreError> {
     refuse_half(store)
 }
 
-/// Refuses a store into which an import has gathered something, and not all. Takes no lock.
+/// Refuses a store into which an import has gathered something, and not all. Beside facts it means nothing: imports of earlier versions gathered
+/// there until the log, which came last, was in its place. Takes no lock.
 fn refuse_half(store: &Path) -> Result<(), StoreError> {
     let place = store.join(PLACE);
-    if is_there(&place)? { Err(StoreError::Unfinished { store: store.to_owned(), place }) } else { Ok(()) }
+    if is_there(&place)? && !holds_anything(&store.join("log"))? {
+        return Err(StoreError::Unfinished { store: store.to_owned(), place });
+    }
+    Ok(())
 }
 
 /// Refuses a store whose parts are not in their places, for who reads it as it lies.

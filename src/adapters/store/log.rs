@@ -1,4 +1,4 @@
-//! The truth: the end of the log, to which one thread writes.
+//! The truth: the end of the log, to which one thread writes at a time.
 //!
 //! **Each file's room is set aside when it is made**, so that a full disk shows between writes rather than in one. **Records overwrite
 //! zeros that were synced before**: a sync has then nothing to tell the file system's journal, which makes it faster, and whether it
