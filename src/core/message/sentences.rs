@@ -1,7 +1,8 @@
 //! The templates and the words they may use.
 //!
 //! `{{value}}` is escaped for Markdown; `{{{value}}}` is for what this folder has made itself (fences, inline code, mentions). Helpers:
-//! `{{code value}}` inline code, `{{plural count "host" "hosts"}}`. Partials of `templates/partials/` are joined in with `{{> outputs}}`.
+//! `{{code value}}` inline code, `{{plural count "host" "hosts"}}`, and for lists `{{join list}}`, `{{join_code list}}` and `{{join_bold list}}`, each with the
+//! word before the last one where one is wanted: `{{join_code list "or"}}`. Partials of `templates/partials/` are joined in with `{{> outputs}}`.
 //!
 //! A site can put its own text in the place of each template. **A text of the site's that fails is not said**: what came with the program
 //! speaks instead, so that nobody is left without an answer.
@@ -9,14 +10,18 @@
 use crate::core::message::card::Card;
 use crate::core::message::markdown;
 use crate::core::message::phrase::Phrase;
-use handlebars::{Handlebars, RenderErrorReason};
+use handlebars::{Handlebars, HelperDef, RenderErrorReason};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 /// A longer piece of inline code is cut: what somebody wrote is repeated to be recognised, not to be read.
 const LONGEST_CODE: usize = 300;
+
+/// Room for a text as most are, in bytes.
+const USUAL: usize = 512;
 
 fn plural(
     helper: &handlebars::Helper<'_>,
@@ -41,11 +46,51 @@ fn code(
     out: &mut dyn handlebars::Output,
 ) -> handlebars::HelperResult {
     let value = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("code", 0))?.value();
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    Ok(out.write(&markdown::code(&markdown::shorten(&text, LONGEST_CODE)))?)
+    Ok(out.write(&in_code(&said(value)))?)
+}
+
+fn in_code(text: &str) -> String {
+    markdown::code(&markdown::shorten(text, LONGEST_CODE))
+}
+
+fn in_bold(text: &str) -> String {
+    format!("**{}**", markdown::escape(text))
+}
+
+/// A value as a text.
+fn said(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+/// A helper that says a list, each of its values dressed so: `a, b, c`, or `a, b or c` with the word that it is given.
+struct Join(fn(&str) -> String);
+
+impl HelperDef for Join {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &handlebars::Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc handlebars::Context,
+        _: &mut handlebars::RenderContext<'reg, 'rc>,
+        out: &mut dyn handlebars::Output,
+    ) -> handlebars::HelperResult {
+        let given = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("join", 0))?;
+        let wrong = || RenderErrorReason::ParamTypeMismatchForName("join", "0".into(), "array".into());
+        let list = given.value().as_array().ok_or_else(wrong)?;
+        let last = helper.param(1).and_then(|word| word.value().as_str());
+        for (place, value) in list.iter().enumerate() {
+            match last {
+                _ if place == 0 => {}
+                Some(word) if place + 1 == list.len() => out.write(&format!(" {word} "))?,
+                _ => out.write(", ")?,
+            }
+            out.write(&(self.0)(&said(value)))?;
+        }
+        Ok(())
+    }
 }
 
 /// Name and text of every template, as they are in `templates/`.
@@ -293,8 +338,12 @@ impl Voice {
         let mut cards = Handlebars::new();
         cards.register_escape_fn(markdown::escape);
         cards.register_helper("code", Box::new(code));
+        cards.register_helper("join", Box::new(Join(markdown::escape)));
+        cards.register_helper("join_code", Box::new(Join(in_code)));
+        cards.register_helper("join_bold", Box::new(Join(in_bold)));
         let mut phrases = Handlebars::new();
         phrases.register_escape_fn(handlebars::no_escape);
+        phrases.register_helper("join", Box::new(Join(str::to_owned)));
         for registry in [&mut cards, &mut phrases] {
             registry.set_strict_mode(true);
             registry.register_helper("plural", Box::new(plural));
@@ -338,7 +387,10 @@ impl Voice {
             Kind::Phrase => &self.phrases,
             Kind::Card | Kind::Partial => &self.cards,
         };
-        Ok(registry.render(name, data)?.trim().to_owned())
+        // The library would take eight kilobytes for every text.
+        let mut text = Vec::with_capacity(USUAL);
+        registry.render_to_write(name, data, &mut text)?;
+        Ok(String::from_utf8(text)?.trim().to_owned())
     }
 }
 
