@@ -188,7 +188,7 @@ impl Mattermost {
     ) -> Result<Duration, String> {
         let sent = Instant::now();
         let body = json!({"user_id": account.id, "post_id": post, "emoji_name": "white_check_mark"});
-        let put = self.rest.write::<Value>(Method::POST, "reactions", Some(&body)).await;
+        let put = self.rest.write::<Value>(Method::POST, "reactions", &body).await;
         put.map_err(|problem| problem.to_string())?;
         let waiting = async {
             loop {
@@ -218,7 +218,7 @@ impl Mattermost {
         let made = self.post_to_self(&channel, props).await?;
         let pressed = async {
             let path = format!("posts/{}/actions/probe", segment(&made.id)?);
-            self.rest.write::<Value>(Method::POST, &path, Some(&json!({}))).await?;
+            self.rest.write::<Value>(Method::POST, &path, &json!({})).await?;
             let post: Value = self.rest.look_up(&format!("posts/{}", segment(&made.id)?), &[]).await?;
             Ok::<bool, ChatError>(post.get("message").and_then(Value::as_str).is_some_and(|text| text.contains(nonce)))
         };
@@ -233,21 +233,21 @@ impl Mattermost {
 
     async fn own_channel(&self, account: &Account) -> Result<String, String> {
         let both = json!([account.id, account.id]);
-        let made = self.rest.write::<Named>(Method::POST, "channels/direct", Some(&both)).await;
+        let made = self.rest.write::<Named>(Method::POST, "channels/direct", &both).await;
         made.map(|channel| channel.id).map_err(|problem| format!("no direct channel with itself: {problem}"))
     }
 
     async fn post_to_self(&self, channel: &str, props: Value) -> Result<Made, String> {
         let body =
             json!({"channel_id": channel, "message": "A test of halcyon doctor, deleted at once.", "props": props});
-        let made = self.rest.write(Method::POST, "posts", Some(&body)).await;
+        let made = self.rest.write(Method::POST, "posts", &body).await;
         made.map_err(|problem| format!("a post to itself could not be made: {problem}"))
     }
 
     async fn take_back(&self, post: &str) -> Result<(), String> {
         let path = segment(post).map(|post| format!("posts/{post}")).map_err(|problem| problem.to_string())?;
-        let deleted = self.rest.write::<Value>(Method::DELETE, &path, None).await;
-        deleted.map(drop).map_err(|problem| format!("the test post {post} could not be deleted again: {problem}"))
+        let deleted = self.rest.delete(&path).await;
+        deleted.map_err(|problem| format!("the test post {post} could not be deleted again: {problem}"))
     }
 }
 

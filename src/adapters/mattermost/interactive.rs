@@ -8,9 +8,12 @@
 use super::{INSTANCE_PROP, KEY_PROP, Mattermost};
 use crate::core::callback::signature::{CallbackKey, SIGNED};
 use crate::core::callback::{Button, Dialog, DialogField, FieldKind};
+use crate::core::id::DeliveryId;
 use crate::core::message::attachment::Attachment;
 use crate::core::message::markdown;
 use crate::runtime::ports::NewPost;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// What the server takes of a title or a label, of a help text, and of all else that is short, in characters (read in 5.37).
@@ -29,17 +32,32 @@ pub struct Callbacks {
     pub key: CallbackKey,
 }
 
+/// What a post of ours carries beside its text.
+pub(super) struct Props<'a> {
+    key: &'a DeliveryId,
+    instance: Option<&'a str>,
+    attachments: Vec<Value>,
+}
+
+impl Serialize for Props<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut props = serializer.serialize_map(None)?;
+        props.serialize_entry(KEY_PROP, self.key)?;
+        if let Some(instance) = self.instance {
+            props.serialize_entry(INSTANCE_PROP, instance)?;
+        }
+        if !self.attachments.is_empty() {
+            props.serialize_entry("attachments", &self.attachments)?;
+        }
+        props.end()
+    }
+}
+
 impl Mattermost {
     /// All props of a post.
-    pub(super) fn props(&self, post: &NewPost) -> Value {
-        let mut props = json!({KEY_PROP: post.key});
-        if let Some(instance) = &post.instance {
-            props[INSTANCE_PROP] = json!(instance);
-        }
-        if !post.attachments.is_empty() {
-            props["attachments"] = post.attachments.iter().map(|attachment| self.drawn(attachment)).collect();
-        }
-        props
+    pub(super) fn props<'a>(&self, post: &'a NewPost) -> Props<'a> {
+        let attachments = post.attachments.iter().map(|attachment| self.drawn(attachment)).collect();
+        Props { key: &post.key, instance: post.instance.as_deref(), attachments }
     }
 
     fn drawn(&self, attachment: &Attachment) -> Value {

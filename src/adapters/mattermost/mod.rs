@@ -65,11 +65,14 @@ use crate::core::input::{Directory, HeardPost, HeardReaction, Identity};
 use crate::runtime::ports::{Chat, ChatError, ChatEvent, History, Joined, NewPost};
 use async_trait::async_trait;
 use identity::{Identities, channel_by_name, inactive_of, members_of};
+use interactive::Props;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use rest::{Rest, lock, segment};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -136,6 +139,26 @@ pub enum SetupError {
     /// The HTTP client cannot be built.
     #[error("the HTTP client cannot be set up: {0}")]
     Client(#[source] reqwest::Error),
+}
+
+/// A post as the server is asked to make it.
+#[derive(Serialize)]
+struct NewPostBody<'a> {
+    channel_id: &'a ChannelId,
+    message: &'a str,
+    props: Props<'a>,
+    pending_post_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root_id: Option<&'a PostId>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    file_ids: &'a [String],
+}
+
+/// What a post of ours is to show from now on.
+#[derive(Serialize)]
+struct Redrawn<'a> {
+    message: &'a str,
+    props: Props<'a>,
 }
 
 /// A Mattermost server, seen with the eyes of one bot.
@@ -224,21 +247,17 @@ impl Chat for Mattermost {
     }
 
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError> {
-        let me = self.rest.me().await?.id;
+        let me = self.rest.me().await?;
         // The server itself recognises a repeat by `pending_post_id`, for half a minute; the prop lasts.
-        let mut body = json!({
-            "channel_id": post.channel,
-            "message": post.text,
-            "props": self.props(post),
-            "pending_post_id": format!("{me}:{}", post.key),
-        });
-        if let Some(root) = &post.root {
-            body["root_id"] = json!(root);
-        }
-        if !post.files.is_empty() {
-            body["file_ids"] = json!(post.files);
-        }
-        let made: Named = self.rest.write(Method::POST, "posts", Some(&body)).await?;
+        let body = NewPostBody {
+            channel_id: &post.channel,
+            message: &post.text,
+            props: self.props(post),
+            pending_post_id: format!("{}:{}", me.id, post.key),
+            root_id: post.root.as_ref(),
+            file_ids: &post.files,
+        };
+        let made: Named = self.rest.write(Method::POST, "posts", &body).await?;
         Ok(PostId::new(made.id))
     }
 
@@ -249,10 +268,10 @@ impl Chat for Mattermost {
         key: &DeliveryId,
         within: Duration,
     ) -> Result<Option<PostId>, ChatError> {
-        let me = self.rest.me().await?.id;
+        let me = self.rest.me().await?;
         let ours = |post: &wire::Post| {
             let kept = post.props.as_ref().and_then(|props| props.get(KEY_PROP)).and_then(Value::as_str);
-            post.user_id == me && post.delete_at == 0 && kept == Some(key.as_str())
+            post.user_id == me.id && post.delete_at == 0 && kept == Some(key.as_str())
         };
         let posts = match root {
             Some(root) => match self.rest.thread(root.as_str()).await {
@@ -307,8 +326,8 @@ impl Chat for Mattermost {
 
     async fn redraw(&self, post: &PostId, with: &NewPost) -> Result<(), ChatError> {
         let path = format!("posts/{}/patch", segment(post.as_str())?);
-        let body = json!({"message": with.text, "props": self.props(with)});
-        self.rest.write::<Value>(Method::PUT, &path, Some(&body)).await.map(drop)
+        let body = Redrawn { message: &with.text, props: self.props(with) };
+        self.rest.write::<IgnoredAny>(Method::PUT, &path, &body).await.map(drop)
     }
 
     async fn open_dialog(&self, trigger: &str, dialog: &Dialog) -> Result<(), ChatError> {
@@ -316,11 +335,11 @@ impl Chat for Mattermost {
             return Err(ChatError::Refused { why: "there is no callback_url".to_owned() });
         };
         let body = callbacks.dialog(trigger, dialog);
-        self.rest.write::<Value>(Method::POST, "actions/dialogs/open", Some(&body)).await.map(drop)
+        self.rest.write::<IgnoredAny>(Method::POST, "actions/dialogs/open", &body).await.map(drop)
     }
 
     async fn reactions(&self, channel: &ChannelId, post: &PostId) -> Result<Vec<HeardReaction>, ChatError> {
-        let me = self.rest.me().await?.id;
+        let me = self.rest.me().await?;
         let path = format!("posts/{}/reactions", segment(post.as_str())?);
         // A post without any answers `null` in some versions.
         let found: Option<Vec<wire::Reaction>> = self.rest.look_up(&path, &[]).await?;
@@ -329,25 +348,25 @@ impl Chat for Mattermost {
             .into_iter()
             .filter_map(|reaction| reaction.heard(Some(channel), false).ok())
             .collect();
-        found.retain(|reaction| reaction.user.as_str() != me);
+        found.retain(|reaction| reaction.user.as_str() != me.id);
         found.sort_by_key(|reaction| reaction.created);
         Ok(found)
     }
 
     async fn edit(&self, post: &PostId, text: &str) -> Result<(), ChatError> {
         let path = format!("posts/{}/patch", segment(post.as_str())?);
-        self.rest.write::<Value>(Method::PUT, &path, Some(&json!({"message": text}))).await.map(drop)
+        self.rest.write::<IgnoredAny>(Method::PUT, &path, &json!({"message": text})).await.map(drop)
     }
 
     async fn react(&self, post: &PostId, emoji: &str, remove: bool) -> Result<(), ChatError> {
-        let me = self.rest.me().await?.id;
+        let me = self.rest.me().await?;
         if remove {
             let path =
-                format!("users/{}/posts/{}/reactions/{}", segment(&me)?, segment(post.as_str())?, segment(emoji)?);
-            return self.rest.write::<Value>(Method::DELETE, &path, None).await.map(drop);
+                format!("users/{}/posts/{}/reactions/{}", segment(&me.id)?, segment(post.as_str())?, segment(emoji)?);
+            return self.rest.delete(&path).await;
         }
-        let body = json!({"user_id": me, "post_id": post, "emoji_name": emoji});
-        self.rest.write::<Value>(Method::POST, "reactions", Some(&body)).await.map(drop)
+        let body = json!({"user_id": me.id, "post_id": post, "emoji_name": emoji});
+        self.rest.write::<IgnoredAny>(Method::POST, "reactions", &body).await.map(drop)
     }
 
     async fn upload(&self, channel: &ChannelId, name: &str, content: Vec<u8>) -> Result<String, ChatError> {

@@ -7,13 +7,13 @@ use crate::runtime::ports::ChatError;
 use jiff::Timestamp;
 use mattermost_api::client::AuthenticationData;
 use mattermost_api::errors::ApiError;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::json;
 use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -39,9 +39,11 @@ const ELSEWHERE: &str = "is mattermost.url right, is a proxy in between?";
 pub(crate) struct Rest {
     base: Url,
     token: Secret,
+    /// The header that carries the token, made once.
+    bearer: HeaderValue,
     http: reqwest::Client,
     look_ups: Option<mattermost_api::client::Mattermost>,
-    me: Mutex<Option<User>>,
+    me: Mutex<Option<Arc<User>>>,
     max_post: Mutex<Option<usize>>,
     /// Until when the server wants no calls.
     pause: Mutex<Option<Instant>>,
@@ -67,6 +69,9 @@ impl Rest {
             }
         }
         let http = http.build().map_err(SetupError::Client)?;
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
+            .map_err(|_| SetupError::Token("contains blanks or other characters that no token has"))?;
+        bearer.set_sensitive(true);
         // The crate builds its own client inside: it knows neither our authorities nor that a proxy is wrong for loopback.
         let look_ups = if authorities.is_some() || (loopback && proxy_is_set()) {
             None
@@ -78,6 +83,7 @@ impl Rest {
         Ok(Self {
             base,
             token,
+            bearer,
             http,
             look_ups,
             me: Mutex::new(None),
@@ -96,7 +102,7 @@ impl Rest {
     }
 
     /// Our own user, asked for once.
-    pub(crate) async fn me(&self) -> Result<User, ChatError> {
+    pub(crate) async fn me(&self) -> Result<Arc<User>, ChatError> {
         let known = lock(&self.me).clone();
         match known {
             Some(me) => Ok(me),
@@ -105,9 +111,9 @@ impl Rest {
     }
 
     /// Our own user, asked for now: tells whether the token is good.
-    pub(crate) async fn probe(&self) -> Result<User, ChatError> {
-        let me: User = self.read("users/me", &[]).await?;
-        *lock(&self.me) = Some(me.clone());
+    pub(crate) async fn probe(&self) -> Result<Arc<User>, ChatError> {
+        let me: Arc<User> = Arc::new(self.read("users/me", &[]).await?);
+        *lock(&self.me) = Some(Arc::clone(&me));
         Ok(me)
     }
 
@@ -197,13 +203,14 @@ impl Rest {
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: &(impl Serialize + Sync),
     ) -> Result<T, ChatError> {
-        let mut request = self.request(method, path, &[])?;
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        parse(&self.exchange(CALL_LIMIT, request).await?)
+        parse(&self.exchange(CALL_LIMIT, self.request(method, path, &[])?.json(body)).await?)
+    }
+
+    /// Takes something away; whatever the server says of it.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), ChatError> {
+        parse::<IgnoredAny>(&self.exchange(CALL_LIMIT, self.request(Method::DELETE, path, &[])?).await?).map(drop)
     }
 
     /// Stores a file.
@@ -219,7 +226,7 @@ impl Rest {
     fn request(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<RequestBuilder, ChatError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
-        let request = self.http.request(method, url).bearer_auth(self.token.reveal());
+        let request = self.http.request(method, url).header(AUTHORIZATION, self.bearer.clone());
         Ok(if query.is_empty() { request } else { request.query(query) })
     }
 

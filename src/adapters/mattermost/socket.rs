@@ -10,6 +10,7 @@ use crate::core::id::UserId;
 use crate::core::input::Connection;
 use crate::runtime::ports::{Chat, ChatError, ChatEvent};
 use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -309,7 +310,7 @@ struct Hearing<'a, 'b> {
     listener: &'a mut Listener<'b>,
     stream: Stream,
     up: Connection,
-    me: User,
+    me: Arc<User>,
     /// The number that the next event must have; none before the greeting.
     expected: Option<u64>,
     since: Option<Instant>,
