@@ -1,21 +1,38 @@
 //! Names of things, each a type of its own, so that a channel can never be passed for a post.
 //!
-//! All of them are opaque text to the core. Only [`ExecutionId`] is made here, from time and entropy that come with the input.
+//! All of them are opaque text to the core, and shared: a line of chat names its post, its channel and its writer fifty times until it is answered.
+//! Only [`ExecutionId`] is made here, from time and entropy that come with the input.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
+
+/// Reads a text that is shared from the beginning.
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Arc<str>, E> {
+        Ok(text.into())
+    }
+}
 
 macro_rules! text_id {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Wraps the text as it is; nothing is checked.
-            pub fn new(text: impl Into<String>) -> Self {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 
@@ -28,6 +45,18 @@ macro_rules! text_id {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(Text).map(Self)
             }
         }
     )*};
@@ -83,7 +112,7 @@ impl ExecutionId {
     /// Eight digits of seconds since 1970, sixteen of entropy.
     pub fn generate(now: Timestamp, entropy: u64) -> Self {
         let seconds = u32::try_from(now.as_second().max(0)).unwrap_or(u32::MAX);
-        Self(format!("{seconds:08x}{entropy:016x}"))
+        Self(format!("{seconds:08x}{entropy:016x}").into())
     }
 
     /// The trailing digits by which people name it in chat.

@@ -10,7 +10,7 @@ use crate::core::input::OutputPart;
 
 /// Has a piece of an output read that is too long for a fact.
 pub(super) fn hand_out(step: &mut Step, request: RequestId, execution: &Execution, part: &OutputPart) {
-    let outcome = execution.outcomes.get(&Host::new(&part.host));
+    let outcome = execution.outcomes.get(&Host::new(part.host.as_str()));
     let written = outcome.map(|outcome| if part.stderr { &outcome.stderr } else { &outcome.stdout });
     match written {
         Some(Captured::Blob { blob, .. }) => {

@@ -227,7 +227,7 @@ fn marks(scene: &Scene<'_>, executions: &BTreeMap<ExecutionId, Execution>, verdi
     let token = |execution: &Execution| execution.request.parameters.get("token")?.as_str().map(str::to_owned);
     let mut repeats: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for ((id, host), count) in &scene.repeats {
-        let execution = executions.get(&ExecutionId::new(id));
+        let execution = executions.get(&ExecutionId::new(id.as_str()));
         if let Some(token) = execution.and_then(token) {
             *repeats.entry((host, token)).or_default() += count;
         }

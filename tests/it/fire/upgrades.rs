@@ -199,7 +199,7 @@ impl World {
         }
         let Some(facts) = self.facts() else { return };
         for id in asked {
-            let Some(execution) = execution(&facts, &ExecutionId::new(&id)) else { continue };
+            let Some(execution) = execution(&facts, &ExecutionId::new(id.as_str())) else { continue };
             // The end of the roll-out is told in the same way.
             if execution.status != Status::Unknown || execution.judged.is_some() {
                 continue;
