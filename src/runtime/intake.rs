@@ -2,11 +2,12 @@
 //! are filled.
 //!
 //! **Posts keep their order.** One task takes them one by one; a look-up that takes long holds up the posts behind it, and a bound on its
-//! time bounds that too. **After a gap, what was missed and what was heard meanwhile come in the order in which they were written**: posts
-//! that are heard wait until the gap has been read, also when the connection breaks and it is read anew. Up to when everything has been
-//! considered is told once all of that has been handed on and nothing older waits. **No post is handed on twice**, neither one that is heard and
-//! read nor one that the server repeats. What was missed is read once more a little later, because servers read from replicas that lag. **A press
-//! waits for nothing but its own look-up**, since somebody is looking at the button.
+//! time bounds that too. What listens runs in the same task, beside it and before it, and nobody is woken for what it hears: with a task more
+//! between a line and its answer the runtime would wake a second thread. **After a gap, what was missed and what was heard meanwhile come in
+//! the order in which they were written**: posts that are heard wait until the gap has been read, also when the connection breaks and it is
+//! read anew. Up to when everything has been considered is told once all of that has been handed on and nothing older waits. **No post is
+//! handed on twice**, neither one that is heard and read nor one that the server repeats. What was missed is read once more a little later,
+//! because servers read from replicas that lag. **A press waits for nothing but its own look-up**, since somebody is looking at the button.
 
 use crate::core::access::approvers::Approvers;
 use crate::core::alias::spec::DIRECT;
@@ -19,8 +20,11 @@ use crate::runtime::dispatch::Callers;
 use crate::runtime::ports::{CallbackCall, Chat, ChatError, ChatEvent};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -79,12 +83,9 @@ pub async fn listen(
     stop: CancellationToken,
 ) {
     let (events, mut heard) = mpsc::channel(QUEUE);
-    let listener = {
-        let (chat, stop) = (Arc::clone(&chat), stop.clone());
-        tokio::spawn(async move { chat.listen(events, stop).await })
-    };
+    let mut listening = chat.listen(events, stop.clone());
     let mut intake = Intake {
-        chat,
+        chat: Arc::clone(&chat),
         names: named.names(),
         inputs,
         me: None,
@@ -104,35 +105,52 @@ pub async fn listen(
         resolved: false,
         groups_age: beginning.groups_age.unwrap_or(GROUPS_AGE),
     };
-    loop {
-        let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
-        let went_on = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            () = due(intake.resolve_at) => intake.resolve().await,
-            () = named.changed() => {
-                intake.names = named.names();
-                // Names that are new have no ids yet.
-                intake.resolve_at = intake.me.is_some().then(Instant::now);
-                Some(())
+    let attend = async {
+        loop {
+            let listens = intake.tries_left == 0 && intake.waiting.len() < QUEUE;
+            let went_on = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = due(intake.resolve_at) => intake.resolve().await,
+                () = named.changed() => {
+                    intake.names = named.names();
+                    // Names that are new have no ids yet.
+                    intake.resolve_at = intake.me.is_some().then(Instant::now);
+                    Some(())
+                }
+                // Before what was read, so that a post that is heard as well counts as heard.
+                event = just_heard(&mut heard), if listens => match event {
+                    Some(event) => intake.take(event, &longest_post).await,
+                    None => break,
+                },
+                Some(call) = callbacks.calls.recv(), if intake.resolved => intake.call_back(call, &callbacks.pressers),
+                gathered = intake.gap.gathered() => intake.hand_on_missed(gathered).await,
+                () = due(intake.again.map(|again| again.at)) => intake.read_again(),
+            };
+            if went_on.is_none() {
+                break;
             }
-            // Before what was read, so that a post that is heard as well counts as heard.
-            event = heard.recv(), if listens => match event {
-                Some(event) => intake.take(event, &longest_post).await,
-                None => break,
-            },
-            Some(call) = callbacks.calls.recv(), if intake.resolved => intake.call_back(call, &callbacks.pressers),
-            gathered = intake.gap.gathered() => intake.hand_on_missed(gathered).await,
-            () = due(intake.again.map(|again| again.at)) => intake.read_again(),
-        };
-        if went_on.is_none() {
-            break;
         }
-    }
+    };
+    let listens = tokio::select! {
+        biased;
+        () = &mut listening => false,
+        () = attend => true,
+    };
     stop.cancel();
-    if let Err(problem) = listener.await {
-        tracing::error!(%problem, "listening to the chat server ended badly");
+    if listens {
+        listening.await;
     }
+}
+
+/// The next event that waits; none when there will be no more. **Nobody is woken for it**: what listens is polled in this task, before this is.
+async fn just_heard(heard: &mut mpsc::Receiver<ChatEvent>) -> Option<ChatEvent> {
+    let next = |_: &mut Context<'_>| match heard.try_recv() {
+        Ok(event) => Poll::Ready(Some(event)),
+        Err(TryRecvError::Empty) => Poll::Pending,
+        Err(TryRecvError::Disconnected) => Poll::Ready(None),
+    };
+    poll_fn(next).await
 }
 
 /// How it stands with what was missed.

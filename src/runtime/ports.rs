@@ -45,7 +45,8 @@ pub enum ChatEvent {
 #[async_trait]
 pub trait Chat: Send + Sync {
     /// Connects, keeps connected, and sends everything heard, in the order of each channel, until `stop`. Never gives up by itself except
-    /// for a refused token, which is reported as [`Connection::Down`] and tried again slowly.
+    /// for a refused token, which is reported as [`Connection::Down`] and tried again slowly. **Nobody else sends**, no task and no thread: what was
+    /// sent is looked for when this future has been polled, and whoever takes it is not woken.
     async fn listen(&self, events: mpsc::Sender<ChatEvent>, stop: CancellationToken);
     /// Makes a post that carries `key` in its props.
     async fn create(&self, post: &NewPost) -> Result<PostId, ChatError>;

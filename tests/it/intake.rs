@@ -82,8 +82,14 @@ fn identity(user: &UserId) -> Identity {
 #[async_trait]
 impl Chat for Scripted {
     async fn listen(&self, events: mpsc::Sender<ChatEvent>, stop: CancellationToken) {
-        *self.events.lock().unwrap() = Some(events);
-        stop.cancelled().await;
+        let (said, mut happens) = mpsc::channel(64);
+        *self.events.lock().unwrap() = Some(said);
+        let hand_on = async {
+            while let Some(event) = happens.recv().await {
+                events.send(event).await.unwrap();
+            }
+        };
+        stop.run_until_cancelled(hand_on).await;
     }
 
     async fn create(&self, _: &NewPost) -> Result<PostId, ChatError> {

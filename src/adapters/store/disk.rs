@@ -258,8 +258,11 @@ impl DiskStore {
         if !self.shared.quick.load(Ordering::Relaxed) || waiting() || self.shared.waiting_for_index() > UNINDEXED {
             return Some(batch);
         }
-        // Others on this thread come to their turn, be it to write as well or to get going what was stored before.
-        tokio::task::yield_now().await;
+        let rested = self.writer.try_lock().is_ok_and(|writer| writer.ended.elapsed() > QUICK);
+        if !rested {
+            // Others on this thread come to their turn, be it to write as well or to get going what was stored just now.
+            tokio::task::yield_now().await;
+        }
         if waiting() || self.callers.load(Ordering::Relaxed) > 1 {
             return Some(batch);
         }
@@ -312,7 +315,7 @@ pub(crate) fn open(path: PathBuf, options: Options, audit_anew: bool) -> Result<
     log::begin_reserve(&shared);
     let (queue, batches) = mpsc::channel(WAITING);
     let (snapshots, wanted) = std::sync::mpsc::channel();
-    let writer = Arc::new(Mutex::new(Writer { log, shared: Arc::clone(&shared) }));
+    let writer = Arc::new(Mutex::new(Writer { log, shared: Arc::clone(&shared), ended: Instant::now() }));
     let upkeep = Arc::clone(&shared);
     let writing = Arc::clone(&writer);
     let threads = vec![
@@ -485,6 +488,8 @@ impl DiskStore {
 struct Writer {
     log: Log,
     shared: Arc<Shared>,
+    /// When the last write was over.
+    ended: Instant,
 }
 
 /// Writes what waits until nobody can append any more.
@@ -526,7 +531,8 @@ impl Writer {
             appended = self.log.append(group.iter().map(|batch| batch.payloads.as_slice()));
         }
         counts.syncs.store(self.log.syncs(), Ordering::Relaxed);
-        self.shared.quick.store(began.elapsed() < QUICK, Ordering::Relaxed);
+        self.ended = Instant::now();
+        self.shared.quick.store(self.ended.duration_since(began) < QUICK, Ordering::Relaxed);
         if self.shared.refusing.swap(appended.is_err(), Ordering::Relaxed) {
             self.shared.forget_room();
         }
