@@ -74,7 +74,7 @@ fn life(number: u64) -> Vec<Dated> {
     vec![
         dated(0, Fact::PostTaken { post, channel, created: start }),
         dated(0, Fact::ExecutionStarted(Box::new(request))),
-        dated(1, Fact::HostFinished { id: id.clone(), host: hosts[0].clone(), outcome }),
+        dated(1, Fact::HostFinished { id: id.clone(), host: hosts[0].clone(), outcome: Box::new(outcome) }),
         dated(1, Fact::ExecutionFinished { id, status: Status::Succeeded, error: None }),
         dated(1, Fact::DeliveryIntended(promised)),
         dated(2, Fact::DeliverySent { delivery, post: PostId::new(format!("{number:025}s")) }),

@@ -30,6 +30,9 @@ use crate::core::workflow::conducted::{Conducted, Moved};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Lists of facts are made for every line of chat, and the C library has small pieces of memory at hand: what is long is in a box.
+const _: () = assert!(size_of::<Fact>() <= 240, "a fact is not to take more than 240 bytes");
+
 /// A fact with the time of the event that it came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dated {
@@ -79,7 +82,7 @@ pub enum Fact {
         /// The host.
         host: Host,
         /// How it ended there.
-        outcome: HostOutcome,
+        outcome: Box<HostOutcome>,
     },
     /// A command of which its host knows nothing, or not how it ended, is run there again; it cannot start under its old id any more.
     HostAgain {
@@ -297,7 +300,7 @@ pub enum Fact {
         /// Which.
         key: Key,
         /// What it is; a secret is sealed.
-        value: Kept,
+        value: Box<Kept>,
         /// When it is over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires: Option<Timestamp>,

@@ -520,7 +520,7 @@ impl Memory {
             }
             Fact::Unfrozen { .. } => self.frozen = None,
             Fact::ValueSet { key, value, expires, by, .. } => {
-                let entry = Entry { value: value.clone(), expires: *expires, by: by.clone(), at };
+                let entry = Entry { value: value.as_ref().clone(), expires: *expires, by: by.clone(), at };
                 Arc::make_mut(&mut self.datastore).set(key.clone(), entry);
             }
             Fact::ValueDeleted { key, .. } => Arc::make_mut(&mut self.datastore).delete(key, at),

@@ -46,7 +46,7 @@ pub(crate) fn deeds() -> Vec<Dated> {
     let finished = |number, host: &str, code| Fact::HostFinished {
         id: id(number),
         host: Host::new(host),
-        outcome: outcome(Exit::Code { code }, "", ""),
+        outcome: Box::new(outcome(Exit::Code { code }, "", "")),
     };
     let line = |number| {
         Box::new(Scheduled {
@@ -96,14 +96,14 @@ pub(crate) fn deeds() -> Vec<Dated> {
         Fact::Frozen { why: "the store was damaged".into(), by: None, from: None },
         Fact::ValueSet {
             key: key("site.word"),
-            value: Kept::Plain { text: "hello".into() },
+            value: Box::new(Kept::Plain { text: "hello".into() }),
             expires: Some(at(9_000)),
             by: lead(),
             from: Some(chat()),
         },
         Fact::ValueSet {
             key: key("site.password"),
-            value: Kept::Sealed { text: "sealed".into() },
+            value: Box::new(Kept::Sealed { text: "sealed".into() }),
             expires: None,
             by: lead(),
             from: None,

@@ -126,7 +126,11 @@ fn finished(id: &ExecutionId, status: Status) -> Fact {
 }
 
 fn host_finished(id: &ExecutionId, host: &str) -> Fact {
-    Fact::HostFinished { id: id.clone(), host: Host::new(host), outcome: outcome(Exit::Code { code: 0 }, "", "") }
+    Fact::HostFinished {
+        id: id.clone(),
+        host: Host::new(host),
+        outcome: Box::new(outcome(Exit::Code { code: 0 }, "", "")),
+    }
 }
 
 fn host_again(id: &ExecutionId, host: &str) -> Fact {
@@ -387,7 +391,9 @@ fn result_of(runner: &str, hosts: &[&str], outcomes: Vec<(&str, HostOutcome)>, e
     let mut execution = Execution::start(at(0), asked(runner, hosts));
     let id = execution.request.id.clone();
     for (host, outcome) in outcomes {
-        execution.apply(at(1), &Fact::HostFinished { id: id.clone(), host: Host::new(host), outcome }).unwrap();
+        execution
+            .apply(at(1), &Fact::HostFinished { id: id.clone(), host: Host::new(host), outcome: Box::new(outcome) })
+            .unwrap();
     }
     let status = execution.verdict(error);
     let end = Fact::ExecutionFinished { id, status, error: error.map(str::to_owned) };

@@ -371,7 +371,7 @@ fn undisturbed(facts: &[Dated]) -> BTreeMap<ExecutionId, Status> {
             if !execution.status.is_final() && !execution.outcomes.contains_key(&host) {
                 let stopped = execution.status == Status::Canceling;
                 let exit = if stopped { Exit::Canceled } else { Exit::Code { code: code_on(&host) } };
-                let fact = Fact::HostFinished { id: id.clone(), host, outcome: *outcome(exit) };
+                let fact = Fact::HostFinished { id: id.clone(), host, outcome: outcome(exit) };
                 execution.apply(execution.started, &fact).unwrap();
             }
         }

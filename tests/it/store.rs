@@ -62,7 +62,7 @@ fn life(number: u64, hosts: &[&str], end: Option<Status>) -> Vec<Vec<Dated>> {
     let mut batches =
         vec![vec![dated(0, Fact::ExecutionStarted(Box::new(request))), dated(0, Fact::DeliveryIntended(delivery))]];
     for (second, host) in (1..).zip(hosts) {
-        let outcome = outcome(Exit::Code { code: 0 }, "out", "");
+        let outcome = Box::new(outcome(Exit::Code { code: 0 }, "out", ""));
         batches.push(vec![dated(second, Fact::HostFinished { id: id.clone(), host: Host::new(*host), outcome })]);
     }
     if end == Some(Status::Canceled) {
@@ -99,7 +99,7 @@ fn one_of_each() -> Vec<Vec<Dated>> {
     batches.push(vec![
         dated(Fact::PostTaken { post: PostId::new("p1"), channel: channel.clone(), created: at(0) }),
         dated(Fact::ExecutionStarted(Box::new(request))),
-        dated(Fact::HostFinished { id: id.clone(), host: Host::new("localhost"), outcome: long }),
+        dated(Fact::HostFinished { id: id.clone(), host: Host::new("localhost"), outcome: Box::new(long) }),
         dated(Fact::ExecutionFinished { id, status: Status::Unknown, error: Some("the bot died".to_owned()) }),
     ]);
     batches.push(vec![
@@ -119,7 +119,7 @@ fn newer_kinds() -> Vec<Dated> {
         dated(Fact::Unfrozen { by: somebody(), from: None }),
         dated(Fact::ValueSet {
             key: Key { scope: Scope::System, name: "site.word".into() },
-            value: Kept::Plain { text: "hello".into() },
+            value: Box::new(Kept::Plain { text: "hello".into() }),
             expires: None,
             by: somebody(),
             from: None,

@@ -426,7 +426,7 @@ impl Execution {
                 illegal(Illegal::HostTwice(host.clone()))
             }
             (Status::Running | Status::Canceling, Fact::HostFinished { host, outcome, .. }) => {
-                self.outcomes.insert(host.clone(), outcome.clone());
+                self.outcomes.insert(host.clone(), HostOutcome::clone(outcome));
                 Ok(())
             }
             (Status::Running | Status::Canceling, Fact::HostAgain { host, .. }) if !self.expects(host) => {

@@ -222,7 +222,7 @@ impl Trail {
             }
             Fact::Unfrozen { by, from } => (Event::Unfrozen, who(by, from.as_ref())),
             Fact::ValueSet { key, value, expires, by, from } => {
-                let event = if matches!(value, Kept::Sealed { .. }) { Event::SecretSet } else { Event::ValueSet };
+                let event = if matches!(**value, Kept::Sealed { .. }) { Event::SecretSet } else { Event::ValueSet };
                 (event, about_values(vec![key.reference()], *expires, by, from.as_ref()))
             }
             Fact::ValueDeleted { key, by, from } => {

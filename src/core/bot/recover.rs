@@ -83,7 +83,7 @@ impl Bot {
             Ok(work) => work,
             Err(why) => {
                 for host in open {
-                    let outcome = nothing_heard(Exit::Unknown { why: why.clone() });
+                    let outcome = Box::new(nothing_heard(Exit::Unknown { why: why.clone() }));
                     self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })?;
                 }
                 let status = self.memory.executions.get(id).map_or(Status::Unknown, |known| known.verdict(None));
@@ -187,7 +187,7 @@ impl Bot {
                 exit => exit,
             };
             let outcome = HostOutcome { exit, ..outcome };
-            let outcome = self.in_doubt(id, &host, outcome);
+            let outcome = Box::new(self.in_doubt(id, &host, outcome));
             return self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome });
         };
         let earlier = self.memory.executions.get(id).and_then(|execution| execution.attempts.get(&host));

@@ -268,12 +268,12 @@ impl Bot {
             } else {
                 uuid::by_chance(moment.bits(), moment.bits())
             };
-            let outcome = HostOutcome {
+            let outcome = Box::new(HostOutcome {
                 exit: Exit::Code { code: 0 },
                 stdout: Captured::Inline { text: uuid },
                 stderr: Captured::empty(),
                 seconds: 0.0,
-            };
+            });
             self.note(step, moment, Fact::HostFinished { id: id.clone(), host: Host::new(LOCALHOST), outcome })?;
         }
         if let Some((channel, card)) = announced {

@@ -268,6 +268,7 @@ impl Bot {
         for (key, entry) in prepared {
             shown.push(masked(&key, &entry));
             let (Entry { value, expires, by, .. }, from) = (entry, Some(seeker.back.clone()));
+            let value = Box::new(value);
             self.note(step, moment, Fact::ValueSet { key, value, expires, by, from })?;
         }
         Ok(Ok(shown))

@@ -141,7 +141,7 @@ impl Bot {
                 if self.is_wanted_again(id, &outcome.exit) {
                     return self.lost(step, moment, id, host, *outcome);
                 }
-                let outcome = self.in_doubt(id, &host, *outcome);
+                let outcome = Box::new(self.in_doubt(id, &host, *outcome));
                 self.note(step, moment, Fact::HostFinished { id: id.clone(), host, outcome })
             }
             RunNews::HostLost { host, outcome } => {

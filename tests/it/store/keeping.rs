@@ -287,7 +287,7 @@ fn with_output(number: u64, second: i64, stdout: Captured, ends: bool) -> Vec<Ve
     long.stdout = stdout;
     let mut batches = vec![
         vec![dated(Fact::ExecutionStarted(Box::new(request)))],
-        vec![dated(Fact::HostFinished { id: id.clone(), host: Host::new("wn1"), outcome: long })],
+        vec![dated(Fact::HostFinished { id: id.clone(), host: Host::new("wn1"), outcome: Box::new(long) })],
     ];
     if ends {
         batches.push(vec![dated(Fact::ExecutionFinished { id, status: Status::Succeeded, error: None })]);

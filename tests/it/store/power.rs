@@ -46,7 +46,7 @@ fn batch(first: u64, output: &Captured) -> Vec<Dated> {
     vec![
         super::taken(first),
         dated(Fact::ExecutionStarted(Box::new(request))),
-        dated(Fact::HostFinished { id: id.clone(), host: Host::new("wn1"), outcome: long }),
+        dated(Fact::HostFinished { id: id.clone(), host: Host::new("wn1"), outcome: Box::new(long) }),
         dated(Fact::ExecutionFinished { id, status: Status::Succeeded, error: None }),
     ]
 }

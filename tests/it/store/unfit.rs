@@ -124,8 +124,11 @@ async fn what_no_memory_can_be_made_of_is_set_aside_and_another_version_is_left_
         .await;
 
     let Fact::ExecutionStarted(request) = life(7, &["wn1"], None).remove(0).remove(0).fact else { panic!("it starts") };
-    let never =
-        Fact::HostFinished { id: request.id, host: Host::new("wn1"), outcome: outcome(Exit::Code { code: 0 }, "", "") };
+    let never = Fact::HostFinished {
+        id: request.id,
+        host: Host::new("wn1"),
+        outcome: Box::new(outcome(Exit::Code { code: 0 }, "", "")),
+    };
     let text = serde_json::to_string(&Dated { fact: never, ..taken(1) }).unwrap();
     let untrue = |path: &Path| rewrite(&log(path), 2, 1, |_| text.clone());
     check("untrue", untrue, Becomes::SetAside, "fact 2 contradicts those before it").await;

@@ -107,7 +107,7 @@ impl Bot {
     /// A value is about to be set or deleted, by the fact at this place of its step. Secrets are told as they are kept.
     pub(in crate::core::bot) fn value_event(&mut self, fact: &Fact, moment: &Moment, place: usize) {
         let (key, now, by) = match fact {
-            Fact::ValueSet { key, value, by, .. } => (key, Some(value), by),
+            Fact::ValueSet { key, value, by, .. } => (key, Some(&**value), by),
             Fact::ValueDeleted { key, by, .. } => (key, None, by),
             _ => return,
         };
