@@ -31,6 +31,8 @@ struct Scripted {
     readings: mpsc::UnboundedSender<()>,
     /// How many of them may end.
     may_end: Semaphore,
+    /// Whether it lets those wait who ask who somebody is.
+    hangs: watch::Sender<bool>,
     /// Until then it answers nothing.
     away_until: Option<Instant>,
     /// When the emojis on posts were asked for, and how many such calls are under way, at most.
@@ -48,6 +50,7 @@ impl Scripted {
             written: Mutex::default(),
             readings,
             may_end: Semaphore::new(0),
+            hangs: watch::Sender::new(false),
             away_until,
             asked: Mutex::default(),
             under_way: Arc::default(),
@@ -166,6 +169,7 @@ impl Chat for Scripted {
     }
 
     async fn identify(&self, user: &UserId, _: &[ChannelId]) -> Result<Identity, ChatError> {
+        self.hangs.subscribe().wait_for(|hangs| !hangs).await.unwrap();
         Ok(identity(user))
     }
 
@@ -245,6 +249,10 @@ async fn handed_on(script: &str) -> String {
                 changed.marks.edited = true;
                 Some(ChatEvent::Post(Box::new(HeardPost { heard: now, ..changed.clone() })))
             }
+            "hang" | "go" => {
+                chat.hangs.send_replace(what == "hang");
+                None
+            }
             _ => {
                 chat.may_end.add_permits(1);
                 None
@@ -252,7 +260,10 @@ async fn handed_on(script: &str) -> String {
         };
         if let Some(event) = event {
             events.send(event).await.unwrap();
+            // What listens takes it, whatever is waited for behind it.
+            let began = Instant::now();
             while events.capacity() < events.max_capacity() {
+                assert!(began.elapsed() < Duration::from_secs(3), "nothing listens at {word}");
                 tokio::task::yield_now().await;
             }
         }
@@ -309,6 +320,8 @@ async fn what_is_read_and_what_waits_meanwhile_is_handed_on_in_the_order_of_its_
         // An edit is no reason to leave out what it changed.
         ("write:a gap up edit:a read", "(a*) a* |"),
         ("gap up hear:a edit:a down write:b gap up read", "a a* (b) |"),
+        // Who somebody is takes long to find out; what is told meanwhile is heard all the same.
+        ("gap up read hang hear:a hear:b hear:c go hear:d", "| a b c d"),
     ] {
         assert_eq!(handed_on(script).await, expected, "{script}");
     }
