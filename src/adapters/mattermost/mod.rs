@@ -87,6 +87,9 @@ use wire::{INSTANCE_PROP, Named, User};
 /// as they came.
 pub const LOG_LIMITS: [&str; 3] = ["tungstenite=info", "tokio_tungstenite=info", "mattermost_api=off"];
 
+/// Said of what cannot be a token.
+const UNLIKE_A_TOKEN: &str = "contains blanks or other characters that no token has";
+
 /// The prop by which a post of ours is found again.
 const KEY_PROP: &str = "halcyon_key";
 
@@ -207,7 +210,7 @@ impl Mattermost {
             return Err(SetupError::Token("is empty"));
         }
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(SetupError::Token("contains blanks or other characters that no token has"));
+            return Err(SetupError::Token(UNLIKE_A_TOKEN));
         }
         // Whoever was first has installed the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -1,8 +1,7 @@
 //! The REST side: which client makes a call, how long it may take, and what a failure asks for.
 
 use super::wire::{self, ClientConfig, Posts, Uploaded, User};
-use super::{MattermostOptions, SetupError};
-use crate::core::action::run::Secret;
+use super::{MattermostOptions, SetupError, UNLIKE_A_TOKEN};
 use crate::runtime::ports::ChatError;
 use jiff::Timestamp;
 use mattermost_api::client::AuthenticationData;
@@ -38,8 +37,7 @@ const ELSEWHERE: &str = "is mattermost.url right, is a proxy in between?";
 /// The server's REST interface with our token.
 pub(crate) struct Rest {
     base: Url,
-    token: Secret,
-    /// The header that carries the token, made once.
+    /// The header that carries the token. It is not shown where headers are.
     bearer: HeaderValue,
     http: reqwest::Client,
     look_ups: Option<mattermost_api::client::Mattermost>,
@@ -52,7 +50,7 @@ pub(crate) struct Rest {
 impl Rest {
     pub(crate) fn new(options: &MattermostOptions, authorities: Option<&[u8]>) -> Result<Self, SetupError> {
         let base = base_url(&options.url)?;
-        let token = options.token.clone();
+        let token = &options.token;
         // Redirects are not followed: that would turn a write into a read, and what they lead to is no answer to what was asked.
         let mut http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
@@ -70,7 +68,7 @@ impl Rest {
         }
         let http = http.build().map_err(SetupError::Client)?;
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.reveal()))
-            .map_err(|_| SetupError::Token("contains blanks or other characters that no token has"))?;
+            .map_err(|_| SetupError::Token(UNLIKE_A_TOKEN))?;
         bearer.set_sensitive(true);
         // The crate builds its own client inside: it knows neither our authorities nor that a proxy is wrong for loopback.
         let look_ups = if authorities.is_some() || (loopback && proxy_is_set()) {
@@ -82,7 +80,6 @@ impl Rest {
         };
         Ok(Self {
             base,
-            token,
             bearer,
             http,
             look_ups,
@@ -92,13 +89,13 @@ impl Rest {
         })
     }
 
-    /// Where the websocket is, and the token for it.
-    pub(crate) fn websocket(&self) -> (Url, &Secret) {
+    /// Where the websocket is, and the header that opens it.
+    pub(crate) fn websocket(&self) -> (Url, HeaderValue) {
         let mut url = self.base.clone();
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         url.set_scheme(scheme).expect("http and https may become ws and wss");
         url.path_segments_mut().expect("a URL with a host has segments").pop_if_empty().push("websocket");
-        (url, &self.token)
+        (url, self.bearer.clone())
     }
 
     /// Our own user, asked for once.

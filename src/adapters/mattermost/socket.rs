@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, HeaderValue};
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
@@ -271,7 +271,7 @@ impl Listener<'_> {
     }
 
     async fn open(&mut self) -> Result<Stream, Ended> {
-        let (mut url, token) = self.chat.rest.websocket();
+        let (mut url, bearer) = self.chat.rest.websocket();
         if let Some(place) = &self.place {
             let mut query = url.query_pairs_mut();
             query.append_pair("connection_id", &place.connection);
@@ -279,9 +279,6 @@ impl Listener<'_> {
         }
         let unusable = |why: String| Ended::soon(format!("the websocket's address is not usable: {why}"));
         let mut request = url.as_str().into_client_request().map_err(|problem| unusable(chain(&problem)))?;
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.reveal()))
-            .map_err(|problem| unusable(chain(&problem)))?;
-        bearer.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, bearer);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_AT_ONCE)
