@@ -1,9 +1,9 @@
 //! Bots on one chat server: how long a line waits for its answer, how many lines a second, what a message costs, and what it takes to be there.
 //!
 //! The server is the sandbox, in this process; each bot is a process of its own. **All bots get the same lines from the same server**; the
-//! line is one that each answers with one post. They run side by side and **take turns**, a few lines each: a machine that others use as well is slow for seconds at a time, which
-//! must not be the misfortune of one of them. Ours keeps a durable note of the line and of its answer besides (two facts, one sync); the others keep
-//! nothing.
+//! line is one that each answers with one post. They run side by side and **take turns**, a few lines each: a machine that others use as well is
+//! slow for seconds at a time, which must not be the misfortune of one of them. Ours keeps a durable note of the line and of its answer besides
+//! (two facts, one sync); the others keep nothing.
 
 use crate::report::{Bound, Report, figure, median, quantile, range};
 use crate::{Setting, peers, process, scratch, tls};
@@ -289,7 +289,7 @@ pub(crate) async fn run(setting: &Setting, report: &mut Report) {
         for round in 0..=ROUNDS {
             for (name, guest) in guests.iter_mut().filter(|(name, _)| busy(name)) {
                 let load = guest.load(LINE, count / ROUNDS, CHANNELS).await;
-                // What is slow once only, is not told.
+                // The first round is to warm up.
                 if round > 0 {
                     let figures = all.entry(*name).or_default();
                     figures.rate.push(load.rate);

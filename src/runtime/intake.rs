@@ -83,7 +83,7 @@ pub async fn listen(
     stop: CancellationToken,
 ) {
     let (events, mut heard) = mpsc::channel(QUEUE);
-    let mut listening = chat.listen(events, stop.clone());
+    let listening = chat.listen(events, stop.clone());
     let mut intake = Intake {
         chat: Arc::clone(&chat),
         names: named.names(),
@@ -131,16 +131,10 @@ pub async fn listen(
                 break;
             }
         }
+        stop.cancel();
     };
-    let listens = tokio::select! {
-        biased;
-        () = &mut listening => false,
-        () = attend => true,
-    };
-    stop.cancel();
-    if listens {
-        listening.await;
-    }
+    // What listens goes first, so that what it hears is taken in the same turn.
+    tokio::join!(biased; listening, attend);
 }
 
 /// The next event that waits; none when there will be no more. **Nobody is woken for it**: what listens is polled in this task, before this is.
