@@ -33,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const KILLS: usize = 5;
 /// How many worlds burn at the same time.
 const WORLDS: usize = 2;
+/// After so many worlds it is told how it stands.
+const TOLD: usize = 20;
 
 /// When the bot is killed.
 #[derive(Debug, Clone, Copy)]
@@ -442,6 +444,9 @@ async fn fire(rounds: usize, seed: u64) {
             let (seed, more) = ended.unwrap_or_else(|problem| std::panic::resume_unwind(problem.into_panic()));
             figures += more;
             done.insert(seed);
+            if done.len() % TOLD == 0 {
+                say(&format!("{figures:?} after {} s", began.elapsed().as_secs()));
+            }
         }
     }
     say(&format!("{figures:?} in {} s", began.elapsed().as_secs()));
