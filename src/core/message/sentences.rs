@@ -23,6 +23,22 @@ const LONGEST_CODE: usize = 300;
 /// Room for a text as most are, in bytes.
 const USUAL: usize = 512;
 
+/// What a helper is given at a place, read so. What is not in the data is an error, as it is outside of helpers.
+fn given<'h, T>(
+    helper: &'h handlebars::Helper<'_>,
+    place: usize,
+    what: &str,
+    read: impl FnOnce(&'h Value) -> Option<T>,
+) -> Result<T, RenderErrorReason> {
+    let wrong =
+        || RenderErrorReason::Other(format!("`{}` takes {what} as its value number {}", helper.name(), place + 1));
+    let parameter = helper.param(place).ok_or_else(wrong)?;
+    if parameter.is_value_missing() {
+        return Err(RenderErrorReason::MissingVariable(parameter.relative_path().cloned()));
+    }
+    read(parameter.value()).ok_or_else(wrong)
+}
+
 fn plural(
     helper: &handlebars::Helper<'_>,
     _: &Handlebars<'_>,
@@ -30,11 +46,9 @@ fn plural(
     _: &mut handlebars::RenderContext<'_, '_>,
     out: &mut dyn handlebars::Output,
 ) -> handlebars::HelperResult {
-    let parameter = |place| helper.param(place).map(handlebars::PathAndJson::value);
-    let missing = |place| RenderErrorReason::ParamNotFoundForIndex("plural", place);
-    let count = parameter(0).and_then(Value::as_u64).ok_or(missing(0))?;
-    let one = parameter(1).and_then(Value::as_str).ok_or(missing(1))?;
-    let many = parameter(2).and_then(Value::as_str).ok_or(missing(2))?;
+    let count = given(helper, 0, "a number", Value::as_u64)?;
+    let one = given(helper, 1, "a word for one", Value::as_str)?;
+    let many = given(helper, 2, "a word for several", Value::as_str)?;
     Ok(out.write(&format!("{count} {}", if count == 1 { one } else { many }))?)
 }
 
@@ -45,8 +59,7 @@ fn code(
     _: &mut handlebars::RenderContext<'_, '_>,
     out: &mut dyn handlebars::Output,
 ) -> handlebars::HelperResult {
-    let value = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("code", 0))?.value();
-    Ok(out.write(&in_code(&said(value)))?)
+    Ok(out.write(&in_code(&said(given(helper, 0, "a text", Some)?)))?)
 }
 
 fn in_code(text: &str) -> String {
@@ -77,10 +90,11 @@ impl HelperDef for Join {
         _: &mut handlebars::RenderContext<'reg, 'rc>,
         out: &mut dyn handlebars::Output,
     ) -> handlebars::HelperResult {
-        let given = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("join", 0))?;
-        let wrong = || RenderErrorReason::ParamTypeMismatchForName("join", "0".into(), "array".into());
-        let list = given.value().as_array().ok_or_else(wrong)?;
-        let last = helper.param(1).and_then(|word| word.value().as_str());
+        let list = given(helper, 0, "a list", Value::as_array)?;
+        let last = match helper.param(1) {
+            Some(_) => Some(given(helper, 1, "a word", Value::as_str)?),
+            None => None,
+        };
         for (place, value) in list.iter().enumerate() {
             match last {
                 _ if place == 0 => {}

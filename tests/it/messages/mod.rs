@@ -155,6 +155,19 @@ fn a_sites_own_text_is_examined() {
     check("partials/outputs", "{{outputs.rows}}", Ok(()));
     check("partials/outputs", "\n{{outputs.row}}", Err((Some(2), "row")));
     check("mail/ended", "", Err((None, "there is no message")));
+    // What is handed to a helper is looked at as everything else is.
+    check("whoami", "{{code name}} {{join_bold roles}} {{join_code grants \"or\"}} {{join roles \"and\"}}", Ok(()));
+    for (text, said) in [
+        ("{{code rolez}}", "there is no `rolez` in its data"),
+        ("{{plural rolez \"role\" \"roles\"}}", "there is no `rolez` in its data"),
+        ("{{join_code rolez \"or\"}}", "there is no `rolez` in its data"),
+        ("{{plural name \"role\" \"roles\"}}", "`plural` takes a number as its value number 1"),
+        ("{{join_code name}}", "`join_code` takes a list as its value number 1"),
+        ("{{join}}", "`join` takes a list as its value number 1"),
+        ("{{join roles 3}}", "`join` takes a word as its value number 2"),
+    ] {
+        check("whoami", text, Err((Some(1), said)));
+    }
     let all = names().map(|name| fs::read_to_string(format!("templates/{name}.hbs")).map(|text| (name, text)));
     for (name, text) in all.collect::<Result<Vec<_>, _>>().unwrap() {
         check(&name, &text, Ok(()));
